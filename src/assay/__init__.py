@@ -1,0 +1,3 @@
+"""Assay: data selection for LLM instruction tuning."""
+
+__version__ = "0.1.0"

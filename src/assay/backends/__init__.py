@@ -1,0 +1,1 @@
+"""The only importers of heavy packages and of embedded models."""

@@ -1,0 +1,1 @@
+"""Costly values that methods share: one file per pass."""

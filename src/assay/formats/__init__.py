@@ -1,0 +1,1 @@
+"""Reading every common layout of instruction data, and writing it back."""

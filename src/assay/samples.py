@@ -1,0 +1,263 @@
+"""The nouns of Assay: messages, conversations, samples, and why a row has no number.
+
+Arrays are in canonical order, ascending id, unless a docstring says otherwise.
+"""
+
+import enum
+import hashlib
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+Float32Array = NDArray[np.float32]
+IndexArray = NDArray[np.int64]
+IdArray = NDArray[np.uint64]
+ReasonArray = NDArray[np.uint8]
+FlagArray = NDArray[np.uint16]
+
+Role = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+_length = struct.Struct("<I").pack
+
+
+class Reason(enum.IntEnum):
+    """Why a row has no value. Stored as uint8; 0 means that it has one."""
+
+    OK = 0
+    # Nature: the row is what it is, and nothing went wrong.
+    EMPTY_RESPONSE = 1
+    EMPTY_PROMPT = 2
+    NO_SCORED_TOKENS = 3
+    ZERO_DENOMINATOR = 4
+    NO_WORDS = 5
+    NOT_IMPORTED = 6
+    # Failure: something went wrong; these count against the limit on unscored rows.
+    PARSE_FAILED = 20
+    OUT_OF_RANGE = 21
+    REFUSED = 22
+    REPLY_TRUNCATED = 23
+    TOO_LONG = 24
+    NON_FINITE = 25
+    # Unfinished: never stored as done, so that a rerun goes on with them.
+    NOT_ASKED = 40
+    BUDGET_SKIPPED = 41
+    TRANSIENT = 42
+    # Selection: why a row was not chosen.
+    BELOW_RULE = 60
+    NEAR_DUPLICATE = 61
+    CONTAMINATED = 62
+    HELD_OUT = 63
+    QUOTA = 64
+    NOT_CHOSEN = 65
+    FILTERED = 66
+
+    @property
+    def kind(self) -> Literal["ok", "nature", "failure", "unfinished", "selection"]:
+        """Return the family a reason belongs to."""
+        for bound, kind in ((1, "ok"), (20, "nature"), (40, "failure"), (60, "unfinished")):
+            if self < bound:
+                return kind  # type: ignore[return-value]
+        return "selection"
+
+
+class Flag(enum.IntFlag):
+    """What a reader should know about a value that stands. Stored as uint16."""
+
+    NONE = 0
+    ONE_TOKEN = 1
+    FEW_TOKENS = 2
+    RESPONSE_TRUNCATED = 4
+    PROMPT_TRUNCATED = 8
+    BOUNDARY_MERGE = 16
+    INJECTION_SUSPECT = 32
+    SEEN_IN_TRAINING = 64
+    ZERO_VECTOR = 128
+    FEW_WORDS = 256
+    TEXT_TRUNCATED = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool by the assistant; `arguments` is JSON text as it came."""
+
+    name: str
+    arguments: str
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool offered to the assistant; `parameters` is JSON schema text as it came."""
+
+    name: str
+    description: str = ""
+    parameters: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image of a message: where it lies, and 16 bytes of blake2b over its content or path."""
+
+    path: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation.
+
+    `context` is Alpaca's input or Dolly's context: templates render it apart from the instruction.
+    `reasoning` is the hidden thinking some datasets carry beside the visible answer.
+    """
+
+    role: Role
+    content: str
+    context: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    images: tuple[ImageRef, ...] = ()
+
+
+def _feed(parts: list[bytes], text: str) -> None:
+    encoded = text.encode()
+    parts.append(_length(len(encoded)))
+    parts.append(encoded)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What a cached pass may read, and nothing else."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+
+    @cached_property
+    def content_hash(self) -> bytes:
+        """16 bytes of blake2b over every field, each preceded by its length in bytes.
+
+        Raises:
+            UnicodeEncodeError: if a text holds a lone surrogate, which no UTF-8 file can hold.
+        """
+        parts: list[bytes] = [_length(len(self.messages)), _length(len(self.tools))]
+        for message in self.messages:
+            parts.append(message.role.encode())
+            _feed(parts, message.content)
+            _feed(parts, message.context)
+            _feed(parts, message.reasoning)
+            parts.append(_length(len(message.tool_calls)))
+            for call in message.tool_calls:
+                for text in (call.name, call.arguments, call.call_id):
+                    _feed(parts, text)
+            parts.append(_length(len(message.images)))
+            parts.extend(image.digest for image in message.images)
+        for tool in self.tools:
+            for text in (tool.name, tool.description, tool.parameters):
+                _feed(parts, text)
+        return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
+
+    @property
+    def prompt(self) -> str:
+        """All that is said before the last assistant turn, joined by line breaks."""
+        last = self._last_assistant
+        before = self.messages if last is None else self.messages[:last]
+        return "\n".join(
+            text for message in before for text in (message.content, message.context) if text
+        )
+
+    @property
+    def instruction(self) -> str:
+        """Text of the first user turn, without its context."""
+        return next((m.content for m in self.messages if m.role == "user"), "")
+
+    @property
+    def response(self) -> str:
+        """Visible text of the last assistant turn; empty if there is none."""
+        last = self._last_assistant
+        return "" if last is None else self.messages[last].content
+
+    @property
+    def responses(self) -> str:
+        """Visible text of all assistant turns, joined by line breaks."""
+        return "\n".join(m.content for m in self.messages if m.role == "assistant")
+
+    @property
+    def text(self) -> str:
+        """Everything a person would read, in order, joined by line breaks."""
+        return "\n".join(
+            text for m in self.messages for text in (m.content, m.context, m.reasoning) if text
+        )
+
+    @property
+    def _last_assistant(self) -> int | None:
+        for index in range(len(self.messages) - 1, -1, -1):
+            if self.messages[index].role == "assistant":
+                return index
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A conversation and where it came from; provenance is never an input of a cached pass."""
+
+    conversation: Conversation
+    source: str = ""
+    split: str = ""
+    task: str = ""
+    language: str = ""
+    external_id: str | None = None
+    meta: Mapping[str, object] = field(default_factory=dict)
+
+
+class Origin(NamedTuple):
+    """The place of a sample in the files it was read from.
+
+    `file` counts the files of the whole load from 0, `row` the records of that file from 0, and
+    `part` the samples of one record (Self-Instruct holds several). `byte_offset` and
+    `byte_length` delimit the record in the *uncompressed* file; -1 for columnar files.
+    """
+
+    file: int
+    row: int
+    part: int = 0
+    byte_offset: int = -1
+    byte_length: int = -1
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One number per row, with grounds of its own where there is none.
+
+    `values` shape (n,), NaN where `reason` is not 0; `reason` shape (n,) uint8; `flags` shape (n,).
+    """
+
+    values: FloatArray
+    reason: ReasonArray
+    flags: FlagArray | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a selector chose, in the order in which it chose it.
+
+    Attributes:
+        indices: shape (k,), positions in canonical order, no repeats.
+        gains: shape (k,), what each pick added, in `gain_unit`; NaN where a pick had no gain.
+        nested: is every prefix the answer to the smaller budget?
+        stop: why the selector stopped.
+        gain_unit: what a gain measures, such as "cosine distance".
+        rejected: positions that were ruled out, by reason; the rest is NOT_CHOSEN.
+    """
+
+    indices: IndexArray
+    gains: FloatArray
+    nested: bool
+    stop: Literal["budget", "exhausted", "no_gain"]
+    gain_unit: str = ""
+    rejected: Mapping[Reason, IndexArray] = field(default_factory=dict)
