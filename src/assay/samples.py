@@ -67,6 +67,10 @@ class Reason(enum.IntEnum):
         return "selection"
 
 
+UNFINISHED = tuple(int(reason) for reason in Reason if reason.kind == "unfinished")
+"""Codes of rows whose work goes on in the next run; they are never stored as done."""
+
+
 class Flag(enum.IntFlag):
     """What a reader should know about a value that stands. Stored as uint16."""
 

@@ -42,7 +42,8 @@ class SourceFile:
     """One file that was read, as export needs to find it again.
 
     `digest` is blake2b (16 bytes, hex) of the file as it lies on disk; `size` its bytes;
-    `encoding_bom` says whether a UTF-8 byte order mark opens it.
+    `encoding_bom` says whether a UTF-8 byte order mark opens it; `commit` is the revision of the
+    Hub repository it came from, "" for a local file.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class SourceFile:
     digest: str
     mapping: Mapping[str, str] | None = None
     encoding_bom: bool = False
+    commit: str = ""
 
 
 class SetAside(NamedTuple):

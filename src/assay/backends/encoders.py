@@ -1,0 +1,175 @@
+"""Sentence encoders and tokenizers by name: embedded, a folder, or on the Hub.
+
+A pinned name ends in ``@`` and a digest: of the embedded assets, of a folder's files, or the Hub's
+commit. Loading checks it, so a model that changed is never mixed with what it made before.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.errors import MissingExtraError, ModelLoadError
+from assay.samples import Float32Array
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokenizers import Tokenizer
+
+    from assay.runtime import Encoder
+
+EMBEDDED = "assay:encoder"
+_PIN = re.compile(r"^(?P<name>.+)@(?P<digest>[0-9a-f]{12,})$", re.DOTALL)
+_WEIGHT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
+
+
+def pin(kind: str, text: str, *, offline: bool) -> str:
+    """Return `text` followed by the digest of what it names.
+
+    Raises:
+        ModelLoadError: if nothing of that name can be found.
+    """
+    if _PIN.match(text):
+        return text
+    if text == EMBEDDED:
+        from assay.backends.static_encoder import StaticEncoder  # noqa: PLC0415  opens the model
+
+        return f"{text}@{StaticEncoder.from_assets().digest[:12]}"
+    if text.startswith("assay:"):
+        raise ModelLoadError(f"no embedded model is called {text!r}", hint=f"use {EMBEDDED!r}")
+    path = Path(text)
+    if path.exists():
+        return f"{text}@{_digest(path)}"
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", text):
+        return f"{text}@{_commit(text, offline=offline)}"
+    raise ModelLoadError(
+        f"no {kind} is found at {text!r}",
+        hint=f"name {EMBEDDED!r}, a folder, or org/name on the Hugging Face Hub",
+    )
+
+
+def load_encoder(pinned: str, *, offline: bool) -> "Encoder":
+    """Return the encoder that a pinned name stands for.
+
+    Raises:
+        ModelLoadError: if it cannot be opened or no longer has that digest.
+        MissingExtraError: if it needs sentence-transformers, and that is not installed.
+    """
+    name, digest = _split(pinned)
+    from assay.backends.static_encoder import StaticEncoder  # noqa: PLC0415  opens the model
+
+    if name == EMBEDDED:
+        encoder = StaticEncoder.from_assets()
+        _same(name, encoder.digest[:12], digest)
+        return encoder
+    path = Path(name)
+    if path.exists():
+        _same(name, _digest(path), digest)
+        return SentenceEncoder(name, revision=None)
+    return SentenceEncoder(name, revision=digest, offline=offline)
+
+
+def load_tokenizer(pinned: str, *, offline: bool) -> "Tokenizer":
+    """Return the tokenizer that a pinned name stands for.
+
+    Raises:
+        ModelLoadError: if there is no ``tokenizer.json`` there.
+    """
+    from tokenizers import Tokenizer  # noqa: PLC0415  costs start-up time
+
+    name, digest = _split(pinned)
+    if name == EMBEDDED:
+        from assay.backends.static_encoder import StaticEncoder  # noqa: PLC0415
+
+        return StaticEncoder.from_assets().tokenizer
+    path = Path(name)
+    if path.exists():
+        _same(name, _digest(path), digest)
+        file = path if path.is_file() else path / "tokenizer.json"
+    else:
+        file = _download(name, "tokenizer.json", revision=digest, offline=offline)
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # the Rust library raises bare Exception
+        raise ModelLoadError(f"{file} is not a tokenizer: {error}") from error
+
+
+class SentenceEncoder:
+    """A sentence-transformers model.
+
+    Args:
+        name: folder or ``org/name``.
+        revision: commit on the Hub; None for a folder.
+        offline: never touch the network.
+    """
+
+    def __init__(self, name: str, *, revision: str | None, offline: bool = True) -> None:
+        try:
+            from sentence_transformers import SentenceTransformer  # noqa: PLC0415  heavy
+        except ImportError as error:
+            raise MissingExtraError(f"the encoder {name}", "models") from error
+        try:
+            self._model = SentenceTransformer(
+                name, revision=revision, local_files_only=offline, trust_remote_code=False
+            )
+        except (OSError, ValueError) as error:
+            raise ModelLoadError(f"the encoder {name} cannot be opened: {error}") from error
+        self.dimension = int(self._model.get_embedding_dimension() or 0)
+
+    def encode(self, texts: "Sequence[str]") -> Float32Array:
+        """Return one vector per text, shape (n, d), float32, of length 1."""
+        vectors: Float32Array = self._model.encode(
+            list(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+        )
+        return vectors.astype("float32", copy=False)
+
+
+def _split(pinned: str) -> tuple[str, str]:
+    match = _PIN.match(pinned)
+    if match is None:
+        raise ModelLoadError(f"{pinned!r} is not pinned")
+    return match["name"], match["digest"]
+
+
+def _same(name: str, found: str, wanted: str) -> None:
+    if found != wanted:
+        raise ModelLoadError(
+            f"{name} has changed: it was {wanted}, now it is {found}",
+            hint="run the line again without the old pin",
+        )
+
+
+def _digest(path: Path) -> str:
+    files = (
+        [path]
+        if path.is_file()
+        else sorted({file for pattern in _WEIGHT_FILES for file in path.rglob(pattern)})
+    )
+    if not files:
+        raise ModelLoadError(f"{path} holds no model", hint="weights must be safetensors")
+    state = hashlib.blake2b(digest_size=6)
+    for file in files:
+        name = "" if path.is_file() else file.relative_to(path).as_posix()
+        with file.open("rb") as stream:
+            inner = hashlib.file_digest(stream, hashlib.blake2b).digest()
+        state.update(name.encode() + b"\0" + inner)
+    return state.hexdigest()
+
+
+def _commit(name: str, *, offline: bool) -> str:
+    file = _download(name, "config.json", revision=None, offline=offline)
+    return file.parent.name  # <cache>/models--org--name/snapshots/<commit>/config.json
+
+
+def _download(name: str, file: str, *, revision: str | None, offline: bool) -> Path:
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415  costs start-up time
+
+    try:
+        return Path(hf_hub_download(name, file, revision=revision, local_files_only=offline))
+    except OSError as error:  # the Hub's own errors are among them
+        first_line = str(error).strip().partition("\n")[0]
+        raise ModelLoadError(
+            f"{name} cannot be fetched from the Hub: {first_line}",
+            hint="check the name, set HF_TOKEN for a private model, or name a local folder",
+        ) from error

@@ -1,0 +1,417 @@
+"""The four kinds of component, and the key by which equal ones are recognised.
+
+Every result is the value of a small frozen object that lists what it requires. Equal objects have
+equal recipe keys and are computed once; sharing, caching, resuming and pricing follow from that.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticUndefined
+
+from assay.budget import Allowance, Budget
+from assay.errors import ConfigError, did_you_mean
+from assay.samples import FloatArray, Scores, Selection
+
+Kind = Literal["dataset", "feature", "scorer", "selector"]
+
+
+class Paper(BaseModel):
+    """The publication a method comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    year: int
+    authors: str = ""
+    arxiv: str = ""
+    doi: str = ""
+    url: str = ""
+    code: str = ""
+
+
+class NoPaper(BaseModel):
+    """States that a component is our own, or common knowledge, and why that is enough."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """Marks a text field that names something outside, which is pinned before keys are taken.
+
+    `kind` says which resolver reads it: "encoder", "tokenizer", "column".
+    """
+
+    kind: str
+
+
+EncoderRef: TypeAlias = Annotated[str, Pinned("encoder")]
+"""Name of a sentence encoder: ``assay:encoder``, a folder, or ``org/name``."""
+TokenizerRef: TypeAlias = Annotated[str, Pinned("tokenizer")]
+"""Name of a tokenizer: ``assay:encoder``, a ``tokenizer.json``, a folder, or ``org/name``."""
+
+
+class Rule(BaseModel):
+    """A cut-off of a paper: which scores may be selected at all.
+
+    Quantiles are taken over the rows that have a score. A number that exists is never erased by a
+    rule; the row only becomes ineligible, with BELOW_RULE as its reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    above: float | None = None
+    at_least: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+    low_quantile: float | None = Field(default=None, ge=0, le=1)
+    high_quantile: float | None = Field(default=None, ge=0, le=1)
+
+    def admits(self, values: FloatArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Return which values pass; NaN never does. Shape (n,), bool."""
+        known = ~np.isnan(values)
+        mask = known.copy()
+        with np.errstate(invalid="ignore"):
+            if self.above is not None:
+                mask &= values > self.above
+            if self.at_least is not None:
+                mask &= values >= self.at_least
+            if self.below is not None:
+                mask &= values < self.below
+            if self.at_most is not None:
+                mask &= values <= self.at_most
+        if (self.low_quantile is None and self.high_quantile is None) or not known.any():
+            return mask
+        # Band by rank, so that a run of equal values at a border is split by id and the
+        # three thirds of a pool partition it.
+        order = np.argsort(values, kind="stable")[: int(known.sum())]
+        low = int(np.floor((self.low_quantile or 0.0) * len(order) + 1e-9))
+        high_share = 1.0 if self.high_quantile is None else self.high_quantile
+        high = int(np.floor(high_share * len(order) + 1e-9))
+        inside = np.zeros(len(values), np.bool_)
+        inside[order[low:high]] = True
+        return mask & inside
+
+
+class Component(BaseModel):
+    """A frozen description of a result: what it is, its parameters, and what it requires.
+
+    Subclasses set `name` (short form used in citations), `version` (raised when the same
+    parameters give another result), `paper` and `summary`. A subclass without `name` of its own
+    is abstract and is not registered.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: ClassVar[Kind]
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    paper: ClassVar[Paper | NoPaper]
+    extra: ClassVar[str] = ""
+    """Optional dependency group without which it cannot run."""
+
+    def __init__(self, **parameters: Any) -> None:
+        try:
+            super().__init__(**parameters)
+        except ValidationError as error:
+            raise _explain(type(self), error) from None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if "name" in cls.__dict__ and cls.name:
+            from assay.registry import register  # noqa: PLC0415  registry needs the base class
+
+            register(cls)
+
+    def requires(self) -> Mapping[str, "Component | Sequence[Component]"]:
+        """Return what must be known before this can be; by default every field that holds one."""
+        found: dict[str, Component | Sequence[Component]] = {}
+        for field in type(self).model_fields:
+            value = getattr(self, field)
+            if isinstance(value, Component) or (
+                isinstance(value, tuple) and value and isinstance(value[0], Component)
+            ):
+                found[field] = value
+        return found
+
+    def children(self) -> Iterator["Component"]:
+        """Yield every component that this one requires, sequences opened."""
+        for value in self.requires().values():
+            if isinstance(value, Component):
+                yield value
+            else:
+                yield from value
+
+    @cached_property
+    def key(self) -> str:
+        """Recipe key: 16 hex digits over kind, name, version and what differs from the default."""
+        text = json.dumps(recipe(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        """Two components are equal when their recipe keys are."""
+        return isinstance(other, Component) and self.key == other.key
+
+    def __hash__(self) -> int:
+        """Hash of the recipe key."""
+        return hash(self.key)
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the class's documentation."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    def label(self) -> str:
+        """Return the name with the parameters that differ from their default, for people."""
+        parts = []
+        for field, value in changed_fields(self).items():
+            text = value.label() if isinstance(value, Component) else str(value)
+            parts.append(f"{field}={text}")
+        return f"{self.name}({', '.join(parts)})" if parts else self.name
+
+
+def changed_fields(component: BaseModel) -> dict[str, Any]:
+    """Return the fields whose value differs from the declared default."""
+    changed: dict[str, Any] = {}
+    for name, info in type(component).model_fields.items():
+        value = getattr(component, name)
+        default = info.get_default(call_default_factory=True, validated_data={})
+        if default is PydanticUndefined or default != value:
+            changed[name] = value
+    return changed
+
+
+_PIN = re.compile(r"^.*@([0-9a-f]{12,})$", re.DOTALL)
+
+
+def pinned_fields(component: type[BaseModel]) -> dict[str, str]:
+    """Return the fields that name something outside, with the kind of thing they name."""
+    return {
+        name: mark.kind
+        for name, info in component.model_fields.items()
+        for mark in info.metadata
+        if isinstance(mark, Pinned)
+    }
+
+
+def recipe(value: Any) -> Any:
+    """Return the JSON-like form of a component or parameter that its key is taken over.
+
+    Of a pinned name only the digest counts: the same file under another path is the same thing.
+    """
+    if isinstance(value, Component):
+        pinned = pinned_fields(type(value))
+        fields = {
+            name: _PIN.sub(r"@\1", item)
+            if name in pinned and isinstance(item, str)
+            else recipe(item)
+            for name, item in changed_fields(value).items()
+        }
+        return [value.kind, value.name, value.version, fields]
+    if isinstance(value, BaseModel):
+        return {name: recipe(item) for name, item in changed_fields(value).items()}
+    if isinstance(value, (tuple, list)):
+        return [recipe(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"a parameter of type {type(value).__name__} cannot be part of a key")
+
+
+def _explain(component: type[Component], error: ValidationError) -> ConfigError:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    hint: str | None = None
+    if first["type"] == "extra_forbidden":
+        message = f"{component.name or component.__name__} has no parameter {place!r}"
+        known = list(component.model_fields)
+        hint = did_you_mean(place, known) or (
+            f"it takes {', '.join(known)}" if known else "it takes no parameters"
+        )
+    elif first["type"] == "missing":
+        message = f"{component.name} needs a value for {place!r}"
+        described = (
+            component.model_fields[place].description if place in component.model_fields else None
+        )
+        hint = f"{place}: {described}" if described else None
+    else:
+        reason = re.sub("^(Value|Assertion) error, ", "", first["msg"])
+        message = f"{component.name}: {place} = {first['input']!r}: {reason}"
+    return ConfigError(message, hint=hint)
+
+
+def _named(kind: Kind) -> BeforeValidator:
+    def build(value: Any) -> Any:
+        if isinstance(value, (str, Mapping)):
+            from assay.registry import build as build_component  # noqa: PLC0415
+
+            return build_component(value, kind)
+        return value
+
+    return BeforeValidator(build)
+
+
+class Dataset(Component):
+    """Rows. Its value is a pool."""
+
+    kind: ClassVar[Kind] = "dataset"
+
+
+class Given(Dataset):
+    """The project's own pool."""
+
+    name: ClassVar[str] = "given"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names the rows at hand")
+
+
+class Feature(Component):
+    """A costly value that many methods share, and that is kept.
+
+    `scope` "row": a row's value can be computed apart from the other rows and is kept by content
+    hash. `scope` "pool": it needs all of them and is kept by the digest of what it read.
+    """
+
+    kind: ClassVar[Kind] = "feature"
+    scope: ClassVar[Literal["row", "pool"]]
+
+    dataset: Annotated[Dataset, _named("dataset")] = Given()
+    """Rows whose value is wanted."""
+    chosen_by: Annotated["Selector | None", _named("selector")] = None
+    """Only rows this selector chose get a value; the others are NOT_ASKED, and cost nothing."""
+
+    def at(self, dataset: Dataset) -> Self:
+        """Return the same feature on other rows."""
+        return self.model_copy(update={"dataset": dataset})
+
+    def among(self, selector: "Selector") -> Self:
+        """Return the same feature, computed only where `selector` chose."""
+        return self.model_copy(update={"chosen_by": selector})
+
+    @cached_property
+    def row_key(self) -> str:
+        """Key under which rows are kept: rows of the same text share it whatever the dataset."""
+        plain = self.model_copy(update={"dataset": Given(), "chosen_by": None})
+        return plain.key
+
+    def requires(self) -> Mapping[str, Component | Sequence[Component]]:
+        """Return the components among the parameters, apart from the rows themselves."""
+        needs = dict(super().requires())
+        needs.pop("dataset", None)
+        needs.pop("chosen_by", None)
+        return needs
+
+
+class Scorer(Component):
+    """Turns features into one number per row: a pure function, without files, models or loops.
+
+    Subclasses write ``score(self, *, <needs>)`` with one keyword per entry of `requires`. It
+    returns shape (n,) float64 with NaN where there is no number, `Scores` if it has reasons of
+    its own, or a mapping of `columns` to either.
+    """
+
+    kind: ClassVar[Kind] = "scorer"
+    prefer: ClassVar[Literal["high", "low"]] = "high"
+    columns: ClassVar[tuple[str, ...]] = ("value",)
+    rowwise: ClassVar[bool] = True
+    unit: ClassVar[str] = ""
+
+    def score(self, **needs: Any) -> FloatArray | Scores | Mapping[str, FloatArray | Scores]:
+        """Return the number of each row, in canonical order."""
+        raise TypeError(f"{type(self).__name__} has no score()")
+
+    def default_rule(self) -> Rule:
+        """Return the paper's cut-off, which admits everything by default."""
+        return Rule()
+
+    def ruled(self) -> Sequence[tuple["Scorer", Rule]]:
+        """Return the scores whose rules bind a selection by this one; combinations have several."""
+        rule = self.default_rule()
+        return [(self, rule)] if changed_fields(rule) else []
+
+    @property
+    def sign(self) -> float:
+        """1 if more is better, -1 if less is."""
+        return 1.0 if self.prefer == "high" else -1.0
+
+
+class Selector(Component):
+    """Chooses an ordered subset: a pure function of scores, features, an allowance and a seed.
+
+    Subclasses write ``select(self, allowance, rng, *, <needs>) -> Selection``.
+    """
+
+    kind: ClassVar[Kind] = "selector"
+    needs_budget: ClassVar[bool] = True
+
+    budget: Budget | None = None
+    """How much to select: samples, "5%", or "2M tokens"."""
+    seed: int = 0
+    """Seed of every random choice."""
+    within: Annotated["Selector | None", _named("selector")] = None
+    """Choose only among the rows that this selector chose."""
+    rule: Rule | Literal["default", "none"] = "default"
+    """Cut-off on the scores it reads: the paper's own, none, or another."""
+
+    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+        """Return the rows chosen, in the order of choice."""
+        raise TypeError(f"{type(self).__name__} has no select()")
+
+    def requires(self) -> Mapping[str, Component | Sequence[Component]]:
+        """Return the components among the parameters, apart from `within`."""
+        needs = dict(super().requires())
+        needs.pop("within", None)
+        return needs
+
+    def ruled(self) -> Sequence[tuple[Scorer, Rule]]:
+        """Return the scores whose rules bind this selection, with those rules."""
+        scorers = [need for need in self.children() if isinstance(need, Scorer)]
+        if self.rule == "none":
+            return []
+        if isinstance(self.rule, Rule):
+            return [(scorers[0], self.rule)] if scorers else []
+        return [pair for scorer in scorers for pair in scorer.ruled()]
+
+
+class Chosen(Dataset):
+    """The rows that a selector chose."""
+
+    name: ClassVar[str] = "chosen"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names the rows of a selection")
+
+    by: Annotated[Selector, _named("selector")]
+    """The selector."""
+    of: Annotated[Dataset, _named("dataset")] = Given()
+    """The rows it chooses from."""
+
+
+class FileSet(Dataset):
+    """Rows of another file, such as evaluation questions."""
+
+    name: ClassVar[str] = "file"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names rows of a file")
+
+    source: Annotated[str, Pinned("file")]
+    """Path of the file, or ``org/name`` on the Hub."""
+    role: Literal["target", "anchors", "questions", "held_out", "evaluation"] = "target"
+    """What the rows are for."""
+
+
+AnyScorer: TypeAlias = Annotated[Scorer, _named("scorer")]
+AnySelector: TypeAlias = Annotated[Selector, _named("selector")]
+AnyFeature: TypeAlias = Annotated[Feature, _named("feature")]
+AnyDataset: TypeAlias = Annotated[Dataset, _named("dataset")]
+
+Feature.model_rebuild()
+Selector.model_rebuild()

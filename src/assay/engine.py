@@ -1,0 +1,440 @@
+"""Computes the value of components: equal ones once, and nothing that is stored already."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel
+
+from assay.budget import Allowance
+from assay.cache import PoolStore
+from assay.component import (
+    Chosen,
+    Component,
+    Dataset,
+    Feature,
+    FileSet,
+    Given,
+    Scorer,
+    Selector,
+    pinned_fields,
+)
+from assay.errors import PlanError, TooManyUnscoredError
+from assay.passes import PoolFeature, PoolView, RowFeature
+from assay.pool import Pool
+from assay.random_numbers import generator
+from assay.results import Results, ScoreTable, SelectionRecord, reason_counts
+from assay.row_work import RowWork
+from assay.runtime import Runtime
+from assay.samples import UNFINISHED, FloatArray, Reason, ReasonArray, Scores, Selection
+from assay.values import RowValue
+
+ComponentType = TypeVar("ComponentType", bound=Component)
+OpenFile = Callable[[FileSet], Pool]
+_SCORE_ROWS = 1 << 18
+
+
+class Engine:
+    """Values of components over one pool.
+
+    Args:
+        pool: the rows that `Given` stands for.
+        runtime: how to work.
+        results: where scores and selections are kept; None keeps them in memory.
+        open_file: loads the rows of a `FileSet`.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        runtime: Runtime,
+        *,
+        results: Results | None = None,
+        open_file: OpenFile | None = None,
+    ) -> None:
+        self.pool = pool
+        self.runtime = runtime
+        self._results = results
+        self._open_file = open_file
+        self._values: dict[str, Any] = {}
+        self._views: dict[str, PoolView] = {}
+        self._pins: dict[tuple[str, str], str] = {}
+        self._rows = RowWork(runtime)
+
+    # Resolution
+
+    def resolve(self, component: ComponentType) -> ComponentType:
+        """Return the component with everything it names pinned to content."""
+        return self._resolve(component)
+
+    def _resolve(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self._resolve(item) for item in value)
+        if not isinstance(value, BaseModel):
+            return value
+        update: dict[str, Any] = {}
+        pinned = pinned_fields(type(value))
+        for name in type(value).model_fields:
+            old = getattr(value, name)
+            new = self._pin(pinned[name], old) if name in pinned and old else self._resolve(old)
+            if new is not old:
+                update[name] = new
+        return value.model_copy(update=update) if update else value
+
+    def _pin(self, kind: str, text: str) -> str:
+        if (kind, text) not in self._pins:
+            self._pins[kind, text] = self.runtime.pin(kind, text)
+        return self._pins[kind, text]
+
+    # Computation
+
+    def compute(self, components: Sequence[Component]) -> list[Any]:
+        """Return the value of each component; their shared parts are computed once.
+
+        Raises:
+            AssayError: whatever stops the work, each with what to do about it.
+        """
+        wanted = [self.resolve(component) for component in components]
+        self._fill_rows(wanted)
+        return [self._value(component) for component in wanted]
+
+    def value(self, component: Component) -> Any:
+        """Return the value of one component."""
+        return self.compute([component])[0]
+
+    def _fill_rows(self, wanted: Iterable[Component]) -> None:
+        """Run the row-scope passes of all that is wanted, equal passes together."""
+        groups: dict[tuple[str, str], list[RowFeature]] = {}
+        for component in walk(wanted, skip=self._done):
+            if isinstance(component, RowFeature) and component.chosen_by is None:
+                if isinstance(component.dataset, Chosen):
+                    continue
+                place = (component.dataset.key, repr(component.reading()))
+                groups.setdefault(place, []).append(component)
+        for features in groups.values():
+            self._rows.fill(self.view(features[0].dataset), features)
+
+    def _done(self, component: Component) -> bool:
+        """Whether a component's value is at hand, so that nothing it requires is needed."""
+        if component.key in self._values:
+            return True
+        if self._results is None:
+            return False
+        if isinstance(component, Scorer):
+            return self._results.read_scores(component, self.pool.context) is not None
+        if isinstance(component, Selector):
+            return self._results.read_selection(component, self.pool.context) is not None
+        if isinstance(component, PoolFeature) and component.stored:
+            view = self._view_if_known(component.dataset)
+            return view is not None and self._pool_store(component, view).path.exists()
+        return False
+
+    def _value(self, component: Component) -> Any:
+        if component.key not in self._values:
+            self._values[component.key] = self._make(component)
+        return self._values[component.key]
+
+    def _make(self, component: Component) -> Any:
+        if isinstance(component, Dataset):
+            return self.view(component)
+        if isinstance(component, RowFeature):
+            return self._row_value(component)
+        if isinstance(component, PoolFeature):
+            return self._pool_value(component)
+        if isinstance(component, Scorer):
+            return self._scores(component)
+        if isinstance(component, Selector):
+            return self._selection(component)
+        raise TypeError(f"{type(component).__name__} is of no known kind")
+
+    def _needs(self, component: Component) -> dict[str, Any]:
+        needs: dict[str, Any] = {}
+        for name, need in component.requires().items():
+            if isinstance(need, Component):
+                needs[name] = self._handed(self._value(need))
+            else:
+                needs[name] = [self._handed(self._value(item)) for item in need]
+        return needs
+
+    @staticmethod
+    def _handed(value: Any) -> Any:
+        return value.main if isinstance(value, ScoreTable) else value
+
+    # Datasets
+
+    def view(self, dataset: Dataset) -> PoolView:
+        """Return the rows of a dataset."""
+        known = self._view_if_known(dataset)
+        if known is not None:
+            return known
+        if isinstance(dataset, Chosen):
+            if not isinstance(dataset.of, Given):
+                raise PlanError("rows can only be chosen from the project's own pool")
+            record: SelectionRecord = self._value(self.resolve(dataset.by))
+            view = PoolView(self.pool, np.sort(record.selection.indices))
+        elif isinstance(dataset, FileSet):
+            if self._open_file is None:
+                raise PlanError(f"nothing here can open {dataset.source}")
+            view = PoolView(self._open_file(dataset))
+        else:
+            raise PlanError(f"{type(dataset).__name__} has no rows of its own")
+        self._views[dataset.key] = view
+        return view
+
+    def _view_if_known(self, dataset: Dataset) -> PoolView | None:
+        if isinstance(dataset, Given):
+            return self._given
+        return self._views.get(dataset.key)
+
+    @cached_property
+    def _given(self) -> PoolView:
+        return PoolView(self.pool)
+
+    # Features
+
+    def _row_value(self, feature: RowFeature) -> RowValue:
+        view = self.view(feature.dataset)
+        if feature.chosen_by is None:
+            self._rows.fill(view, [feature])
+            return self._rows.read(view, feature)
+        record: SelectionRecord = self._value(feature.chosen_by)
+        chosen = np.sort(record.selection.indices)
+        part = PoolView(view.pool, view.positions[chosen])
+        self._rows.fill(part, [feature])
+        value = self._rows.read(part, feature)
+        return value.spread(chosen, len(view), Reason.NOT_ASKED)
+
+    def _pool_store(self, feature: PoolFeature, view: PoolView) -> PoolStore:
+        folder = self.runtime.cache / feature.name / feature.row_key
+        return PoolStore(folder, view.digest)
+
+    def _pool_value(self, feature: PoolFeature) -> Any:
+        view = self.view(feature.dataset)
+        store = self._pool_store(feature, view)
+        if feature.stored:
+            arrays = store.read()
+            if arrays is not None:
+                return feature.unpack(arrays)
+        if self.runtime.shard is not None:
+            raise PlanError(
+                f"{feature.name} needs all rows at once",
+                hint="run the same line without --shard after all shards are done",
+            )
+        value = feature.compute(view, self.runtime, **self._needs(feature))
+        if feature.stored:
+            store.write(feature.pack(value))
+        return value
+
+    # Scores
+
+    def _scores(self, scorer: Scorer) -> ScoreTable:
+        if self._results is not None:
+            stored = self._results.read_scores(scorer, self.pool.context)
+            if stored is not None:
+                return stored
+        needs = self._needs(scorer)
+        count = len(self.pool)
+        table = ScoreTable(
+            {
+                name: _settle(scores, needs, count)
+                for name, scores in _evaluate(scorer, needs, count).items()
+            }
+        )
+        self._check_unscored(scorer, table.main)
+        if self._results is not None and not _unfinished(table):
+            self._results.write_scores(scorer, self.pool.ids, table, self.pool.context)
+        return table
+
+    def _check_unscored(self, scorer: Scorer, scores: Scores) -> None:
+        kinds = Counter(Reason(code).kind for code in scores.reason[scores.reason != 0].tolist())
+        failed = kinds["failure"]
+        if failed > self.runtime.max_unscored * max(len(scores.reason), 1):
+            counts = reason_counts(scores.reason)
+            table = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+            raise TooManyUnscoredError(
+                f"{scorer.name}: {failed:,} of {len(scores.reason):,} rows failed ({table})",
+                hint="mend the rows, or allow more with --max-unscored",
+            )
+
+    # Selections
+
+    def _selection(self, selector: Selector) -> SelectionRecord:
+        if self._results is not None:
+            stored = self._results.read_selection(selector, self.pool.context)
+            if stored is not None:
+                return stored
+        needs = self._needs(selector)
+        reason = self._ineligible(selector, needs)
+        allowance = self._allowance(selector, reason)
+        rng = generator(seed=selector.seed, purpose=selector.name)
+        selection = selector.select(allowance, rng, **needs)
+        record = _record(selector, selection, allowance, reason)
+        if self._results is not None:
+            self._results.write_selection(selector, self.pool.ids, record, self.pool.context)
+        return record
+
+    def _ineligible(self, selector: Selector, needs: Mapping[str, Any]) -> ReasonArray:
+        """Return why each row may not be chosen at all; 0 where it may."""
+        reason = np.zeros(len(self.pool), np.uint8)
+        if selector.within is not None:
+            inner: SelectionRecord = self._value(selector.within)
+            reason[:] = inner.reason
+        reason[(reason == 0) & self.pool.held_out] = Reason.HELD_OUT
+        for value in _flatten(needs.values()):
+            if isinstance(value, (RowValue, Scores)) and len(value.reason) == len(reason):
+                empty = reason == 0
+                reason[empty] = value.reason[empty]
+        for scorer, rule in selector.ruled():
+            scores: ScoreTable = self._value(scorer)
+            reason[(reason == 0) & ~rule.admits(scores.main.values)] = Reason.BELOW_RULE
+        return reason
+
+    def _allowance(self, selector: Selector, reason: ReasonArray) -> Allowance:
+        eligible = reason == 0
+        if selector.budget is None:
+            if selector.needs_budget:
+                raise PlanError(
+                    f"{selector.name} needs a budget", hint="--budget 5%, 5000 or '2M tokens'"
+                )
+            return Allowance(eligible, None)
+        available = int(np.count_nonzero(eligible))
+        count = selector.budget.count(pool=len(self.pool), eligible=available)
+        limit = selector.budget.limit()
+        costs: FloatArray | None = None
+        if limit is not None:
+            from assay.features.text import TokenCounts  # noqa: PLC0415  features import the base
+
+            costs = self.value(TokenCounts())["total"]
+        return Allowance(eligible, count, costs, limit)
+
+
+def walk(
+    components: Iterable[Component], *, skip: Callable[[Component], bool] | None = None
+) -> Iterable[Component]:
+    """Yield components and all they require, requirements first, equal ones once.
+
+    Args:
+        components: where to begin.
+        skip: components for which it is true are left out, and so is what only they require.
+    """
+    seen: set[str] = set()
+
+    def visit(component: Component) -> Iterable[Component]:
+        if component.key in seen:
+            return
+        seen.add(component.key)
+        if skip is not None and skip(component):
+            return
+        for child in _all_children(component):
+            yield from visit(child)
+        yield component
+
+    for component in components:
+        yield from visit(component)
+
+
+def _all_children(component: Component) -> Iterable[Component]:
+    if isinstance(component, Selector):
+        if component.within is not None:
+            yield component.within
+        yield from (scorer for scorer, _ in component.ruled())
+    if isinstance(component, Feature):
+        if component.chosen_by is not None:
+            yield component.chosen_by
+        if isinstance(component.dataset, Chosen):
+            yield component.dataset.by
+    yield from component.children()
+
+
+def _evaluate(scorer: Scorer, needs: dict[str, Any], count: int) -> dict[str, Scores]:
+    """Call a scorer, block by block where it may be, and return its columns."""
+    sliceable = all(isinstance(need, RowValue) for need in needs.values())
+    if not (scorer.rowwise and sliceable and count > _SCORE_ROWS):
+        return _columns(scorer, scorer.score(**needs))
+    parts: list[dict[str, Scores]] = []
+    for start in range(0, count, _SCORE_ROWS):
+        index = np.arange(start, min(start + _SCORE_ROWS, count))
+        block = {name: need.take(index) for name, need in needs.items()}
+        parts.append(_columns(scorer, scorer.score(**block)))
+    return {name: _join([part[name] for part in parts]) for name in parts[0]}
+
+
+def _columns(
+    scorer: Scorer, result: FloatArray | Scores | Mapping[str, FloatArray | Scores]
+) -> dict[str, Scores]:
+    named = result if isinstance(result, Mapping) else {scorer.columns[0]: result}
+    if tuple(named) != scorer.columns:
+        raise TypeError(f"{scorer.name} gave columns {tuple(named)}, declared {scorer.columns}")
+    return {
+        name: part
+        if isinstance(part, Scores)
+        else Scores(np.asarray(part, np.float64), np.zeros(len(part), np.uint8))
+        for name, part in named.items()
+    }
+
+
+def _join(parts: Sequence[Scores]) -> Scores:
+    flags = [p.flags if p.flags is not None else np.zeros(len(p.reason), np.uint16) for p in parts]
+    return Scores(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.reason for part in parts]),
+        np.concatenate(flags),
+    )
+
+
+def _settle(scores: Scores, needs: Mapping[str, Any], count: int) -> Scores:
+    """Give every row a number or a reason: the first that a requirement has, else its own."""
+    values = np.array(scores.values, np.float64)
+    if values.shape != (count,):
+        raise TypeError(f"a score has shape {values.shape}, the pool has {count} rows")
+    reason = np.zeros(count, np.uint8)
+    flags = np.zeros(count, np.uint16)
+    for need in _flatten(needs.values()):
+        if isinstance(need, (RowValue, Scores)):
+            empty = reason == 0
+            reason[empty] = need.reason[empty]
+            if need.flags is not None:
+                flags |= need.flags
+    if scores.flags is not None:
+        flags |= scores.flags
+    reason[reason == 0] = scores.reason[reason == 0]
+    reason[(reason == 0) & ~np.isfinite(values)] = Reason.NON_FINITE
+    values[reason != 0] = np.nan
+    return Scores(values, reason, flags)
+
+
+def _unfinished(table: ScoreTable) -> bool:
+    return any(np.isin(column.reason, UNFINISHED).any() for column in table.columns.values())
+
+
+def _flatten(values: Iterable[Any]) -> Iterable[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from value
+        else:
+            yield value
+
+
+def _record(
+    selector: Selector, selection: Selection, allowance: Allowance, reason: ReasonArray
+) -> SelectionRecord:
+    """Check what a selector returned, and say of every row what became of it."""
+    chosen = selection.indices
+    if len(np.unique(chosen)) != len(chosen) or not allowance.eligible[chosen].all():
+        raise TypeError(f"{selector.name} chose a row twice, or one that is not eligible")
+    if allowance.count is not None and len(chosen) > allowance.count:
+        raise TypeError(f"{selector.name} chose more than its budget")
+    reason = reason.copy()
+    for code, rows in selection.rejected.items():
+        free = rows[reason[rows] == 0]
+        reason[free] = code
+    rest = reason == 0
+    rest[chosen] = False
+    reason[rest] = Reason.NOT_CHOSEN
+    reason[chosen] = Reason.OK
+    facts: dict[str, Any] = {"budget": str(selector.budget) if selector.budget else None}
+    if allowance.costs is not None:
+        facts["tokens"] = float(allowance.costs[chosen].sum())
+    return SelectionRecord(selection, reason, int(np.count_nonzero(allowance.eligible)), facts)

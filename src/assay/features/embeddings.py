@@ -1,0 +1,66 @@
+"""Sentence embeddings: one vector per row, shared by every geometric method."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from assay.component import EncoderRef, NoPaper, Paper
+from assay.features.text import part_of
+from assay.passes import Pass, Reading, RowFeature
+from assay.runtime import Runtime
+from assay.samples import Conversation, Flag
+from assay.values import Matrix, RowValue
+
+
+class EmbeddingPass(Pass):
+    """One run of a sentence encoder over one part of the rows."""
+
+    parallel: ClassVar[bool] = False  # encoders use all cores by themselves
+
+    model: EncoderRef
+    part: str
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        """Yield a reader that holds the encoder."""
+        encoder = runtime.encoder(self.model)
+
+        def read(
+            conversations: Sequence[Conversation], features: Sequence[RowFeature]
+        ) -> Sequence[RowValue]:
+            texts = [part_of(conversation, self.part) for conversation in conversations]
+            vectors = encoder.encode(texts)
+            flags = np.where(vectors.any(axis=1), 0, np.uint16(Flag.ZERO_VECTOR)).astype(np.uint16)
+            value = Matrix(np.zeros(len(texts), np.uint8), flags, vectors.astype(np.float16))
+            return [value for _ in features]
+
+        yield read
+
+    def label(self) -> str:
+        """Return what a progress bar calls it."""
+        return f"embedding ({self.model.partition('@')[0]})"
+
+
+class Embeddings(RowFeature):
+    """One vector of length 1 per row, kept as float16; zeros, flagged, for a text without words."""
+
+    name: ClassVar[str] = "embeddings"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks",
+        authors="Reimers and Gurevych",
+        year=2019,
+        arxiv="1908.10084",
+    )
+    value: ClassVar[type[RowValue]] = Matrix
+    tolerance: ClassVar[float] = 2e-3  # one float16 step at 1, and a little
+
+    model: EncoderRef = "assay:encoder"
+    """Sentence encoder: the embedded one, a sentence-transformers folder, or org/name."""
+    part: Literal["instruction", "prompt", "response", "conversation"] = "conversation"
+    """Text that is embedded."""
+
+    def reading(self) -> Pass:
+        """Return the encoder's run."""
+        return EmbeddingPass(model=self.model, part=self.part)

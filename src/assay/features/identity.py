@@ -1,0 +1,28 @@
+"""Who the rows are, for methods whose number depends on nothing else."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from assay.component import NoPaper, Paper
+from assay.passes import PoolFeature, PoolView
+from assay.runtime import Runtime
+from assay.samples import IdArray
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Ids of all rows, ascending. Shape (n,), uint64."""
+
+    ids: IdArray
+
+
+class Identity(PoolFeature):
+    """The ids of the rows."""
+
+    name: ClassVar[str] = "identity"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names the rows")
+    stored: ClassVar[bool] = False
+
+    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> Identities:
+        """Return the ids of the rows in view."""
+        return Identities(view.ids)

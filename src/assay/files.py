@@ -1,0 +1,132 @@
+"""Files that are written whole or not at all."""
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import socket
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from assay.errors import DataError
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+_counter = itertools.count()
+# A writer on another machine that shares the folder must not be taken for a dead process of ours.
+_host = f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder, which becomes `path` when the block ends well.
+
+    The content is flushed to the disk before the rename, and the folder after it, so that a kill
+    at any moment leaves either the old file or the new one. If the block fails, the temporary file
+    is removed and the old one stays. The folder is made if it is missing; a link is followed.
+
+    Raises:
+        DataError: if the disk is full or the place cannot be written to.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "not a regular file"
+        raise DataError(f"cannot write {path}: it is {kind}", hint="name a file to write")
+    temporary = target.with_name(f".{target.name}.{_host}-{os.getpid()}-{next(_counter)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _flush(temporary)
+        temporary.replace(target)
+        _flush(target.parent)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        # After the rename nothing is left under this name.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_stream(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for bytes that takes the place of `path` when the block ends well.
+
+    As `atomic_write`; also removes what killed processes left behind of the same file, for an
+    output lies in a person's folder and not in a cache that is pruned.
+
+    Raises:
+        DataError: if the disk is full or the place cannot be written to.
+    """
+    _remove_abandoned(Path(os.path.realpath(path)))
+    with atomic_write(path) as temporary, temporary.open("xb") as stream:
+        yield stream
+
+
+def write_error(path: Path, error: OSError) -> DataError:
+    """Return the error a person can act on for a failed write to `path`."""
+    if error.errno in _NO_SPACE:
+        return DataError(
+            f"the disk is full while writing {path} ({error.strerror})",
+            hint="free some space and run the same line again: finished parts are kept",
+        )
+    hint = "choose a folder that you may write to" if error.errno in _NOT_ALLOWED else None
+    return DataError(f"cannot write {path}: {error.strerror or error}", hint=hint)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text whole or not at all."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def remove_leftovers(folder: Path, *, older_than_seconds: float = 3600.0) -> int:
+    """Remove temporary files of killed runs and return how many there were.
+
+    Only files older than the limit go, so that another process at work keeps its own.
+    """
+    removed = 0
+    if not folder.is_dir():
+        return 0
+    newest = max((entry.stat().st_mtime for entry in folder.iterdir()), default=0.0)
+    for entry in folder.glob(".*.tmp"):
+        with contextlib.suppress(FileNotFoundError):
+            if newest - entry.stat().st_mtime >= older_than_seconds:
+                entry.unlink()
+                removed += 1
+    return removed
+
+
+def _remove_abandoned(target: Path) -> None:
+    if not target.parent.is_dir():
+        return
+    pattern = re.compile(re.escape(f".{target.name}.{_host}-") + r"(\d+)-\d+\.tmp")
+    for entry in os.scandir(target.parent):
+        found = pattern.fullmatch(entry.name)
+        if found and not _is_running(int(found[1])):
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network disks cannot sync a folder; the rename itself has happened.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

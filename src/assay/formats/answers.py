@@ -1,0 +1,188 @@
+"""Layouts whose answer needs choosing or unwrapping: preference rows, TRL's two halves, P3/T0."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from assay.formats.conversations import (
+    PROMPTS,
+    SYSTEM,
+    TOOLS,
+    bind_conversation,
+    is_turn,
+    turn_list,
+    with_system,
+)
+from assay.formats.faults import Fault, UnusableRecordError
+from assay.formats.labels import Provenance, Record
+from assay.formats.layouts import Converter, not_text, resolve
+from assay.formats.turns import message_of, tools_of
+from assay.samples import Message, Role, Tool
+
+_transcript_turn = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
+_SPEAKERS: dict[str, Role] = {"Human": "user", "Assistant": "assistant"}
+
+
+def side_messages(value: object, role: Role) -> list[Message] | None:
+    """Return one side of a record, text or turns, as messages; None if it is neither."""
+    if isinstance(value, dict) and is_turn(value):
+        return [message_of(value)]
+    turns = turn_list(value)
+    if turns is not None:
+        return [message_of(turn) for turn in turns]
+    return [Message(role, value)] if isinstance(value, str) else None
+
+
+def transcript_messages(text: str) -> list[Message]:
+    """Return the turns of a transcript, each after an empty line, "Human:" or "Assistant:"."""
+    pieces = _transcript_turn.split(text)
+    return [
+        Message(_SPEAKERS[speaker], said)
+        for speaker, said in zip(pieces[1::2], pieces[2::2], strict=True)
+    ]
+
+
+def _required_side(record: Record, name: str, role: Role) -> list[Message]:
+    messages = side_messages(record.get(name), role)
+    if messages is None:
+        raise not_text(record, name)
+    return messages
+
+
+@dataclass(frozen=True)
+class PreferenceLayout:
+    """A chosen and a rejected answer: the chosen side is read, the rejected one is kept in meta."""
+
+    name: str = "preference"
+    summary: str = "`prompt` (or none), `chosen`, `rejected`"
+
+    def matches(self, record: Record) -> bool:
+        """Are there a chosen and a rejected side?"""
+        return record.get("chosen") is not None and "rejected" in record
+
+    def bind(
+        self, fields: Sequence[str], provenance: Provenance, *, questions: bool = False
+    ) -> Converter:
+        """Return what makes a sample of records with exactly these fields."""
+        prompt = resolve(fields, (*PROMPTS, "conversations", "messages"))
+        system = resolve(fields, SYSTEM)
+        tools = resolve(fields, TOOLS)
+
+        def assemble(record: Record) -> tuple[Sequence[Message], tuple[Tool, ...]]:
+            answer = _required_side(record, "chosen", "assistant")
+            before = [] if prompt is None else _required_side(record, prompt, "user")
+            messages = _joined(before, answer)
+            if system is not None:
+                messages = with_system(messages, record[system])
+            return messages, tools_of(record[tools]) if tools is not None else ()
+
+        used = ("chosen", prompt, system, tools)
+        return bind_conversation(assemble, fields, used, provenance, questions=questions)
+
+
+def _joined(before: list[Message], answer: list[Message]) -> list[Message]:
+    """Put a prompt before an answer that may repeat it."""
+    if len(answer) == 1 and _transcript_turn.match(answer[0].content):
+        return transcript_messages(answer[0].content)
+    if len(before) == 1 and _transcript_turn.match(before[0].content):
+        before = transcript_messages(before[0].content)
+        if before[-1].role == "assistant" and not before[-1].content.strip():
+            before.pop()
+    return answer if len(answer) > 1 and any(m.role == "user" for m in answer) else before + answer
+
+
+@dataclass(frozen=True)
+class PromptCompletionLayout:
+    """TRL's conversational halves: a list of turns as prompt, a list of turns as completion."""
+
+    name: str = "prompt_completion_messages"
+    summary: str = "`prompt` (list of turns), `completion` (list of turns)"
+
+    def matches(self, record: Record) -> bool:
+        """Are both halves lists of turns?"""
+        halves = [turn_list(record.get(name)) for name in ("prompt", "completion")]
+        return all(half is not None and is_turn((half or [None])[0]) for half in halves)
+
+    def bind(
+        self, fields: Sequence[str], provenance: Provenance, *, questions: bool = False
+    ) -> Converter:
+        """Return what makes a sample of records with exactly these fields."""
+        tools = resolve(fields, TOOLS)
+
+        def assemble(record: Record) -> tuple[Sequence[Message], tuple[Tool, ...]]:
+            messages = _required_side(record, "prompt", "user")
+            messages += _required_side(record, "completion", "assistant")
+            return messages, tools_of(record[tools]) if tools is not None else ()
+
+        used = ("prompt", "completion", tools)
+        return bind_conversation(assemble, fields, used, provenance, questions=questions)
+
+
+@dataclass(frozen=True)
+class TargetsLayout:
+    """P3, T0 and FLAN: inputs and targets, as text or with the text in a "pretokenized" field."""
+
+    name: str = "t0"
+    summary: str = "`inputs`, `targets`, `answer_choices` (may be absent)"
+
+    def matches(self, record: Record) -> bool:
+        """Are there inputs and targets?"""
+        return self._field(record, "inputs") is not None and "targets" in record
+
+    @staticmethod
+    def _field(fields: Record | Sequence[str], name: str) -> str | None:
+        return resolve(fields, (f"{name}_pretokenized", name))
+
+    def bind(
+        self, fields: Sequence[str], provenance: Provenance, *, questions: bool = False
+    ) -> Converter:
+        """Return what makes a sample of records with exactly these fields."""
+        inputs = self._field(fields, "inputs") or "inputs"
+        targets = self._field(fields, "targets") or "targets"
+
+        def assemble(record: Record) -> tuple[Sequence[Message], tuple[Tool, ...]]:
+            asked, answer = record.get(inputs), record.get(targets)
+            # Some tasks list several accepted answers; models are trained on the first.
+            if isinstance(answer, list) and answer:
+                answer = answer[0]
+            if not isinstance(asked, str):
+                raise not_text(record, inputs)
+            if not isinstance(answer, str):
+                fault = Fault.NULL_FIELD if not answer else Fault.WRONG_TYPE
+                raise UnusableRecordError(fault, f"field {targets!r} holds no text")
+            return (Message("user", asked), Message("assistant", answer)), ()
+
+        used = {inputs, targets, "inputs", "targets"} & set(fields)
+        return bind_conversation(assemble, fields, used, provenance, questions=questions)
+
+
+@dataclass(frozen=True)
+class QuestionsLayout:
+    """Questions without answers, as evaluation files hold them."""
+
+    name: str = "questions"
+    summary: str = "`question`, `prompt`, `instruction` or `text`, and no answer"
+    fields: tuple[str, ...] = (*PROMPTS, "text", "problem", "inputs", "conversations")
+
+    def matches(self, record: Record) -> bool:
+        """Is there a text that can be asked?"""
+        name = resolve(record, self.fields)
+        return name is not None and isinstance(record[name], str)
+
+    def bind(
+        self, fields: Sequence[str], provenance: Provenance, *, questions: bool = False
+    ) -> Converter:
+        """Return what makes a sample of records with exactly these fields."""
+        asked = resolve(fields, self.fields)
+        context = resolve(fields, ("context", "input")) if asked == "instruction" else None
+
+        def assemble(record: Record) -> tuple[Sequence[Message], tuple[Tool, ...]]:
+            text = record.get(asked or self.fields[0])
+            if not isinstance(text, str):
+                raise not_text(record, asked or self.fields[0])
+            beside = record[context] if context else ""
+            return (Message("user", text, beside if isinstance(beside, str) else ""),), ()
+
+        return bind_conversation(
+            assemble, fields, (asked, context), provenance, questions=questions
+        )

@@ -1,0 +1,104 @@
+"""The form of an output file: what its name asks for, and how it is packed."""
+
+import gzip
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+import polars as pl
+import zstandard
+
+from assay.errors import DataError
+from assay.formats.records import Compression, Container
+
+_CONTAINERS: dict[str, Container] = {
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+}
+_COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+_ENDINGS: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
+# Written by polars itself for every file; the rest of a file's metadata belongs to its owner.
+_ARROW_SCHEMA = "ARROW:schema"
+
+
+class OutputForm(NamedTuple):
+    """Container and compression of an output file."""
+
+    container: Container
+    compression: Compression = "none"
+
+    @property
+    def ending(self) -> str:
+        """The ending of a file name that asks for this form, such as ".jsonl.gz"."""
+        return f".{self.container}{_ENDINGS[self.compression]}"
+
+
+def output_form(path: Path) -> OutputForm | None:
+    """Return what the ending of a name asks for, or None if it names no container.
+
+    Raises:
+        DataError: if it asks for a packed Parquet or Arrow file.
+    """
+    endings = [ending.lower() for ending in path.suffixes]
+    compression = _COMPRESSIONS.get(endings[-1], "none") if endings else "none"
+    if compression != "none":
+        endings.pop()
+    container = _CONTAINERS.get(endings[-1]) if endings else None
+    if container is None:
+        return None
+    if container in ("parquet", "arrow") and compression != "none":
+        raise DataError(
+            f"cannot write {path}: {container} files are packed inside",
+            hint=f"leave out the ending {path.suffixes[-1]!r}",
+        )
+    return OutputForm(container, compression)
+
+
+@contextmanager
+def compressed(stream: BinaryIO, compression: Compression) -> Iterator[BinaryIO]:
+    """Open a stream whose content reaches `stream` packed; equal content gives equal bytes."""
+    if compression == "gzip":
+        # Name and time would differ from one run to the next.
+        with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed:
+            yield cast("BinaryIO", packed)
+    elif compression == "zstd":
+        with zstandard.ZstdCompressor().stream_writer(stream, closefd=False) as packer:
+            yield cast("BinaryIO", packer)
+    else:
+        yield stream
+
+
+def write_frame(
+    frames: Sequence[pl.DataFrame],
+    stream: BinaryIO,
+    container: Container,
+    *,
+    like: Path | None = None,
+    as_stream: bool = False,
+) -> None:
+    """Write columns below one another as Parquet or Arrow.
+
+    Args:
+        frames: equal columns and types; at least one.
+        stream: receives the file.
+        container: "parquet" or "arrow".
+        like: Parquet file whose own metadata (such as the features of `datasets`) is kept.
+        as_stream: write Arrow in its streaming form.
+    """
+    frame = pl.concat(frames, how="vertical") if len(frames) > 1 else frames[0]
+    if container == "parquet":
+        metadata = pl.read_parquet_metadata(like) if like else {}
+        metadata.pop(_ARROW_SCHEMA, None)
+        frame.write_parquet(stream, metadata=metadata or None)
+    elif as_stream:
+        frame.write_ipc_stream(stream)
+    else:
+        frame.write_ipc(stream)

@@ -1,0 +1,98 @@
+"""The file beside an export that says what was chosen, why, and by which run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from assay.files import atomic_stream, atomic_write
+from assay.formats.streams import digest_of
+from assay.samples import FloatArray, IdArray, IndexArray, Origin, Reason, ReasonArray, Scores
+
+FORMAT_VERSION = 1
+
+
+def write_sidecar(
+    output: str | Path,
+    *,
+    ids: IdArray,
+    rank: IndexArray,
+    gains: FloatArray,
+    scores: Mapping[str, FloatArray | Scores],
+    reasons: ReasonArray,
+    manifest: Mapping[str, object],
+    origins: Sequence[Origin] | None = None,
+) -> tuple[Path, Path]:
+    """Write ``<output>.assay.parquet`` and ``<output>.assay.json``; equal input gives equal bytes.
+
+    The table has one row per id: ``id`` (16 hex digits), ``rank``, ``gain``, ``reason`` (null for
+    a chosen row, else its name), ``file``, ``row`` and ``part`` where origins are given, and for
+    each score a column of its name with ``<name>.reason`` where there is no number. The JSON holds
+    the manifest, and of the output its name, size and blake2b digest.
+
+    Args:
+        output: the exported file; a folder has no size and digest.
+        ids: shape (n,), in the order of the exported rows or any other.
+        rank: shape (n,), place in the selection from 0; negative where a row was not chosen.
+        gains: shape (n,), NaN where there is none.
+        scores: one array of shape (n,) each, NaN where there is no number.
+        reasons: shape (n,), why a row was not chosen; 0 where it was.
+        manifest: what made the selection; anything that JSON holds, keys as text.
+        origins: where the rows lie in the input, in the order of `ids`.
+
+    Raises:
+        DataError: if the files cannot be written.
+    """
+    columns = [
+        pl.Series("id", [f"{number:016x}" for number in ids.tolist()], dtype=pl.String),
+        _null_where(pl.Series("rank", rank, dtype=pl.Int64), rank < 0),
+        _numbers("gain", gains),
+        _names("reason", reasons),
+    ]
+    if origins is not None:
+        columns += [
+            pl.Series(name, [getattr(origin, name) for origin in origins], dtype=pl.Int64)
+            for name in ("file", "row", "part")
+        ]
+    for name, score in scores.items():
+        columns += _score_columns(name, score)
+    target = Path(output)
+    table, note = (target.with_name(f"{target.name}.assay.{kind}") for kind in ("parquet", "json"))
+    with atomic_write(table) as temporary:
+        pl.DataFrame(columns).write_parquet(temporary)
+    # Last, so that a manifest never lies beside the table of an earlier export.
+    _write_manifest(note, target, manifest)
+    return table, note
+
+
+def _score_columns(name: str, score: FloatArray | Scores) -> list[pl.Series]:
+    if isinstance(score, Scores):
+        return [_numbers(name, score.values), _names(f"{name}.reason", score.reason)]
+    return [_numbers(name, score)]
+
+
+def _numbers(name: str, values: FloatArray) -> pl.Series:
+    return pl.Series(name, np.asarray(values, dtype=np.float64), nan_to_null=True)
+
+
+def _names(name: str, reasons: ReasonArray) -> pl.Series:
+    names = {int(number): Reason(number).name.lower() for number in np.unique(reasons)}
+    return pl.Series(
+        name, [names[number] if number else None for number in reasons.tolist()], dtype=pl.String
+    )
+
+
+def _null_where(series: pl.Series, missing: np.ndarray) -> pl.Series:
+    return series.set(pl.Series(missing), None)
+
+
+def _write_manifest(path: Path, output: Path, manifest: Mapping[str, object]) -> None:
+    described: dict[str, object] = {"name": output.name}
+    if output.is_file():
+        described |= {"bytes": output.stat().st_size, "blake2b": digest_of(output)}
+    content = {"format": FORMAT_VERSION, "output": described, "manifest": dict(manifest)}
+    text = json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True)
+    with atomic_stream(path) as stream:
+        stream.write(text.encode() + b"\n")

@@ -1,0 +1,146 @@
+"""From what the user named to files: paths, folders, standard input, the Hub."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.errors import FormatError, did_you_mean
+from assay.formats import streams
+from assay.formats.containers import SUFFIXES
+from assay.formats.records import SourceSpec
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "valid": "validation",
+    "validation": "validation",
+    "val": "validation",
+    "dev": "validation",
+}
+# Written beside the data by the datasets library; they describe it and hold no records.
+_DESCRIPTIONS = frozenset(
+    {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
+)
+_hub_name = re.compile(r"[\w.-]+/[\w.-]+").fullmatch
+
+
+@dataclass(frozen=True)
+class Place:
+    """One file of a source, with the name and the split its samples get."""
+
+    path: Path
+    source: str
+    split: str
+    commit: str = ""
+
+
+def split_of(path: Path) -> str:
+    """Return the split that a file's name or its folder speaks of, "" if none.
+
+    The last word counts, so "gsm8k_train.jsonl" is train and "train/part-0.jsonl" too.
+    """
+    for name in (streams.plain_stem(path), path.parent.name):
+        words = re.split(r"[^A-Za-z]+", name.lower())
+        for word in reversed(words):
+            if word in _SPLITS:
+                return _SPLITS[word]
+    return ""
+
+
+def is_hub_name(location: str) -> bool:
+    """Does a location have the form org/name, and is it not the path of a data file?"""
+    suffix = streams.unpacked_suffix(Path(location))
+    return _hub_name(location) is not None and suffix not in SUFFIXES and location[0] != "."
+
+
+def default_names(specs: Sequence[SourceSpec]) -> list[str]:
+    """Return the name of each source: its own, else its file's stem, longer where two agree."""
+    short = [spec.name or _short_name(spec.location) for spec in specs]
+    counts = Counter(short)
+    names = []
+    for spec, name in zip(specs, short, strict=True):
+        parent = Path(spec.location).absolute().parent.name
+        longer = f"{parent}/{name}" if spec.name is None and counts[name] > 1 else name
+        names.append(longer)
+    return names
+
+
+def _short_name(location: str) -> str:
+    if location == "-":
+        return "standard-input"
+    path = Path(location)
+    if path.is_dir():
+        return path.resolve().name
+    return streams.plain_stem(path) if path.exists() or not is_hub_name(location) else location
+
+
+def places_of(
+    spec: SourceSpec, name: str, *, offline: bool = False, spool_folder: Path | None = None
+) -> list[Place]:
+    """Return the files of one source in order.
+
+    Raises:
+        FormatError: if there is no such file, the folder holds no data, or the split is not found.
+    """
+    path = Path(spec.location)
+    if spec.location == "-":
+        places = [Place(streams.spool_standard_input(spool_folder), name, spec.split or "")]
+    elif path.is_dir():
+        places = [Place(file, name, split_of(file)) for file in _folder_files(path)]
+    elif path.exists():
+        places = [Place(path, name, split_of(path))]
+    elif is_hub_name(spec.location):
+        return _hub_places(spec, name, offline=offline)
+    else:
+        raise _not_found(path)
+    chosen = [place for place in places if spec.split in {None, place.split}]
+    if not chosen:
+        splits = sorted({place.split for place in places} - {""})
+        raise FormatError(
+            f"{path}: no file of the split {spec.split!r}",
+            hint=f"splits found: {', '.join(splits)}" if splits else "no file name says its split",
+        )
+    return chosen
+
+
+def _hub_places(spec: SourceSpec, name: str, *, offline: bool) -> list[Place]:
+    # Imported here so that reading local files never loads the Hub's client.
+    from assay.formats.hub import fetch  # noqa: PLC0415
+
+    snapshot = fetch(spec, offline=offline)
+    return [Place(path, name, split, snapshot.commit) for path, split in snapshot.paths]
+
+
+def _folder_files(folder: Path) -> list[Path]:
+    files = sorted(
+        (path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder)),
+        key=lambda path: path.relative_to(folder).parts,
+    )
+    data = [
+        path
+        for path in files
+        if streams.unpacked_suffix(path) in SUFFIXES and path.name not in _DESCRIPTIONS
+    ]
+    if data:
+        return data
+    held = ", ".join(path.name for path in files[:5])
+    raise FormatError(
+        f"{folder}: the folder holds no data" + (f", only {held}" if files else "; it is empty"),
+        hint=f"files are read that end in {' '.join(SUFFIXES)}, packed as .gz or .zst or not",
+    )
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part[0] in "._" for part in path.relative_to(folder).parts)
+
+
+def _not_found(path: Path) -> FormatError:
+    if path.parent.is_dir():
+        near = did_you_mean(path.name, [other.name for other in path.parent.iterdir()])
+        return FormatError(f"{path}: no such file", hint=near or "check the path")
+    return FormatError(
+        f"{path}: no such file; the folder {path.parent} is missing too", hint="check the path"
+    )

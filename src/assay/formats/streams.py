@@ -1,0 +1,173 @@
+"""Files as bytes: what they are packed in, their digest, and their content chunk by chunk."""
+
+import atexit
+import codecs
+import gzip
+import hashlib
+import sys
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import zstandard
+
+from assay.errors import FormatError
+from assay.formats.records import Compression
+
+CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
+LONGEST_HEAD = 1 << 24
+UTF8_BOM = codecs.BOM_UTF8
+_PACKED_SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+_WIDE_BOMS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+
+def sniff_compression(path: Path) -> Compression:
+    """Return how a file is packed, from its first bytes rather than its name."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic[:2] == b"\x1f\x8b":
+        return "gzip"
+    return "zstd" if magic == b"\x28\xb5\x2f\xfd" else "none"
+
+
+def unpacked_suffix(path: Path) -> str:
+    """Return the ending that names the container, such as ".jsonl" of "a.JSONL.gz"."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    while suffixes and suffixes[-1] in _PACKED_SUFFIXES:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def plain_stem(path: Path) -> str:
+    """Return a file's name without container and compression endings."""
+    name = path.name
+    for ending in (*_PACKED_SUFFIXES, unpacked_suffix(path)):
+        if ending and name.lower().endswith(ending) and len(name) > len(ending):
+            name = name[: -len(ending)]
+    return name
+
+
+def digest_of(path: Path) -> str:
+    """Return blake2b (16 bytes, hex) of a file as it lies on disk."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def byte_chunks(
+    path: Path, compression: Compression, *, size: int = CHUNK_BYTES
+) -> Iterator[bytes]:
+    """Yield a file's unpacked content in order, in pieces of about `size` bytes.
+
+    Raises:
+        FormatError: if the packed data break off or are damaged.
+    """
+    with path.open("rb") as file:
+        if compression == "none":
+            yield from iter(lambda: file.read(size), b"")
+        elif compression == "gzip":
+            yield from _gzip_chunks(file, path, size)
+        else:
+            yield from _zstd_chunks(file, path, size)
+
+
+def _damaged(path: Path, kind: str, detail: str) -> FormatError:
+    return FormatError(
+        f"{path}: the {kind} data are damaged or break off ({detail})",
+        hint="the file is probably incomplete: fetch or pack it again",
+    )
+
+
+def _gzip_chunks(file: BinaryIO, path: Path, size: int) -> Iterator[bytes]:
+    with gzip.open(file, "rb") as unpacked:
+        while True:
+            try:
+                chunk = unpacked.read(size)
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise _damaged(path, "gzip", str(error)) from error
+            if not chunk:
+                return
+            yield chunk
+
+
+def _zstd_chunks(file: BinaryIO, path: Path, size: int) -> Iterator[bytes]:
+    # The library's stream reader ends silently where a frame breaks off.
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    started = False
+    while packed := file.read(size):
+        while packed:
+            if frame.eof:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            try:
+                chunk = frame.decompress(packed)
+            except zstandard.ZstdError as error:
+                raise _damaged(path, "zstd", str(error)) from error
+            started = True
+            packed = frame.unused_data if frame.eof else b""
+            if chunk:
+                yield chunk
+    if started and not frame.eof:
+        raise _damaged(path, "zstd", "the last frame is not closed")
+
+
+def head_of(path: Path, compression: Compression) -> bytes:
+    """Return the first bytes of the unpacked content; all of the first line if it is an object."""
+    head = b""
+    for chunk in byte_chunks(path, compression, size=HEAD_BYTES):
+        head += chunk
+        text = head.removeprefix(UTF8_BOM).lstrip()
+        if text[:1] != b"{" or b"\n" in text or len(head) > LONGEST_HEAD:
+            break
+    return head
+
+
+def refuse_wide_encoding(path: Path, head: bytes) -> None:
+    """Stop at a file that is not UTF-8.
+
+    Raises:
+        FormatError: if a byte order mark or a zero byte shows UTF-16 or UTF-32.
+    """
+    name = next((name for bom, name in _WIDE_BOMS.items() if head.startswith(bom)), None)
+    if name is None and b"\x00" in head[:4]:
+        name = "UTF-16"
+    if name is not None:
+        raise FormatError(
+            f"{path}: byte 0: the text is {name}, and Assay reads UTF-8",
+            hint=f"iconv -f {name} -t UTF-8 {path.name} > utf8-{path.name}",
+        )
+
+
+def line_at(path: Path, compression: Compression, byte_offset: int) -> int:
+    """Return the number, from 1, of the line that holds a byte of the unpacked content."""
+    line, left = 1, byte_offset
+    for chunk in byte_chunks(path, compression):
+        line += chunk.count(b"\n", 0, max(0, min(left, len(chunk))))
+        left -= len(chunk)
+        if left <= 0:
+            break
+    return line
+
+
+def spool_standard_input(folder: Path | None = None) -> Path:
+    """Keep standard input in a file, so that its records can be copied later, and return its path.
+
+    Args:
+        folder: where to keep it for good; None keeps it only while this process lives.
+    """
+    file = tempfile.NamedTemporaryFile(  # noqa: SIM115
+        prefix="standard-input-", dir=folder, delete=False
+    )
+    path = Path(file.name)
+    if folder is None:
+        atexit.register(path.unlink, missing_ok=True)
+    with file:
+        while chunk := sys.stdin.buffer.read(CHUNK_BYTES):
+            file.write(chunk)
+    return path

@@ -1,0 +1,242 @@
+"""Turns as datasets write them, made into messages: roles, parts, tool calls, tools, images."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from assay.errors import did_you_mean
+from assay.formats.faults import Fault, UnusableRecordError, type_name
+from assay.samples import ImageRef, Message, Role, Tool, ToolCall
+
+Turn = Mapping[str, object]
+
+ROLE_NAMES: Mapping[str, Role] = {
+    **dict.fromkeys(("user", "human", "prompter", "instruction", "query"), "user"),
+    **dict.fromkeys(
+        ("assistant", "gpt", "chatgpt", "bing", "bard", "claude", "model", "bot", "chatbot", "ai"),
+        "assistant",
+    ),
+    **dict.fromkeys(("function_call", "tool_call", "tool_calls"), "assistant"),
+    **dict.fromkeys(("system", "developer", "system_prompt"), "system"),
+    **dict.fromkeys(("tool", "function", "observation", "ipython"), "tool"),
+    **dict.fromkeys(
+        ("tool_response", "tool_result", "function_response", "function_result"), "tool"
+    ),
+}
+CALL_ROLES = frozenset({"function_call", "tool_call", "tool_calls"})
+ROLE_KEYS = ("role", "from", "speaker")
+CONTENT_KEYS = ("content", "value", "text")
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+_TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal"})
+_REASONING_PARTS = frozenset({"thinking", "reasoning", "reasoning_text"})
+_IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
+
+
+def message_of(turn: object) -> Message:
+    """Make one message of a turn, whatever its keys are called.
+
+    Raises:
+        UnusableRecordError: if the role is unknown or the content is not text.
+    """
+    if not isinstance(turn, dict):
+        raise UnusableRecordError(Fault.WRONG_TYPE, f"a turn is {type_name(turn)}, not an object")
+    named = next((turn[key] for key in ROLE_KEYS if turn.get(key) is not None), None)
+    role = role_of(named)
+    content = next((turn[key] for key in CONTENT_KEYS if turn.get(key) is not None), None)
+    if len(turn) == 2 and type(content) is str and named not in CALL_ROLES:
+        return Message(role, content)
+    return _full_message(turn, role, content)
+
+
+def role_of(named: object) -> Role:
+    """Return Assay's role for a dataset's word for it.
+
+    Raises:
+        UnusableRecordError: if the word is missing or not known.
+    """
+    role = ROLE_NAMES.get(named) if isinstance(named, str) else None
+    if role is None and isinstance(named, str):
+        role = ROLE_NAMES.get(named.strip().lower())
+    if role is None:
+        if named is None:
+            raise UnusableRecordError(Fault.MISSING_FIELD, "a turn has no role")
+        near = did_you_mean(str(named), ROLE_NAMES)
+        detail = f"role {str(named)[:40]!r}" + (f"; {near}" if near else "")
+        raise UnusableRecordError(Fault.UNKNOWN_ROLE, detail)
+    return role
+
+
+def _full_message(turn: Turn, role: Role, content: object) -> Message:
+    parts = _Parts()
+    calls = _tool_calls(turn)
+    if turn_role(turn) in CALL_ROLES and isinstance(content, str):
+        written = _written_calls(content)
+        if written:
+            calls, content = calls + written, ""
+    parts.add(content)
+    calls += tuple(parts.calls)
+    reasoning = next((turn[key] for key in REASONING_KEYS if isinstance(turn.get(key), str)), "")
+    if content is None and not calls and not reasoning:
+        keys = [key for key in CONTENT_KEYS if key in turn]
+        fault = Fault.NULL_FIELD if keys else Fault.MISSING_FIELD
+        raise UnusableRecordError(fault, f"a turn of the {role} has no content")
+    if role == "tool":
+        calls += _answered_call(turn)
+    return Message(
+        role,
+        "".join(parts.texts) if len(parts.texts) < 2 else "\n".join(parts.texts),
+        reasoning="\n".join([cast("str", reasoning)] * bool(reasoning) + parts.reasoning),
+        tool_calls=calls,
+        images=tuple(parts.images),
+    )
+
+
+def turn_role(turn: Turn) -> str:
+    """Return the dataset's own word for a turn's role, in lower case."""
+    named = next((turn[key] for key in ROLE_KEYS if turn.get(key) is not None), "")
+    return str(named).strip().lower()
+
+
+class _Parts:
+    """Collects the parts of a message's content."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.reasoning: list[str] = []
+        self.images: list[ImageRef] = []
+        self.calls: list[ToolCall] = []
+
+    def add(self, content: object) -> None:
+        if content is None:
+            return
+        if isinstance(content, str):
+            self.texts.append(content)
+        elif isinstance(content, dict):
+            self._add_part(content)
+        elif isinstance(content, list):
+            for part in content:
+                self.add(part)
+        else:
+            raise UnusableRecordError(
+                Fault.WRONG_TYPE, f"a turn's content is {type_name(content)}, not text"
+            )
+
+    def _add_part(self, part: Turn) -> None:
+        kind = part.get("type", "text")
+        if kind in _TEXT_PARTS:
+            self._add_text(self.texts, part, ("text", "refusal"))
+        elif kind in _REASONING_PARTS:
+            self._add_text(self.reasoning, part, ("thinking", "reasoning", "text"))
+        elif kind in _IMAGE_PARTS:
+            self.images.append(image_of(part))
+        elif kind in {"tool_use", "tool_call"}:
+            self.calls.append(_call_of(part))
+        elif kind == "tool_result":
+            self.add(part.get("content"))
+        else:
+            raise UnusableRecordError(Fault.UNKNOWN_PART, f"a part of type {str(kind)[:40]!r}")
+
+    @staticmethod
+    def _add_text(texts: list[str], part: Turn, keys: Sequence[str]) -> None:
+        text = next((part[key] for key in keys if part.get(key) is not None), None)
+        if not isinstance(text, str):
+            raise UnusableRecordError(
+                Fault.WRONG_TYPE, f"a text part holds {type_name(text)}, not text"
+            )
+        texts.append(text)
+
+
+def image_of(value: object) -> ImageRef:
+    """Return a reference to an image named by a path, an address or an image part."""
+    while isinstance(value, dict):
+        keys = ("image_url", "image", "url", "path", "source", "data")
+        value = next((value[key] for key in keys if value.get(key) is not None), "")
+    if not isinstance(value, str):
+        raise UnusableRecordError(
+            Fault.WRONG_TYPE, f"an image is {type_name(value)}, not a path or an address"
+        )
+    return ImageRef(value, hashlib.blake2b(value.encode(), digest_size=16).digest())
+
+
+def _json_text(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _function_of(value: Turn) -> Turn:
+    inner = value.get("function")
+    return inner if isinstance(inner, dict) else value
+
+
+def _call_of(value: object) -> ToolCall:
+    call: Turn = value if isinstance(value, dict) else {}
+    inner = _function_of(call)
+    name = inner.get("name") or inner.get("tool_name")
+    if not isinstance(name, str):
+        raise UnusableRecordError(Fault.WRONG_TYPE, "a tool call has no name")
+    given = (inner.get(key) for key in ("arguments", "parameters", "input"))
+    arguments = next((value for value in given if value is not None), None)
+    return ToolCall(name, _json_text(arguments), str(call.get("id") or ""))
+
+
+def _tool_calls(turn: Turn) -> tuple[ToolCall, ...]:
+    calls = turn.get("tool_calls")
+    if isinstance(calls, str) and calls.strip():
+        calls = parsed_json(calls)
+    found = [_call_of(call) for call in calls] if isinstance(calls, list) else []
+    if isinstance(turn.get("function_call"), dict):
+        found.append(_call_of(turn["function_call"]))
+    return tuple(found)
+
+
+def _answered_call(turn: Turn) -> tuple[ToolCall, ...]:
+    """Keep which call a tool turn answers: a call without arguments, of that name and id."""
+    name, call_id = turn.get("name"), turn.get("tool_call_id")
+    if not isinstance(name, str) and not isinstance(call_id, str):
+        return ()
+    return (ToolCall(str(name or ""), "", str(call_id or "")),)
+
+
+def parsed_json(text: str) -> object:
+    """Return what JSON text says, or None if it is not JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _written_calls(content: str) -> tuple[ToolCall, ...]:
+    """Return the calls that a function_call turn spells out as JSON; none if it is not JSON."""
+    value = parsed_json(content)
+    calls = value if isinstance(value, list) else [value]
+    if not all(isinstance(call, dict) and isinstance(call.get("name"), str) for call in calls):
+        return ()
+    return tuple(_call_of(call) for call in calls)
+
+
+def tools_of(value: object) -> tuple[Tool, ...]:
+    """Return the tools a record offers, given as a list or as the JSON text of one.
+
+    Raises:
+        UnusableRecordError: if a tool has no name.
+    """
+    if isinstance(value, str):
+        value = parsed_json(value) if value.strip() else None
+    if isinstance(value, dict):
+        value = [value]
+    return tuple(_tool_of(tool) for tool in value) if isinstance(value, list) else ()
+
+
+def _tool_of(value: object) -> Tool:
+    if isinstance(value, str):
+        value = parsed_json(value)
+    inner = _function_of(value if isinstance(value, dict) else {})
+    name = inner.get("name")
+    if not isinstance(name, str):
+        raise UnusableRecordError(Fault.WRONG_TYPE, "a tool has no name")
+    schema = inner.get("parameters")
+    if schema is None:
+        schema = inner.get("input_schema")
+    return Tool(name, str(inner.get("description") or ""), _json_text(schema))

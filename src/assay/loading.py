@@ -1,0 +1,183 @@
+"""From sources to a pool, once: what was read, what was set aside, and whether it changed since."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay.errors import CacheError, DataError
+from assay.files import write_text
+from assay.formats import detect, read_sources
+from assay.formats.records import Block, ReadReport, SetAside, SourceFile, SourceSpec
+from assay.formats.streams import digest_of as file_digest
+from assay.pool import Pool, build_pool
+from assay.progress import Progress, Silent
+
+FORMAT_VERSION = 1
+MAX_SET_ASIDE = 0.02
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class LoadRecord:
+    """What a load found; counts always add up.
+
+    Attributes:
+        specs: the sources as they were named.
+        hold_out: share of rows held out.
+        files: files that were read.
+        rows: records met; each gave samples or was set aside.
+        samples: rows of the pool.
+        set_aside: number of records set aside by reason.
+        duplicates: samples whose text an earlier one has.
+        held_out: rows no selector sees.
+        pool: name of the pool's file.
+        notes: what a person should know.
+    """
+
+    specs: list[dict[str, Any]]
+    hold_out: float
+    files: list[SourceFile]
+    rows: int
+    samples: int
+    set_aside: dict[str, int]
+    duplicates: int
+    held_out: int
+    pool: str
+    notes: list[str] = field(default_factory=list)
+    version: int = FORMAT_VERSION
+
+    def write(self, path: Path) -> None:
+        """Store the record as JSON."""
+        content = asdict(self)
+        for file in content["files"]:
+            file["path"] = str(file["path"])
+        write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> "LoadRecord | None":
+        """Return the stored record, or None if there is none."""
+        if not path.exists():
+            return None
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["version"] > FORMAT_VERSION:
+                raise CacheError(
+                    f"{path.parent} was made by a newer Assay", hint="pip install -U assay"
+                )
+            content["files"] = [
+                SourceFile(**{**file, "path": Path(file["path"])}) for file in content["files"]
+            ]
+            return cls(**content)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CacheError(f"{path} is damaged: {error}", hint=f"delete {path}") from error
+
+    def unchanged(self) -> bool:
+        """Whether every file that was read still has the same bytes."""
+        return all(
+            file.path.is_file()
+            and file.path.stat().st_size == file.size
+            and file_digest(file.path) == file.digest
+            for file in self.files
+        )
+
+
+def load_pool(
+    specs: Sequence[SourceSpec],
+    folder: Path,
+    *,
+    hold_out: float = 0.0,
+    max_set_aside: float = MAX_SET_ASIDE,
+    questions: bool = False,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Pool, LoadRecord]:
+    """Return the pool of some sources, read anew only if they or how they are read changed.
+
+    Args:
+        specs: the sources.
+        folder: where the pool, ``load.json`` and ``set_aside.jsonl`` are kept.
+        hold_out: share of rows that no selector ever sees.
+        max_set_aside: share of records that may be set aside before the load is refused.
+        questions: accept conversations without an assistant turn, for evaluation files.
+        offline: take Hub repositories from the local cache only.
+        progress: where to report.
+
+    Raises:
+        FormatError: if a file is broken or of no known layout.
+        DataError: if too many records had to be set aside.
+        EmptyPoolError: if no usable row is left.
+    """
+    described = [asdict(spec) for spec in specs]
+    spool = folder / "standard-input"
+    record = LoadRecord.read(folder / "load.json")
+    if record is not None and record.specs == described and record.hold_out == hold_out:
+        path = folder / record.pool
+        if path.exists() and _same_files(specs, record, questions=questions, offline=offline):
+            return Pool(path), record
+    report = ReadReport()
+    blocks = read_sources(
+        specs, report=report, questions=questions, offline=offline, spool_folder=spool
+    )
+    pool = build_pool(_counted(blocks, progress or Silent()), folder, hold_out=hold_out)
+    _write_set_aside(report.set_aside, folder / "set_aside.jsonl")
+    share = len(report.set_aside) / max(report.rows, 1)
+    if share > max_set_aside:
+        raise _too_many(report, folder, share, max_set_aside)
+    record = LoadRecord(
+        specs=described,
+        hold_out=hold_out,
+        files=report.files,
+        rows=report.rows,
+        samples=len(pool),
+        set_aside=dict(Counter(entry.reason for entry in report.set_aside).most_common()),
+        duplicates=len(pool) - len(pool.unique[0]),
+        held_out=int(np.count_nonzero(pool.held_out)),
+        pool=pool.path.name,
+        notes=report.notes,
+    )
+    record.write(folder / "load.json")
+    return pool, record
+
+
+def _same_files(
+    specs: Sequence[SourceSpec], record: LoadRecord, *, questions: bool, offline: bool
+) -> bool:
+    """Whether the sources still consist of the files that were read, byte for byte."""
+    if any(spec.location == "-" for spec in specs):
+        return False
+    if all(Path(spec.location).exists() for spec in specs):
+        found = [file.place.path for file in detect(specs, questions=questions, offline=offline)]
+        if found != [file.path for file in record.files]:
+            return False
+    return record.unchanged()
+
+
+def _counted(blocks: Iterator[Block], progress: Progress) -> Iterator[Block]:
+    with progress.task("loading", None, unit="rows") as task:
+        for block in blocks:
+            yield block
+            task.advance(len(block.samples))
+
+
+def _write_set_aside(entries: Sequence[SetAside], path: Path) -> None:
+    lines = [json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in entries]
+    write_text(path, "".join(lines))
+
+
+def _too_many(report: ReadReport, folder: Path, share: float, limit: float) -> DataError:
+    counts: Mapping[str, int] = Counter(entry.reason for entry in report.set_aside)
+    table = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(counts.items()))
+    first = "; ".join(
+        f"{entry.file} row {entry.row}: {entry.detail}" for entry in report.set_aside[:_EXAMPLES]
+    )
+    return DataError(
+        f"{len(report.set_aside):,} of {report.rows:,} rows ({share:.1%}) cannot be used "
+        f"({table}); first: {first}",
+        hint=f"see {folder / 'set_aside.jsonl'}, mend the rows, or allow more with "
+        f"--max-set-aside {min(1.0, share * 1.1 + 0.005):.0%} (limit now {limit:.0%})",
+    )

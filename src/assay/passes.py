@@ -1,0 +1,170 @@
+"""What a feature author writes: row features and their passes, and pool features."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from assay.component import Feature
+from assay.pool import Attribute, HashArray, Pool, digest_of
+from assay.runtime import Runtime
+from assay.samples import Conversation, IdArray, IndexArray
+from assay.values import RowValue
+
+Reading = Callable[[Sequence[Conversation], Sequence["RowFeature"]], Sequence[RowValue]]
+"""Reads some conversations once and returns the value of each feature, aligned with them."""
+
+
+class Pass(BaseModel):
+    """One expensive reading of the rows, which fills every feature that declares an equal one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows_per_shard: ClassVar[int] = 8192
+    """Rows between two commits to disk: what a kill can cost."""
+    parallel: ClassVar[bool] = True
+    """Whether several processes may work on different shards."""
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        """Yield the reader, with whatever model it needs held open meanwhile."""
+        raise TypeError(f"{type(self).__name__} has no open()")
+        yield
+
+    def label(self) -> str:
+        """Return what a progress bar calls it."""
+        return type(self).__name__
+
+
+class RowFeature(Feature):
+    """A feature whose rows are computed apart from each other, and kept by content hash.
+
+    Subclasses set `value` and write `compute`, or override `reading` to share a pass.
+    """
+
+    scope: ClassVar[Literal["row", "pool"]] = "row"
+    value: ClassVar[type[RowValue]]
+    tolerance: ClassVar[float] = 1e-5
+    """Largest difference at which a stored row counts as reproduced."""
+
+    def reading(self) -> Pass:
+        """Return the pass that fills this feature: one of its own by default."""
+        plain: dict[str, Any] = {"dataset": Feature.model_fields["dataset"].default}
+        return OwnPass(feature=self.model_copy(update=plain | {"chosen_by": None}))
+
+    def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
+        """Return the value of each conversation; used by a feature with a pass of its own."""
+        raise TypeError(f"{type(self).__name__} has no compute()")
+
+
+class OwnPass(Pass):
+    """The pass of a feature that shares with no other."""
+
+    feature: RowFeature
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        """Yield a reader that calls the feature's `compute`."""
+
+        def read(
+            conversations: Sequence[Conversation], features: Sequence[RowFeature]
+        ) -> Sequence[RowValue]:
+            return [feature.compute(conversations, runtime) for feature in features]
+
+        yield read
+
+    def label(self) -> str:
+        """Return the feature's name."""
+        return self.feature.name
+
+
+@dataclass(frozen=True)
+class PoolView:
+    """All rows of a pool, or those that a selector chose.
+
+    `index` holds ascending positions in the pool; every array of the view is in that order.
+    """
+
+    pool: Pool
+    index: IndexArray | None = None
+
+    def __len__(self) -> int:
+        """Return the number of rows in view."""
+        return len(self.pool) if self.index is None else len(self.index)
+
+    @property
+    def positions(self) -> IndexArray:
+        """Positions in the pool. Shape (n,)."""
+        return np.arange(len(self.pool)) if self.index is None else self.index
+
+    @cached_property
+    def ids(self) -> IdArray:
+        """Ids, ascending. Shape (n,)."""
+        return self.pool.ids if self.index is None else self.pool.ids[self.index]
+
+    @cached_property
+    def digest(self) -> str:
+        """16 hex digits over the ids."""
+        return digest_of(self.ids)
+
+    @cached_property
+    def unique(self) -> tuple[HashArray, IndexArray, IndexArray]:
+        """Distinct content hashes ascending, a view position of each, and each row's place."""
+        if self.index is None:
+            return self.pool.unique
+        hashes = self.pool.content_hashes[self.index]
+        distinct, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        return distinct, first.astype(np.int64), inverse.astype(np.int64)
+
+    def conversations(self, places: IndexArray | None = None) -> list[Conversation]:
+        """Return the conversations at view positions `places`, in that order; all by default."""
+        if places is None:
+            return self.pool.conversations(self.positions)
+        order = np.argsort(places, kind="stable")
+        rows = places[order] if self.index is None else self.index[places[order]]
+        found = self.pool.conversations(rows)
+        result: list[Conversation] = [found[0]] * len(found) if found else []
+        for place, conversation in zip(order.tolist(), found, strict=True):
+            result[place] = conversation
+        return result
+
+    def blocks(self, size: int = 8192) -> Iterator[tuple[int, list[Conversation]]]:
+        """Yield the view position of each block's first row, and the block's conversations."""
+        for start in range(0, len(self), size):
+            places = np.arange(start, min(start + size, len(self)))
+            yield start, self.conversations(places)
+
+    def column(self, name: Attribute | str) -> pl.Series:
+        """Return a stored column of the rows in view."""
+        column = self.pool.column(name)
+        return column if self.index is None else column[self.index]
+
+
+class PoolFeature(Feature):
+    """A feature that needs all rows at once; kept by the digest of what it read.
+
+    Subclasses write ``compute(self, view, runtime, *, <needs>)``, and `pack` and `unpack` if the
+    value is to be kept on disk.
+    """
+
+    scope: ClassVar[Literal["row", "pool"]] = "pool"
+    stored: ClassVar[bool] = True
+
+    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> Any:
+        """Return the value for the rows in view."""
+        raise TypeError(f"{type(self).__name__} has no compute()")
+
+    def pack(self, value: Any) -> Mapping[str, NDArray[Any]]:
+        """Return the arrays that are stored; for a NamedTuple or dataclass, its fields."""
+        names = getattr(value, "_fields", None) or list(value.__dataclass_fields__)
+        return {name: np.asarray(getattr(value, name)) for name in names}
+
+    def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Any:
+        """Return the value that `pack` took apart."""
+        raise TypeError(f"{type(self).__name__} has no unpack()")

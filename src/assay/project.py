@@ -1,0 +1,420 @@
+"""The front door: a project folder, and everything that can be done with its rows."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias, overload
+
+import numpy as np
+import polars as pl
+
+from assay import __version__
+from assay.budget import Budget
+from assay.component import Component, FileSet, Scorer, Selector
+from assay.composition import Composition, compose
+from assay.engine import Engine, walk
+from assay.errors import ConfigError, DataError
+from assay.features.text import RowAttribute, TokenCounts
+from assay.formats.export import ExportReport, export_original
+from assay.formats.export_sidecar import write_sidecar
+from assay.formats.export_trainers import LayoutReport, export_layout
+from assay.formats.records import SourceSpec
+from assay.loading import MAX_SET_ASIDE, LoadRecord, load_pool
+from assay.pool import Attribute, Pool, format_id
+from assay.recipes import default_recipe
+from assay.registry import build
+from assay.results import Results, ScoreTable, SelectionRecord, selection_name
+from assay.runtime import Runtime
+from assay.samples import IdArray, Reason, Sample
+
+Method: TypeAlias = str | Mapping[str, Any] | Component
+BudgetLike: TypeAlias = Budget | str | int
+
+
+class Project:
+    """A folder that holds one pool and what was made from it.
+
+    Args:
+        folder: the project's folder; made if missing. None puts ``<data>.assay`` beside the data.
+        data: a path, a folder, ``org/name``, "-", or `SourceSpec` objects; None opens what the
+            folder holds.
+        hold_out: share of rows that no selector ever sees.
+        max_set_aside: share of records that may be unusable before the load is refused.
+        runtime: how to work.
+
+    Raises:
+        DataError: if the data cannot be loaded, or none is named and the folder holds none.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        data: str | Path | SourceSpec | Sequence[SourceSpec] | None = None,
+        hold_out: float = 0.0,
+        max_set_aside: float = MAX_SET_ASIDE,
+        runtime: Runtime | None = None,
+    ) -> None:
+        specs = _specs(data)
+        self.runtime = runtime or Runtime()
+        self.folder = Path(folder) if folder is not None else default_folder(specs)
+        if not specs:
+            specs, hold_out = self._stored_specs()
+        started = time.perf_counter()
+        self.pool, self.load_record = load_pool(
+            specs,
+            self.folder,
+            hold_out=hold_out,
+            max_set_aside=max_set_aside,
+            offline=self.runtime.offline,
+            progress=self.runtime.progress,
+        )
+        self.load_seconds = time.perf_counter() - started
+        self.results = Results(self.folder)
+        self.engine = Engine(
+            self.pool, self.runtime, results=self.results, open_file=self._open_file
+        )
+
+    def _stored_specs(self) -> tuple[list[SourceSpec], float]:
+        record = LoadRecord.read(self.folder / "load.json")
+        if record is None:
+            raise DataError(
+                f"{self.folder} is not a project, and no data is named",
+                hint="name the data: assay load FILE",
+            )
+        return [SourceSpec(**spec) for spec in record.specs], record.hold_out
+
+    def _open_file(self, dataset: FileSet) -> Pool:
+        name, _, digest = dataset.source.rpartition("@")
+        folder = self.runtime.cache / "files" / digest
+        pool, _ = load_pool([SourceSpec(name)], folder, questions=True, max_set_aside=1.0)
+        return pool
+
+    def __len__(self) -> int:
+        """Return the number of rows in the pool."""
+        return len(self.pool)
+
+    # Scores
+
+    def scorer(self, method: Method) -> Scorer:
+        """Return a scorer from its name, a description or an object, as is."""
+        component = method if isinstance(method, Component) else build(method, "scorer")
+        if not isinstance(component, Scorer):
+            raise ConfigError(f"{component.name} is a {component.kind}, not a score")
+        return component
+
+    def score(self, *methods: Method) -> list[ScoreTable]:
+        """Compute scores, their shared parts once, and keep them in the project.
+
+        Raises:
+            UnknownMethodError: if a name is not known.
+            TooManyUnscoredError: if more rows failed than the runtime allows.
+        """
+        tables: list[ScoreTable] = self.engine.compute([self.scorer(m) for m in methods])
+        return tables
+
+    # Selections
+
+    def selector(
+        self, method: Method | None = None, *, budget: BudgetLike | None = None, **parameters: Any
+    ) -> Selector:
+        """Return a selector; a lone score becomes `top_score`, no method the default recipe."""
+        chosen = dict(parameters)
+        if budget is not None:
+            chosen["budget"] = budget
+        if method is None:
+            if budget is None:
+                raise ConfigError("a selection needs a budget", hint="--budget 5%")
+            within = chosen.pop("within", None)
+            recipe = default_recipe(Budget.model_validate(budget), within=within)
+            return recipe.selector.model_copy(update=chosen_fields(recipe.selector, chosen))
+        if isinstance(method, Component):
+            if isinstance(method, Scorer):
+                return _selector({"method": "top_score", "by": method, **chosen})
+            if not isinstance(method, Selector):
+                raise ConfigError(f"{method.name} is a {method.kind}, not a selection")
+            return type(method)(
+                **({name: getattr(method, name) for name in type(method).model_fields} | chosen)
+            )
+        described = {"method": method} if isinstance(method, str) else dict(method)
+        return _selector(described | chosen)
+
+    @overload
+    def select(
+        self, method: Method | None = None, *, budget: BudgetLike | None = None,
+        seeds: None = None, **parameters: Any,
+    ) -> "NamedSelection": ...  # fmt: skip
+
+    @overload
+    def select(
+        self, method: Method | None = None, *, budget: BudgetLike | None = None,
+        seeds: int, **parameters: Any,
+    ) -> "list[NamedSelection]": ...  # fmt: skip
+
+    def select(
+        self,
+        method: Method | None = None,
+        *,
+        budget: BudgetLike | None = None,
+        seeds: int | None = None,
+        **parameters: Any,
+    ) -> "NamedSelection | list[NamedSelection]":
+        """Choose rows and keep the selection in the project.
+
+        Args:
+            method: a selector or a score, by name, description or object; None for the default.
+            budget: samples, "5%", or "2M tokens".
+            seeds: how many selections to make with the seeds 0, 1, ...; one if None.
+            **parameters: the method's own.
+        """
+        if seeds is not None:
+            wanted = [
+                self.selector(method, budget=budget, **parameters | {"seed": seed})
+                for seed in range(seeds)
+            ]
+            return self._selections(wanted)
+        return self._selections([self.selector(method, budget=budget, **parameters)])[0]
+
+    def _selections(self, selectors: Sequence[Selector]) -> "list[NamedSelection]":
+        started = time.perf_counter()
+        records = self.engine.compute(selectors)
+        seconds = time.perf_counter() - started
+        return [
+            NamedSelection(self, self.engine.resolve(selector), record, seconds)
+            for selector, record in zip(selectors, records, strict=True)
+        ]
+
+    # Looking
+
+    def attributes(self, names: Sequence[Attribute]) -> dict[str, Any]:
+        """Return the words of all rows for some attributes."""
+        values = self.engine.compute([RowAttribute(attribute=name) for name in names])
+        return dict(zip(names, values, strict=True))
+
+    @cached_property
+    def _ids(self) -> dict[int, int]:
+        return {row_id: place for place, row_id in enumerate(self.pool.ids.tolist())}
+
+    def position(self, row_id: int) -> int:
+        """Return a row's place in canonical order.
+
+        Raises:
+            DataError: if no row has that id.
+        """
+        place = int(np.searchsorted(self.pool.ids, np.uint64(row_id)))
+        if place == len(self.pool) or int(self.pool.ids[place]) != row_id:
+            raise DataError(f"no row has the id {format_id(row_id)}")
+        return place
+
+    def sample(self, row_id: int) -> Sample:
+        """Return one row with its provenance."""
+        return next(self.pool.samples(np.array([self.position(row_id)])))
+
+    def frame(self) -> pl.DataFrame:
+        """Return one row per sample: id as 16 hex digits, then a column per stored score."""
+        columns = {"id": pl.Series([format_id(row_id) for row_id in self.pool.ids.tolist()])}
+        for name, path in self.results.names().items():
+            if path.parent.name != "scores" or not path.exists():
+                continue
+            stored = pl.read_parquet(path)
+            if pl.read_parquet_metadata(path).get("context") != self.pool.context:
+                continue
+            for column in stored.columns:
+                if column == "value":
+                    columns[name] = stored["value"].fill_nan(None)
+                elif column not in ("id", "reason", "flags") and "." not in column:
+                    columns[f"{name}.{column}"] = stored[column].fill_nan(None)
+        return pl.DataFrame(columns)
+
+
+def chosen_fields(selector: Selector, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as a validated selector of the same kind would hold them."""
+    base = {name: getattr(selector, name) for name in type(selector).model_fields}
+    changed = type(selector)(**(base | dict(parameters)))
+    return {name: getattr(changed, name) for name in parameters}
+
+
+@dataclass(frozen=True)
+class NamedSelection:
+    """A selection of a project's rows.
+
+    Attributes:
+        project: whose rows they are.
+        selector: what chose them, everything it names pinned.
+        record: the rows, and what became of the others.
+        seconds: that the computation took, 0 if it was at hand.
+    """
+
+    project: Project
+    selector: Selector
+    record: SelectionRecord
+    seconds: float
+
+    def __len__(self) -> int:
+        """Return the number of rows chosen."""
+        return len(self.record.selection.indices)
+
+    @property
+    def name(self) -> str:
+        """Short name, such as ``ifd-5pct``."""
+        return selection_name(self.selector)
+
+    @property
+    def ids(self) -> IdArray:
+        """Ids of the rows chosen, in order of choice. Shape (k,)."""
+        return self.project.pool.ids[self.record.selection.indices]
+
+    def scorers(self) -> list[Scorer]:
+        """Return the scores that took part."""
+        return [item for item in walk([self.selector]) if isinstance(item, Scorer)]
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rows chosen: rank, id, gain, provenance, texts and the scores that counted."""
+        index = self.record.selection.indices
+        order = np.argsort(index)
+        samples = list(self.project.pool.samples(index[order]))
+        back = np.argsort(order)
+        chosen = [samples[place] for place in back.tolist()]
+        columns: dict[str, Any] = {
+            "rank": np.arange(len(index)),
+            "id": [format_id(row_id) for row_id in self.ids.tolist()],
+            "gain": self.record.selection.gains,
+            "source": [sample.source for sample in chosen],
+            "task": [sample.task for sample in chosen],
+            "prompt": [sample.conversation.prompt for sample in chosen],
+            "response": [sample.conversation.response for sample in chosen],
+        }
+        for scorer in self.scorers():
+            table: ScoreTable = self.project.engine.value(scorer)
+            columns[scorer.name] = table.main.values[index]
+        return pl.DataFrame(columns)
+
+    def composition(self) -> Composition:
+        """Return size, tokens, make-up and training cost of the rows chosen."""
+        names: list[Attribute] = ["source", "task", "language"]
+        attributes = self.project.attributes(names)
+        tokens = self.project.engine.value(TokenCounts())["total"]
+        return compose(self.record.selection.indices, tokens, attributes)
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what made the selection; equal for equal selections, so without times."""
+        load = self.project.load_record
+        return {
+            "assay": __version__,
+            "selection": self.name,
+            "method": self.selector.label(),
+            "key": self.selector.key,
+            "budget": str(self.selector.budget) if self.selector.budget else None,
+            "chosen": len(self),
+            "eligible": self.record.eligible,
+            "pool": {
+                "digest": self.project.pool.digest,
+                "rows": len(self.project.pool),
+                "held_out": load.held_out,
+                "set_aside": load.set_aside,
+                "duplicates": load.duplicates,
+            },
+            "sources": [
+                {"file": file.path.name, "source": file.source, "blake2b": file.digest}
+                for file in load.files
+            ],
+            "stop": self.record.selection.stop,
+            "facts": dict(self.record.facts),
+        }
+
+    def export(
+        self, path: str | Path, *, layout: str | None = None, sidecar: bool = True
+    ) -> ExportReport | LayoutReport:
+        """Write the rows chosen: as they came, or in a trainer's layout; with a sidecar.
+
+        Args:
+            path: file or folder; its ending says the container.
+            layout: None keeps the input's own layout and bytes; else a trainer's layout.
+            sidecar: also write ``<path>.assay.parquet`` and ``.json``: ids, ranks, scores, reasons.
+
+        Raises:
+            DataError: if the source changed since it was loaded, or the output cannot be written.
+        """
+        index = np.sort(self.record.selection.indices)
+        pool = self.project.pool
+        origins = pool.origins(index)
+        report: ExportReport | LayoutReport
+        if layout is None:
+            report = export_original(self.project.load_record.files, origins, path)
+        else:
+            in_order = sorted(range(len(index)), key=lambda place: origins[place][:3])
+            samples = list(pool.samples(index))
+            report = export_layout((samples[place] for place in in_order), path, layout=layout)
+        if sidecar:
+            self._write_sidecar(path)
+        return report
+
+    def _write_sidecar(self, path: str | Path) -> None:
+        pool = self.project.pool
+        rank = np.full(len(pool), -1, np.int64)
+        rank[self.record.selection.indices] = np.arange(len(self))
+        gains = np.full(len(pool), np.nan)
+        gains[self.record.selection.indices] = self.record.selection.gains
+        scores = {scorer.name: self.project.engine.value(scorer).main for scorer in self.scorers()}
+        write_sidecar(
+            path,
+            ids=pool.ids,
+            rank=rank,
+            gains=gains,
+            scores=scores,
+            reasons=self.record.reason,
+            manifest=self.manifest(),
+            origins=pool.origins(np.arange(len(pool))),
+        )
+
+    def examples(self, count: int = 3) -> tuple[list[int], list[int]]:
+        """Return ids of the first rows chosen and of rows left out that came nearest to it.
+
+        Rows left out are taken from those that were eligible, by the lowest id.
+        """
+        chosen = self.ids[:count].tolist()
+        left = np.flatnonzero(self.record.reason == Reason.NOT_CHOSEN)
+        others = np.flatnonzero(
+            (self.record.reason != Reason.OK) & (self.record.reason != Reason.NOT_CHOSEN)
+        )
+        # One row of every other reason first: a person wants to see each kind of rejection.
+        _, firsts = np.unique(self.record.reason[others], return_index=True)
+        places = np.concatenate([others[firsts], left])[:count]
+        return chosen, self.project.pool.ids[places].tolist()
+
+
+def default_folder(specs: Sequence[SourceSpec]) -> Path:
+    """Return ``<data>.assay`` beside the data, or in the working folder for other sources.
+
+    Raises:
+        DataError: if no data is named.
+    """
+    if not specs:
+        raise DataError("no data is named", hint="assay load FILE, or a project with -p")
+    first = specs[0].location
+    path = Path(first)
+    if first == "-":
+        return Path("standard-input.assay")
+    if not path.exists():
+        return Path(f"{first.replace('/', '--')}.assay")
+    stem = path.name.split(".")[0] if path.is_file() else path.resolve().name
+    return path.parent / f"{stem or path.name}.assay"
+
+
+def _specs(
+    data: str | Path | SourceSpec | Sequence[SourceSpec] | None,
+) -> list[SourceSpec]:
+    if data is None:
+        return []
+    if isinstance(data, (str, Path)):
+        return [SourceSpec(str(data))]
+    return [data] if isinstance(data, SourceSpec) else list(data)
+
+
+def _selector(described: Mapping[str, Any]) -> Selector:
+    component = build(described, "selector")
+    if not isinstance(component, Selector):
+        raise ConfigError(f"{component.name} is a {component.kind}, not a selection")
+    return component

@@ -1,0 +1,149 @@
+"""Names of components: registration, look-up, plugins."""
+
+import importlib
+import importlib.util
+import logging
+import pkgutil
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from assay.component import Component, Kind
+from assay.errors import ConfigError, UnknownMethodError
+
+_log = logging.getLogger("assay.registry")
+_components: dict[tuple[Kind, str], type[Component]] = {}
+_failed_plugins: dict[str, str] = {}
+_loaded = False
+
+METHOD_KINDS: tuple[Kind, ...] = ("scorer", "selector")
+
+
+def register(component: type[Component]) -> None:
+    """Make a component known by its name; called for every subclass that has one.
+
+    Raises:
+        ConfigError: if another class already has that name and kind.
+    """
+    place = (component.kind, component.name)
+    other = _components.get(place)
+    if other is not None and _path(other) != _path(component):
+        raise ConfigError(
+            f"{_path(component)} and {_path(other)} are both the {component.kind} "
+            f"{component.name!r}",
+            hint="rename one of them",
+        )
+    _components[place] = component
+
+
+def _path(component: type[Component]) -> str:
+    return f"{component.__module__}.{component.__qualname__}"
+
+
+def load_all() -> None:
+    """Import every built-in component and every installed plugin, once.
+
+    A plugin that fails to import is reported once and takes nothing down.
+    """
+    global _loaded  # noqa: PLW0603  a module-wide registry is loaded once per process
+    if _loaded:
+        return
+    _loaded = True
+    for package_name in ("assay.features", "assay.methods"):
+        package = importlib.import_module(package_name)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package_name}.{module.name}")
+    for entry in entry_points(group="assay.methods"):
+        try:
+            entry.load()
+        except Exception as error:
+            _failed_plugins[entry.name] = f"{type(error).__name__}: {error}"
+            _log.warning("plugin %s failed to load: %s", entry.name, _failed_plugins[entry.name])
+
+
+def failed_plugins() -> Mapping[str, str]:
+    """Return what each plugin that could not be imported said."""
+    load_all()
+    return dict(_failed_plugins)
+
+
+def load_file(path: Path) -> list[type[Component]]:
+    """Import one Python file and return the components it defines.
+
+    Raises:
+        ConfigError: if the file cannot be imported or defines no component.
+    """
+    path = path.resolve()
+    name = f"assay_file_{path.stem}"
+    before = set(_components.values())
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ConfigError(f"{path} is not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            raise ConfigError(f"{path} cannot be imported: {error}") from error
+    found = [item for item in _components.values() if item.__module__ == name]
+    if not found and not set(_components.values()) - before:
+        raise ConfigError(
+            f"{path} defines no component",
+            hint="subclass assay.Scorer or assay.Selector and give it a name",
+        )
+    return found
+
+
+def components(kind: Kind | None = None) -> Iterator[type[Component]]:
+    """Yield every registered component, by kind and name."""
+    load_all()
+    for place in sorted(_components):
+        if kind is None or place[0] == kind:
+            yield _components[place]
+
+
+def find(name: str, kind: Kind | None = None) -> type[Component]:
+    """Return the component called `name`; a scorer before a selector if no kind is given.
+
+    Raises:
+        UnknownMethodError: with the nearest names.
+    """
+    load_all()
+    kinds: tuple[Kind, ...] = METHOD_KINDS if kind is None else (kind,)
+    for candidate in kinds:
+        found = _components.get((candidate, name))
+        if found is None:
+            found = _components.get((candidate, name.replace("-", "_")))
+        if found is not None:
+            return found
+    raise UnknownMethodError(name, [known for kind_, known in _components if kind_ in kinds])
+
+
+def build(description: str | Mapping[str, Any], kind: Kind | None = None) -> Component:
+    """Return a component from its name, or from ``{"method": name, parameter: value}``.
+
+    A scorer asked for as a selector becomes `top_score` by it, with the scorer's own rule.
+
+    Raises:
+        UnknownMethodError: if no component has the name.
+        ConfigError: if a parameter is wrong.
+    """
+    parameters = {"method": description} if isinstance(description, str) else dict(description)
+    name = parameters.pop("method", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"{description!r} names no method", hint="{method: NAME, ...}")
+    load_all()
+    if kind == "selector" and not _known(name, "selector") and _known(name, "scorer"):
+        shared = {"budget", "seed", "within", "rule"}
+        outer = {key: parameters.pop(key) for key in list(parameters) if key in shared}
+        scorer = find(name, "scorer")(**parameters)
+        return find("top_score", "selector")(by=scorer, **outer)
+    return find(name, kind)(**parameters)
+
+
+def _known(name: str, kind: Kind) -> bool:
+    return (kind, name) in _components or (kind, name.replace("-", "_")) in _components

@@ -1,0 +1,207 @@
+"""Scores and selections: their form in memory, and as Parquet in a project."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assay.component import Component, Scorer, Selector
+from assay.errors import CacheError
+from assay.files import atomic_write, write_text
+from assay.samples import IdArray, Reason, ReasonArray, Scores, Selection
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """The columns of one scorer, each with its own reasons; the first is the main one."""
+
+    columns: Mapping[str, Scores]
+
+    @property
+    def main(self) -> Scores:
+        """The column meant when none is named."""
+        return next(iter(self.columns.values()))
+
+
+@dataclass(frozen=True)
+class SelectionRecord:
+    """A selection, with what became of every row.
+
+    Attributes:
+        selection: the rows chosen, in order.
+        reason: shape (n,), uint8; 0 for the rows chosen, else why not.
+        eligible: number of rows that could have been chosen.
+        facts: what a report tells besides: budget asked, tokens spent.
+    """
+
+    selection: Selection
+    reason: ReasonArray
+    eligible: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Results:
+    """Reads and writes the scores and selections of a project folder.
+
+    A stored result counts only for the rows and provenance it was made from (`Pool.context`).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def score_path(self, scorer: Scorer) -> Path:
+        """Return where a scorer's table lies."""
+        return self.folder / "scores" / f"{scorer.name}-{scorer.key[:8]}.parquet"
+
+    def selection_path(self, selector: Selector) -> Path:
+        """Return where a selector's result lies."""
+        stem = selection_name(selector)
+        return self.folder / "selections" / f"{stem}-{selector.key[:8]}.parquet"
+
+    def read_scores(self, scorer: Scorer, context: str) -> ScoreTable | None:
+        """Return the stored table of a scorer, or None if there is none for these rows."""
+        frame = _read(self.score_path(scorer), scorer, context)
+        if frame is None:
+            return None
+        columns = {}
+        for name in scorer.columns:
+            columns[name] = Scores(
+                frame[name].to_numpy(),
+                frame[_beside(name, "reason")].to_numpy(),
+                frame[_beside(name, "flags")].to_numpy(),
+            )
+        return ScoreTable(columns)
+
+    def write_scores(self, scorer: Scorer, ids: IdArray, table: ScoreTable, context: str) -> None:
+        """Store a table: id, then value, reason and flags of each column, in canonical order."""
+        frame: dict[str, Any] = {"id": ids}
+        for name, scores in table.columns.items():
+            flags = scores.flags if scores.flags is not None else np.zeros(len(ids), np.uint16)
+            frame |= {
+                name: scores.values,
+                _beside(name, "reason"): scores.reason,
+                _beside(name, "flags"): flags,
+            }
+        path = self.score_path(scorer)
+        _write(path, pl.DataFrame(frame), _describe(scorer, context))
+        self._point(scorer.name, path)
+
+    def read_selection(self, selector: Selector, context: str) -> SelectionRecord | None:
+        """Return the stored result of a selector, or None if there is none for these rows."""
+        path = self.selection_path(selector)
+        frame = _read(path, selector, context)
+        if frame is None:
+            return None
+        facts = json.loads(pl.read_parquet_metadata(path)["facts"])
+        return _unpack(frame, facts)
+
+    def write_selection(
+        self, selector: Selector, ids: IdArray, record: SelectionRecord, context: str
+    ) -> None:
+        """Store a selection: id, rank (null if not chosen), gain and reason of every row."""
+        selection = record.selection
+        rank = np.full(len(ids), -1, np.int64)
+        rank[selection.indices] = np.arange(len(selection.indices))
+        gain = np.full(len(ids), np.nan)
+        gain[selection.indices] = selection.gains
+        frame = pl.DataFrame({"id": ids, "rank": rank, "gain": gain, "reason": record.reason})
+        frame = frame.with_columns(rank=pl.when(pl.col("rank") >= 0).then("rank"))
+        facts = dict(record.facts) | {
+            "nested": selection.nested,
+            "stop": selection.stop,
+            "gain_unit": selection.gain_unit,
+            "eligible": record.eligible,
+        }
+        path = self.selection_path(selector)
+        _write(path, frame, _describe(selector, context) | {"facts": json.dumps(facts)})
+        self._point(selection_name(selector), path)
+
+    def _point(self, name: str, path: Path) -> None:
+        target = str(path.relative_to(self.folder))
+        write_text(self.folder / "names" / _slug(name), target + "\n")
+
+    def names(self) -> dict[str, Path]:
+        """Return the newest result of every name."""
+        folder = self.folder / "names"
+        if not folder.is_dir():
+            return {}
+        return {
+            entry.name: self.folder / entry.read_text(encoding="utf-8").strip()
+            for entry in sorted(folder.iterdir())
+            if not entry.name.startswith(".")
+        }
+
+
+def selection_name(selector: Selector) -> str:
+    """Return the short name of a selection, such as ``ifd-5pct``."""
+    inner = getattr(selector, "by", None)
+    stem = selector.name
+    if selector.name == "top_score" and isinstance(inner, Component):
+        stem = inner.name
+    return _slug(f"{stem}-{selector.budget.slug}" if selector.budget else stem)
+
+
+def read_selection_file(path: Path) -> tuple[IdArray, SelectionRecord]:
+    """Return the ids and the selection stored in a file of a project's ``selections`` folder."""
+    try:
+        frame = pl.read_parquet(path)
+        facts = json.loads(pl.read_parquet_metadata(path)["facts"])
+    except (OSError, KeyError, pl.exceptions.PolarsError) as error:
+        raise CacheError(f"{path} is not a stored selection: {error}") from error
+    return frame["id"].to_numpy(), _unpack(frame, facts)
+
+
+def _unpack(frame: pl.DataFrame, facts: dict[str, Any]) -> SelectionRecord:
+    chosen = frame.with_row_index("place").filter(pl.col("rank").is_not_null()).sort("rank")
+    selection = Selection(
+        chosen["place"].to_numpy().astype(np.int64),
+        chosen["gain"].to_numpy(),
+        facts.pop("nested"),
+        facts.pop("stop"),
+        facts.pop("gain_unit"),
+    )
+    eligible = facts.pop("eligible")
+    return SelectionRecord(selection, frame["reason"].to_numpy(), eligible, facts)
+
+
+def reason_counts(reason: ReasonArray) -> dict[str, int]:
+    """Return how many rows have each reason, 0 left out, most frequent first."""
+    codes, counts = np.unique(reason[reason != 0], return_counts=True)
+    pairs = sorted(zip(codes.tolist(), counts.tolist(), strict=True), key=lambda p: (-p[1], p[0]))
+    return {Reason(code).name: count for code, count in pairs}
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^\w.%-]+", "_", text)
+
+
+def _beside(column: str, what: str) -> str:
+    return what if column == "value" else f"{column}.{what}"
+
+
+def _describe(component: Component, context: str) -> dict[str, str]:
+    return {"component": component.label(), "key": component.key, "context": context}
+
+
+def _write(path: Path, frame: pl.DataFrame, metadata: dict[str, str]) -> None:
+    with atomic_write(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd", metadata=metadata)
+
+
+def _read(path: Path, component: Component, context: str) -> pl.DataFrame | None:
+    if not path.exists():
+        return None
+    try:
+        metadata = pl.read_parquet_metadata(path)
+        if metadata.get("key") != component.key or metadata.get("context") != context:
+            return None
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise CacheError(
+            f"{path} is damaged: {error}", hint=f"delete {path} and run again"
+        ) from error

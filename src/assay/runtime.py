@@ -1,0 +1,114 @@
+"""How work is done, never what: cache folder, workers, progress, and the way to models.
+
+Nothing here changes a value, so nothing here is part of a key.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from assay.cache import default_cache_folder
+from assay.errors import ModelLoadError
+from assay.progress import Progress, Silent
+from assay.samples import Float32Array
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tokenizers import Tokenizer
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors; backends implement it."""
+
+    dimension: int
+
+    def encode(self, texts: "Sequence[str]") -> Float32Array:
+        """Return one vector per text, shape (n, d), of length 1 or 0."""
+
+
+@dataclass
+class Runtime:
+    """What the engine and the passes may use.
+
+    Attributes:
+        cache: folder of stored values.
+        workers: processes for passes that may run side by side; 1 works in this process.
+        shard: (i, n) does only the i-th of n parts of the row-scope work.
+        offline: never touch the network.
+        progress: where work reports how far it is.
+        plugin_files: Python files whose components a worker process must know.
+        max_unscored: share of rows that may fail before a score is refused.
+    """
+
+    cache: Path = field(default_factory=default_cache_folder)
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    shard: tuple[int, int] | None = None
+    offline: bool = False
+    progress: Progress = field(default_factory=Silent)
+    plugin_files: tuple[Path, ...] = ()
+    max_unscored: float = 0.02
+    _held: dict[str, Any] = field(default_factory=dict)
+
+    def encoder(self, pinned: str) -> Encoder:
+        """Return the sentence encoder that a pinned name stands for, loaded once.
+
+        Raises:
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+        """
+        from assay.backends.encoders import load_encoder  # noqa: PLC0415  opens models
+
+        return self._hold(f"encoder {pinned}", lambda: load_encoder(pinned, offline=self.offline))
+
+    def tokenizer(self, pinned: str) -> "Tokenizer":
+        """Return the tokenizer that a pinned name stands for, loaded once.
+
+        Raises:
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+        """
+        from assay.backends.encoders import load_tokenizer  # noqa: PLC0415
+
+        return self._hold(
+            f"tokenizer {pinned}", lambda: load_tokenizer(pinned, offline=self.offline)
+        )
+
+    def _hold(self, name: str, load: Callable[[], Any]) -> Any:
+        if name not in self._held:
+            self._held[name] = load()
+        return self._held[name]
+
+    def pin(self, kind: str, text: str) -> str:
+        """Return `text` with the digest of what it names, so that keys depend on content.
+
+        Raises:
+            ModelLoadError: if nothing of that name can be found.
+        """
+        if kind in ("encoder", "tokenizer"):
+            from assay.backends.encoders import pin  # noqa: PLC0415
+
+            return pin(kind, text, offline=self.offline)
+        if kind in ("file", "column"):
+            return pin_file(text)
+        raise ModelLoadError(f"nothing can pin a {kind}")
+
+
+def pin_file(text: str) -> str:
+    """Return a path followed by ``@`` and the digest of the file's bytes.
+
+    Raises:
+        ModelLoadError: if the file does not exist.
+    """
+    name = text.rpartition("@")[0] if "@" in text and not Path(text).exists() else text
+    path = Path(name)
+    if not path.is_file():
+        raise ModelLoadError(f"{name} does not exist")
+    return f"{name}@{file_digest(path)}"
+
+
+def file_digest(path: Path) -> str:
+    """Return 12 hex digits of blake2b over a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=6)).hexdigest()

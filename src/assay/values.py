@@ -1,0 +1,208 @@
+"""What features are worth: small frozen collections of arrays, one entry per row.
+
+Every row-aligned value carries `reason` (uint8, 0: has a value) and `flags` (uint16).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from assay.samples import FlagArray, Float32Array, FloatArray, IndexArray, ReasonArray
+
+_BLOCK_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class RowValue:
+    """Base of all row-aligned values; subclasses add arrays and say how they become a frame.
+
+    Attributes:
+        reason: shape (n,), uint8; why a row has no value.
+        flags: shape (n,), uint16; what to know about a value that stands.
+    """
+
+    reason: ReasonArray
+    flags: FlagArray
+
+    matrix: ClassVar[bool] = False
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.reason)
+
+    def frame(self) -> pl.DataFrame:
+        """Return the columns that are stored, besides reason and flags."""
+        raise TypeError(f"{type(self).__name__} has no frame()")
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, reason: ReasonArray, flags: FlagArray) -> Self:
+        """Return the value that `frame` made."""
+        raise TypeError(f"{cls.__name__} has no from_frame()")
+
+    def difference(self, other: Self) -> float:
+        """Return the largest absolute difference to the same rows of another run.
+
+        Infinite where one has a value and the other has none.
+        """
+        raise TypeError(f"{type(self).__name__} has no difference()")
+
+    def blank(self, count: int) -> pl.DataFrame:
+        """Return `count` rows of columns without a value."""
+        return pl.DataFrame(
+            {
+                name: pl.repeat(
+                    "" if kind == pl.String else float("nan"), count, dtype=kind, eager=True
+                )
+                for name, kind in self.frame().schema.items()
+            }
+        )
+
+    def spread(self, index: IndexArray, count: int, reason: int) -> Self:
+        """Return `count` rows that hold these at `index`, and `reason` elsewhere."""
+        place = np.full(count, len(self), np.int64)
+        place[index] = np.arange(len(self))
+        reasons = np.append(self.reason, np.uint8(reason))[place]
+        flags = np.append(self.flags, np.uint16(0))[place]
+        frame = self.frame()
+        if frame.width:
+            frame = pl.concat([frame, self.blank(1)])[place]
+        return type(self).from_frame(frame, reasons, flags)
+
+    def take(self, index: IndexArray) -> Self:
+        """Return the rows at `index`, in that order."""
+        picked = self.frame()[index] if self.frame().width else self.frame()
+        return type(self).from_frame(picked, self.reason[index], self.flags[index])
+
+
+@dataclass(frozen=True)
+class Numbers(RowValue):
+    """Named numbers per row: float64 columns of shape (n,), NaN where `reason` is not 0."""
+
+    columns: Mapping[str, FloatArray]
+
+    def __getitem__(self, name: str) -> FloatArray:
+        """Return one column."""
+        return self.columns[name]
+
+    def frame(self) -> pl.DataFrame:
+        """Return one float64 column per name."""
+        return pl.DataFrame(dict(self.columns))
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, reason: ReasonArray, flags: FlagArray) -> Self:
+        """Return the value that `frame` made."""
+        return cls(reason, flags, {name: frame[name].to_numpy() for name in frame.columns})
+
+    def difference(self, other: Self) -> float:
+        """Return the largest absolute difference over all columns."""
+        worst = 0.0
+        for name, mine in self.columns.items():
+            theirs = other.columns[name]
+            if (np.isnan(mine) != np.isnan(theirs)).any():
+                return float("inf")
+            known = ~np.isnan(mine)
+            worst = max(worst, float(np.abs(mine[known] - theirs[known]).max(initial=0.0)))
+        return worst
+
+
+@dataclass(frozen=True)
+class Labels(RowValue):
+    """One word per row, such as a language; an empty word where `reason` is not 0."""
+
+    values: pl.Series
+
+    def frame(self) -> pl.DataFrame:
+        """Return the single column "value"."""
+        return self.values.rename("value").to_frame()
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, reason: ReasonArray, flags: FlagArray) -> Self:
+        """Return the value that `frame` made."""
+        return cls(reason, flags, frame["value"])
+
+    def difference(self, other: Self) -> float:
+        """Return 0 if all words are equal, else infinity."""
+        return 0.0 if self.values.to_list() == other.values.to_list() else float("inf")
+
+
+@dataclass(frozen=True)
+class Matrix(RowValue):
+    """One vector per row, possibly on disk: never a promise of memory.
+
+    `array` has shape (n, d), float16 or float32, zero where `reason` is not 0.
+    """
+
+    array: NDArray[np.floating]
+
+    matrix: ClassVar[bool] = True
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return int(self.array.shape[1])
+
+    def rows(self, index: IndexArray | slice) -> Float32Array:
+        """Return some vectors as float32, shape (len(index), d)."""
+        return np.asarray(self.array[index], dtype=np.float32)
+
+    def blocks(self, size: int = _BLOCK_ROWS) -> Iterator[tuple[int, Float32Array]]:
+        """Yield the position of each block's first row, and the block as float32."""
+        for start in range(0, len(self), size):
+            yield start, self.rows(slice(start, start + size))
+
+    @cached_property
+    def unit(self) -> Float32Array:
+        """All vectors scaled to length 1, float32, in memory; zero vectors stay zero."""
+        whole = np.empty(self.array.shape, np.float32)
+        for start, block in self.blocks():
+            length = np.linalg.norm(block, axis=1, keepdims=True)
+            np.divide(block, length, out=block, where=length > 0)
+            whole[start : start + len(block)] = block
+        return whole
+
+    def frame(self) -> pl.DataFrame:
+        """Return no columns: vectors are stored beside the frame."""
+        return pl.DataFrame()
+
+    def take(self, index: IndexArray) -> Self:
+        """Return the rows at `index`, in that order."""
+        return type(self)(self.reason[index], self.flags[index], np.asarray(self.array[index]))
+
+    def spread(self, index: IndexArray, count: int, reason: int) -> Self:
+        """Return `count` rows that hold these at `index`, and `reason` with zeros elsewhere."""
+        array = np.zeros((count, self.dimension), self.array.dtype)
+        array[index] = self.array
+        reasons = np.full(count, reason, np.uint8)
+        reasons[index] = self.reason
+        flags = np.zeros(count, np.uint16)
+        flags[index] = self.flags
+        return type(self)(reasons, flags, array)
+
+    def difference(self, other: Self) -> float:
+        """Return the largest absolute difference of any coordinate."""
+        if self.array.shape != other.array.shape:
+            return float("inf")
+        mine, theirs = self.rows(slice(None)), other.rows(slice(None))
+        return float(np.abs(mine - theirs).max(initial=0.0))
+
+
+@dataclass(frozen=True)
+class Groups:
+    """A partition of the rows, such as near-duplicate groups.
+
+    `labels` shape (n,), int64: the lowest position of each row's group, so a row alone has its
+    own; `similarity` shape (n,), to the nearest other row of the group, NaN for a row alone.
+    """
+
+    labels: IndexArray
+    similarity: FloatArray
+
+    @property
+    def representative(self) -> NDArray[np.bool_]:
+        """Whether a row is the first of its group. Shape (n,)."""
+        return self.labels == np.arange(len(self.labels))
