@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from assay.errors import BudgetError
+from assay.references import TokenizerRef
 from assay.samples import FloatArray, IndexArray
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
@@ -35,6 +36,8 @@ class Budget(BaseModel):
     of: Literal["pool", "eligible"] = "pool"
     """What a percentage is a percentage of."""
     rounding: Literal["floor", "ceil", "nearest"] = "floor"
+    tokenizer: TokenizerRef = ""
+    """Tokenizer that counts a budget in tokens; the embedded encoder's if empty."""
     share: tuple[int, int] = (1, 1)
     """Part of the amount that is meant, as numerator and denominator; see `part`."""
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
@@ -18,6 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from assay.budget import Allowance, Budget
 from assay.errors import ConfigError, did_you_mean
+from assay.references import FileRef, identity_of, pinned_fields
 from assay.samples import FloatArray, Scores, Selection
 
 Kind = Literal["dataset", "feature", "scorer", "selector"]
@@ -43,22 +43,6 @@ class NoPaper(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reason: str
-
-
-@dataclass(frozen=True)
-class Pinned:
-    """Marks a text field that names something outside, which is pinned before keys are taken.
-
-    `kind` says which resolver reads it: "encoder", "tokenizer", "column".
-    """
-
-    kind: str
-
-
-EncoderRef: TypeAlias = Annotated[str, Pinned("encoder")]
-"""Name of a sentence encoder: ``assay:encoder``, a folder, or ``org/name``."""
-TokenizerRef: TypeAlias = Annotated[str, Pinned("tokenizer")]
-"""Name of a tokenizer: ``assay:encoder``, a ``tokenizer.json``, a folder, or ``org/name``."""
 
 
 class Rule(BaseModel):
@@ -192,35 +176,20 @@ def changed_fields(component: BaseModel) -> dict[str, Any]:
     return changed
 
 
-_PIN = re.compile(r"^.*@([0-9a-f]{12,})$", re.DOTALL)
-
-
-def pinned_fields(component: type[BaseModel]) -> dict[str, str]:
-    """Return the fields that name something outside, with the kind of thing they name."""
-    return {
-        name: mark.kind
-        for name, info in component.model_fields.items()
-        for mark in info.metadata
-        if isinstance(mark, Pinned)
-    }
-
-
 def recipe(value: Any) -> Any:
     """Return the JSON-like form of a component or parameter that its key is taken over.
 
     Of a pinned name only the digest counts: the same file under another path is the same thing.
     """
-    if isinstance(value, Component):
+    if isinstance(value, BaseModel):
         pinned = pinned_fields(type(value))
         fields = {
-            name: _PIN.sub(r"@\1", item)
-            if name in pinned and isinstance(item, str)
-            else recipe(item)
+            name: identity_of(item) if name in pinned else recipe(item)
             for name, item in changed_fields(value).items()
         }
+        if not isinstance(value, Component):
+            return fields
         return [value.kind, value.name, value.version, fields]
-    if isinstance(value, BaseModel):
-        return {name: recipe(item) for name, item in changed_fields(value).items()}
     if isinstance(value, (tuple, list)):
         return [recipe(item) for item in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -402,7 +371,7 @@ class FileSet(Dataset):
     name: ClassVar[str] = "file"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names rows of a file")
 
-    source: Annotated[str, Pinned("file")]
+    source: FileRef
     """Path of the file, or ``org/name`` on the Hub."""
     role: Literal["target", "anchors", "questions", "held_out", "evaluation"] = "target"
     """What the rows are for."""

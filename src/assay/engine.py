@@ -19,12 +19,12 @@ from assay.component import (
     Given,
     Scorer,
     Selector,
-    pinned_fields,
 )
 from assay.errors import PlanError, TooManyUnscoredError
 from assay.passes import PoolFeature, PoolView, RowFeature
 from assay.pool import Pool
 from assay.random_numbers import generator
+from assay.references import pinned_fields
 from assay.results import Results, ScoreTable, SelectionRecord, reason_counts
 from assay.row_work import RowWork
 from assay.runtime import Runtime
@@ -107,7 +107,7 @@ class Engine:
     def _fill_rows(self, wanted: Iterable[Component]) -> None:
         """Run the row-scope passes of all that is wanted, equal passes together."""
         groups: dict[tuple[str, str], list[RowFeature]] = {}
-        for component in walk(wanted, skip=self._done):
+        for component in walk(wanted, skip=self._done, resolve=self.resolve):
             if isinstance(component, RowFeature) and component.chosen_by is None:
                 if isinstance(component.dataset, Chosen):
                     continue
@@ -153,9 +153,9 @@ class Engine:
         needs: dict[str, Any] = {}
         for name, need in component.requires().items():
             if isinstance(need, Component):
-                needs[name] = self._handed(self._value(need))
+                needs[name] = self._handed(self._value(self.resolve(need)))
             else:
-                needs[name] = [self._handed(self._value(item)) for item in need]
+                needs[name] = [self._handed(self._value(self.resolve(item))) for item in need]
         return needs
 
     @staticmethod
@@ -279,7 +279,7 @@ class Engine:
         """Return why each row may not be chosen at all; 0 where it may."""
         reason = np.zeros(len(self.pool), np.uint8)
         if selector.within is not None:
-            inner: SelectionRecord = self._value(selector.within)
+            inner: SelectionRecord = self._value(self.resolve(selector.within))
             reason[:] = inner.reason
         reason[(reason == 0) & self.pool.held_out] = Reason.HELD_OUT
         for value in _flatten(needs.values()):
@@ -287,7 +287,7 @@ class Engine:
                 empty = reason == 0
                 reason[empty] = value.reason[empty]
         for scorer, rule in selector.ruled():
-            scores: ScoreTable = self._value(scorer)
+            scores: ScoreTable = self._value(self.resolve(scorer))
             reason[(reason == 0) & ~rule.admits(scores.main.values)] = Reason.BELOW_RULE
         return reason
 
@@ -306,22 +306,33 @@ class Engine:
         if limit is not None:
             from assay.features.text import TokenCounts  # noqa: PLC0415  features import the base
 
-            costs = self.value(TokenCounts())["total"]
+            tokenizer = selector.budget.tokenizer
+            counts = TokenCounts(tokenizer=tokenizer) if tokenizer else TokenCounts()
+            costs = self.value(counts)["total"]
         return Allowance(eligible, count, costs, limit)
 
 
+def _as_is(component: Component) -> Component:
+    return component
+
+
 def walk(
-    components: Iterable[Component], *, skip: Callable[[Component], bool] | None = None
+    components: Iterable[Component],
+    *,
+    skip: Callable[[Component], bool] | None = None,
+    resolve: Callable[[Component], Component] = _as_is,
 ) -> Iterable[Component]:
     """Yield components and all they require, requirements first, equal ones once.
 
     Args:
         components: where to begin.
         skip: components for which it is true are left out, and so is what only they require.
+        resolve: applied to every component before it is looked at.
     """
     seen: set[str] = set()
 
     def visit(component: Component) -> Iterable[Component]:
+        component = resolve(component)
         if component.key in seen:
             return
         seen.add(component.key)

@@ -23,7 +23,7 @@ class Progress(Protocol):
     def task(
         self, label: str, total: float | None, *, unit: str = "rows", reused: float = 0
     ) -> contextlib.AbstractContextManager[Task]:
-        """Open a stretch of work of `total` units, None if unknown; `reused` units were taken from the cache."""
+        """Open a stretch of work of `total` units, None if unknown; `reused` more were at hand."""
 
 
 class _Nothing:

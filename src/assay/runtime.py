@@ -90,7 +90,7 @@ class Runtime:
             from assay.backends.encoders import pin  # noqa: PLC0415
 
             return pin(kind, text, offline=self.offline)
-        if kind in ("file", "column"):
+        if kind == "file":
             return pin_file(text)
         raise ModelLoadError(f"nothing can pin a {kind}")
 

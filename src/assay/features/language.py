@@ -33,7 +33,7 @@ _WEIGHTS = {"en": 4.0, "ru": 4.0}
 _CERTAIN = 0.8  # no weight can turn a probability above 4 / 5
 _MINIMUM_PROBABILITY = 0.1
 _MINIMUM_LETTERS = 3
-_JAPANESE_KANA_SHARE = 0.1
+_JAPANESE_KANA_SHARE = 0.2
 
 _ENOUGH_LETTERS = re.compile(rf"(?:[^\W\d_][\W\d_]*){{{_MINIMUM_LETTERS}}}")
 _HAS_LETTER = re.compile(r"[^\W\d_]")

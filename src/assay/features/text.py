@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import polars as pl
 
-from assay.component import NoPaper, Paper, TokenizerRef
+from assay.component import NoPaper, Paper
 from assay.features.language import detect_languages, script
 from assay.features.text_measures import (
     PROMPT_SEPARATOR,
@@ -24,6 +24,7 @@ from assay.features.text_measures import (
 )
 from assay.passes import Pass, PoolFeature, PoolView, Reading, RowFeature
 from assay.pool import Attribute
+from assay.references import TokenizerRef
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Reason
 from assay.values import Labels, Numbers, RowValue

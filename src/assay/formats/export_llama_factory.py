@@ -109,27 +109,36 @@ def _joined_results(turns: list[dict[str, str]], losses: set[str]) -> list[dict[
     return joined
 
 
-def register(data_file: Path, *, is_alpaca: bool) -> Path:
-    """Add the data file to the ``dataset_info.json`` beside it and return that file's path.
+def check_entry(data_file: Path) -> None:
+    """Check that `register` will work, before anything is written.
 
     Raises:
-        DataError: if that file is broken, or the name already belongs to other data.
+        DataError: if ``dataset_info.json`` is broken, or the name belongs to other data there.
     """
     info_path = data_file.parent / INFO_NAME
-    info = _read_info(info_path)
-    name = data_file.name.partition(".")[0]
-    known = info.get(name)
+    known = _read_info(info_path).get(_entry_name(data_file))
     if isinstance(known, dict) and known.get("file_name") != data_file.name:
         raise DataError(
-            f"{info_path} already has other data under the name {name!r}",
+            f"{info_path} already has other data under the name {_entry_name(data_file)!r}",
             hint="choose another file name for the output",
         )
+
+
+def register(data_file: Path, *, is_alpaca: bool) -> Path:
+    """Add the data file to the ``dataset_info.json`` beside it and return that file's path."""
+    check_entry(data_file)
+    info_path = data_file.parent / INFO_NAME
+    info = _read_info(info_path)
     form: Json = {} if is_alpaca else {"formatting": "sharegpt"}
     columns = _ALPACA_COLUMNS if is_alpaca else _CHAT_COLUMNS
-    info[name] = {"file_name": data_file.name, **form, "columns": columns}
+    info[_entry_name(data_file)] = {"file_name": data_file.name, **form, "columns": columns}
     with atomic_stream(info_path) as stream:
         stream.write(json.dumps(info, ensure_ascii=False, indent=2).encode() + b"\n")
     return info_path
+
+
+def _entry_name(data_file: Path) -> str:
+    return data_file.name.partition(".")[0]
 
 
 def _read_info(path: Path) -> Json:

@@ -9,7 +9,13 @@ from typing import Literal, get_args
 
 from assay.errors import DataError, did_you_mean
 from assay.files import atomic_stream
-from assay.formats.export_llama_factory import alpaca_row, chat_row, fits_alpaca, register
+from assay.formats.export_llama_factory import (
+    alpaca_row,
+    chat_row,
+    check_entry,
+    fits_alpaca,
+    register,
+)
 from assay.formats.export_messages import (
     Account,
     Json,
@@ -78,6 +84,8 @@ def export_layout(
         known = ", ".join(TRAINER_LAYOUTS)
         hint = did_you_mean(layout, TRAINER_LAYOUTS) or f"there are: {known}"
         raise DataError(f"no trainer layout is called {layout!r}", hint=hint)
+    if layout == "llama-factory":
+        check_entry(path)
     is_alpaca = layout == "llama-factory" and all(map(fits_alpaca, chosen))
     row_of = _row_makers(account)["alpaca" if is_alpaca else layout]
     rows = _write_rows(chosen, row_of, path, account)

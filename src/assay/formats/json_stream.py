@@ -60,7 +60,8 @@ class _Window:
         self._anchor = 0
         self._anchor_byte = 0
         self._grow = 1
-        self.refill()
+        while not self.text and not self.ended:
+            self.refill()
         if self.text.startswith("\ufeff"):
             self.text = self.text[1:]
             self._anchor_byte = len(UTF8_BOM)

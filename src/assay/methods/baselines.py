@@ -5,9 +5,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from assay.budget import Allowance
-from assay.component import NoPaper, Paper, Scorer, Selector, TokenizerRef
+from assay.component import NoPaper, Paper, Scorer, Selector
 from assay.features.text import Lengths, TokenCounts
 from assay.random_numbers import row_uniform
+from assay.references import TokenizerRef
 from assay.samples import FloatArray, Reason, Scores, Selection
 from assay.values import Numbers
 
@@ -72,8 +73,8 @@ class LongestResponse(Scorer):
 
     unit_of_length: Literal["characters", "words", "tokens"] = "characters"
     """What is counted."""
-    tokenizer: TokenizerRef = "assay:encoder"
-    """Tokenizer, where tokens are counted."""
+    tokenizer: TokenizerRef = ""
+    """Tokenizer, where tokens are counted; the embedded encoder's if empty."""
 
     def requires(self) -> dict[str, Any]:
         """Return the counts."""
@@ -92,8 +93,8 @@ class LongestInstruction(Scorer):
 
     unit_of_length: Literal["characters", "words", "tokens"] = "characters"
     """What is counted."""
-    tokenizer: TokenizerRef = "assay:encoder"
-    """Tokenizer, where tokens are counted."""
+    tokenizer: TokenizerRef = ""
+    """Tokenizer, where tokens are counted; the embedded encoder's if empty."""
 
     def requires(self) -> dict[str, Any]:
         """Return the counts."""
@@ -105,7 +106,9 @@ class LongestInstruction(Scorer):
 
 
 def _lengths(unit: str, tokenizer: str) -> TokenCounts | Lengths:
-    return TokenCounts(tokenizer=tokenizer) if unit == "tokens" else Lengths()
+    if unit != "tokens":
+        return Lengths()
+    return TokenCounts(tokenizer=tokenizer) if tokenizer else TokenCounts()
 
 
 def _length_scores(lengths: Numbers, part: str, unit: str) -> Scores:

@@ -23,15 +23,15 @@ from assay.solvers.similarity import (
 )
 
 _GAIN_UNIT = "cosine distance"
-_FIRST_CANDIDATES = 1024
+# Sizes of a round only change how fast the answer comes.
+_FIRST_CANDIDATES = 512
 _LEAST_CANDIDATES = 256
 _MOST_CANDIDATES = 8192
-# With few picks the product of a round with the pool is slow; with many candidates, theirs.
-_FEWEST_PICKS = 128
-_MOST_PICKS = 512
-_AHEAD = 64
-_LAG = 256
-_REFRESHED = 4
+_FEWEST_PICKS = 64
+_MOST_PICKS = 256
+_REFRESHED_PER_CANDIDATE = 2
+_LOOK_AHEAD = 64
+_LONG_LAG = 256
 
 
 def k_center(
@@ -237,7 +237,7 @@ class _Search:
         Rows that never come near the top are never brought up to date.
         """
         rough = self.cover.rough
-        size = _REFRESHED * self._size
+        size = _REFRESHED_PER_CANDIDATE * self._size
         while size < np.count_nonzero(rough >= 0):
             order = np.argpartition(rough, len(rough) - size)
             top, cut = order[-size:], float(rough[order[:-size]].max())
@@ -287,8 +287,8 @@ class _Search:
         places = np.flatnonzero(rough >= best - self.cover.window)
         if len(places) == 1 and best > self.cover.window:
             return int(places[0])
-        if self.cover.lag(candidates[places]) > _LAG:
-            self.cover.exact(candidates[_largest(rough, _AHEAD)])
+        if self.cover.lag(candidates[places]) > _LONG_LAG:
+            self.cover.exact(candidates[_largest(rough, _LOOK_AHEAD)])
         exact = self.cover.exact(candidates[places])
         copies = places[exact == 0]
         rough[copies] = OUT_OF_PLAY
@@ -308,7 +308,7 @@ class _Similarities:
         if place not in self._rows:
             # One product for the farthest: whatever is not picked of them was covered by those
             # that were, so that few of these rows are computed in vain.
-            ahead = np.union1d(_largest(rough, _AHEAD), place)
+            ahead = np.union1d(_largest(rough, _LOOK_AHEAD), place)
             products = self._vectors[ahead] @ self._vectors.T
             self._rows = dict(zip(ahead.tolist(), products, strict=True))
         return self._rows[place]

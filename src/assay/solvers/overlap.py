@@ -153,7 +153,9 @@ def _evaluation_runs(
     run_lengths = np.where(lengths < shortest, 0, np.minimum(lengths, ngram))
     for length in np.unique(run_lengths[run_lengths > 0]):
         with_length = np.flatnonzero(run_lengths == length)
-        windows, positions = _windows([evaluation[int(index)] for index in with_length], int(length))
+        windows, positions = _windows(
+            [evaluation[int(index)] for index in with_length], int(length)
+        )
         members, numbers = np.unique(windows, axis=0, return_inverse=True)
         order = np.argsort(_hash(members), kind="stable")
         place = np.empty_like(order)

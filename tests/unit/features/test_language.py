@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (look-alike characters are what is tested)
 import gzip
 import json
 from collections import Counter

@@ -216,6 +216,7 @@ def test_llama_factory_entry_of_others_is_never_overwritten(
         export_layout([PAIR], tmp_path / "out.json", layout="llama-factory")
 
     assert (tmp_path / "dataset_info.json").read_text() == info
+    assert not (tmp_path / "out.json").exists()
 
 
 def test_llama_factory_entry_is_replaced_when_the_same_file_is_written_again(

@@ -76,7 +76,7 @@ def test_the_list_inside_an_object_is_found(size: int) -> None:
         (b'[{"a": 1}, {"a": "x', "Unterminated string", 17, True),
         (b'[{"a": 1},', "Expecting value", 10, True),
         (b'[{"a": 1}', "breaks off", 9, True),
-        (b"[", "breaks off", 1, True),
+        (b"[", "Expecting value", 1, True),
         (b'[{"a": 1} {"a": 2}]', "expected , or ]", 9, False),
         (b'[{"a": 1}, {a: 2}]' + b" " * 99, "property name", 12, False),
         (b'[{"a": 1}] x', "more after the end", 11, False),

@@ -13,7 +13,7 @@ from assay.samples import Message, Sample, Tool, ToolCall
 
 
 def samples_of(record: Mapping[str, object], *, questions: bool = False) -> list[Sample]:
-    layout = choose_layout([record], file="data.jsonl", questions=questions)
+    layout = choose_layout([record] * 3, file="data.jsonl", questions=questions)
     made = layout.bind(tuple(record), Provenance("here", "train"), questions=questions)(record)
     return [made] if isinstance(made, Sample) else [sample for sample in made if sample]
 

@@ -1,0 +1,47 @@
+"""Text that names something outside: a model, a tokenizer, a file."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel
+
+_PIN = re.compile(r"^.*@([0-9a-f]{12,})$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """Marks a text field that names something outside, which is pinned before keys are taken.
+
+    `kind` says which resolver reads it: "encoder", "tokenizer", "file".
+    """
+
+    kind: str
+
+
+EncoderRef: TypeAlias = Annotated[str, Pinned("encoder")]
+"""Name of a sentence encoder: ``assay:encoder``, a folder, or ``org/name``."""
+TokenizerRef: TypeAlias = Annotated[str, Pinned("tokenizer")]
+"""Name of a tokenizer: ``assay:encoder``, a ``tokenizer.json``, a folder, or ``org/name``."""
+FileRef: TypeAlias = Annotated[str, Pinned("file")]
+"""Path of a file."""
+
+
+def pinned_fields(model: type[BaseModel]) -> dict[str, str]:
+    """Return the fields that name something outside, with the kind of thing they name."""
+    return {
+        name: mark.kind
+        for name, info in model.model_fields.items()
+        for mark in info.metadata
+        if isinstance(mark, Pinned)
+    }
+
+
+def identity_of(pinned: str) -> str:
+    """Return the part of a pinned name that counts: the digest, or all of it if unpinned."""
+    return _PIN.sub(r"@\1", pinned)
+
+
+def name_of(pinned: str) -> str:
+    """Return a pinned name without its digest."""
+    return pinned.rpartition("@")[0] if _PIN.match(pinned) else pinned
