@@ -143,6 +143,13 @@ class Component(BaseModel):
         text = json.dumps(recipe(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some fields changed; a key that was taken is not carried over."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in set(copied.__dict__) - set(type(self).model_fields):
+            del copied.__dict__[name]
+        return copied
+
     def __eq__(self, other: object) -> bool:
         """Two components are equal when their recipe keys are."""
         return isinstance(other, Component) and self.key == other.key
@@ -336,6 +343,10 @@ class Selector(Component):
     def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
         """Return the rows chosen, in the order of choice."""
         raise TypeError(f"{type(self).__name__} has no select()")
+
+    def operations(self, rows: int, count: int, runtime: Any) -> float:
+        """Return about how many floating-point operations `select` takes; 0 if they are few."""
+        return 0.0
 
     def requires(self) -> Mapping[str, Component | Sequence[Component]]:
         """Return the components among the parameters, apart from `within`."""

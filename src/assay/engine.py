@@ -107,7 +107,7 @@ class Engine:
     def _fill_rows(self, wanted: Iterable[Component]) -> None:
         """Run the row-scope passes of all that is wanted, equal passes together."""
         groups: dict[tuple[str, str], list[RowFeature]] = {}
-        for component in walk(wanted, skip=self._done, resolve=self.resolve):
+        for component in walk(wanted, skip=self.is_stored, resolve=self.resolve):
             if isinstance(component, RowFeature) and component.chosen_by is None:
                 if isinstance(component.dataset, Chosen):
                     continue
@@ -116,8 +116,8 @@ class Engine:
         for features in groups.values():
             self._rows.fill(self.view(features[0].dataset), features)
 
-    def _done(self, component: Component) -> bool:
-        """Whether a component's value is at hand, so that nothing it requires is needed."""
+    def is_stored(self, component: Component) -> bool:
+        """Return whether a component's value is at hand, so that nothing it requires is needed."""
         if component.key in self._values:
             return True
         if self._results is None:
@@ -205,6 +205,10 @@ class Engine:
         self._rows.fill(part, [feature])
         value = self._rows.read(part, feature)
         return value.spread(chosen, len(view), Reason.NOT_ASKED)
+
+    def missing_rows(self, feature: RowFeature) -> int:
+        """Return how many distinct rows lack a stored value of a feature."""
+        return self._rows.missing(self.view(feature.dataset), feature)
 
     def _pool_store(self, feature: PoolFeature, view: PoolView) -> PoolStore:
         folder = self.runtime.cache / feature.name / feature.row_key

@@ -160,6 +160,14 @@ class PoolFeature(Feature):
         """Return the value for the rows in view."""
         raise TypeError(f"{type(self).__name__} has no compute()")
 
+    def operations(self, rows: int, runtime: Runtime) -> float:
+        """Return about how many floating-point operations `compute` takes; 0 if they are few."""
+        return 0.0
+
+    def memory(self, rows: int, runtime: Runtime) -> float:
+        """Return about how many bytes of memory `compute` takes; 0 if they are few."""
+        return 0.0
+
     def pack(self, value: Any) -> Mapping[str, NDArray[Any]]:
         """Return the arrays that are stored; for a NamedTuple or dataclass, its fields."""
         names = getattr(value, "_fields", None) or list(value.__dataclass_fields__)

@@ -65,3 +65,7 @@ class Embeddings(RowFeature):
     def reading(self) -> Pass:
         """Return the encoder's run."""
         return EmbeddingPass(model=self.model, part=self.part)
+
+    def width(self, runtime: Runtime) -> int:
+        """Return the length of a vector."""
+        return runtime.encoder(runtime.pin("encoder", self.model)).dimension

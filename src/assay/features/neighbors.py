@@ -5,12 +5,15 @@ from typing import Any, ClassVar, Literal
 
 from numpy.typing import NDArray
 
-from assay.component import AnyFeature, NoPaper, Paper
+from assay.component import AnyFeature, Feature, NoPaper, Paper
 from assay.features.embeddings import Embeddings
 from assay.passes import PoolFeature, PoolView
 from assay.runtime import Runtime
 from assay.solvers.nearest import Neighbors, nearest_neighbors
+from assay.solvers.vector_search import DEFAULT_EFFORT, EXACT_ROWS
 from assay.values import Matrix
+
+_USUAL_WIDTH = 768
 
 
 class NearestNeighbors(PoolFeature):
@@ -26,6 +29,16 @@ class NearestNeighbors(PoolFeature):
     search: Literal["auto", "exact", "approximate"] = "auto"
     """How to search; auto is exact up to 200,000 rows."""
 
+    def operations(self, rows: int, runtime: Runtime) -> float:
+        """Return the products of all pairs, or of those that an approximate search looks at."""
+        exact = self.search == "exact" or (self.search == "auto" and rows <= EXACT_ROWS)
+        compared = rows if exact else DEFAULT_EFFORT
+        return 2.0 * rows * compared * vector_width(self.vectors, runtime)
+
+    def memory(self, rows: int, runtime: Runtime) -> float:
+        """Return the bytes of the vectors in float32 and of the graph."""
+        return rows * (4.0 * vector_width(self.vectors, runtime) + 16.0 * self.count)
+
     def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> Neighbors:
         """Return the graph of the rows in view."""
         vectors: Matrix = needs["vectors"]
@@ -34,3 +47,8 @@ class NearestNeighbors(PoolFeature):
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Neighbors:
         """Return the graph that was stored."""
         return Neighbors(*(arrays[field] for field in Neighbors._fields))
+
+
+def vector_width(vectors: Feature, runtime: Runtime) -> int:
+    """Return the length of a feature's vectors, a common one where only computing would tell."""
+    return vectors.width(runtime) if isinstance(vectors, Embeddings) else _USUAL_WIDTH

@@ -3,7 +3,7 @@
 import gzip
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, NamedTuple, cast
 
 import polars as pl
@@ -41,7 +41,7 @@ class OutputForm(NamedTuple):
         return f".{self.container}{_ENDINGS[self.compression]}"
 
 
-def output_form(path: Path) -> OutputForm | None:
+def output_form(path: PurePath) -> OutputForm | None:
     """Return what the ending of a name asks for, or None if it names no container.
 
     Raises:

@@ -6,9 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assay.errors import DataError
 from assay.formats.hub_files import Layout, choose_files
@@ -91,9 +90,7 @@ def fetch(spec: SourceSpec, *, offline: bool = False) -> HubSnapshot:
 
 def _snapshot(repository: _Repository, commit: str, folder: Path, layout: Layout) -> HubSnapshot:
     files = [HubFile(folder / file.path, file.split, layout.config) for file in layout.files]
-    return HubSnapshot(
-        f"{repository.name}@{commit}", str(commit), tuple(files), tuple(layout.notes)
-    )
+    return HubSnapshot(f"{repository.name}@{commit}", commit, tuple(files), tuple(layout.notes))
 
 
 def _repository(spec: SourceSpec, offline: bool) -> _Repository:
@@ -116,18 +113,19 @@ def _repository(spec: SourceSpec, offline: bool) -> _Repository:
 def _resolve(repository: _Repository) -> str:
     from huggingface_hub import HfApi  # noqa: PLC0415
 
-    return HfApi(endpoint=repository.endpoint, token=repository.token).resolve_revision(
+    api = HfApi(endpoint=repository.endpoint, token=repository.token)
+    found = api.resolve_revision(
         repository.name,
         repo_type="dataset",
         revision=repository.revision,
         cache_dir=repository.cache,
         local_files_only=repository.offline,
     )
+    return found.resolved
 
 
 def _download(repository: _Repository, commit: str, paths: list[str]) -> Path:
     from huggingface_hub import snapshot_download  # noqa: PLC0415
-    from huggingface_hub.utils import tqdm  # noqa: PLC0415
 
     return Path(
         snapshot_download(
@@ -139,16 +137,28 @@ def _download(repository: _Repository, commit: str, paths: list[str]) -> Path:
             token=repository.token,
             local_files_only=repository.offline,
             allow_patterns=[glob.escape(path) for path in paths],
-            tqdm_class=partial(tqdm, disable=True),  # type: ignore[arg-type]
+            tqdm_class=_terminal_bar(),
         )
     )
+
+
+def _terminal_bar() -> type[Any]:
+    """Return a progress bar that shows itself on a terminal only."""
+    from tqdm.std import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
+
+    class TerminalBar(tqdm):  # type: ignore[misc]
+        def __init__(self, *arguments: object, **options: object) -> None:
+            # None asks tqdm to look whether it writes to a terminal.
+            super().__init__(*arguments, **{**options, "disable": options.get("disable") or None})
+
+    return TerminalBar
 
 
 def _listing(repository: _Repository, commit: str) -> list["RepoFile"]:
     from huggingface_hub import get_cached_repo_tree  # noqa: PLC0415
 
     return get_cached_repo_tree(
-        repository.name, repo_type="dataset", revision=str(commit), cache_dir=repository.cache
+        repository.name, repo_type="dataset", revision=commit, cache_dir=repository.cache
     )
 
 

@@ -1,4 +1,4 @@
-"""Which files of a dataset repository are its data, and to which configuration and split each belongs.
+"""Which files of a dataset repository are its data, and which split each belongs to.
 
 Source:
     Conventions of the Hugging Face Hub: a `configs` list in the front matter of the dataset card,
@@ -88,7 +88,7 @@ def _is_data(path: str) -> bool:
     if place.name in _NO_DATA or any(part[:1] in "._" for part in place.parts):
         return False
     try:
-        return output_form(place) is not None  # type: ignore[arg-type]
+        return output_form(place) is not None
     except DataError:
         return False
 
@@ -199,7 +199,7 @@ def _split_of(path: str) -> str | None:
 
 def _one_container(files: list[DataFile], notes: list[str]) -> list[DataFile]:
     """Keep the most frequent container: a repository often holds the same rows in two."""
-    kinds = [output_form(PurePosixPath(file.path)) for file in files]  # type: ignore[arg-type]
+    kinds = [output_form(PurePosixPath(file.path)) for file in files]
     names = [kind.container if kind else "" for kind in kinds]
     counted = sorted(dict.fromkeys(names), key=lambda name: (-names.count(name), name != "parquet"))
     if len(counted) > 1:

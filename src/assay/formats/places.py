@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.errors import FormatError, did_you_mean
@@ -29,12 +29,17 @@ _hub_name = re.compile(r"[\w.-]+/[\w.-]+").fullmatch
 
 @dataclass(frozen=True)
 class Place:
-    """One file of a source, with the name and the split its samples get."""
+    """One file of a source, with the name and the split its samples get.
+
+    `commit` is the revision of the Hub repository it came from; `notes` is what the reader of a
+    report should know about the source it opens.
+    """
 
     path: Path
     source: str
     split: str
     commit: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def split_of(path: Path) -> str:
@@ -111,7 +116,8 @@ def _hub_places(spec: SourceSpec, name: str, *, offline: bool) -> list[Place]:
     from assay.formats.hub import fetch  # noqa: PLC0415
 
     snapshot = fetch(spec, offline=offline)
-    return [Place(path, name, split, snapshot.commit) for path, split in snapshot.paths]
+    places = [Place(file.path, name, file.split, snapshot.commit) for file in snapshot.files]
+    return [replace(places[0], notes=snapshot.notes), *places[1:]]
 
 
 def _folder_files(folder: Path) -> list[Path]:

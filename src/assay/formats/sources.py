@@ -152,6 +152,7 @@ class _FileReader:
         path = self._file.place.path
         before = path.stat()
         self._report.files.append(_source_file(self._file))
+        self._report.notes.extend(self._file.place.notes)
         value: object = None
         for row, (value, offset, length) in enumerate(file_records(self._file.packed)):
             self._take(row, value, offset, length)
@@ -181,7 +182,7 @@ class _FileReader:
             if length < 0 or length > self._max_characters:
                 self._refuse_long(made)
         except UnusableRecordError as error:
-            self._set_aside(row, offset, error.fault, error.detail, excerpt_of(value))
+            self._set_aside(row, offset, BadRecord(error.fault, error.detail, excerpt_of(value)))
             return
         if type(made) is Sample:
             self._samples.append(made)
@@ -216,15 +217,15 @@ class _FileReader:
             )
 
     def _set_aside_unparsed(self, row: int, value: object, offset: int) -> None:
-        if isinstance(value, BadRecord):
-            self._set_aside(row, offset, value.fault, value.detail, value.excerpt)
-        else:
+        if not isinstance(value, BadRecord):
             detail = f"{type_name(value)}, not an object with fields"
-            self._set_aside(row, offset, Fault.NOT_A_RECORD, detail, excerpt_of(value))
+            value = BadRecord(Fault.NOT_A_RECORD, detail, excerpt_of(value))
+        self._set_aside(row, offset, value)
 
-    def _set_aside(self, row: int, offset: int, fault: Fault, detail: str, excerpt: str) -> None:
+    def _set_aside(self, row: int, offset: int, bad: BadRecord) -> None:
         path = str(self._file.place.path)
-        self._report.set_aside.append(SetAside(path, row, offset, str(fault), detail, excerpt))
+        aside = SetAside(path, row, offset, str(bad.fault), bad.detail, bad.excerpt)
+        self._report.set_aside.append(aside)
 
     def _add_notes(self, last: object) -> None:
         path = self._file.place.path

@@ -7,6 +7,8 @@ import numpy as np
 from assay.budget import Allowance
 from assay.component import AnyFeature, AnySelector, NoPaper, Paper, Selector
 from assay.features.embeddings import Embeddings
+from assay.features.neighbors import vector_width
+from assay.runtime import Runtime
 from assay.samples import IndexArray, Selection
 from assay.solvers.k_center import k_center
 from assay.values import Matrix
@@ -34,6 +36,10 @@ class KCenterGreedy(Selector):
     """Rows already chosen; they come first and count towards the budget."""
     fill: bool = False
     """Go on with copies of chosen rows when nothing else is left."""
+
+    def operations(self, rows: int, count: int, runtime: Runtime) -> float:
+        """Return the products of every row with every pick."""
+        return 2.0 * rows * count * vector_width(self.vectors, runtime)
 
     def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
         """Return the picks in order. Gains are cosine distances to the nearest earlier pick."""

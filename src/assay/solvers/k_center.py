@@ -143,7 +143,7 @@ def _medoid(
         similarity[begin : begin + step] = unit[begin : begin + step].astype(np.float64) @ mean
     similarity = quantised(similarity)
     similarity[~possible] = -np.inf
-    return similarity.argmax(keepdims=True).astype(np.int64)
+    return np.array([similarity.argmax()], dtype=np.int64)
 
 
 def _greedy(pool: _Pool, opening: IndexArray, *, count: int, keep_all: bool) -> _Chosen:
@@ -155,13 +155,15 @@ def _greedy(pool: _Pool, opening: IndexArray, *, count: int, keep_all: bool) -> 
     search = _Search(cover, pool.allowance)
     for row in opening.tolist():
         search.take(row)
+    everything_fits = float(pool.allowance.costs[open_rows].sum()) <= search.left
+    keep_all = keep_all or (count >= available and everything_fits)
     if len(opening) > 0:
+        cover.refresh(np.flatnonzero(open_rows))
         search.run(min(count, available))
     rows, gains = cover.centers, cover.gains()
     open_rows[rows] = False
     copies = np.flatnonzero(open_rows & (pool.allowance.costs <= search.left))
-    whole = float(pool.allowance.costs[pool.eligible].sum())
-    if keep_all or (count >= available and whole <= pool.allowance.limit):
+    if keep_all:
         filled = search.take_in_order(copies, count - len(rows))
         rows = np.concatenate([rows, filled])
         gains = np.concatenate([gains, np.zeros(len(filled))])
@@ -189,8 +191,10 @@ class _Search:
     """Gonzalez's greedy in rounds, the same picks as one at a time.
 
     A round takes the rows that are farthest now and plays the greedy among them. As distances
-    only fall, no other row can come first while the best of them is above all others; below,
-    one matrix product brings the whole pool up to date and the next round begins.
+    only fall, no other row can come first while the best of them is above all others; then the
+    next round begins. Between rounds, rows whose last known distance is near the top meet the
+    new centres in one matrix product. A row never met lies below, whatever its distance is by
+    now, so most rows meet only the first few of the centres.
     """
 
     def __init__(self, cover: Cover, allowance: Allowance) -> None:
@@ -237,17 +241,17 @@ class _Search:
         Rows that never come near the top are never brought up to date.
         """
         rough = self.cover.rough
-        size = _REFRESHED_PER_CANDIDATE * self._size
+        size = int(_REFRESHED_PER_CANDIDATE * self._size)
         while size < np.count_nonzero(rough >= 0):
             order = np.argpartition(rough, len(rough) - size)
             top, cut = order[-size:], float(rough[order[:-size]].max())
             is_fresh = bool(self.cover.is_fresh(top).all())
             self.cover.refresh(top)
             above = top[rough[top] > cut]
-            if len(above) >= self._size or is_fresh:
-                if float(rough[above].max(initial=-1.0)) - self.cover.window > cut:
-                    return self._best_of(above, cut)
-                size *= 2
+            is_ahead = float(rough[above].max(initial=-1.0)) - self.cover.window > cut
+            if is_ahead and (is_fresh or len(above) >= self._size):
+                return self._best_of(above, cut)
+            size *= 2
         rows = np.flatnonzero(rough >= 0)
         self.cover.refresh(rows)
         return rows, -np.inf

@@ -29,8 +29,8 @@ def test_rows_and_their_bytes_are_those_that_were_written(
     written = []
     for row in [("ask", "say"), *rows]:
         buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="").writerow(row)
-        written.append(buffer.getvalue().encode())
+        csv.writer(buffer, lineterminator=newline).writerow(row)
+        written.append(buffer.getvalue().removesuffix(newline).encode())
     content = b"\xef\xbb\xbf" * bom + newline.encode().join(written) + newline.encode()
 
     found = list(table_records(pieces(content, size), default_delimiter=","))

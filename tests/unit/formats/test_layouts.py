@@ -29,7 +29,7 @@ def detected(record: Mapping[str, object]) -> str:
 ALPACA = {"instruction": "Übersetze.", "input": "雪", "output": "Schnee"}
 SHAREGPT = {
     "id": "jyrQzjG",
-    "conversations": [{"from": "human", "value": "你好"}, {"from": "gpt", "value": "您好！"}],
+    "conversations": [{"from": "human", "value": "你好"}, {"from": "gpt", "value": "您好。"}],
     "lang": "zh",
 }
 MESSAGES = {

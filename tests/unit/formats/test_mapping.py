@@ -116,12 +116,12 @@ def test_a_mapping_that_cannot_work_is_refused_with_the_remedy(
 
 @pytest.mark.parametrize(
     ("template", "hint"),
-    [("{texd}", "did you mean 'text'?"), ("label", "write '{label}'")],
+    [("{texd}", "did you mean 'text'?"), ("label", "write 'response={label}'")],
 )
 def test_a_field_that_no_record_has_is_answered_with_the_nearest(template: str, hint: str) -> None:
     layout = mapped_layout({"instruction": "{text}", "response": template})
 
-    with pytest.raises(FormatError, match="data.jsonl") as caught:
+    with pytest.raises(FormatError, match=r"data\.jsonl") as caught:
         check_fields(layout, [RECORD], file="data.jsonl")
 
     assert hint in (caught.value.hint or "")

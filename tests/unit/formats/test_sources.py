@@ -336,7 +336,7 @@ def test_a_file_in_a_folder_that_cannot_be_used_stops_before_anything_is_read(
     (tmp_path / "b.jsonl").write_bytes(b"")
     report = ReadReport()
 
-    with pytest.raises(FormatError, match="b.jsonl: the file is empty"):
+    with pytest.raises(FormatError, match=r"b\.jsonl: the file is empty"):
         load(SourceSpec(str(tmp_path)), report=report)
 
     assert report == ReadReport()

@@ -1,0 +1,129 @@
+"""Groups of rows that say the same, and rows that repeat evaluation texts."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from assay.component import AnyDataset, Component, FileSet, NoPaper, Paper
+from assay.features.embeddings import Embeddings
+from assay.features.text import part_of
+from assay.passes import PoolFeature, PoolView
+from assay.runtime import Runtime
+from assay.samples import FloatArray, IndexArray
+from assay.solvers.duplicates import connected_groups
+from assay.solvers.minhash import near_duplicate_pairs
+from assay.solvers.nearest import neighbors_above
+from assay.solvers.overlap import NGRAM, ContaminationReport, contaminated
+from assay.values import Groups, Matrix
+
+Part = Literal["instruction", "prompt", "response", "conversation"]
+_THRESHOLDS = {"near": 0.8, "semantic": 0.95}
+
+
+class DuplicateGroups(PoolFeature):
+    """Rows that are equal, share most of their characters' runs, or mean nearly the same.
+
+    Groups are chains: two rows may be in one group because each is like a third.
+    """
+
+    name: ClassVar[str] = "duplicate_groups"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="On the resemblance and containment of documents",
+        authors="Broder",
+        year=1997,
+        doi="10.1109/SEQUEN.1997.666900",
+    )
+
+    match: Literal["exact", "near", "semantic"] = "exact"
+    """Equal conversations; Jaccard similarity of character 5-grams; cosine of embeddings."""
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Similarity from which rows belong together; 0.8 for near, 0.95 for semantic."""
+    part: Part = "conversation"
+    """Text that is compared, unless rows must be equal."""
+    encoder: Embeddings = Embeddings()
+    """Vectors that are compared, for semantic duplicates."""
+
+    def requires(self) -> Mapping[str, Component]:
+        """Return the vectors, where meaning is compared."""
+        if self.match != "semantic":
+            return {}
+        vectors = self.encoder.model_copy(update={"part": self.part, "dataset": self.dataset})
+        return {"vectors": vectors}
+
+    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> Groups:
+        """Return the group of every row in view."""
+        if self.match == "exact":
+            return _equal(view)
+        threshold = self.threshold or _THRESHOLDS[self.match]
+        if self.match == "near":
+            texts = [
+                part_of(conversation, self.part)
+                for _, block in view.blocks()
+                for conversation in block
+            ]
+            found = near_duplicate_pairs(texts, threshold, threads=runtime.workers)
+            return _groups(len(view), found.pairs, found.jaccard)
+        vectors: Matrix = needs["vectors"]
+        graph = neighbors_above(vectors.array, threshold)
+        rows = np.repeat(np.arange(len(view)), np.diff(graph.indptr))
+        pairs = np.column_stack([rows, graph.indices.astype(np.int64)])
+        return _groups(len(view), pairs, graph.similarities.astype(np.float64))
+
+    def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Groups:
+        """Return the groups that were stored."""
+        return Groups(arrays["labels"], arrays["similarity"])
+
+
+def _equal(view: PoolView) -> Groups:
+    _, _, inverse = view.unique
+    first = np.full(inverse.max(initial=-1) + 1, len(view), np.int64)
+    np.minimum.at(first, inverse, np.arange(len(view)))
+    counts = np.bincount(inverse, minlength=len(first))
+    return Groups(first[inverse], np.where(counts[inverse] > 1, 1.0, np.nan))
+
+
+def _groups(count: int, pairs: IndexArray, similarity: FloatArray) -> Groups:
+    nearest = np.full(count, -np.inf)
+    np.maximum.at(nearest, pairs[:, 0], similarity)
+    np.maximum.at(nearest, pairs[:, 1], similarity)
+    return Groups(connected_groups(count, pairs), np.where(nearest > 0, nearest, np.nan))
+
+
+class Contamination(PoolFeature):
+    """Rows that repeat runs of words of evaluation texts."""
+
+    name: ClassVar[str] = "contamination"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="Language Models are Few-Shot Learners",
+        authors="Brown et al.",
+        year=2020,
+        arxiv="2005.14165",
+    )
+
+    against: AnyDataset
+    """Evaluation texts; their prompts are compared."""
+    ngram: Annotated[int, Field(ge=1)] = NGRAM
+    """Words in a run."""
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Part of an evaluation text's runs that a row must hold; 0: a single one is enough."""
+
+    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> ContaminationReport:
+        """Return what every row in view shares with the evaluation texts."""
+        evaluation: PoolView = needs["against"]
+        questions = [conversation.prompt for conversation in evaluation.conversations()]
+        texts = [conversation.text for _, block in view.blocks() for conversation in block]
+        return contaminated(texts, questions, ngram=self.ngram, share=self.share)
+
+    def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> ContaminationReport:
+        """Return the report that was stored."""
+        return ContaminationReport(
+            arrays["contaminated"].astype(np.bool_), arrays["evaluation_index"], arrays["share"]
+        )
+
+
+def evaluation_file(path: str) -> FileSet:
+    """Return the rows of an evaluation file, of which only the questions are read."""
+    return FileSet(source=path, role="evaluation")

@@ -1,0 +1,45 @@
+"""Decontamination: leave out rows that give away evaluation questions."""
+
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from assay.budget import Allowance
+from assay.component import Component, NoPaper, Paper, Selector
+from assay.features.duplicates import Contamination, evaluation_file
+from assay.references import FileRef
+from assay.samples import Reason, Selection
+from assay.solvers.overlap import NGRAM, ContaminationReport
+
+
+class Decontaminate(Selector):
+    """The rows that repeat no run of words of an evaluation file's questions.
+
+    A question shorter than a run must occur as a whole.
+    """
+
+    name: ClassVar[str] = "decontaminate"
+    paper: ClassVar[Paper | NoPaper] = Contamination.paper
+    needs_budget: ClassVar[bool] = False
+
+    against: FileRef
+    """Evaluation file, in any layout that data may have; answers are not needed."""
+    ngram: Annotated[int, Field(ge=1)] = NGRAM
+    """Words in a run."""
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Part of a question's runs that a row must hold; 0: a single one is enough."""
+
+    def requires(self) -> dict[str, Component]:
+        """Return what every row shares with the questions."""
+        questions = evaluation_file(self.against)
+        return {"found": Contamination(against=questions, ngram=self.ngram, share=self.share)}
+
+    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+        """Return the clean rows, in order of id."""
+        found: ContaminationReport = needs["found"]
+        chosen, stop = allowance.take(np.flatnonzero(allowance.eligible & ~found.contaminated))
+        rejected = {Reason.CONTAMINATED: np.flatnonzero(allowance.eligible & found.contaminated)}
+        return Selection(
+            chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
+        )

@@ -1,0 +1,64 @@
+"""Deduplication: one row of every group that says the same."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from assay.budget import Allowance
+from assay.component import AnyScorer, Component, NoPaper, Paper, Selector
+from assay.features.duplicates import DuplicateGroups, Part
+from assay.features.embeddings import Embeddings
+from assay.samples import FloatArray, Reason, Scores, Selection
+from assay.solvers.duplicates import representatives
+from assay.values import Groups
+
+
+class Deduplicate(Selector):
+    """One row of every group of duplicates: exact, near (MinHash) or semantic (embeddings).
+
+    The row of lowest id is kept, or the one that a score prefers. Groups are chains of similar
+    rows, so of a chain one row stays; SemDeDup's clusters are another method.
+    """
+
+    name: ClassVar[str] = "deduplicate"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="Deduplicating Training Data Makes Language Models Better",
+        authors="Lee et al.",
+        year=2022,
+        arxiv="2107.06499",
+    )
+    needs_budget: ClassVar[bool] = False
+
+    match: Literal["exact", "near", "semantic"] = "exact"
+    """Equal conversations; Jaccard similarity of character 5-grams; cosine of embeddings."""
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Similarity from which rows belong together; 0.8 for near, 0.95 for semantic."""
+    part: Part = "conversation"
+    """Text that is compared, unless rows must be equal."""
+    encoder: Embeddings = Embeddings()
+    """Vectors that are compared, for semantic duplicates."""
+    prefer: AnyScorer | None = None
+    """Score by which the row that stays is chosen."""
+
+    def requires(self) -> dict[str, Component]:
+        """Return the groups, and the score if there is one."""
+        groups = DuplicateGroups(
+            match=self.match, threshold=self.threshold, part=self.part, encoder=self.encoder
+        )
+        return {"groups": groups} | ({"prefer": self.prefer} if self.prefer else {})
+
+    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+        """Return one row per group. Gains are NaN."""
+        groups: Groups = needs["groups"]
+        eligible = np.flatnonzero(allowance.eligible)
+        prefer: FloatArray | None = None
+        if self.prefer is not None:
+            scores: Scores = needs["prefer"]
+            prefer = self.prefer.sign * scores.values[eligible]
+        kept = eligible[representatives(groups.labels[eligible], prefer)]
+        chosen, stop = allowance.take(kept)
+        rejected = {Reason.NEAR_DUPLICATE: np.setdiff1d(eligible, kept)}
+        return Selection(
+            chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
+        )

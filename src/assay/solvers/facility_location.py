@@ -1,0 +1,208 @@
+"""What dense and sparse facility location share: options, scores, and when to stop."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.samples import FloatArray, IndexArray, Selection
+from assay.solvers.arrays import checked_allowance, checked_mask, checked_positions
+
+
+@dataclass(frozen=True, kw_only=True)
+class FacilityLocationOptions:
+    """What to choose besides, and from what.
+
+    Attributes:
+        start: shape (s,), rows already chosen, allowed or not; they come first in the result,
+            count towards it and are paid for.
+        allowed: shape (n,), True for the rows to choose from and to cover. The others are
+            neither picked nor covered.
+        weights: shape (n,), integers >= 0, how many rows each row stands for when covered; None
+            for 1 each.
+        quality: shape (n,), finite, >= 0, best normalised to [0, 1]; added to what a pick covers.
+        trade_off: share of quality in the objective, in [0, 1]: 0 is coverage alone, 1 the rows
+            of highest quality.
+        balance: what coverage is divided by before it is weighed against quality. "first_gain"
+            is the largest coverage of a single pick, so that both terms begin at most at 1;
+            "rows" is the number of rows covered; a number divides by itself (1 is the plain sum).
+        costs: shape (n,), what each row costs.
+        limit: most that all picks may cost together. A row that no longer fits is passed over.
+        cost_ratio: take the best gain per cost instead of the best gain; costs are then > 0.
+        fill: go on when nothing left adds anything, by highest quality, then lowest row.
+    """
+
+    start: IndexArray | None = None
+    allowed: NDArray[np.bool_] | None = None
+    weights: IndexArray | None = None
+    quality: FloatArray | None = None
+    trade_off: float = 0.0
+    balance: Literal["first_gain", "rows"] | float = "first_gain"
+    costs: FloatArray | None = None
+    limit: float | None = None
+    cost_ratio: bool = False
+    fill: bool = False
+
+
+class FacilityLocationResult(NamedTuple):
+    """A selection and what it is worth.
+
+    Attributes:
+        selection: picks in order; gains are what each added to `objective`, NaN for `start`.
+        objective: (1 - trade_off) * coverage / scale + trade_off * sum of quality.
+        coverage: sum over covered rows of weight times the similarity to the nearest pick.
+        scale: what coverage was divided by; 1 without quality.
+        coverage_range: smallest and largest coverage part of one pick's gain, `start` left out.
+        quality_range: smallest and largest quality part of one pick's gain, `start` left out.
+    """
+
+    selection: Selection
+    objective: float
+    coverage: float
+    scale: float
+    coverage_range: tuple[float, float]
+    quality_range: tuple[float, float]
+
+
+class Greedy:
+    """Scores of candidates and the picks so far; coverage comes in whole units from outside.
+
+    Coverage gains are integers, so sums do not depend on their order and equal rows tie exactly.
+
+    Attributes:
+        start: rows already chosen, to be covered before the first pick.
+        weights: shape (n,), int64; 0 for rows that are not to be covered.
+        is_open: shape (n,), True for rows that may still be picked.
+    """
+
+    def __init__(
+        self, options: FacilityLocationOptions, rows: int, count: int, *, units: float
+    ) -> None:
+        if count < 0:
+            raise ValueError(f"count must not be negative, not {count}")
+        self._options = options
+        self._units = units
+        self._count = count
+        self._allowance = checked_allowance(options.costs, options.limit, rows)
+        if options.cost_ratio and (options.costs is None or self._allowance.costs.min() <= 0):
+            raise ValueError("a cost ratio needs costs above 0")
+        self.start = checked_positions(options.start, rows)[:count]
+        allowed = checked_mask(options.allowed, rows)
+        self.weights = np.where(allowed, _checked_weights(options.weights, rows), 0)
+        self.is_open = allowed.copy()
+        self.is_open[self.start] = False
+        self._exhausting = self.is_open.sum() + len(self.start) <= count
+        self._quality = _checked_quality(options, rows)
+        self._scale = 1.0
+        self._spent = float(self._allowance.costs[self.start].sum())
+        self._rows: list[int] = []
+        self._coverage_gains: list[float] = []
+
+    def set_scale(self, gains: FloatArray) -> None:
+        """Fix what coverage is divided by, given the first coverage gains of all rows."""
+        balance = self._options.balance
+        if self._options.quality is None:
+            return
+        if balance == "first_gain":
+            self._scale = float(gains[self.is_open].max(initial=0)) / self._units or 1.0
+        elif balance == "rows":
+            self._scale = float(self.weights.sum()) or 1.0
+        else:
+            self._scale = float(balance)
+
+    def scores(self, gains: FloatArray, rows: IndexArray | slice) -> FloatArray:
+        """Return the order of preference of `rows` given their coverage gains in units."""
+        scores = self._coverage_part(gains) + self._quality[rows]
+        return scores / self._allowance.costs[rows] if self._options.cost_ratio else scores
+
+    def wants_more(self) -> bool:
+        """Return whether the count is not reached yet."""
+        return len(self.start) + len(self._rows) < self._count
+
+    def fits(self, row: int) -> bool:
+        """Return whether `row` can still be paid for; if not, it never will."""
+        return bool(self._spent + self._allowance.costs[row] <= self._allowance.limit)
+
+    def pick(self, row: int, gain: float) -> None:
+        """Choose `row`, which adds `gain` units of coverage."""
+        self._rows.append(row)
+        self._coverage_gains.append(gain)
+        self._spent += float(self._allowance.costs[row])
+        self.is_open[row] = False
+
+    def result(self, covered: float) -> FacilityLocationResult:
+        """Fill up if asked to, and return all picks, given the units covered in the end."""
+        stalled = self.wants_more() and self._any_fits()
+        if stalled and (self._options.fill or self._exhausting):
+            self._fill()
+        rows = np.array(self._rows, dtype=np.int64)
+        coverage = self._coverage_part(np.array(self._coverage_gains))
+        quality = self._quality[rows]
+        gains = np.concatenate([np.full(len(self.start), np.nan), coverage + quality])
+        indices = np.concatenate([self.start, rows])
+        total = self._coverage_part(np.array([covered]))[0] + self._quality[indices].sum()
+        unit = "similarity" if self._options.quality is None else "objective"
+        nested = self._options.limit is None
+        return FacilityLocationResult(
+            Selection(indices, gains, nested, self._stop(), unit),
+            objective=float(total),
+            coverage=covered / self._units,
+            scale=self._scale,
+            coverage_range=_range(coverage),
+            quality_range=_range(quality),
+        )
+
+    def _coverage_part(self, gains: FloatArray) -> FloatArray:
+        share = 1.0 if self._options.quality is None else 1.0 - self._options.trade_off
+        return gains * (share / (self._scale * self._units))
+
+    def _any_fits(self) -> bool:
+        costs = self._allowance.costs[self.is_open]
+        return bool((self._spent + costs <= self._allowance.limit).any())
+
+    def _fill(self) -> None:
+        quality = self._options.quality
+        left = np.flatnonzero(self.is_open)
+        order = left if quality is None else left[np.argsort(-quality[left], kind="stable")]
+        for row in order.tolist():
+            if not self.wants_more():
+                return
+            if self.fits(row):
+                self.pick(row, 0.0)
+
+    def _stop(self) -> Literal["budget", "exhausted", "no_gain"]:
+        if not self.is_open.any():
+            return "exhausted"
+        return "no_gain" if self.wants_more() and self._any_fits() else "budget"
+
+
+def _range(values: FloatArray) -> tuple[float, float]:
+    return (float(values.min()), float(values.max())) if len(values) else (0.0, 0.0)
+
+
+def _checked_weights(weights: IndexArray | None, rows: int) -> IndexArray:
+    if weights is None:
+        return np.ones(rows, dtype=np.int64)
+    checked = np.asarray(weights)
+    if checked.shape != (rows,) or not np.issubdtype(checked.dtype, np.integer):
+        raise ValueError(f"there must be {rows} integer weights")
+    if (checked < 0).any():
+        raise ValueError("weights must not be negative")
+    return checked.astype(np.int64)
+
+
+def _checked_quality(options: FacilityLocationOptions, rows: int) -> FloatArray:
+    """Return each row's quality times its share in the objective."""
+    if not 0 <= options.trade_off <= 1:
+        raise ValueError(f"trade_off must lie in [0, 1]: {options.trade_off}")
+    if not isinstance(options.balance, str) and not 0 < options.balance < np.inf:
+        raise ValueError(f"balance must be positive and finite: {options.balance}")
+    if options.quality is None:
+        if options.trade_off:
+            raise ValueError("a trade-off needs quality")
+        return np.zeros(rows)
+    quality = np.asarray(options.quality, dtype=np.float64)
+    if quality.shape != (rows,) or not np.isfinite(quality).all() or (quality < 0).any():
+        raise ValueError(f"quality must be {rows} finite values, none negative")
+    return quality * options.trade_off
