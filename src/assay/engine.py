@@ -20,7 +20,7 @@ from assay.component import (
     Scorer,
     Selector,
 )
-from assay.errors import PlanError, TooManyUnscoredError
+from assay.errors import IncompleteError, PlanError, TooManyUnscoredError
 from assay.passes import PoolFeature, PoolView, RowFeature
 from assay.pool import Pool
 from assay.random_numbers import generator
@@ -221,12 +221,13 @@ class Engine:
             arrays = store.read()
             if arrays is not None:
                 return feature.unpack(arrays)
+        needs = self._needs(feature)
         if self.runtime.shard is not None:
-            raise PlanError(
+            raise IncompleteError(
                 f"{feature.name} needs all rows at once",
-                hint="run the same line without --shard after all shards are done",
+                hint="run the other shards, then the same line without --shard",
             )
-        value = feature.compute(view, self.runtime, **self._needs(feature))
+        value = feature.compute(view, self.runtime, **needs)
         if feature.stored:
             store.write(feature.pack(value))
         return value

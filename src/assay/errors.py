@@ -1,6 +1,7 @@
 """What can go wrong, as one tree.
 
 AssayError
+├── UsageError
 ├── ConfigError
 ├── DataError
 │   ├── FormatError
@@ -13,6 +14,7 @@ AssayError
 │   ├── ModelLoadError
 │   └── NonFiniteError
 ├── TooManyUnscoredError
+├── IncompleteError
 └── CacheError
 
 Every error a user can act on is one of these; programming errors stay ordinary exceptions. The
@@ -100,6 +102,12 @@ class TooManyUnscoredError(AssayError):
     """More rows failed to score than the limit allows; the message holds a table of reasons."""
 
     exit_code = 3
+
+
+class IncompleteError(AssayError):
+    """Another line has to run first; the hint is that line."""
+
+    exit_code = 4
 
 
 class CacheError(AssayError):

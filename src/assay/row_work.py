@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from assay.cache import RowStore
 from assay.component import recipe
-from assay.errors import CacheError
+from assay.errors import CacheError, IncompleteError
 from assay.passes import Pass, PoolView, Reading, RowFeature
 from assay.pool import HashArray, Pool
 from assay.progress import Silent
 from assay.runtime import Runtime
-from assay.samples import IndexArray
+from assay.samples import UNFINISHED, IndexArray, Reason
 from assay.values import RowValue
 
 _CHECKED_ROWS = 8
@@ -41,12 +41,20 @@ class Job(NamedTuple):
     lacking: tuple[NDArray[np.bool_], ...]
 
 
+class Done(NamedTuple):
+    """What one shard of work came to: rows read, and reasons of those to be tried again."""
+
+    rows: int
+    unfinished: dict[str, dict[bytes, int]]
+
+
 class RowWork:
     """Fills and reads the stores of row-scope features."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._stores: dict[str, RowStore] = {}
+        self._unfinished: dict[str, dict[bytes, int]] = {}
 
     def store(self, feature: RowFeature) -> RowStore:
         """Return the store of a feature, the same for all datasets."""
@@ -56,11 +64,38 @@ class RowWork:
         return self._stores[key]
 
     def read(self, view: PoolView, feature: RowFeature) -> RowValue:
-        """Return the value of every row in view, from the store."""
+        """Return the value of every row in view; what could not be finished has its reason.
+
+        Raises:
+            IncompleteError: if rows belong to another shard of the work.
+        """
         distinct, _, inverse = view.unique
-        value = self.store(feature).read(distinct)
+        absent = self.store(feature).missing(distinct)
+        value = self.store(feature).read(distinct[~absent])
+        if absent.any():
+            value = self._with_unfinished(feature, value, distinct, absent)
         in_order = len(inverse) == len(distinct) and (inverse[1:] > inverse[:-1]).all()
         return value if in_order else value.take(inverse)
+
+    def _with_unfinished(
+        self,
+        feature: RowFeature,
+        value: RowValue,
+        distinct: HashArray,
+        absent: NDArray[np.bool_],
+    ) -> RowValue:
+        if self._runtime.shard is not None:
+            raise IncompleteError(
+                f"{feature.name}: {int(absent.sum()):,} rows belong to other shards",
+                hint="run the other shards, then the same line without --shard",
+            )
+        known = self._unfinished.get(feature.row_key, {})
+        spread = value.spread(np.flatnonzero(~absent), len(distinct), Reason.NOT_ASKED)
+        for place in np.flatnonzero(absent).tolist():
+            spread.reason[place] = known.get(
+                distinct[place : place + 1].tobytes(), Reason.NOT_ASKED
+            )
+        return spread
 
     def missing(self, view: PoolView, feature: RowFeature) -> int:
         """Return how many distinct rows in view lack a stored value."""
@@ -73,7 +108,7 @@ class RowWork:
             CacheError: if stored rows cannot be reproduced, so that new ones would not fit them.
         """
         distinct, first, _ = view.unique
-        lacking = [self.store(feature).missing(distinct) for feature in features]
+        lacking = [self._lacking(feature, distinct) for feature in features]
         wanted = np.logical_or.reduce(lacking)
         total = int(np.count_nonzero(wanted))
         if not total:
@@ -90,12 +125,25 @@ class RowWork:
             )
             for part in self._shards(distinct, wanted, reading.rows_per_shard)
         ]
+        if not jobs:
+            return
         reused = len(distinct) - total
         progress = self._runtime.progress
+        total = sum(len(job.hashes) for job in jobs)
         with progress.task(reading.label(), total, unit="rows", reused=reused) as task:
             self._check_stored(view, features, lacking)
-            for rows in self._run(jobs, total):
-                task.advance(rows)
+            for done in self._run(jobs, total):
+                for key, rows in done.unfinished.items():
+                    self._unfinished.setdefault(key, {}).update(rows)
+                task.advance(done.rows)
+
+    def _lacking(self, feature: RowFeature, distinct: HashArray) -> NDArray[np.bool_]:
+        """Return which rows have no value and were not tried in vain by this run."""
+        lacking = self.store(feature).missing(distinct)
+        tried = self._unfinished.get(feature.row_key)
+        if tried:
+            lacking &= ~np.isin(distinct, np.frombuffer(b"".join(tried), dtype="S16"))
+        return lacking
 
     def _shards(
         self, hashes: HashArray, wanted: NDArray[np.bool_], rows_per_shard: int
@@ -143,15 +191,12 @@ class RowWork:
                     "to the versions that stored them",
                 )
 
-    def _run(self, jobs: list[Job], total: int) -> Iterator[int]:
+    def _run(self, jobs: list[Job], total: int) -> Iterator[Done]:
         workers = min(self._runtime.workers, len(jobs))
         if workers < 2 or total < _SPAWN_ROWS or not jobs[0].reading.parallel:
-            if not jobs:
-                return
             with jobs[0].reading.open(self._runtime) as read:
                 for job in jobs:
-                    _work(job, read, self._runtime.cache)
-                    yield len(job.hashes)
+                    yield _work(job, read, self._runtime.cache)
             return
         context = multiprocessing.get_context("spawn")  # polars deadlocks after a fork
         settings = (self._runtime.cache, self._runtime.offline, self._runtime.plugin_files)
@@ -177,16 +222,16 @@ def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...]) -> None:
     _worker_runtime = Runtime(cache=cache, offline=offline, workers=1, progress=Silent())
 
 
-def _work_elsewhere(job: Job) -> int:
+def _work_elsewhere(job: Job) -> Done:
     if _worker_runtime is None:
         raise RuntimeError("the worker process was not prepared")
     with job.reading.open(_worker_runtime) as read:
-        _work(job, read, _worker_runtime.cache)
-    return len(job.hashes)
+        return _work(job, read, _worker_runtime.cache)
 
 
-def _work(job: Job, read: Reading, cache: Path) -> None:
+def _work(job: Job, read: Reading, cache: Path) -> Done:
     """Read one shard's rows and store each feature's values."""
+    unfinished: dict[str, dict[bytes, int]] = {}
     order = np.argsort(job.positions, kind="stable")
     found = _open_pool(job.pool).conversations(job.positions[order])
     conversations = [found[place] for place in np.argsort(order, kind="stable").tolist()]
@@ -200,6 +245,13 @@ def _work(job: Job, read: Reading, cache: Path) -> None:
             kept = np.flatnonzero(lacking).astype(np.int64)
             store = _open_store(cache, feature)
             store.write(job.hashes[kept], value.take(kept), {"made_by": _producer()})
+        late = np.flatnonzero(np.isin(value.reason, UNFINISHED))
+        if len(late):
+            unfinished[feature.row_key] = {
+                job.hashes[place : place + 1].tobytes(): int(value.reason[place])
+                for place in late.tolist()
+            }
+    return Done(len(job.hashes), unfinished)
 
 
 @lru_cache(maxsize=1)

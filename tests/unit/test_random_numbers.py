@@ -19,7 +19,9 @@ def test_a_rows_number_does_not_depend_on_its_neighbours() -> None:
     ids = np.array([5, 9, 2**63], np.uint64)
 
     together = row_uniform(ids, seed=3, purpose="random")
-    alone = np.concatenate([row_uniform(ids[i : i + 1], seed=3, purpose="random") for i in (2, 0, 1)])
+    alone = np.concatenate(
+        [row_uniform(ids[i : i + 1], seed=3, purpose="random") for i in (2, 0, 1)]
+    )
 
     assert together.tolist() == alone[[1, 2, 0]].tolist()
 

@@ -50,8 +50,8 @@ def facility_location_dense(
             vectors at most come on top.
 
     Returns:
-        Picks in order. Every prefix is the answer for its own length unless costs are limited.
-        `stop` is "exhausted" when every allowed row is chosen, "budget" when the count is
+        Picks in order. Every prefix is the answer for its own length and, with costs, for its own
+        cost. `stop` is "exhausted" when every allowed row is chosen, "budget" when the count is
         reached or nothing else can be paid for, "no_gain" when nothing left adds anything.
 
     Raises:
@@ -69,7 +69,7 @@ def facility_location_dense(
     current = np.zeros(len(vectors))
     for row in greedy.start.tolist():
         np.maximum(current, similarities.columns(np.array([row]))[0], out=current)
-    gains = similarities.first_gains(current, weights) if greedy.wants_more() else current
+    gains = similarities.first_gains(current, weights) if count else np.zeros(len(vectors))
     greedy.set_scale(gains)
     _lazy_greedy(similarities, greedy, gains, current)
     return greedy.result(float(current @ weights))

@@ -143,9 +143,8 @@ class Greedy:
         indices = np.concatenate([self.start, rows])
         total = self._coverage_part(np.array([covered]))[0] + self._quality[indices].sum()
         unit = "similarity" if self._options.quality is None else "objective"
-        nested = self._options.limit is None
         return FacilityLocationResult(
-            Selection(indices, gains, nested, self._stop(), unit),
+            Selection(indices, gains, True, self._stop(), unit),
             objective=float(total),
             coverage=covered / self._units,
             scale=self._scale,

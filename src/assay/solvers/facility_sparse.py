@@ -40,8 +40,8 @@ def facility_location_sparse(
         options: quality, costs, rows already chosen and the like.
 
     Returns:
-        Picks in order. Every prefix is the answer for its own length unless costs are limited.
-        `stop` is "exhausted" when every allowed row is chosen, "budget" when the count is
+        Picks in order. Every prefix is the answer for its own length and, with costs, for its own
+        cost. `stop` is "exhausted" when every allowed row is chosen, "budget" when the count is
         reached or nothing else can be paid for, "no_gain" when nothing left adds anything.
 
     Source:
@@ -114,7 +114,7 @@ class _Graph:
         old = np.repeat(before, sizes)
         lost = np.minimum(values, np.repeat(offered, sizes)) - old
         losing = lost > 0
-        changed = indices[edges[losing]]
+        changed = indices[edges[losing]].astype(np.int64)
         weighted = lost[losing] * np.repeat(self._weights[reached], sizes)[losing]
         np.subtract.at(self.gains, changed, weighted)
         return changed
@@ -148,7 +148,8 @@ def _coverage_edges(neighbors: Neighbors) -> _Edges:
         keys = _sorted_keys(neighbors, owners, has_itself, slice(first, last), column_bits)
         pairs = keys >> _UNIT_BITS
         # Of the two directions of an edge, the larger similarity comes last.
-        kept = np.append(pairs[1:] != pairs[:-1], np.ones(len(pairs) > 0, dtype=np.bool_))
+        kept = np.ones(len(pairs), dtype=np.bool_)
+        kept[:-1] = pairs[1:] != pairs[:-1]
         keys, pairs = keys[kept], pairs[kept]
         degrees[first:last] = np.bincount(pairs >> column_bits, minlength=last - first)
         indices.append((pairs & ((1 << column_bits) - 1)).astype(np.int32))

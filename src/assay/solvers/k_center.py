@@ -241,7 +241,7 @@ class _Search:
         Rows that never come near the top are never brought up to date.
         """
         rough = self.cover.rough
-        size = int(_REFRESHED_PER_CANDIDATE * self._size)
+        size = _REFRESHED_PER_CANDIDATE * self._size
         while size < np.count_nonzero(rough >= 0):
             order = np.argpartition(rough, len(rough) - size)
             top, cut = order[-size:], float(rough[order[:-size]].max())
