@@ -25,7 +25,7 @@ import polars as pl
 
 from assay.formats import ReadReport, SourceSpec, read_sources
 
-TURNS = 1
+TURNS = 3
 NAMES = ("rows.jsonl", "rows.json", "rows.parquet")
 VERBS = ("Describe", "Explain", "List", "Compare", "Rewrite", "Summarise", "Übersetze", "解释")
 NOUNS = (
@@ -33,7 +33,7 @@ NOUNS = (
     "bridge", "history", "café", "música", "árbol", "городок", "天气", "voyage", "stone",
 )  # fmt: skip
 LINKS = ("and", "or", "because of", "without", "near", "before", "after", "inside", "beyond")
-OUTPUT_WORDS = 48
+OUTPUT_WORDS = 24
 
 
 def made_rows(count: int) -> Iterator[dict[str, str]]:

@@ -95,9 +95,9 @@ class ToyMean(PoolFeature):
     vectors: ToyVectors = ToyVectors()
     """Vectors."""
 
-    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> FloatArray:
+    def compute(self, view: PoolView, runtime: Runtime, *, vectors: Matrix) -> FloatArray:
         COMPUTED.append(self.name)
-        mean: FloatArray = needs["vectors"].rows(slice(None)).mean(axis=0).astype(np.float64)
+        mean: FloatArray = vectors.rows(slice(None)).mean(axis=0).astype(np.float64)
         return mean
 
     def pack(self, value: Any) -> Mapping[str, NDArray[Any]]:
@@ -119,8 +119,8 @@ class ToyScore(Scorer):
     def requires(self) -> dict[str, Component]:
         return {"lengths": ToyLength(factor=self.factor)}
 
-    def score(self, **needs: Any) -> FloatArray:
-        length: FloatArray = needs["lengths"]["length"]
+    def score(self, *, lengths: Numbers) -> FloatArray:
+        length: FloatArray = lengths["length"]
         return length
 
 
@@ -133,6 +133,6 @@ class ToyOdd(Scorer):
     def requires(self) -> dict[str, Component]:
         return {"lengths": ToyLength()}
 
-    def score(self, **needs: Any) -> Scores:
-        length = needs["lengths"]["length"]
+    def score(self, *, lengths: Numbers) -> Scores:
+        length = lengths["length"]
         return Scores(length, np.where(length % 2 == 0, Reason.OUT_OF_RANGE, 0).astype(np.uint8))

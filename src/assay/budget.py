@@ -37,13 +37,15 @@ class Budget(BaseModel):
     """What a percentage is a percentage of."""
     rounding: Literal["floor", "ceil", "nearest"] = "floor"
     tokenizer: TokenizerRef = ""
-    """Tokenizer that counts a budget in tokens; the embedded encoder's if empty."""
+    """Tokenizer that counts a budget in tokens; an estimate if empty."""
     share: tuple[int, int] = (1, 1)
     """Part of the amount that is meant, as numerator and denominator; see `part`."""
 
     @model_validator(mode="before")
     @classmethod
     def _parse(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("amount"), str) and "unit" not in value:
+            return {**value, **cls._parse(value["amount"])}
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             return value
         match = _FORM.fullmatch(str(value))

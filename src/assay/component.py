@@ -7,15 +7,15 @@ equal recipe keys and are computed once; sharing, caching, resuming and pricing 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticUndefined
 
-from assay.budget import Allowance, Budget
+from assay.budget import Budget
 from assay.errors import ConfigError, did_you_mean
 from assay.references import FileRef, identity_of, pinned_fields
 from assay.samples import FloatArray, Scores, Selection
@@ -303,9 +303,8 @@ class Scorer(Component):
     rowwise: ClassVar[bool] = True
     unit: ClassVar[str] = ""
 
-    def score(self, **needs: Any) -> FloatArray | Scores | Mapping[str, FloatArray | Scores]:
-        """Return the number of each row, in canonical order."""
-        raise TypeError(f"{type(self).__name__} has no score()")
+    if TYPE_CHECKING:  # its keywords differ from scorer to scorer
+        score: ClassVar[Callable[..., FloatArray | Scores | Mapping[str, FloatArray | Scores]]]
 
     def default_rule(self) -> Rule:
         """Return the paper's cut-off, which admits everything by default."""
@@ -340,9 +339,8 @@ class Selector(Component):
     rule: Rule | Literal["default", "none"] = "default"
     """Cut-off on the scores it reads: the paper's own, none, or another."""
 
-    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
-        """Return the rows chosen, in the order of choice."""
-        raise TypeError(f"{type(self).__name__} has no select()")
+    if TYPE_CHECKING:  # its keywords differ from selector to selector
+        select: ClassVar[Callable[..., Selection]]
 
     def operations(self, rows: int, count: int, runtime: Any) -> float:
         """Return about how many floating-point operations `select` takes; 0 if they are few."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assay.samples import FloatArray, IndexArray
+from assay.samples import FloatArray
 from assay.values import Labels
 
 LONG_TOKENS = (1024, 2048, 4096)
@@ -67,18 +67,16 @@ def training_cost(
     return TrainingCost(parameters, epochs, operations, operations / throughput / 3600, throughput)
 
 
-def compose(index: IndexArray, tokens: FloatArray, attributes: Mapping[str, Labels]) -> Composition:
-    """Return the composition of the rows at `index`.
+def compose(tokens: FloatArray, attributes: Mapping[str, Labels]) -> Composition:
+    """Return the composition of some rows.
 
     Args:
-        index: shape (k,), positions.
-        tokens: shape (n,), tokens per row.
-        attributes: words of all n rows.
+        tokens: shape (k,), tokens of each.
+        attributes: words of each, by attribute; one that no row has is left out.
     """
-    chosen = tokens[index]
     by: dict[str, dict[str, int]] = {}
     for name, labels in attributes.items():
-        words, counts = np.unique(labels.values.to_numpy()[index].astype(str), return_counts=True)
+        words, counts = np.unique(labels.values.to_numpy().astype(str), return_counts=True)
         pairs = sorted(zip(words.tolist(), counts.tolist(), strict=True), key=_by_count)
         if [word for word, _ in pairs] == [""]:
             continue
@@ -87,11 +85,11 @@ def compose(index: IndexArray, tokens: FloatArray, attributes: Mapping[str, Labe
             table[f"{len(pairs) - _LISTED} others"] = sum(count for _, count in pairs[_LISTED:])
         by[name] = table
     return Composition(
-        len(index),
-        int(chosen.sum()),
-        {limit: int((chosen > limit).sum()) for limit in LONG_TOKENS},
+        len(tokens),
+        int(tokens.sum()),
+        {limit: int((tokens > limit).sum()) for limit in LONG_TOKENS},
         by,
-        training_cost(float(chosen.sum())),
+        training_cost(float(tokens.sum())),
     )
 
 

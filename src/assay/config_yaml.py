@@ -15,6 +15,10 @@ Path: TypeAlias = tuple[str | int, ...]
 """Keys and positions that lead to a value."""
 
 
+class LocatedError(ConfigError):
+    """A configuration error whose message says where it is."""
+
+
 @dataclass(frozen=True)
 class Document:
     """A file's content and where it stands.
@@ -29,7 +33,7 @@ class Document:
     content: Any
     lines: Mapping[Path, int] = field(default_factory=dict)
 
-    def error(self, path: Path, message: str, hint: str | None = None) -> ConfigError:
+    def error(self, path: Path, message: str, hint: str | None = None) -> LocatedError:
         """Return an error that names the file and the line nearest to `path`."""
         place = self.file
         for length in range(len(path), 0, -1):
@@ -37,7 +41,7 @@ class Document:
             if line is not None:
                 place = f"{place}, line {line}"
                 break
-        return ConfigError(f"{place}: {message}" if place else message, hint=hint)
+        return LocatedError(f"{place}: {message}" if place else message, hint=hint)
 
 
 def read_yaml(file: FilePath) -> Document:

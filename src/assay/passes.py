@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -156,9 +156,8 @@ class PoolFeature(Feature):
     scope: ClassVar[Literal["row", "pool"]] = "pool"
     stored: ClassVar[bool] = True
 
-    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> Any:
-        """Return the value for the rows in view."""
-        raise TypeError(f"{type(self).__name__} has no compute()")
+    if TYPE_CHECKING:  # its keywords differ from feature to feature
+        compute: ClassVar[Callable[..., Any]]
 
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return about how many floating-point operations `compute` takes; 0 if they are few."""

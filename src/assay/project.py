@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, overload
 
@@ -12,7 +11,7 @@ import polars as pl
 
 from assay import __version__
 from assay.budget import Budget
-from assay.component import Component, FileSet, Scorer, Selector
+from assay.component import Chosen, Component, FileSet, Scorer, Selector
 from assay.composition import Composition, compose
 from assay.engine import Engine, walk
 from assay.errors import ConfigError, DataError
@@ -188,15 +187,6 @@ class Project:
 
     # Looking
 
-    def attributes(self, names: Sequence[Attribute]) -> dict[str, Any]:
-        """Return the words of all rows for some attributes."""
-        values = self.engine.compute([RowAttribute(attribute=name) for name in names])
-        return dict(zip(names, values, strict=True))
-
-    @cached_property
-    def _ids(self) -> dict[int, int]:
-        return {row_id: place for place, row_id in enumerate(self.pool.ids.tolist())}
-
     def position(self, row_id: int) -> int:
         """Return a row's place in canonical order.
 
@@ -293,10 +283,15 @@ class NamedSelection:
 
     def composition(self) -> Composition:
         """Return size, tokens, make-up and training cost of the rows chosen."""
-        names: list[Attribute] = ["source", "task", "language"]
-        attributes = self.project.attributes(names)
-        tokens = self.project.engine.value(TokenCounts())["total"]
-        return compose(self.record.selection.indices, tokens, attributes)
+        names: tuple[Attribute, ...] = ("source", "task", "language")
+        rows = Chosen(by=self.selector)
+        tokens, *words = self.project.engine.compute(
+            [
+                TokenCounts(dataset=rows),
+                *(RowAttribute(attribute=name, dataset=rows) for name in names),
+            ]
+        )
+        return compose(tokens["total"], dict(zip(names, words, strict=True)))
 
     def manifest(self) -> dict[str, Any]:
         """Return what made the selection; equal for equal selections, so without times."""

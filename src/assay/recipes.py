@@ -6,7 +6,7 @@ from assay.budget import Budget
 from assay.component import Selector
 from assay.registry import find
 
-_QUALITY_SHARE = 0.7
+_QUALITY_SHARE = 0.5
 
 
 class Recipe(NamedTuple):

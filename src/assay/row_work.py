@@ -1,5 +1,6 @@
 """Runs row-scope passes over the rows that lack a value, a shard at a time."""
 
+import contextlib
 import multiprocessing
 import platform
 from collections.abc import Iterator, Sequence
@@ -128,11 +129,15 @@ class RowWork:
         if not jobs:
             return
         reused = len(distinct) - total
-        progress = self._runtime.progress
         total = sum(len(job.hashes) for job in jobs)
-        with progress.task(reading.label(), total, unit="rows", reused=reused) as task:
-            self._check_stored(view, features, lacking)
-            for done in self._run(jobs, total):
+        self._check_stored(view, features, lacking)
+        # Models are opened and processes started before the clock runs, so that the time left
+        # is that of the work itself.
+        with (
+            self._open(jobs, total) as results,
+            self._runtime.progress.task(reading.label(), total, reused=reused) as task,
+        ):
+            for done in results:
                 for key, rows in done.unfinished.items():
                     self._unfinished.setdefault(key, {}).update(rows)
                 task.advance(done.rows)
@@ -191,21 +196,22 @@ class RowWork:
                     "to the versions that stored them",
                 )
 
-    def _run(self, jobs: list[Job], total: int) -> Iterator[Done]:
+    @contextlib.contextmanager
+    def _open(self, jobs: list[Job], total: int) -> Iterator[Iterator[Done]]:
+        """Yield the results of the jobs as they come, in this process or in several."""
         workers = min(self._runtime.workers, len(jobs))
         if workers < 2 or total < _SPAWN_ROWS or not jobs[0].reading.parallel:
             with jobs[0].reading.open(self._runtime) as read:
-                for job in jobs:
-                    yield _work(job, read, self._runtime.cache)
+                yield (_work(job, read, self._runtime.cache) for job in jobs)
             return
         context = multiprocessing.get_context("spawn")  # polars deadlocks after a fork
         settings = (self._runtime.cache, self._runtime.offline, self._runtime.plugin_files)
         with ProcessPoolExecutor(
             workers, mp_context=context, initializer=_begin, initargs=settings
         ) as pool:
+            list(pool.map(_is_ready, range(workers)))
             running = [pool.submit(_work_elsewhere, job) for job in jobs]
-            for done in as_completed(running):
-                yield done.result()
+            yield (done.result() for done in as_completed(running))
 
 
 _worker_runtime: Runtime | None = None
@@ -220,6 +226,10 @@ def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...]) -> None:
     for path in plugin_files:
         load_file(path)
     _worker_runtime = Runtime(cache=cache, offline=offline, workers=1, progress=Silent())
+
+
+def _is_ready(_: int) -> bool:
+    return _worker_runtime is not None
 
 
 def _work_elsewhere(job: Job) -> Done:

@@ -13,21 +13,28 @@ from typing import TYPE_CHECKING, Any, Protocol
 from assay.cache import default_cache_folder
 from assay.errors import ModelLoadError
 from assay.progress import Progress, Silent
-from assay.samples import Float32Array
+from assay.samples import Float32Array, IndexArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from tokenizers import Tokenizer
 
 
 class Encoder(Protocol):
     """Turns texts into vectors; backends implement it."""
 
-    dimension: int
+    @property
+    def dimension(self) -> int:
+        """Return the length of a vector."""
 
     def encode(self, texts: "Sequence[str]") -> Float32Array:
         """Return one vector per text, shape (n, d), of length 1 or 0."""
+
+
+class TokenCounter(Protocol):
+    """Counts tokens; backends implement it."""
+
+    def count(self, texts: "Sequence[str]") -> IndexArray:
+        """Return the number of tokens of each text. Shape (n,)."""
 
 
 @dataclass
@@ -63,16 +70,16 @@ class Runtime:
 
         return self._hold(f"encoder {pinned}", lambda: load_encoder(pinned, offline=self.offline))
 
-    def tokenizer(self, pinned: str) -> "Tokenizer":
-        """Return the tokenizer that a pinned name stands for, loaded once.
+    def token_counter(self, pinned: str) -> TokenCounter:
+        """Return what counts tokens under a pinned name, loaded once.
 
         Raises:
             ModelLoadError: if it cannot be opened, or has changed since it was pinned.
         """
-        from assay.backends.encoders import load_tokenizer  # noqa: PLC0415
+        from assay.backends.encoders import load_token_counter  # noqa: PLC0415
 
         return self._hold(
-            f"tokenizer {pinned}", lambda: load_tokenizer(pinned, offline=self.offline)
+            f"tokenizer {pinned}", lambda: load_token_counter(pinned, offline=self.offline)
         )
 
     def _hold(self, name: str, load: Callable[[], Any]) -> Any:

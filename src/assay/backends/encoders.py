@@ -9,17 +9,21 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from assay.errors import MissingExtraError, ModelLoadError
-from assay.samples import Float32Array
+from assay.features.text_measures import token_counts
+from assay.samples import Float32Array, IndexArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tokenizers import Tokenizer
 
-    from assay.runtime import Encoder
+    from assay.runtime import Encoder, TokenCounter
 
 EMBEDDED = "assay:encoder"
+ESTIMATE = "assay:estimate"
 _PIN = re.compile(r"^(?P<name>.+)@(?P<digest>[0-9a-f]{12,})$", re.DOTALL)
 _WEIGHT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 
@@ -30,14 +34,15 @@ def pin(kind: str, text: str, *, offline: bool) -> str:
     Raises:
         ModelLoadError: if nothing of that name can be found.
     """
-    if _PIN.match(text):
+    if _PIN.match(text) or (kind == "tokenizer" and text == ESTIMATE):
         return text
-    if text == EMBEDDED:
+    if kind == "encoder" and text == EMBEDDED:
         from assay.backends.static_encoder import StaticEncoder  # noqa: PLC0415  opens the model
 
         return f"{text}@{StaticEncoder.from_assets().digest[:12]}"
     if text.startswith("assay:"):
-        raise ModelLoadError(f"no embedded model is called {text!r}", hint=f"use {EMBEDDED!r}")
+        known = EMBEDDED if kind == "encoder" else ESTIMATE
+        raise ModelLoadError(f"no {kind} is called {text!r}", hint=f"use {known!r}")
     path = Path(text)
     if path.exists():
         return f"{text}@{_digest(path)}"
@@ -45,7 +50,7 @@ def pin(kind: str, text: str, *, offline: bool) -> str:
         return f"{text}@{_commit(text, offline=offline)}"
     raise ModelLoadError(
         f"no {kind} is found at {text!r}",
-        hint=f"name {EMBEDDED!r}, a folder, or org/name on the Hugging Face Hub",
+        hint="name a folder, or org/name on the Hugging Face Hub",
     )
 
 
@@ -70,19 +75,17 @@ def load_encoder(pinned: str, *, offline: bool) -> "Encoder":
     return SentenceEncoder(name, revision=digest, offline=offline)
 
 
-def load_tokenizer(pinned: str, *, offline: bool) -> "Tokenizer":
-    """Return the tokenizer that a pinned name stands for.
+def load_token_counter(pinned: str, *, offline: bool) -> "TokenCounter":
+    """Return what counts tokens under a pinned name.
 
     Raises:
         ModelLoadError: if there is no ``tokenizer.json`` there.
     """
+    if pinned == ESTIMATE:
+        return ByteEstimate()
     from tokenizers import Tokenizer  # noqa: PLC0415  costs start-up time
 
     name, digest = _split(pinned)
-    if name == EMBEDDED:
-        from assay.backends.static_encoder import StaticEncoder  # noqa: PLC0415
-
-        return StaticEncoder.from_assets().tokenizer
     path = Path(name)
     if path.exists():
         _same(name, _digest(path), digest)
@@ -90,9 +93,29 @@ def load_tokenizer(pinned: str, *, offline: bool) -> "Tokenizer":
     else:
         file = _download(name, "tokenizer.json", revision=digest, offline=offline)
     try:
-        return Tokenizer.from_file(str(file))
+        return TokenizerCounter(Tokenizer.from_file(str(file)))
     except Exception as error:  # the Rust library raises bare Exception
         raise ModelLoadError(f"{file} is not a tokenizer: {error}") from error
+
+
+class ByteEstimate:
+    """Counts a token for every four bytes of UTF-8, begun or full: an estimate in any script."""
+
+    def count(self, texts: "Sequence[str]") -> IndexArray:
+        """Return the estimated number of tokens of each text. Shape (n,)."""
+        lengths = np.fromiter((len(text.encode()) for text in texts), np.int64, len(texts))
+        return -(-lengths // 4)
+
+
+class TokenizerCounter:
+    """Counts the tokens of a tokenizer, special ones left out."""
+
+    def __init__(self, tokenizer: "Tokenizer") -> None:
+        self._tokenizer = tokenizer
+
+    def count(self, texts: "Sequence[str]") -> IndexArray:
+        """Return the number of tokens of each text. Shape (n,)."""
+        return token_counts(texts, self._tokenizer)
 
 
 class SentenceEncoder:

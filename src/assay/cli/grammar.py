@@ -81,7 +81,7 @@ def parse_words(words: Sequence[str]) -> Words:
         UnknownMethodError: if a word is neither a source nor a method.
         ConfigError: if a method file cannot be loaded.
     """
-    from assay.registry import load_file  # noqa: PLC0415  imports every method
+    from assay.registry import load_file
 
     known = set(method_names())
     sources: list[Source] = []
@@ -171,7 +171,7 @@ def _did_you_mean(words: Sequence[str]) -> str:
 
 def method_names(among: "Iterable[type[Component]] | None" = None) -> list[str]:
     """Return the names that can be typed as a method: scores and selectors."""
-    from assay.registry import METHOD_KINDS, components  # noqa: PLC0415  imports every method
+    from assay.registry import METHOD_KINDS, components
 
     found = components() if among is None else among
     return list(dict.fromkeys(item.name for item in found if item.kind in METHOD_KINDS))

@@ -53,7 +53,7 @@ class DuplicateGroups(PoolFeature):
         vectors = self.encoder.model_copy(update={"part": self.part, "dataset": self.dataset})
         return {"vectors": vectors}
 
-    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> Groups:
+    def compute(self, view: PoolView, runtime: Runtime, *, vectors: Matrix | None = None) -> Groups:
         """Return the group of every row in view."""
         if self.match == "exact":
             return _equal(view)
@@ -66,7 +66,8 @@ class DuplicateGroups(PoolFeature):
             ]
             found = near_duplicate_pairs(texts, threshold, threads=runtime.workers)
             return _groups(len(view), found.pairs, found.jaccard)
-        vectors: Matrix = needs["vectors"]
+        if vectors is None:
+            raise TypeError("semantic duplicates need vectors")
         graph = neighbors_above(vectors.array, threshold)
         rows = np.repeat(np.arange(len(view)), np.diff(graph.indptr))
         pairs = np.column_stack([rows, graph.indices.astype(np.int64)])
@@ -110,10 +111,11 @@ class Contamination(PoolFeature):
     share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Part of an evaluation text's runs that a row must hold; 0: a single one is enough."""
 
-    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> ContaminationReport:
+    def compute(
+        self, view: PoolView, runtime: Runtime, *, against: PoolView
+    ) -> ContaminationReport:
         """Return what every row in view shares with the evaluation texts."""
-        evaluation: PoolView = needs["against"]
-        questions = [conversation.prompt for conversation in evaluation.conversations()]
+        questions = [conversation.prompt for conversation in against.conversations()]
         texts = [conversation.text for _, block in view.blocks() for conversation in block]
         return contaminated(texts, questions, ngram=self.ngram, share=self.share)
 

@@ -1,7 +1,7 @@
 """Who the rows are, for methods whose number depends on nothing else."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from assay.component import NoPaper, Paper
 from assay.passes import PoolFeature, PoolView
@@ -23,6 +23,6 @@ class Identity(PoolFeature):
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names the rows")
     stored: ClassVar[bool] = False
 
-    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> Identities:
+    def compute(self, view: PoolView, runtime: Runtime) -> Identities:
         """Return the ids of the rows in view."""
         return Identities(view.ids)

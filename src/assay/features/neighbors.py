@@ -39,9 +39,8 @@ class NearestNeighbors(PoolFeature):
         """Return the bytes of the vectors in float32 and of the graph."""
         return rows * (4.0 * vector_width(self.vectors, runtime) + 16.0 * self.count)
 
-    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> Neighbors:
+    def compute(self, view: PoolView, runtime: Runtime, *, vectors: Matrix) -> Neighbors:
         """Return the graph of the rows in view."""
-        vectors: Matrix = needs["vectors"]
         return nearest_neighbors(vectors.array, self.count, method=self.search)
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Neighbors:

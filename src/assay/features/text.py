@@ -18,7 +18,6 @@ from assay.features.text_measures import (
     count_words,
     hdd,
     mtld,
-    token_counts,
     type_token_ratio,
     words,
 )
@@ -34,6 +33,8 @@ _COMMON = NoPaper(reason="common measures of a text")
 
 class TextReading(Pass):
     """One reading of the text for every feature that needs nothing else."""
+
+    rows_per_shard: ClassVar[int] = 4096
 
     @contextlib.contextmanager
     def open(self, runtime: Runtime) -> Iterator[Reading]:
@@ -115,21 +116,19 @@ class TokenCounts(RowFeature):
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = Numbers
 
-    tokenizer: TokenizerRef = "assay:encoder"
-    """Tokenizer that counts: the embedded encoder's, a tokenizer.json, a folder, or org/name."""
+    tokenizer: TokenizerRef = "assay:estimate"
+    """Tokenizer that counts: a tokenizer.json, a folder, or org/name; the default is an estimate,
+    a token for every four bytes of UTF-8."""
 
     def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
         """Return the three counts of each conversation."""
-        tokenizer = runtime.tokenizer(self.tokenizer)
+        counter = runtime.token_counter(self.tokenizer)
         columns = {
             "total": [conversation.text for conversation in conversations],
             "instruction": [conversation.instruction for conversation in conversations],
             "response": [conversation.responses for conversation in conversations],
         }
-        counted = {
-            name: token_counts(texts, tokenizer).astype(np.float64)
-            for name, texts in columns.items()
-        }
+        counted = {name: counter.count(texts).astype(np.float64) for name, texts in columns.items()}
         count = len(conversations)
         return Numbers(np.zeros(count, np.uint8), np.zeros(count, np.uint16), counted)
 
@@ -256,11 +255,12 @@ class RowAttribute(PoolFeature):
             return {}
         return {"detected": DetectedLanguage(dataset=self.dataset)}
 
-    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> Labels:
+    def compute(
+        self, view: PoolView, runtime: Runtime, *, detected: Labels | None = None
+    ) -> Labels:
         """Return the word of every row in view."""
         stated = view.column(self.attribute)
-        if self.attribute == "language":
-            detected: Labels = needs["detected"]
+        if detected is not None:
             frame = pl.DataFrame({"stated": stated, "detected": detected.values})
             stated = frame.select(
                 pl.when(pl.col("stated") == "").then("detected").otherwise("stated")

@@ -6,6 +6,7 @@ import numpy as np
 
 from assay.budget import Allowance
 from assay.component import NoPaper, Paper, Scorer, Selector
+from assay.features.identity import Identities, Identity
 from assay.features.text import Lengths, TokenCounts
 from assay.random_numbers import row_uniform
 from assay.references import TokenizerRef
@@ -24,13 +25,11 @@ class RandomNumber(Scorer):
 
     def requires(self) -> dict[str, Any]:
         """Return the rows' identities."""
-        from assay.features.identity import Identity  # noqa: PLC0415  a leaf of its own
-
         return {"identity": Identity()}
 
-    def score(self, **needs: Any) -> FloatArray:
+    def score(self, *, identity: Identities) -> FloatArray:
         """Return one uniform number per row. Shape (n,)."""
-        return row_uniform(needs["identity"].ids, seed=self.seed, purpose="random")
+        return row_uniform(identity.ids, seed=self.seed, purpose="random")
 
 
 class RandomSample(Selector):
@@ -47,9 +46,10 @@ class RandomSample(Selector):
         """Return the random number of each row."""
         return {"number": RandomNumber(seed=self.seed)}
 
-    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+    def select(
+        self, allowance: Allowance, rng: np.random.Generator, *, number: Scores
+    ) -> Selection:
         """Return the rows with the smallest numbers."""
-        number: Scores = needs["number"]
         chosen, stop = allowance.take(np.argsort(number.values, kind="stable"))
         return Selection(chosen, np.full(len(chosen), np.nan), nested=True, stop=stop)
 
@@ -74,15 +74,15 @@ class LongestResponse(Scorer):
     unit_of_length: Literal["characters", "words", "tokens"] = "characters"
     """What is counted."""
     tokenizer: TokenizerRef = ""
-    """Tokenizer, where tokens are counted; the embedded encoder's if empty."""
+    """Tokenizer, where tokens are counted; an estimate if empty."""
 
     def requires(self) -> dict[str, Any]:
         """Return the counts."""
         return {"lengths": _lengths(self.unit_of_length, self.tokenizer)}
 
-    def score(self, **needs: Any) -> Scores:
+    def score(self, *, lengths: Numbers) -> Scores:
         """Return the length of all responses together. Shape (n,)."""
-        return _length_scores(needs["lengths"], "response", self.unit_of_length)
+        return _length_scores(lengths, "response", self.unit_of_length)
 
 
 class LongestInstruction(Scorer):
@@ -94,15 +94,15 @@ class LongestInstruction(Scorer):
     unit_of_length: Literal["characters", "words", "tokens"] = "characters"
     """What is counted."""
     tokenizer: TokenizerRef = ""
-    """Tokenizer, where tokens are counted; the embedded encoder's if empty."""
+    """Tokenizer, where tokens are counted; an estimate if empty."""
 
     def requires(self) -> dict[str, Any]:
         """Return the counts."""
         return {"lengths": _lengths(self.unit_of_length, self.tokenizer)}
 
-    def score(self, **needs: Any) -> Scores:
+    def score(self, *, lengths: Numbers) -> Scores:
         """Return the length of the first user turn. Shape (n,)."""
-        return _length_scores(needs["lengths"], "instruction", self.unit_of_length)
+        return _length_scores(lengths, "instruction", self.unit_of_length)
 
 
 def _lengths(unit: str, tokenizer: str) -> TokenCounts | Lengths:

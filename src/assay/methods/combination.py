@@ -1,7 +1,7 @@
 """Several scores as one: mean of ranks, product, weighted sum."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import field_validator
@@ -50,10 +50,9 @@ class RankMean(Combination):
     name: ClassVar[str] = "rank_mean"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice (Borda count)")
 
-    def score(self, **needs: Any) -> FloatArray:
+    def score(self, *, of: list[Scores]) -> FloatArray:
         """Return the mean rank share. Shape (n,), in (0, 1]."""
-        scores: list[Scores] = needs["of"]
-        ranks = [rank_share(s.values, by.sign) for s, by in zip(scores, self.of, strict=True)]
+        ranks = [rank_share(s.values, by.sign) for s, by in zip(of, self.of, strict=True)]
         return np.einsum("i,in->n", self.share(), np.array(ranks))
 
 
@@ -63,11 +62,10 @@ class WeightedSum(Combination):
     name: ClassVar[str] = "weighted_sum"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
 
-    def score(self, **needs: Any) -> FloatArray:
+    def score(self, *, of: list[Scores]) -> FloatArray:
         """Return the weighted sum. Shape (n,), in [0, 1]."""
         scaled = [
-            _unit_range(by.sign * scores.values)
-            for scores, by in zip(needs["of"], self.of, strict=True)
+            _unit_range(by.sign * scores.values) for scores, by in zip(of, self.of, strict=True)
         ]
         return np.einsum("i,in->n", self.share(), np.array(scaled))
 
@@ -82,11 +80,11 @@ class Product(Combination):
     name: ClassVar[str] = "product"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
 
-    def score(self, **needs: Any) -> FloatArray:
+    def score(self, *, of: list[Scores]) -> FloatArray:
         """Return the product. Shape (n,), not negative; NaN where a factor is negative."""
-        result: FloatArray = np.ones(len(needs["of"][0].values))
+        result: FloatArray = np.ones(len(of[0].values))
         powers = self.share() * len(self.of)
-        for scores, by, power in zip(needs["of"], self.of, powers, strict=True):
+        for scores, by, power in zip(of, self.of, powers, strict=True):
             values = np.where(scores.values >= 0, scores.values, np.nan)
             if by.prefer == "low":
                 values = np.divide(1.0, values, out=np.full(len(values), np.nan), where=values > 0)

@@ -28,7 +28,6 @@ class CompressionIFD(Scorer):
         """Return the compressed lengths."""
         return {"lengths": CompressedLengths()}
 
-    def score(self, **needs: Any) -> FloatArray:
+    def score(self, *, lengths: Numbers) -> FloatArray:
         """Return the ratio. Shape (n,), usually in [0, 1]; short texts stray outside."""
-        lengths: Numbers = needs["lengths"]
         return lengths["given_prompt"] / lengths["alone"]

@@ -1,6 +1,6 @@
 """Decontamination: leave out rows that give away evaluation questions."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -35,9 +35,14 @@ class Decontaminate(Selector):
         questions = evaluation_file(self.against)
         return {"found": Contamination(against=questions, ngram=self.ngram, share=self.share)}
 
-    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+    def select(
+        self,
+        allowance: Allowance,
+        rng: np.random.Generator,
+        *,
+        found: ContaminationReport,
+    ) -> Selection:
         """Return the clean rows, in order of id."""
-        found: ContaminationReport = needs["found"]
         chosen, stop = allowance.take(np.flatnonzero(allowance.eligible & ~found.contaminated))
         rejected = {Reason.CONTAMINATED: np.flatnonzero(allowance.eligible & found.contaminated)}
         return Selection(

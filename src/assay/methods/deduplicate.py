@@ -1,6 +1,6 @@
 """Deduplication: one row of every group that says the same."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -48,15 +48,20 @@ class Deduplicate(Selector):
         )
         return {"groups": groups} | ({"prefer": self.prefer} if self.prefer else {})
 
-    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+    def select(
+        self,
+        allowance: Allowance,
+        rng: np.random.Generator,
+        *,
+        groups: Groups,
+        prefer: Scores | None = None,
+    ) -> Selection:
         """Return one row per group. Gains are NaN."""
-        groups: Groups = needs["groups"]
         eligible = np.flatnonzero(allowance.eligible)
-        prefer: FloatArray | None = None
-        if self.prefer is not None:
-            scores: Scores = needs["prefer"]
-            prefer = self.prefer.sign * scores.values[eligible]
-        kept = eligible[representatives(groups.labels[eligible], prefer)]
+        preference: FloatArray | None = None
+        if self.prefer is not None and prefer is not None:
+            preference = self.prefer.sign * prefer.values[eligible]
+        kept = eligible[representatives(groups.labels[eligible], preference)]
         chosen, stop = allowance.take(kept)
         rejected = {Reason.NEAR_DUPLICATE: np.setdiff1d(eligible, kept)}
         return Selection(

@@ -21,7 +21,7 @@ class Everything(Selector):
     paper: ClassVar[Paper | NoPaper] = _COMMON
     needs_budget: ClassVar[bool] = False
 
-    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+    def select(self, allowance: Allowance, rng: np.random.Generator) -> Selection:
         """Return all eligible rows."""
         chosen, stop = allowance.take(np.flatnonzero(allowance.eligible))
         return Selection(chosen, np.full(len(chosen), np.nan), nested=True, stop=stop)
@@ -45,9 +45,8 @@ class Where(Selector):
         """Return that word of every row."""
         return {"words": RowAttribute(attribute=self.attribute)}
 
-    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+    def select(self, allowance: Allowance, rng: np.random.Generator, *, words: Labels) -> Selection:
         """Return the rows that pass, in order of id."""
-        words: Labels = needs["words"]
         passing = words.values.is_in(list(self.values)).to_numpy() == self.keep
         chosen, stop = allowance.take(np.flatnonzero(allowance.eligible & passing))
         rejected = {Reason.FILTERED: np.flatnonzero(allowance.eligible & ~passing)}

@@ -1,6 +1,6 @@
 """k-center greedy: cover the pool by always taking the row farthest from what is chosen."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -8,8 +8,9 @@ from assay.budget import Allowance
 from assay.component import AnyFeature, AnySelector, NoPaper, Paper, Selector
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
+from assay.results import SelectionRecord
 from assay.runtime import Runtime
-from assay.samples import IndexArray, Selection
+from assay.samples import Selection
 from assay.solvers.k_center import k_center
 from assay.values import Matrix
 
@@ -41,16 +42,19 @@ class KCenterGreedy(Selector):
         """Return the products of every row with every pick."""
         return 2.0 * rows * count * vector_width(self.vectors, runtime)
 
-    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+    def select(
+        self,
+        allowance: Allowance,
+        rng: np.random.Generator,
+        *,
+        vectors: Matrix,
+        start: SelectionRecord | None = None,
+    ) -> Selection:
         """Return the picks in order. Gains are cosine distances to the nearest earlier pick."""
-        vectors: Matrix = needs["vectors"]
-        start: IndexArray | None = None
-        if self.start is not None:
-            start = needs["start"].selection.indices
         return k_center(
             vectors.array,
             allowance.rows,
-            start=start,
+            start=None if start is None else start.selection.indices,
             fill=self.fill,
             allowed=allowance.eligible,
             costs=allowance.costs,

@@ -19,9 +19,8 @@ class _Diversity(Scorer):
         """Return the measures."""
         return {"measures": LexicalDiversity()}
 
-    def score(self, **needs: Any) -> FloatArray | Scores:
+    def score(self, *, measures: Numbers) -> FloatArray | Scores:
         """Return the measure. Shape (n,)."""
-        measures: Numbers = needs["measures"]
         values = measures[self.column]
         # A text may be long enough to have words and too short for this measure.
         reason = np.where(np.isnan(values), Reason.NO_WORDS, 0).astype(np.uint8)

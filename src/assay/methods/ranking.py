@@ -1,6 +1,6 @@
 """Selection by a score: the best rows, all above a threshold, a band of quantiles."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -26,11 +26,10 @@ class TopScore(Selector):
     by: AnyScorer
     """Score to rank by."""
 
-    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+    def select(self, allowance: Allowance, rng: np.random.Generator, *, by: Scores) -> Selection:
         """Return the best rows. Gains are the scores themselves."""
-        scores: Scores = needs["by"]
-        chosen, stop = allowance.take(best_first(scores, self.by.sign))
-        return Selection(chosen, scores.values[chosen], nested=True, stop=stop, gain_unit="score")
+        chosen, stop = allowance.take(best_first(by, self.by.sign))
+        return Selection(chosen, by.values[chosen], nested=True, stop=stop, gain_unit="score")
 
 
 class _Cut(Selector):
@@ -49,11 +48,10 @@ class _Cut(Selector):
         """Return this selector's own rule beside those of the score."""
         return [*super().ruled(), (self.by, self.cut())]
 
-    def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
+    def select(self, allowance: Allowance, rng: np.random.Generator, *, by: Scores) -> Selection:
         """Return the rows that pass. Gains are the scores themselves."""
-        scores: Scores = needs["by"]
-        chosen, stop = allowance.take(best_first(scores, self.by.sign))
-        return Selection(chosen, scores.values[chosen], nested=True, stop=stop, gain_unit="score")
+        chosen, stop = allowance.take(best_first(by, self.by.sign))
+        return Selection(chosen, by.values[chosen], nested=True, stop=stop, gain_unit="score")
 
 
 class Threshold(_Cut):

@@ -85,7 +85,7 @@ class Greedy:
         self._units = units
         self._count = count
         self._allowance = checked_allowance(options.costs, options.limit, rows)
-        if options.cost_ratio and (options.costs is None or self._allowance.costs.min() <= 0):
+        if options.cost_ratio and (options.costs is None or (self._allowance.costs <= 0).any()):
             raise ValueError("a cost ratio needs costs above 0")
         self.start = checked_positions(options.start, rows)[:count]
         allowed = checked_mask(options.allowed, rows)
@@ -116,9 +116,14 @@ class Greedy:
         scores = self._coverage_part(gains) + self._quality[rows]
         return scores / self._allowance.costs[rows] if self._options.cost_ratio else scores
 
+    @property
+    def size(self) -> int:
+        """How many rows are chosen by now, the start included."""
+        return len(self.start) + len(self._rows)
+
     def wants_more(self) -> bool:
         """Return whether the count is not reached yet."""
-        return len(self.start) + len(self._rows) < self._count
+        return self.size < self._count
 
     def fits(self, row: int) -> bool:
         """Return whether `row` can still be paid for; if not, it never will."""

@@ -11,8 +11,9 @@ from assay.solvers.facility_location import (
     FacilityLocationResult,
     Greedy,
 )
+from assay.solvers.facility_opening import sampled_opening
 from assay.solvers.nearest import Neighbors
-from assay.solvers.similarity import QUANTUM
+from assay.solvers.similarity import QUANTUM, AnyFloatArray
 
 _UNITS = round(1 / QUANTUM)
 _UNIT_BITS = 21
@@ -24,19 +25,23 @@ def facility_location_sparse(
     neighbors: Neighbors,
     count: int,
     *,
+    vectors: AnyFloatArray | None = None,
     options: FacilityLocationOptions | None = None,
 ) -> FacilityLocationResult:
     """Choose `count` rows that stand for all others, judged by each row's nearest neighbours.
 
     A pick covers a row if either lists the other as a neighbour, at their similarity, and itself
     at 1; negative similarities count as 0. That is the exact greedy for this objective, which
-    lies below the dense one only by what rows owe to picks outside their neighbourhood. Ties go
-    to the lowest row.
+    lies below the dense one by what rows owe to picks outside their neighbourhood. The first
+    picks of many rows are of that kind; with `vectors`, the first 32 are therefore judged by
+    their similarity to 8,192 rows, evenly spaced, and what they cover is counted for all rows.
+    Ties go to the lowest row.
 
     Args:
         neighbors: of all n rows, from `nearest_neighbors`; 64 per row are a good number.
         count: how many to choose in all; as many as there are, or more, gives all of them, those
             without gain last.
+        vectors: shape (n, d), those `neighbors` is made of, for the opening; None to do without.
         options: quality, costs, rows already chosen and the like.
 
     Returns:
@@ -46,14 +51,18 @@ def facility_location_sparse(
 
     Source:
         Nemhauser, Wolsey & Fisher 1978, section 4, for the greedy; QDIT, arXiv 2311.14736,
-        equation 3, for the sum of coverage and quality.
+        equation 3, for the sum of coverage and quality. The opening is our own.
     """
     rows = len(neighbors.indptr) - 1
     greedy = Greedy(options or FacilityLocationOptions(), rows, count, units=_UNITS)
-    graph = _Graph(neighbors, greedy.weights)
-    for row in greedy.start.tolist():
-        graph.cover_from(row)
-    greedy.set_scale(graph.gains)
+    current = np.zeros(rows, dtype=np.int32)
+    if vectors is not None and count > 0:
+        current = sampled_opening(vectors, greedy)
+    graph = _Graph(neighbors, greedy.weights, current)
+    if vectors is None:
+        for row in greedy.start.tolist():
+            graph.cover_from(row)
+        greedy.set_scale(graph.gains)
     scores = greedy.scores(graph.gains, slice(None))
     scores[~greedy.is_open] = -np.inf
     while rows and greedy.wants_more():
@@ -85,11 +94,13 @@ class _Graph:
         gains: shape (n,), float64 holding integers, what picking each row would add in units.
     """
 
-    def __init__(self, neighbors: Neighbors, weights: IndexArray) -> None:
+    def __init__(
+        self, neighbors: Neighbors, weights: IndexArray, current: NDArray[np.int32]
+    ) -> None:
         self._edges = _coverage_edges(neighbors)
         self._weights = weights.astype(np.float64)
-        self._current = np.zeros(len(weights), dtype=np.int32)
-        self.gains = _total_units(self._edges, self._weights)
+        self._current = current
+        self.gains = _total_gains(self._edges, self._weights, current)
 
     @property
     def covered(self) -> float:
@@ -120,7 +131,7 @@ class _Graph:
         return changed
 
 
-def _total_units(edges: _Edges, weights: FloatArray) -> FloatArray:
+def _total_gains(edges: _Edges, weights: FloatArray, current: NDArray[np.int32]) -> FloatArray:
     totals = np.zeros(len(weights))
     first = 0
     while first < len(weights):
@@ -128,7 +139,9 @@ def _total_units(edges: _Edges, weights: FloatArray) -> FloatArray:
         last = max(first + 1, int(np.searchsorted(edges.indptr, limit, side="right")) - 1)
         part = slice(edges.indptr[first], edges.indptr[last])
         sums = np.zeros(part.stop - part.start + 1)
-        np.cumsum(edges.units[part] * weights[edges.indices[part]], out=sums[1:])
+        reached = edges.indices[part]
+        more = np.maximum(edges.units[part] - current[reached], 0)
+        np.cumsum(more * weights[reached], out=sums[1:])
         totals[first:last] = np.diff(sums[edges.indptr[first : last + 1] - part.start])
         first = last
     return totals

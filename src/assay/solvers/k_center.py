@@ -119,23 +119,20 @@ def _opening(pool: _Pool, positions: IndexArray, first: Literal["medoid"] | int)
     """Return the first pick as an array of one row, empty if no row may be picked."""
     possible = pool.eligible & (pool.allowance.costs <= pool.allowance.limit)
     if isinstance(first, str):
-        return _medoid(pool.unit, pool.eligible, possible)
+        return _medoid(pool.unit, possible)
     place = np.flatnonzero(positions == first)
     if len(place) == 0 or not possible[place[0]]:
         raise ValueError(f"row {first} cannot come first: it is not allowed or does not fit")
     return place
 
 
-def _medoid(
-    unit: NDArray[np.float32], eligible: NDArray[np.bool_], possible: NDArray[np.bool_]
-) -> IndexArray:
+def _medoid(unit: NDArray[np.float32], possible: NDArray[np.bool_]) -> IndexArray:
     if not possible.any():
         return np.empty(0, dtype=np.int64)
     total = np.zeros(unit.shape[1])
     step = block_rows(unit.shape[1])
     for begin in blocks(*unit.shape):
-        members = eligible[begin : begin + step]
-        total += unit[begin : begin + step][members].sum(axis=0, dtype=np.float64)
+        total += unit[begin : begin + step].sum(axis=0, dtype=np.float64)
     # Back on the grid, so that products with the mean add up exactly, too.
     mean = exact_unit_vectors(total[None, :])[0].astype(np.float64)
     similarity = np.empty(len(unit))
@@ -151,7 +148,6 @@ def _greedy(pool: _Pool, opening: IndexArray, *, count: int, keep_all: bool) -> 
     open_rows[opening] = False
     available = len(opening) + int(open_rows.sum())
     cover = Cover(_with_zero_rows_apart(pool.unit), min(count, available))
-    cover.rough[~open_rows] = OUT_OF_PLAY
     search = _Search(cover, pool.allowance)
     for row in opening.tolist():
         search.take(row)

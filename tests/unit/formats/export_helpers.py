@@ -8,6 +8,7 @@ from pathlib import Path
 
 import zstandard
 
+from assay.formats.export import export_original
 from assay.formats.records import Compression, Container, SourceFile
 from assay.samples import Origin
 
@@ -67,3 +68,16 @@ def interleave(
         pieces += [record, separator]
     pieces[-1] = suffix
     return pieces
+
+
+def csv_table(tmp_path: Path, name: str = "table.csv", *, bom: bytes = b"") -> WrittenFile:
+    """Write a CSV file with quotes, line breaks in cells, and line ends of Windows."""
+    records = [b'"hello, world",a', b'"line one\r\nline ""two""",b', "Grüße,c".encode()]
+    pieces = interleave(bom + b"text,label\r\n", b"\r\n", b"\r\n", records)
+    return write_pieces(tmp_path / name, "csv", pieces)
+
+
+def exported(written: WrittenFile, rows: list[int], output: Path) -> bytes:
+    """Return what exporting some rows of a file writes."""
+    export_original([written.source], [written.origin(row) for row in rows], output)
+    return output.read_bytes()

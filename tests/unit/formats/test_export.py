@@ -13,6 +13,8 @@ from assay.formats.export import export_original
 from assay.samples import Origin
 from tests.unit.formats.export_helpers import (
     WrittenFile,
+    csv_table,
+    exported,
     interleave,
     source_file,
     write_pieces,
@@ -35,17 +37,6 @@ def _lines(tmp_path: Path, *, end: bytes = b"\n", last: bytes = b"\n") -> Writte
     return write_pieces(tmp_path / "rows.jsonl", "jsonl", interleave(b"", end, last, records))
 
 
-def _table(tmp_path: Path, name: str = "table.csv", *, bom: bytes = b"") -> WrittenFile:
-    records = [b'"hello, world",a', b'"line one\r\nline ""two""",b', "Grüße,c".encode()]
-    pieces = interleave(bom + b"text,label\r\n", b"\r\n", b"\r\n", records)
-    return write_pieces(tmp_path / name, "csv", pieces)
-
-
-def _export(written: WrittenFile, rows: list[int], output: Path) -> bytes:
-    export_original([written.source], [written.origin(row) for row in rows], output)
-    return output.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("prefix", "separator", "suffix"),
     [
@@ -61,7 +52,7 @@ def test_all_rows_of_a_json_list_give_the_input_byte_for_byte(
     pieces = interleave(prefix, separator, suffix, ALPACA)
     written = write_pieces(tmp_path / "in.json", "json", pieces)
 
-    assert _export(written, [2, 0, 1], tmp_path / "out.json") == written.plain
+    assert exported(written, [2, 0, 1], tmp_path / "out.json") == written.plain
 
 
 @pytest.mark.parametrize("rows", [[0], [1], [2], [0, 2], [1, 2]])
@@ -70,7 +61,7 @@ def test_some_rows_of_a_json_list_stand_in_its_own_brackets_and_separators(
 ) -> None:
     written = _alpaca(tmp_path)
 
-    found = _export(written, rows, tmp_path / "out.json")
+    found = exported(written, rows, tmp_path / "out.json")
 
     assert found == b"[\n    " + b",\n    ".join(ALPACA[row] for row in rows) + b"\n]"
 
@@ -79,7 +70,7 @@ def test_wrapper_around_the_list_is_kept_around_a_subset(tmp_path: Path) -> None
     pieces = interleave(b'{"v": [3], "data": [', b", ", b'], "tail": {"x": "]"}}', ALPACA)
     written = write_pieces(tmp_path / "in.json", "json", pieces)
 
-    found = _export(written, [1], tmp_path / "out.json")
+    found = exported(written, [1], tmp_path / "out.json")
 
     assert found == b'{"v": [3], "data": [' + ALPACA[1] + b'], "tail": {"x": "]"}}'
 
@@ -88,9 +79,10 @@ def test_neighbours_keep_what_stands_between_them_however_irregular(tmp_path: Pa
     pieces = [b"[", ALPACA[0], b" ,", ALPACA[1], b",\n\n", ALPACA[2], b"]"]
     written = write_pieces(tmp_path / "in.json", "json", pieces)
 
-    assert _export(written, [1, 2], tmp_path / "a.json") == b"".join([b"[", *pieces[3:]])
+    assert exported(written, [1, 2], tmp_path / "a.json") == b"".join([b"[", *pieces[3:]])
     assert (
-        _export(written, [0, 2], tmp_path / "b.json") == b"[" + ALPACA[0] + b" ," + ALPACA[2] + b"]"
+        exported(written, [0, 2], tmp_path / "b.json")
+        == b"[" + ALPACA[0] + b" ," + ALPACA[2] + b"]"
     )
 
 
@@ -98,7 +90,7 @@ def test_neighbours_keep_what_stands_between_them_however_irregular(tmp_path: Pa
     ("name", "content"), [("o.json", b"[]\n"), ("o.jsonl", b""), ("o.csv", b"")]
 )
 def test_nothing_chosen_gives_a_valid_empty_file(tmp_path: Path, name: str, content: bytes) -> None:
-    assert _export(_alpaca(tmp_path), [], tmp_path / name).strip() == content.strip()
+    assert exported(_alpaca(tmp_path), [], tmp_path / name).strip() == content.strip()
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
@@ -108,13 +100,13 @@ def test_all_json_lines_give_the_input_byte_for_byte(
 ) -> None:
     written = _lines(tmp_path, end=end, last=last)
 
-    assert _export(written, [0, 1, 2], tmp_path / "out.jsonl") == written.plain
+    assert exported(written, [0, 1, 2], tmp_path / "out.jsonl") == written.plain
 
 
 def test_chosen_lines_keep_their_line_ends(tmp_path: Path) -> None:
     written = _lines(tmp_path, end=b"\r\n", last=b"")
 
-    first, last = (_export(written, [row], tmp_path / f"{row}.jsonl") for row in (0, 2))
+    first, last = (exported(written, [row], tmp_path / f"{row}.jsonl") for row in (0, 2))
 
     assert first == written.records[0] + b"\r\n"
     assert last == written.records[2]
@@ -122,12 +114,12 @@ def test_chosen_lines_keep_their_line_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
 def test_csv_keeps_header_quotes_line_ends_and_byte_order_mark(tmp_path: Path, bom: bytes) -> None:
-    written = _table(tmp_path, bom=bom)
+    written = csv_table(tmp_path, bom=bom)
     header = bom + b"text,label\r\n"
 
-    assert _export(written, [0, 1, 2], tmp_path / "all.csv") == written.plain
-    assert _export(written, [1], tmp_path / "one.csv") == header + written.records[1] + b"\r\n"
-    assert _export(written, [], tmp_path / "none.csv") == header
+    assert exported(written, [0, 1, 2], tmp_path / "all.csv") == written.plain
+    assert exported(written, [1], tmp_path / "one.csv") == header + written.records[1] + b"\r\n"
+    assert exported(written, [], tmp_path / "none.csv") == header
 
 
 @pytest.mark.parametrize(("ending", "compression"), [(".gz", "gzip"), (".zst", "zstd")])
@@ -146,12 +138,12 @@ def test_packed_sources_and_outputs_hold_the_same_bytes_each_time(
         ".zst": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
     }[ending]
 
-    first = _export(written, [0, 1, 2], tmp_path / f"a.json{ending}")
-    second = _export(written, [0, 1, 2], tmp_path / f"b.json{ending}")
+    first = exported(written, [0, 1, 2], tmp_path / f"a.json{ending}")
+    second = exported(written, [0, 1, 2], tmp_path / f"b.json{ending}")
 
     assert unpack(first) == written.plain  # type: ignore[no-untyped-call]
     assert first == second
-    assert _export(written, [0, 1, 2], tmp_path / "plain.json") == written.plain
+    assert exported(written, [0, 1, 2], tmp_path / "plain.json") == written.plain
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow", "stream"])
@@ -281,104 +273,12 @@ def test_folder_output_gets_one_file_per_input(tmp_path: Path) -> None:
     assert report.paths[1].read_bytes() == second.records[1] + b"\n"
 
 
-def test_json_becomes_lines_with_every_number_and_text_as_it_was_spelled(tmp_path: Path) -> None:
-    record = b'{\r\n  "a": 1.50,\r\n  "b": [\r\n    1e3,\r\n    "x\\n, \\u00e9"\r\n  ]\r\n}'
-    written = write_pieces(tmp_path / "in.json", "json", [b"[", record, b"]"])
-
-    report = export_original([written.source], [written.origin(0)], tmp_path / "out.jsonl")
-
-    assert (tmp_path / "out.jsonl").read_bytes() == b'{"a": 1.50, "b": [1e3, "x\\n, \\u00e9"]}\n'
-    assert "converted from json to jsonl" in report.notes[0]
-
-
-@pytest.mark.parametrize(
-    "name", ["out.json", "out.jsonl", "out.csv", "out.tsv", "out.parquet", "out.arrow"]
-)
-def test_csv_rows_keep_their_texts_in_every_container(tmp_path: Path, name: str) -> None:
-    written = _table(tmp_path)
-    expected = [
-        {"text": 'line one\r\nline "two"', "label": "b"},
-        {"text": "Grüße", "label": "c"},
-    ]
-
-    _export(written, [2, 1], tmp_path / name)
-
-    output = tmp_path / name
-    read = {
-        "json": lambda: json.loads(output.read_bytes()),
-        "jsonl": lambda: [json.loads(line) for line in output.read_bytes().splitlines()],
-        "csv": lambda: pl.read_csv(output).to_dicts(),
-        "tsv": lambda: pl.read_csv(output, separator="\t").to_dicts(),
-        "parquet": lambda: pl.read_parquet(output).to_dicts(),
-        "arrow": lambda: pl.read_ipc(output).to_dicts(),
-    }[name.partition(".")[2]]
-    if name == "out.csv":
-        # The same container is copied, with the line ends that the source has.
-        assert output.read_bytes().startswith(b"text,label\r\n")
-    assert read() == expected  # type: ignore[no-untyped-call]
-
-
-def test_parquet_becomes_lines_with_equal_values(tmp_path: Path) -> None:
-    frame = pl.DataFrame(
-        {"a": [1, 2], "b": [[1.5], None], "c": [{"x": "ä"}, {"x": None}], "d": ["", "q"]}
-    )
-    frame.write_parquet(tmp_path / "in.parquet")
-    source = source_file(tmp_path / "in.parquet", "parquet")
-
-    export_original([source], [Origin(0, 1), Origin(0, 0)], tmp_path / "out.jsonl")
-
-    lines = (tmp_path / "out.jsonl").read_bytes().splitlines()
-    assert [json.loads(line) for line in lines] == frame.to_dicts()
-
-
-def test_json_of_several_shapes_becomes_columns_with_null_for_missing(tmp_path: Path) -> None:
-    records = [b'{"a": 1, "n": {"x": 1}}', b'{"a": 2.5, "n": {"y": "t"}}', b'{"b": true}']
-    written = write_pieces(tmp_path / "in.jsonl", "jsonl", interleave(b"", b"\n", b"\n", records))
-
-    _export(written, [0, 1, 2], tmp_path / "out.parquet")
-
-    assert pl.read_parquet(tmp_path / "out.parquet").to_dicts() == [
-        {"a": 1.0, "n": {"x": 1, "y": None}, "b": None},
-        {"a": 2.5, "n": {"x": None, "y": "t"}, "b": None},
-        {"a": None, "n": None, "b": True},
-    ]
-
-
-@pytest.mark.parametrize(
-    ("records", "name", "message"),
-    [
-        ([b'{"a": 1}', b'{"a": "x"}'], "out.parquet", "do not fit into parquet columns"),
-        ([b'{"a": true}', b'{"a": 5}'], "out.arrow", "do not fit into arrow columns"),
-        ([b'{"a": 9007199254740993}', b'{"a": 0.5}'], "out.parquet", "several types"),
-        ([b'{"a": [1]}'], "out.csv", "more than a text or a number"),
-    ],
-)
-def test_value_that_the_output_cannot_hold_is_refused_and_nothing_is_written(
-    tmp_path: Path, records: list[bytes], name: str, message: str
-) -> None:
-    written = write_pieces(tmp_path / "in.jsonl", "jsonl", interleave(b"", b"\n", b"\n", records))
-
-    with pytest.raises(DataError, match=message) as caught:
-        _export(written, list(range(len(records))), tmp_path / name)
-
-    assert ".jsonl" in str(caught.value.hint)
-    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
-
-
-def test_fraction_that_json_lacks_is_refused(tmp_path: Path) -> None:
-    pl.DataFrame({"a": [float("nan")]}).write_parquet(tmp_path / "in.parquet")
-    source = source_file(tmp_path / "in.parquet", "parquet")
-
-    with pytest.raises(DataError, match="JSON cannot hold"):
-        export_original([source], [Origin(0, 0)], tmp_path / "out.jsonl")
-
-
 def test_source_that_changed_since_loading_is_refused(tmp_path: Path) -> None:
     written = _alpaca(tmp_path)
     written.source.path.write_bytes(written.plain.replace(b"now", b"own"))
 
     with pytest.raises(DataError, match="changed since it was loaded") as caught:
-        _export(written, [0], tmp_path / "out.json")
+        exported(written, [0], tmp_path / "out.json")
 
     assert "load it again" in str(caught.value.hint)
     assert not (tmp_path / "out.json").exists()
@@ -389,14 +289,14 @@ def test_source_that_is_gone_is_named(tmp_path: Path) -> None:
     written.source.path.unlink()
 
     with pytest.raises(DataError, match=r"alpaca\.json again"):
-        _export(written, [0], tmp_path / "out.json")
+        exported(written, [0], tmp_path / "out.json")
 
 
 def test_sample_chosen_twice_is_refused(tmp_path: Path) -> None:
     written = _alpaca(tmp_path)
 
     with pytest.raises(DataError, match=r"row 1 of .* more than once"):
-        _export(written, [1, 1], tmp_path / "out.json")
+        exported(written, [1, 1], tmp_path / "out.json")
 
 
 @pytest.mark.parametrize("name", ["alpaca.json", "link.json"])
@@ -405,13 +305,13 @@ def test_input_is_never_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / "link.json").symlink_to(tmp_path / "alpaca.json")
 
     with pytest.raises(DataError, match="one of the files that were loaded"):
-        _export(written, [0], tmp_path / name)
+        exported(written, [0], tmp_path / name)
 
     assert written.source.path.read_bytes() == written.plain
 
 
 def test_tables_with_different_columns_are_not_merged(tmp_path: Path) -> None:
-    first = _table(tmp_path)
+    first = csv_table(tmp_path)
     second = write_pieces(tmp_path / "b.csv", "csv", [b"label,text\n", b"a,b", b"\n"])
 
     with pytest.raises(DataError, match="different columns") as caught:
@@ -435,7 +335,7 @@ def test_parquet_files_with_different_types_are_not_merged(tmp_path: Path) -> No
 
 def test_packed_parquet_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="packed inside"):
-        _export(_alpaca(tmp_path), [0], tmp_path / "out.parquet.gz")
+        exported(_alpaca(tmp_path), [0], tmp_path / "out.parquet.gz")
 
 
 def test_mixed_layouts_are_noted(tmp_path: Path) -> None:

@@ -43,15 +43,25 @@ def test_rough_distance_is_a_bound_until_refreshed_and_then_close() -> None:
     assert (cover.rough[[4, 0, 9]] == OUT_OF_PLAY).all()
 
 
-def test_exact_distances_are_rounded_products_without_error() -> None:
-    vectors = pool(300, 48, "any")
-    cover = Cover(vectors, 40)
-    for row in range(40):
+def check_exact_distances(vectors: NDArray[np.float32], centers: int) -> None:
+    cover = Cover(vectors, centers)
+    for row in range(centers):
         cover.add(row)
-        cover.exact(np.array([100 + row, 299]))
-    similarity = vectors.astype(np.float64) @ vectors[:40].astype(np.float64).T
+        cover.exact(np.array([centers + row, len(vectors) - 1]))
+    similarity = vectors.astype(np.float64) @ vectors[:centers].astype(np.float64).T
     expected = 1.0 - np.rint(similarity.max(axis=1) * 2**20) / 2**20
-    assert (cover.exact(np.arange(50, 300)) == expected[50:]).all()
+    assert (cover.exact(np.arange(centers, len(vectors))) == expected[centers:]).all()
+
+
+def test_exact_distances_are_rounded_products_without_error() -> None:
+    check_exact_distances(pool(300, 48, "any"), 40)
+
+
+def test_exact_distance_is_to_the_nearest_of_centers_that_float32_cannot_tell_apart() -> None:
+    generator = np.random.Generator(np.random.Philox(4))
+    vectors = 1.0 + 0.5 * generator.standard_normal((1000, 200))
+    vectors[:50] = vectors[0] + 1e-6 * generator.standard_normal((50, 200))
+    check_exact_distances(exact_unit_vectors(vectors), 50)
 
 
 def test_gains_are_distances_to_the_nearest_earlier_center() -> None:

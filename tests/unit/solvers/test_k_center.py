@@ -307,6 +307,12 @@ def test_copies_too_dear_to_be_filled_in_are_a_matter_of_budget() -> None:
     assert (cheap.indices.tolist(), cheap.stop) == ([0, 2, 1], "exhausted")
 
 
+def test_copies_are_not_bought_unasked_when_not_all_rows_fit() -> None:
+    vectors = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    selection = k_center(vectors, 4, first=0, costs=np.ones(4), limit=3.0)
+    assert (selection.indices.tolist(), selection.stop) == ([0, 3], "no_gain")
+
+
 def test_float16_on_disk_gives_the_picks_of_its_float32_values(tmp_path: Path) -> None:
     halves = clustered(500, 24).astype(np.float16)
     np.save(tmp_path / "vectors.npy", halves)

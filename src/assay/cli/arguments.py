@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from assay.cli.app import Reading
     from assay.formats.records import SourceSpec
     from assay.loading import LoadRecord
+    from assay.project import Project
 
 
 def parse_share(text: str, option: str) -> float:
@@ -63,8 +64,8 @@ def project_arguments(
         DataError: if nothing says which data is meant.
         UsageError: if options contradict each other.
     """
-    from assay.loading import LoadRecord  # noqa: PLC0415
-    from assay.project import default_folder  # noqa: PLC0415
+    from assay.loading import LoadRecord
+    from assay.project import default_folder
 
     data = [source for source in sources if not source.is_project]
     folders = [Path(source.location) for source in sources if source.is_project]
@@ -124,26 +125,23 @@ def _options(reading: "Reading") -> dict[str, Any]:
 
 
 def _spec(source: Source, reading: "Reading") -> "SourceSpec":
-    from assay.formats.records import SourceSpec  # noqa: PLC0415
+    from assay.formats.records import SourceSpec
 
-    return SourceSpec(source.location, source.name, **_options(reading))
+    # Absolute, so that the project can be opened from any folder.
+    local = source.location != "-" and Path(source.location).exists()
+    location = str(Path(source.location).absolute()) if local else source.location
+    return SourceSpec(location, source.name, **_options(reading))
 
 
 def _same_places(specs: "Sequence[SourceSpec]", record: "LoadRecord") -> bool:
-    def place(location: str) -> str:
-        path = Path(location)
-        return str(path.resolve()) if path.exists() else location
-
-    return [place(spec.location) for spec in specs] == [
-        place(spec["location"]) for spec in record.specs
-    ]
+    return [spec.location for spec in specs] == [spec["location"] for spec in record.specs]
 
 
 def _merged(
     record: "LoadRecord", sources: Sequence[Source], reading: "Reading"
 ) -> "list[SourceSpec]":
     """Return the stored sources, changed where the command line says otherwise."""
-    from assay.formats.records import SourceSpec  # noqa: PLC0415
+    from assay.formats.records import SourceSpec
 
     names = [source.name for source in sources] or [None] * len(record.specs)
     merged = []
@@ -152,3 +150,29 @@ def _merged(
         changed = _options(reading) | ({"name": name} if name is not None else {})
         merged.append(SourceSpec(**(asdict(spec) | changed)))
     return merged
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as a person in this folder would type it."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def shown_source(project: "Project") -> str:
+    """Return the words by which a command line names a project's data."""
+    from assay.project import default_folder
+
+    specs = project.load_record.specs
+    location = specs[0]["location"]
+    usual = default_folder(_as_specs(specs)).absolute() == project.folder.absolute()
+    if len(specs) == 1 and usual and location != "-":
+        return shlex.quote(shown_path(Path(location)) if Path(location).exists() else location)
+    return shlex.quote(shown_path(project.folder))
+
+
+def _as_specs(specs: Sequence[dict[str, Any]]) -> "list[SourceSpec]":
+    from assay.formats.records import SourceSpec
+
+    return [SourceSpec(**spec) for spec in specs]

@@ -1,0 +1,277 @@
+"""Methods as a person looks them up: by family, and one at a time."""
+
+import inspect
+import re
+import types
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from assay.component import Component, Feature, Paper, Scorer, Selector, changed_fields
+from assay.config_components import component_fields
+from assay.console import facts, table
+from assay.engine import walk
+from assay.errors import AssayError
+from assay.references import Pinned, pinned_fields
+from assay.registry import METHOD_KINDS, components, find
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_BY_OPTION = ("budget", "within")
+_SHARED = {"seed": "--seed", "rule": "--set rule=none"}
+_FAMILIES = (
+    "scores of the text",
+    "scores from embeddings",
+    "scores of scores",
+    "scores from elsewhere",
+    "selections by a score",
+    "selections by geometry",
+    "selections by chance",
+    "filters and quotas",
+)
+_COSTS = {
+    "text": "low: one reading of the text, shared and kept; no model",
+    "encoder": "medium: one run of a sentence encoder, shared and kept",
+    "nothing": "none of its own",
+}
+
+
+def find_all(names: Sequence[str]) -> list[type[Component]]:
+    """Return the methods of some names, every kind of a name; all methods without names.
+
+    Raises:
+        UnknownMethodError: if a name is not known.
+    """
+    every = [method for method in components() if method.kind in METHOD_KINDS]
+    if not names:
+        return every
+    for name in names:
+        find(name)
+    return [method for name in names for method in every if method.name == name]
+
+
+def catalogue(methods: Sequence[type[Component]]) -> Iterator["RenderableType"]:
+    """Yield one table per family."""
+    from rich.text import Text
+
+    families: dict[str, list[type[Component]]] = {}
+    for method in methods:
+        families.setdefault(family(method), []).append(method)
+    for place, name in enumerate(sorted(families, key=_family_order)):
+        if place:
+            yield Text()
+        yield table([name, ""], [(m.name, m.summary().rstrip(".")) for m in families[name]])
+
+
+def _family_order(name: str) -> tuple[int, str]:
+    return (_FAMILIES.index(name) if name in _FAMILIES else len(_FAMILIES)), name
+
+
+def family(method: type[Component]) -> str:
+    """Return the heading under which a method is listed, from what it requires."""
+    holds = set(component_fields(method).values())
+    reads = needs_of(method)
+    if issubclass(method, Scorer):
+        if "scorer" in holds:
+            return "scores of scores"
+        if "file" in pinned_fields(method).values():
+            return "scores from elsewhere"
+        return "scores from embeddings" if _class_of(reads) == "encoder" else "scores of the text"
+    if issubclass(method, Selector) and not method.needs_budget:
+        return "filters and quotas"
+    if "feature" in holds or _class_of(reads) == "encoder":
+        return "selections by geometry"
+    return "selections by a score" if "scorer" in holds else "selections by chance"
+
+
+def needs_of(method: type[Component]) -> list[Feature]:
+    """Return the features a method requires with its default parameters, as far as they tell."""
+    try:
+        probe = method()
+    except AssayError:
+        defaults = [info.default for info in method.model_fields.values()]
+        return [item for item in walk([d for d in defaults if isinstance(d, Component)])
+                if isinstance(item, Feature)]  # fmt: skip
+    return [item for item in walk([probe]) if isinstance(item, Feature)]
+
+
+def _class_of(reads: Sequence[Feature]) -> str:
+    if any("encoder" in pinned_fields(type(feature)).values() for feature in reads):
+        return "encoder"
+    return "text" if reads else "nothing"
+
+
+def describe_method(method: type[Component]) -> dict[str, Any]:
+    """Return all that is known about a method, for programs."""
+    described: dict[str, Any] = {
+        "name": method.name,
+        "kind": method.kind,
+        "family": family(method),
+        "version": method.version,
+        "summary": method.summary(),
+        "description": inspect.cleandoc(method.__doc__ or ""),
+        "parameters": [
+            {
+                "name": name,
+                "type": type_text(info.annotation, info.metadata),
+                "default": _default_text(info),
+                "required": info.is_required(),
+                "description": " ".join((info.description or "").split()),
+            }
+            for name, info in method.model_fields.items()
+            if name not in _BY_OPTION
+        ],
+        "needs": sorted({feature.name for feature in needs_of(method)}),
+        "cost": _class_of(needs_of(method)),
+        "extra": method.extra or None,
+        "paper": method.paper.model_dump(),
+    }
+    if issubclass(method, Scorer):
+        described |= {"prefer": method.prefer, "columns": list(method.columns)}
+    return described
+
+
+def explanation(method: type[Component]) -> Iterator["RenderableType"]:
+    """Yield what a person reads about one method."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    described = describe_method(method)
+    kind = "selection" if method.kind == "selector" else f"score, {described['prefer']} is better"
+    yield Text.assemble((method.name, "bold"), f"  ({kind})", style="")
+    for paragraph in re.split(r"\n\s*\n", described["description"]):
+        yield Padding(Text(" ".join(paragraph.split())), (0, 0, 1, 0))
+    own = [entry for entry in described["parameters"] if not _shared(method, entry["name"])]
+    if own:
+        yield table(
+            ["parameter", "type", "default", "meaning"],
+            [
+                (e["name"], e["type"], "required" if e["required"] else e["default"],
+                 e["description"])
+                for e in own
+            ],
+        )  # fmt: skip
+        yield Text()
+    yield facts(_facts(method, described, own))
+
+
+def _shared(method: type[Component], name: str) -> bool:
+    return issubclass(method, Selector) and name in _SHARED
+
+
+def _facts(
+    method: type[Component], described: dict[str, Any], own: Sequence[dict[str, Any]]
+) -> Iterator[tuple[str, object]]:
+    if own:
+        yield "set them by", f"--set {own[0]['name']}=VALUE"
+    if issubclass(method, Selector):
+        yield "also takes", ", ".join(["--budget", *_SHARED.values(), "filters and quotas"])
+    if described["needs"]:
+        yield "needs", ", ".join(described["needs"])
+    yield "cost", _COSTS[described["cost"]]
+    if described["extra"]:
+        yield "install", f"pip install 'assay[{described['extra']}]'"
+    rule = _rule_text(method)
+    if rule:
+        yield "leaves out", rule
+    yield "source", _source_text(method)
+    if isinstance(method.paper, Paper) and method.paper.code:
+        yield "code", method.paper.code
+    yield "try", f"assay select data.json {method.name}{_required(method)} -o subset.json"
+
+
+def _required(method: type[Component]) -> str:
+    parts = [
+        f" --set {name}={'compression_ifd' if name == 'by' else name.upper()}"
+        for name, info in method.model_fields.items()
+        if info.is_required()
+    ]
+    needs_budget = not issubclass(method, Selector) or method.needs_budget
+    return "".join(parts) + (" --budget 5%" if needs_budget else "")
+
+
+def _rule_text(method: type[Component]) -> str:
+    if not issubclass(method, Scorer):
+        return ""
+    try:
+        rule = method().default_rule()
+    except AssayError:
+        return ""
+    words = {name: value for name, value in changed_fields(rule).items()}
+    if not words:
+        return ""
+    kept = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in words.items())
+    return f"rows that are not {kept} (--set rule=none keeps them)"
+
+
+def _source_text(method: type[Component]) -> str:
+    paper = method.paper
+    if not isinstance(paper, Paper):
+        return paper.reason
+    place = f"arXiv {paper.arxiv}" if paper.arxiv else paper.doi and f"doi {paper.doi}"
+    parts = [paper.authors, f"{paper.title}, {paper.year}", place or paper.url]
+    return "; ".join(part for part in parts if part)
+
+
+def bibtex_entry(method: type[Component]) -> str:
+    """Return the BibTeX entry of a method's paper; a comment where there is none."""
+    paper = method.paper
+    if not isinstance(paper, Paper):
+        return f"% {method.name} has no paper: {paper.reason}"
+    authors = re.sub(r",? et al\.?", " and others", paper.authors)
+    authors = re.sub(r",\s*(and\s+)?", " and ", authors)
+    words = [word for word in re.findall(r"[A-Za-z]+", paper.title) if len(word) > 3]
+    surname = (re.findall(r"[A-Za-z]+", paper.authors) or [method.name])[0]
+    key = f"{surname.lower()}{paper.year}{(words or [method.name])[0].lower()}"
+    fields = {
+        "title": f"{{{paper.title}}}",
+        "author": authors,
+        "year": str(paper.year),
+        "eprint": paper.arxiv,
+        "archivePrefix": "arXiv" if paper.arxiv else "",
+        "doi": paper.doi,
+        "url": paper.url,
+    }
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+    kind = "misc" if paper.arxiv or not paper.doi else "article"
+    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
+
+
+def type_text(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """Return a type as a person reads it."""
+    for mark in metadata:
+        if isinstance(mark, Pinned):
+            return mark.kind
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *marks = get_args(annotation)
+        return type_text(inner, marks)
+    if origin is Literal:
+        return " | ".join(str(word) for word in get_args(annotation))
+    if origin in (Union, types.UnionType):
+        parts = [type_text(part) for part in get_args(annotation) if part is not type(None)]
+        return " | ".join(parts)
+    if origin is tuple:
+        inner = [part for part in get_args(annotation) if part is not Ellipsis]
+        pairs = inner and get_origin(inner[0]) is tuple
+        return "list of name=value" if pairs else f"list of {type_text(inner[0])}"
+    if isinstance(annotation, type) and issubclass(annotation, Component):
+        named = {"scorer": "score", "selector": "selection"}
+        return named.get(annotation.kind, annotation.kind) if annotation.kind else "component"
+    names = {str: "text", bool: "yes or no", int: "whole number", float: "number"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)).lower())
+
+
+def _default_text(info: FieldInfo) -> str | None:
+    if info.is_required():
+        return None
+    value = info.get_default(call_default_factory=True, validated_data={})
+    if isinstance(value, Component):
+        return value.label()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(str(item) for item in value) or "none"
+    return "none" if value is None or value == "" else str(value)

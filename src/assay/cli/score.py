@@ -1,0 +1,137 @@
+"""``assay score``: one number per row, kept in the project."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
+from assay.console import table, terminal
+
+if TYPE_CHECKING:
+    from assay.component import Scorer
+    from assay.project import Project
+    from assay.results import ScoreTable
+
+
+@verb(
+    "score",
+    panel=CHOOSE,
+    examples=(
+        "assay score alpaca_data.json compression_ifd longest_response",
+        "assay score alpaca_data.json longest_response --set unit_of_length=words",
+        "assay score alpaca_data.json my_method.py",
+    ),
+)
+def score(
+    words: Words,
+    reading: Reading,
+    everywhere: Everywhere,
+    working: Working,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="[METHOD.]PARAMETER=VALUE", show_default=False,
+                     help="Set a parameter of a method. Repeatable."),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Sentence encoder: assay:encoder, a folder, or org/name.",
+                     show_default=False),
+    ] = None,
+) -> None:  # fmt: skip
+    """Give every row a number, and keep it in the project.
+
+    What several methods need is computed once; what was computed before is not computed again.
+    """
+    from assay.cli.grammar import parse_words
+    from assay.cli.planning_report import print_plan
+    from assay.errors import UsageError
+
+    parsed = parse_words(words or [])
+    if not parsed.methods:
+        raise UsageError("no method is named", hint="`assay methods` lists them")
+    project = open_project(
+        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
+    )
+    for note in parsed.notes:
+        terminal().note(note, style="yellow")
+    scorers = _scorers(project, parsed.methods, settings or [], encoder)
+    if working.dry_run:
+        print_plan(project, scorers)
+        return
+    _score(project, scorers, words or [])
+
+
+def _scorers(
+    project: "Project", methods: Sequence[str], settings: Sequence[str], encoder: str | None
+) -> "list[Scorer]":
+    from assay.cli.parameters import describe_methods, parse_settings, set_inside
+    from assay.config_components import with_defaults
+
+    described, inside = describe_methods(methods, parse_settings(settings))
+    found = []
+    for description in described:
+        scorer = project.scorer(set_inside(project.scorer(description), inside))
+        found.append(with_defaults(scorer, encoder=encoder or ""))
+    return found
+
+
+def _score(project: "Project", scorers: "Sequence[Scorer]", words: Sequence[str]) -> None:
+    from assay.cli.arguments import shown_path, shown_source
+    from assay.cli.recording import recorded
+    from assay.progress import format_seconds
+
+    with recorded(project, "score", words, scorers) as run:
+        with run.stage("score"):
+            tables = project.score(*scorers)
+        resolved = [project.engine.resolve(scorer) for scorer in scorers]
+        paths = [project.results.score_path(scorer) for scorer in resolved]
+        run.facts["scores"] = [path.name for path in paths]
+    rows = [
+        _summary(scorer, scores, path.name)
+        for scorer, scores, path in zip(resolved, tables, paths, strict=True)
+    ]
+    page = terminal()
+    if page.settings.as_json:
+        page.document({"project": str(project.folder), "rows": len(project), "scores": rows})
+        return
+    page.result(
+        table(
+            ["score", ("rows", "right"), ("without", "right"), ("10 %", "right"),
+             ("median", "right"), ("90 %", "right"), ("better", "left"), "why without"],
+            [(r["label"], r["scored"], r["unscored"], r["quantiles"]["0.1"],
+              r["quantiles"]["0.5"], r["quantiles"]["0.9"], r["prefer"], _reasons(r["reasons"]))
+             for r in rows],
+        )
+    )  # fmt: skip
+    seconds = format_seconds(project.load_seconds + sum(run.stages.values()))
+    page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
+    name = shown_source(project)
+    page.next(f"assay select {name} {resolved[0].name} --budget 5% -o subset.json")
+
+
+def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:
+    import numpy as np
+
+    from assay.results import reason_counts
+
+    values = scores.main.values[scores.main.reason == 0]
+    quantiles = np.quantile(values, [0, 0.1, 0.5, 0.9, 1]) if len(values) else [float("nan")] * 5
+    return {
+        "name": scorer.name,
+        "label": scorer.label(),
+        "key": scorer.key,
+        "file": file,
+        "prefer": scorer.prefer,
+        "scored": len(values),
+        "unscored": len(scores.main.values) - len(values),
+        "reasons": reason_counts(scores.main.reason),
+        "quantiles": {
+            str(share): float(value)
+            for share, value in zip((0, 0.1, 0.5, 0.9, 1), quantiles, strict=True)
+        },
+    }
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.lower().replace('_', ' ')} {n:,}" for name, n in counts.items())

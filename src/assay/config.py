@@ -1,0 +1,315 @@
+"""Configuration files: what to load, score, select and export, in one page of YAML."""
+
+import dataclasses
+import io
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+
+from assay.component import Component, Scorer, Selector
+from assay.config_builder import build_all
+from assay.config_components import describe
+from assay.config_sections import Sections, parse_sections
+from assay.config_yaml import Document, read_yaml
+from assay.errors import ConfigError, did_you_mean
+from assay.files import write_text
+from assay.formats.places import is_hub_name
+from assay.formats.records import SourceSpec
+from assay.registry import load_file
+from assay.runtime import Runtime
+
+if TYPE_CHECKING:
+    from assay.formats.export import ExportReport
+    from assay.formats.export_trainers import LayoutReport
+    from assay.project import NamedSelection, Project
+    from assay.results import ScoreTable
+
+__all__ = ["Config", "Export", "RunResult", "describe", "load_config", "write_run_config"]
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file that is made of a selection; `layout` is None for the data's own."""
+
+    selection: str
+    output: Path
+    layout: str | None = None
+    sidecar: bool = True
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run made, by the names of the configuration."""
+
+    project: "Project"
+    scores: Mapping[str, "ScoreTable"]
+    selections: Mapping[str, "Sequence[NamedSelection]"]
+    exports: "Sequence[tuple[Export, ExportReport | LayoutReport]]"
+
+
+@dataclass(frozen=True)
+class Config:
+    """A configuration, checked and built.
+
+    Attributes:
+        file: where it was read from.
+        project: project folder; None for the one beside the data.
+        sources: the data.
+        hold_out: share of rows that no method ever sees.
+        max_set_aside: share of records that may be unusable.
+        scores: by name.
+        selections: by name; several where seeds are asked for.
+        exports: files to write, in order.
+        plugins: Python files whose methods it uses.
+        max_unscored: share of rows that may fail; None leaves it to the runtime.
+        workers: processes; None leaves it to the runtime.
+    """
+
+    file: Path
+    project: Path | None
+    sources: tuple[SourceSpec, ...]
+    hold_out: float
+    max_set_aside: float
+    scores: Mapping[str, Scorer]
+    selections: Mapping[str, tuple[Selector, ...]]
+    exports: tuple[Export, ...]
+    plugins: tuple[Path, ...] = ()
+    max_unscored: float | None = None
+    workers: int | None = None
+
+    def only(self, names: Collection[str]) -> "Config":
+        """Return the configuration reduced to some scores and selections, with their exports.
+
+        Raises:
+            ConfigError: if a name is neither.
+        """
+        known = [*self.scores, *self.selections]
+        for name in names:
+            if name not in known:
+                raise ConfigError(
+                    f"{self.file} names no score or selection {name!r}",
+                    hint=did_you_mean(name, known) or f"it names {', '.join(known)}",
+                )
+        return dataclasses.replace(
+            self,
+            scores={name: item for name, item in self.scores.items() if name in names},
+            selections={name: item for name, item in self.selections.items() if name in names},
+            exports=tuple(export for export in self.exports if export.selection in names),
+        )
+
+    def components(self) -> list[Component]:
+        """Return all scores, then all selections."""
+        return [*self.scores.values(), *(s for group in self.selections.values() for s in group)]
+
+    def runtime(self, base: Runtime | None = None) -> Runtime:
+        """Return how to work: as `base` says, with the limits of the file."""
+        changes: dict[str, Any] = {}
+        if self.max_unscored is not None:
+            changes["max_unscored"] = self.max_unscored
+        if self.workers is not None:
+            changes["workers"] = self.workers
+        if self.plugins:
+            changes["plugin_files"] = self.plugins
+        return dataclasses.replace(base or Runtime(), **changes)
+
+    def open(self, runtime: Runtime | None = None) -> "Project":
+        """Load the data and return the project.
+
+        Args:
+            runtime: how to work; by default as the file says.
+
+        Raises:
+            DataError: if the data cannot be loaded.
+        """
+        from assay.project import Project  # noqa: PLC0415  the command line starts without it
+
+        return Project(
+            self.project,
+            data=list(self.sources),
+            hold_out=self.hold_out,
+            max_set_aside=self.max_set_aside,
+            runtime=runtime or self.runtime(),
+        )
+
+    def run(self, *, runtime: Runtime | None = None) -> RunResult:
+        """Load, score, select and export; what is at hand already is not made again.
+
+        Args:
+            runtime: how to work; by default as the file says.
+
+        Raises:
+            AssayError: whatever stops the work, each with what to do about it.
+        """
+        project = self.open(runtime)
+        # All at once, so that scores and selections share their passes over the data.
+        project.engine.compute(self.components())
+        tables = project.score(*self.scores.values())
+        selections = {
+            name: [project.select(selector) for selector in group]
+            for name, group in self.selections.items()
+        }
+        exports = [
+            (placed, chosen.export(placed.output, layout=placed.layout, sidecar=placed.sidecar))
+            for export in self.exports
+            for placed, chosen in _one_per_seed(export, selections[export.selection])
+        ]
+        return RunResult(project, dict(zip(self.scores, tables, strict=True)), selections, exports)
+
+
+def _one_per_seed(
+    export: Export, chosen: "Sequence[NamedSelection]"
+) -> "Iterator[tuple[Export, NamedSelection]]":
+    for selection in chosen:
+        output = str(export.output).replace("{seed}", str(selection.selector.seed))
+        yield dataclasses.replace(export, output=Path(output)), selection
+
+
+def load_config(path: str | Path) -> Config:
+    """Return the configuration of a YAML file; paths in it are relative to its folder.
+
+    Raises:
+        ConfigError: with file, line and remedy, for the first thing that is wrong.
+    """
+    file = Path(path)
+    document = read_yaml(file)
+    sections = parse_sections(document)
+    plugins = tuple(file.parent / plugin for plugin in sections.plugins)
+    for place, plugin in enumerate(plugins):
+        if not plugin.is_file():
+            raise document.error(("plugins", place), f"{plugin} does not exist")
+        load_file(plugin)
+    scores, selections = build_all(document, sections, file.parent)
+    return Config(
+        file=file,
+        project=None if sections.project is None else file.parent / sections.project,
+        sources=tuple(_sources(sections, file.parent)),
+        hold_out=sections.data.hold_out,
+        max_set_aside=sections.data.max_set_aside,
+        scores=scores,
+        selections=selections,
+        exports=tuple(_exports(document, sections, selections)),
+        plugins=plugins,
+        max_unscored=sections.limits.max_unscored,
+        workers=sections.limits.workers,
+    )
+
+
+def _sources(sections: Sections, folder: Path) -> Iterator[SourceSpec]:
+    for section in sections.data.sources:
+        fields = section.model_dump(exclude={"source", "map"})
+        yield SourceSpec(_location(section.source, folder), mapping=section.map, **fields)
+
+
+def _location(source: str, folder: Path) -> str:
+    path = folder / Path(source).expanduser()
+    if source == "-" or (is_hub_name(source) and not path.exists()):
+        return source
+    # Absolute, so that the project can be opened from any folder.
+    return os.path.normpath(path.absolute())
+
+
+def _exports(
+    document: Document, sections: Sections, selections: Mapping[str, Sequence[Selector]]
+) -> Iterator[Export]:
+    folder = Path(document.file).parent
+    for index, section in enumerate(sections.exports):
+        place = ("exports", index, "selection")
+        chosen = selections.get(section.selection)
+        if chosen is None:
+            known = list(selections)
+            raise document.error(
+                place,
+                f"no selection is called {section.selection!r}",
+                did_you_mean(section.selection, known) or f"there are {', '.join(known)}",
+            )
+        if len(chosen) > 1 and "{seed}" not in section.output:
+            raise document.error(
+                (*place[:-1], "output"),
+                f"{section.selection} has {len(chosen)} seeds, and {section.output} is one file",
+                "write {seed} where the seed belongs in the name",
+            )
+        layout = None if section.format == "original" else section.format
+        yield Export(section.selection, folder / section.output, layout, section.sidecar)
+
+
+# Writing
+
+
+def write_run_config(  # noqa: PLR0913  one keyword per part of the file
+    path: Path,
+    *,
+    sources: Sequence[SourceSpec],
+    scores: Sequence[Scorer] = (),
+    selections: Mapping[str, Selector] | None = None,
+    exports: Sequence[Mapping[str, Any]] = (),
+    hold_out: float = 0.0,
+    max_set_aside: float | None = None,
+    project: Path | None = None,
+    plugins: Sequence[Path] = (),
+) -> None:
+    """Write a configuration that does a run again; `assay run` reads it.
+
+    Args:
+        path: file to write. Paths in it are relative to its folder.
+        sources: the data.
+        scores: that were computed.
+        selections: that were made, by name.
+        exports: mappings with selection, output and, if it is not the data's own layout, format.
+        hold_out: share of rows held out.
+        max_set_aside: share of records that might be set aside, if not the default.
+        project: folder of the project.
+        plugins: Python files whose methods are used.
+    """
+    folder = path.parent
+    data: dict[str, Any] = {"sources": [_source(spec, folder) for spec in sources]}
+    if hold_out:
+        data["hold_out"] = hold_out
+    if max_set_aside is not None:
+        data["max_set_aside"] = max_set_aside
+    content = {
+        "project": None if project is None else os.path.relpath(project, folder),
+        "data": data,
+        "plugins": [os.path.relpath(plugin, folder) for plugin in plugins],
+        "scores": _scores(scores, folder),
+        "selections": {
+            name: describe(selector, relative_to=folder)
+            for name, selector in (selections or {}).items()
+        },
+        "exports": [
+            {**export, "output": os.path.relpath(export["output"], folder)} for export in exports
+        ],
+    }
+    write_text(path, yaml_text({key: value for key, value in content.items() if value}))
+
+
+def yaml_text(content: Mapping[str, Any]) -> str:
+    """Return plain values as YAML."""
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.width = 100
+    stream = io.StringIO()
+    yaml.dump(dict(content), stream)
+    return stream.getvalue()
+
+
+def _source(spec: SourceSpec, folder: Path) -> dict[str, Any]:
+    local = Path(spec.location).exists()
+    described = {"source": os.path.relpath(spec.location, folder) if local else spec.location}
+    named = dataclasses.asdict(spec)
+    named["map"] = named.pop("mapping")
+    del named["location"]
+    return described | {name: value for name, value in named.items() if value is not None}
+
+
+def _scores(scores: Sequence[Scorer], folder: Path) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for scorer in scores:
+        name, count = scorer.name, 2
+        while name in named:
+            name, count = f"{scorer.name}-{count}", count + 1
+        named[name] = describe(scorer, relative_to=folder)
+    return named

@@ -1,0 +1,136 @@
+"""Columns of a similarity matrix in whole units, computed when asked for and kept a while."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.samples import FloatArray, IndexArray
+from assay.solvers.similarity import QUANTUM
+
+Kernel = Literal["cosine", "submod-euclidean"]
+
+_EUCLIDEAN_UNITS = 2.0**32
+_TILE = 2048
+_COLUMN_VALUES = 1 << 22
+_LARGEST_BATCH = 64
+
+
+class SimilarityColumns:
+    """Similarities of candidates to the rows they may cover, as float64 holding integers.
+
+    Attributes:
+        units: what similarity 1 is.
+        batch: how many candidates to ask for at once, about 32 MB of them.
+    """
+
+    def __init__(
+        self,
+        vectors: NDArray[np.float32],
+        *,
+        kernel: Kernel = "cosine",
+        covered: IndexArray | None = None,
+        cache_bytes: int = 0,
+    ) -> None:
+        """Prepare columns.
+
+        Args:
+            vectors: shape (n, d), from `exact_unit_vectors`; all rows are candidates.
+            kernel: "cosine", 0 where negative, or "submod-euclidean", exp(-distance / d).
+            covered: shape (m,), rows to be covered; None for all.
+            cache_bytes: memory for columns that are asked for again.
+        """
+        self._vectors = vectors
+        chosen = vectors if covered is None else vectors[covered]
+        self._covered = chosen.astype(np.float64)
+        self._square = covered is None
+        self._kernel = kernel
+        self.units = 1 / QUANTUM if kernel == "cosine" else _EUCLIDEAN_UNITS
+        rows, width = len(vectors), len(self._covered)
+        # Units of a cosine are exact in float32 at half the memory; the finer kernel's are not.
+        dtype = np.float32 if kernel == "cosine" else np.float64
+        slots = min(rows, cache_bytes // max(1, width * np.dtype(dtype).itemsize))
+        self._cache = np.empty((slots, width), dtype=dtype)
+        self._slot_of = np.full(rows, -1, dtype=np.int64)
+        self._row_in = np.full(slots, -1, dtype=np.int64)
+        self._next_slot = 0
+        self.batch = min(_LARGEST_BATCH, max(1, _COLUMN_VALUES // max(1, width)))
+
+    def of(self, rows: IndexArray) -> FloatArray:
+        """Return units of similarity of `rows`, which do not repeat, shape (r, m)."""
+        slots = self._slot_of[rows]
+        result = np.empty((len(rows), len(self._covered)))
+        known = slots >= 0
+        result[known] = self._cache[slots[known]]
+        missing = rows[~known]
+        if len(missing):
+            computed = self.tile(self._vectors[missing], self._covered)
+            result[~known] = computed
+            self._keep(missing, computed)
+        return result
+
+    def gains(self, current: FloatArray, weights: FloatArray) -> FloatArray:
+        """Return what each candidate would add to `current`, shape (n,), in weighted units."""
+        return self._square_gains(current, weights) if self._square else self._all(current, weights)
+
+    def _all(self, current: FloatArray, weights: FloatArray) -> FloatArray:
+        totals = np.zeros(len(self._vectors))
+        for top in range(0, len(totals), _TILE):
+            for left in range(0, len(current), _TILE):
+                part = slice(left, left + _TILE)
+                tile = self.tile(self._vectors[top : top + _TILE], self._covered[part])
+                totals[top : top + _TILE] += added(tile, current[part], weights[part])
+        return totals
+
+    def _square_gains(self, current: FloatArray, weights: FloatArray) -> FloatArray:
+        rows = len(self._vectors)
+        totals = np.zeros(rows)
+        whole = len(self._row_in) == rows
+        for top in range(0, rows, _TILE):
+            upper = slice(top, min(top + _TILE, rows))
+            for left in range(top, rows, _TILE):
+                lower = slice(left, min(left + _TILE, rows))
+                tile = self.tile(self._vectors[upper], self._covered[lower])
+                totals[upper] += added(tile, current[lower], weights[lower])
+                if top != left:
+                    totals[lower] += added(tile.T, current[upper], weights[upper])
+                if whole:
+                    self._cache[upper, lower] = tile
+                    self._cache[lower, upper] = tile.T
+        if whole:
+            self._slot_of = np.arange(rows)
+        return totals
+
+    def _keep(self, rows: IndexArray, columns: FloatArray) -> None:
+        slots = len(self._row_in)
+        if slots < len(rows):
+            return
+        places = (self._next_slot + np.arange(len(rows))) % slots
+        evicted = self._row_in[places]
+        self._slot_of[evicted[evicted >= 0]] = -1
+        self._cache[places] = columns
+        self._row_in[places] = rows
+        self._slot_of[rows] = places
+        self._next_slot = int(places[-1] + 1) % slots
+
+    def tile(self, left: NDArray[np.float32], right: FloatArray) -> FloatArray:
+        """Return units of similarity of any `left` (r, d) to any `right` (m, d), both exact."""
+        exact = left.astype(np.float64)
+        products = exact @ right.T
+        if self._kernel == "cosine":
+            products *= self.units
+            np.rint(products, out=products)
+            return np.clip(products, 0.0, self.units, out=products)
+        lengths = (exact * exact).sum(axis=1)[:, None], (right * right).sum(axis=1)[None, :]
+        distances = np.sqrt(np.maximum(lengths[0] + lengths[1] - 2 * products, 0.0))
+        units = np.rint(np.exp(-distances / right.shape[1]) * self.units)
+        units[(lengths[0] == 0) | (lengths[1] == 0)] = 0.0
+        return units
+
+
+def added(columns: FloatArray, current: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return what each of `columns`, shape (r, m), adds to `current`, in weighted units."""
+    more = np.subtract(columns, current)
+    np.maximum(more, 0.0, out=more)
+    # Whole numbers below 2**53 throughout, so the order of the sum is free.
+    return more @ weights
