@@ -1,3 +1,133 @@
-"""Assay: data selection for LLM instruction tuning."""
+"""Assay: data selection for LLM instruction tuning.
+
+    import assay
+    project = assay.Project(data="alpaca_data.json")
+    best = project.select(budget="5%")
+    best.export("subset.json")
+
+Names are imported when they are first used, so that ``import assay`` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from assay.budget import Allowance, Budget
+    from assay.component import (
+        AnyDataset,
+        AnyFeature,
+        AnyScorer,
+        AnySelector,
+        Chosen,
+        Component,
+        Dataset,
+        Feature,
+        FileSet,
+        Given,
+        NoPaper,
+        Paper,
+        Rule,
+        Scorer,
+        Selector,
+    )
+    from assay.config import Config, load_config
+    from assay.errors import AssayError
+    from assay.formats.records import SourceSpec
+    from assay.passes import Pass, PoolFeature, PoolView, RowFeature
+    from assay.pool import Pool
+    from assay.project import NamedSelection, Project
+    from assay.references import EncoderRef, FileRef, TokenizerRef
+    from assay.runtime import Runtime
+    from assay.samples import (
+        Conversation,
+        Flag,
+        Message,
+        Reason,
+        Sample,
+        Scores,
+        Selection,
+    )
+    from assay.values import Groups, Labels, Matrix, Numbers, RowValue
+
+_HOMES = {
+    "assay.budget": ("Allowance", "Budget"),
+    "assay.component": (
+        "AnyDataset", "AnyFeature", "AnyScorer", "AnySelector", "Chosen", "Component", "Dataset",
+        "Feature", "FileSet", "Given", "NoPaper", "Paper", "Rule", "Scorer", "Selector",
+    ),
+    "assay.config": ("Config", "load_config"),
+    "assay.errors": ("AssayError",),
+    "assay.formats.records": ("SourceSpec",),
+    "assay.passes": ("Pass", "PoolFeature", "PoolView", "RowFeature"),
+    "assay.pool": ("Pool",),
+    "assay.project": ("NamedSelection", "Project"),
+    "assay.references": ("EncoderRef", "FileRef", "TokenizerRef"),
+    "assay.runtime": ("Runtime",),
+    "assay.samples": (
+        "Conversation", "Flag", "Message", "Reason", "Sample", "Scores", "Selection",
+    ),
+    "assay.values": ("Groups", "Labels", "Matrix", "Numbers", "RowValue"),
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Allowance",
+    "AnyDataset",
+    "AnyFeature",
+    "AnyScorer",
+    "AnySelector",
+    "AssayError",
+    "Budget",
+    "Chosen",
+    "Component",
+    "Config",
+    "Conversation",
+    "Dataset",
+    "EncoderRef",
+    "Feature",
+    "FileRef",
+    "FileSet",
+    "Flag",
+    "Given",
+    "Groups",
+    "Labels",
+    "Matrix",
+    "Message",
+    "NamedSelection",
+    "NoPaper",
+    "Numbers",
+    "Paper",
+    "Pass",
+    "Pool",
+    "PoolFeature",
+    "PoolView",
+    "Project",
+    "Reason",
+    "RowFeature",
+    "RowValue",
+    "Rule",
+    "Runtime",
+    "Sample",
+    "Scorer",
+    "Scores",
+    "Selection",
+    "Selector",
+    "SourceSpec",
+    "TokenizerRef",
+    "load_config",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'assay' has no attribute {name!r}")
+    value = getattr(import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -43,27 +43,12 @@ class Budget(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _parse(cls, value: Any) -> Any:
+    def _read(cls, value: Any) -> Any:
         if isinstance(value, dict) and isinstance(value.get("amount"), str) and "unit" not in value:
-            return {**value, **cls._parse(value["amount"])}
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            return value
-        match = _FORM.fullmatch(str(value))
-        if match is None or (isinstance(value, float) and not value.is_integer()):
-            raise BudgetError(
-                f"cannot read the budget {value!r}",
-                hint="write a number of samples (5000), a share (5%) or tokens (2M tokens)",
-            )
-        number = Fraction(re.sub("[_,]", "", match["number"]))
-        number *= _MULTIPLES[(match["multiple"] or "").lower()]
-        unit = "percent" if match["percent"] else "samples"
-        if (match["unit"] or "").lower().startswith("token"):
-            unit = "tokens"
-        if unit == "percent" and number > 100:
-            raise BudgetError(f"the budget {value!r} is more than everything", hint="at most 100%")
-        if unit != "percent" and number.denominator != 1:
-            raise BudgetError(f"the budget {value!r} is not a whole number of {unit}")
-        return {"amount": _decimal(number), "unit": unit}
+            return {**value, **_parse(value["amount"])}
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return _parse(value)
+        return value
 
     def part(self, numerator: int, *, of: int) -> "Budget":
         """Return `numerator` / `of` of this budget, for methods that work in rounds."""
@@ -107,6 +92,26 @@ class Budget(BaseModel):
         unit = {"percent": "pct", "tokens": "tokens", "samples": ""}[self.unit]
         number = _decimal(Fraction(self.amount) * Fraction(*self.share))
         return number.replace("/", "-").replace(".", "_") + unit
+
+
+def _parse(value: str | float) -> dict[str, str]:
+    """Return the fields that a budget written by a person stands for."""
+    match = _FORM.fullmatch(str(value))
+    if match is None or (isinstance(value, float) and not value.is_integer()):
+        raise BudgetError(
+            f"cannot read the budget {value!r}",
+            hint="write a number of samples (5000), a share (5%) or tokens (2M tokens)",
+        )
+    number = Fraction(re.sub("[_,]", "", match["number"]))
+    number *= _MULTIPLES[(match["multiple"] or "").lower()]
+    unit = "percent" if match["percent"] else "samples"
+    if (match["unit"] or "").lower().startswith("token"):
+        unit = "tokens"
+    if unit == "percent" and number > 100:
+        raise BudgetError(f"the budget {value!r} is more than everything", hint="at most 100%")
+    if unit != "percent" and number.denominator != 1:
+        raise BudgetError(f"the budget {value!r} is not a whole number of {unit}")
+    return {"amount": _decimal(number), "unit": unit}
 
 
 def _decimal(number: Fraction) -> str:

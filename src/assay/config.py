@@ -135,16 +135,17 @@ class Config:
             runtime=runtime or self.runtime(),
         )
 
-    def run(self, *, runtime: Runtime | None = None) -> RunResult:
+    def run(self, *, runtime: Runtime | None = None, project: "Project | None" = None) -> RunResult:
         """Load, score, select and export; what is at hand already is not made again.
 
         Args:
             runtime: how to work; by default as the file says.
+            project: what `open` returned, if that was called before.
 
         Raises:
             AssayError: whatever stops the work, each with what to do about it.
         """
-        project = self.open(runtime)
+        project = project or self.open(runtime)
         # All at once, so that scores and selections share their passes over the data.
         project.engine.compute(self.components())
         tables = project.score(*self.scores.values())

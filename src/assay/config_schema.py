@@ -14,17 +14,19 @@ from assay.config_components import REFERENCE, SHARED_FIELDS, component_fields, 
 from assay.config_sections import DataSection, Sections, SourceSection
 from assay.config_selections import DUPLICATES
 from assay.pool import Attribute
+from assay.recipes import default_recipe
 from assay.registry import components, find
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_DEFINITIONS = "#/$defs/"
 KINDS: tuple[Kind, ...] = ("dataset", "feature", "scorer", "selector")
 
 
 def config_schema() -> Schema:
     """Return the JSON schema of a whole configuration file."""
-    sections = Sections.model_json_schema(ref_template="#/$defs/{model}")
+    sections = Sections.model_json_schema(ref_template=_DEFINITIONS + "{model}")
     definitions = _tidy(sections.pop("$defs"))
     definitions |= _component_definitions()
     sections = _tidy(sections)
@@ -46,8 +48,27 @@ def method_schema(name: str) -> Schema:
         UnknownMethodError: if no method has the name.
     """
     method = find(name)
+    schema = {"$schema": DIALECT, **_of_component(method)}
     definitions = _component_definitions()
-    return {"$schema": DIALECT, **_of_component(method), "$defs": definitions}
+    needed: dict[str, Schema] = {}
+    waiting = _referred(schema)
+    while waiting:
+        found = waiting.pop()
+        if found not in needed:
+            needed[found] = definitions[found]
+            waiting |= _referred(definitions[found])
+    return schema | {"$defs": {key: needed[key] for key in sorted(needed)}}
+
+
+def _referred(schema: Any) -> set[str]:
+    """Return the names of the definitions that a schema refers to."""
+    if isinstance(schema, list):
+        return {name for item in schema for name in _referred(item)}
+    if not isinstance(schema, dict):
+        return set()
+    inner = {name for value in schema.values() for name in _referred(value)}
+    reference = schema.get("$ref")
+    return inner | {reference.removeprefix(_DEFINITIONS)} if isinstance(reference, str) else inner
 
 
 def _component_definitions() -> dict[str, Schema]:
@@ -128,7 +149,8 @@ def _selection(definitions: dict[str, Schema]) -> Schema:
     for name, schema in sorted(definitions.items()):
         if name.startswith("selector."):
             options.append(schema | {"properties": wishes | schema["properties"]})
-    default = definitions["selector.facility_location"]["properties"]
+    recipe = default_recipe("1%").selector
+    default = definitions[f"selector.{recipe.name}"]["properties"]
     unnamed = {key: value for key, value in default.items() if key != "method"}
     copied = {"method": {"type": "string", "pattern": f"^{REFERENCE}"}}
     return {
@@ -169,7 +191,7 @@ def _value(name: str, info: FieldInfo) -> Schema:
     whole = model.model_json_schema()
     schema: Schema = _tidy(whole["properties"][name])
     for inner, definition in _tidy(whole.get("$defs", {})).items():
-        schema = _inlined(schema, f"#/$defs/{inner}", definition)
+        schema = _inlined(schema, _DEFINITIONS + inner, definition)
     schema.pop("description", None)
     schema.pop("default", None)
     return _pairs(_number_of(schema), info.annotation) or schema
@@ -236,7 +258,7 @@ def _data(definitions: dict[str, Schema]) -> Schema:
 
 
 def _ref(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
+    return {"$ref": _DEFINITIONS + name}
 
 
 def _optional(schema: Schema) -> Schema:

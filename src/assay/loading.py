@@ -1,5 +1,7 @@
 """From sources to a pool, once: what was read, what was set aside, and whether it changed since."""
 
+import contextlib
+import gc
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,7 +125,8 @@ def load_pool(
     blocks = read_sources(
         specs, report=report, questions=questions, offline=offline, spool_folder=spool
     )
-    pool = build_pool(_counted(blocks, progress or Silent()), folder, hold_out=hold_out)
+    with _no_garbage_collection():
+        pool = build_pool(_counted(blocks, progress or Silent()), folder, hold_out=hold_out)
     _write_set_aside(report.set_aside, folder / "set_aside.jsonl")
     share = len(report.set_aside) / max(report.rows, 1)
     if share > max_set_aside:
@@ -155,6 +158,18 @@ def _same_files(
         if found != [file.path for file in record.files]:
             return False
     return record.unchanged()
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Pause the search for reference cycles: records have none, and there are millions."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _counted(blocks: Iterator[Block], progress: Progress) -> Iterator[Block]:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from assay import __version__
+from assay.advice import advice
 from assay.budget import Budget
 from assay.component import Chosen, Component, FileSet, Scorer, Selector
 from assay.composition import Composition, compose
@@ -184,6 +185,10 @@ class Project:
             NamedSelection(self, self.engine.resolve(selector), record, seconds)
             for selector, record in zip(selectors, records, strict=True)
         ]
+
+    def advice(self, components: Sequence[Component]) -> list[str]:
+        """Return what a person should know before some components are computed."""
+        return advice(self.engine, components)
 
     # Looking
 

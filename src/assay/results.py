@@ -185,7 +185,14 @@ def _beside(column: str, what: str) -> str:
 
 
 def _describe(component: Component, context: str) -> dict[str, str]:
-    return {"component": component.label(), "key": component.key, "context": context}
+    from assay.config_components import describe  # noqa: PLC0415  reads and writes components
+
+    return {
+        "component": component.label(),
+        "description": json.dumps(describe(component)),
+        "key": component.key,
+        "context": context,
+    }
 
 
 def _write(path: Path, frame: pl.DataFrame, metadata: dict[str, str]) -> None:

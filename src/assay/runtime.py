@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from assay.cache import default_cache_folder
 from assay.errors import ModelLoadError
 from assay.progress import Progress, Silent
-from assay.samples import Float32Array, IndexArray
+from assay.samples import FloatArray, IndexArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from assay.backends.static_encoder import EncodedTexts
 
 
 class Encoder(Protocol):
@@ -26,8 +28,11 @@ class Encoder(Protocol):
     def dimension(self) -> int:
         """Return the length of a vector."""
 
-    def encode(self, texts: "Sequence[str]") -> Float32Array:
-        """Return one vector per text, shape (n, d), of length 1 or 0."""
+    def encode_and_flag(self, texts: "Sequence[str]") -> "EncodedTexts":
+        """Return one vector per text, of length 1 or 0, and which texts were cut."""
+
+    def coverage(self, texts: "Sequence[str]") -> FloatArray:
+        """Return the share of each text that it has learned; NaN where that is not known."""
 
 
 class TokenCounter(Protocol):

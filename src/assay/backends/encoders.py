@@ -13,13 +13,14 @@ import numpy as np
 
 from assay.errors import MissingExtraError, ModelLoadError
 from assay.features.text_measures import token_counts
-from assay.samples import Float32Array, IndexArray
+from assay.samples import Float32Array, FloatArray, IndexArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tokenizers import Tokenizer
 
+    from assay.backends.static_encoder import EncodedTexts
     from assay.runtime import Encoder, TokenCounter
 
 EMBEDDED = "assay:encoder"
@@ -140,12 +141,21 @@ class SentenceEncoder:
             raise ModelLoadError(f"the encoder {name} cannot be opened: {error}") from error
         self.dimension = int(self._model.get_embedding_dimension() or 0)
 
-    def encode(self, texts: "Sequence[str]") -> Float32Array:
-        """Return one vector per text, shape (n, d), float32, of length 1."""
+    def encode_and_flag(self, texts: "Sequence[str]") -> "EncodedTexts":
+        """Return unit vectors, shape (n, d) float32, and which texts were cut."""
+        from assay.backends.static_encoder import EncodedTexts  # noqa: PLC0415
+
         vectors: Float32Array = self._model.encode(
             list(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
         )
-        return vectors.astype("float32", copy=False)
+        lengths = self._model.tokenizer(list(texts), truncation=False)["input_ids"]
+        limit = self._model.max_seq_length or np.inf
+        truncated = np.array([len(tokens) > limit for tokens in lengths], np.bool_)
+        return EncodedTexts(vectors.astype(np.float32, copy=False), truncated)
+
+    def coverage(self, texts: "Sequence[str]") -> FloatArray:
+        """Return NaN for every text: only the model's card can tell what it covers."""
+        return np.full(len(texts), np.nan)
 
 
 def _split(pinned: str) -> tuple[str, str]:

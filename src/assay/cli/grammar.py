@@ -98,11 +98,19 @@ def parse_words(words: Sequence[str]) -> Words:
             files.append(path)
             methods += method_names(load_file(path))
         else:
-            sources.append(_source(word, known))
+            source = find_source(word)
+            if source is None:
+                raise _unknown(word, known)
+            sources.append(source)
     return Words(tuple(sources), tuple(methods), tuple(files), tuple(notes))
 
 
-def _source(word: str, known: Iterable[str]) -> Source:
+def find_source(word: str) -> Source | None:
+    """Return the source that a word names, or None if it does not look like one.
+
+    Raises:
+        DataError: if it looks like a path, and nothing is there.
+    """
     plain = _location(word)
     if plain is not None:
         return Source(plain)
@@ -114,7 +122,7 @@ def _source(word: str, known: Iterable[str]) -> Source:
         return Source(location, named["name"])
     if _looks_like_path(word):
         raise _no_such_path(word)
-    raise _unknown(word, known)
+    return None
 
 
 def _location(word: str) -> str | None:

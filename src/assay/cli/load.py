@@ -26,8 +26,8 @@ def load(words: Words, reading: Reading, everywhere: Everywhere, working: Workin
     """
     from assay.cli.grammar import parse_words
     from assay.cli.loading_report import describe_load, load_tables
+    from assay.cli.recording import recorded, write_config
     from assay.errors import UsageError
-    from assay.run_log import recorded_run
 
     parsed = parse_words(words or [])
     if parsed.methods:
@@ -36,8 +36,8 @@ def load(words: Words, reading: Reading, everywhere: Everywhere, working: Workin
             hint=f"assay score DATA {parsed.methods[0]}",
         )
     project = open_project(parsed.sources, everywhere, reading, working=working)
-    with recorded_run(project.folder, "load", words or []) as run:
-        run.facts["pool"] = project.pool.digest
+    with recorded(project, "load") as run:
+        write_config(run, project)
         description = describe_load(project)
     page = terminal()
     if page.settings.as_json:

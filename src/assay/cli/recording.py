@@ -1,22 +1,23 @@
 """Writing down a run that computes something."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from assay.run_log import Run, recorded_run
 
 if TYPE_CHECKING:
-    from assay.component import Component
+    from assay.component import Component, Scorer, Selector
     from assay.project import Project
 
 
 @contextlib.contextmanager
 def recorded(
-    project: "Project", verb: str, words: Sequence[str], components: "Sequence[Component]" = ()
+    project: "Project", verb: str, components: "Sequence[Component]" = ()
 ) -> Iterator[Run]:
-    """Write down a run of a project: manifest, log, and the configuration that replays it."""
-    with recorded_run(project.folder, verb, words) as run:
+    """Write down a run of a project: manifest and log."""
+    with recorded_run(project.folder, verb, sys.argv[1:]) as run:
         run.stages["load"] = project.load_seconds
         run.facts |= {
             "pool": project.pool.digest,
@@ -26,3 +27,27 @@ def recorded(
             ],
         }
         yield run
+
+
+def write_config(
+    run: Run,
+    project: "Project",
+    *,
+    scores: "Sequence[Scorer]" = (),
+    selections: "Mapping[str, Selector] | None" = None,
+    exports: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Write the configuration that does a run again, by ``assay run``."""
+    from assay.config import write_run_config
+    from assay.formats.records import SourceSpec
+
+    write_run_config(
+        run.folder / "config.yaml",
+        sources=[SourceSpec(**spec) for spec in project.load_record.specs],
+        scores=scores,
+        selections=selections,
+        exports=exports,
+        hold_out=project.load_record.hold_out,
+        project=project.folder,
+        plugins=project.runtime.plugin_files,
+    )

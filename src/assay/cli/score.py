@@ -59,7 +59,7 @@ def score(
     if working.dry_run:
         print_plan(project, scorers)
         return
-    _score(project, scorers, words or [])
+    _score(project, scorers)
 
 
 def _scorers(
@@ -76,17 +76,18 @@ def _scorers(
     return found
 
 
-def _score(project: "Project", scorers: "Sequence[Scorer]", words: Sequence[str]) -> None:
+def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
     from assay.cli.arguments import shown_path, shown_source
-    from assay.cli.recording import recorded
+    from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
 
-    with recorded(project, "score", words, scorers) as run:
+    with recorded(project, "score", scorers) as run:
         with run.stage("score"):
             tables = project.score(*scorers)
         resolved = [project.engine.resolve(scorer) for scorer in scorers]
         paths = [project.results.score_path(scorer) for scorer in resolved]
         run.facts["scores"] = [path.name for path in paths]
+        write_config(run, project, scores=resolved)
     rows = [
         _summary(scorer, scores, path.name)
         for scorer, scores, path in zip(resolved, tables, paths, strict=True)

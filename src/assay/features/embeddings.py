@@ -32,9 +32,14 @@ class EmbeddingPass(Pass):
             conversations: Sequence[Conversation], features: Sequence[RowFeature]
         ) -> Sequence[RowValue]:
             texts = [part_of(conversation, self.part) for conversation in conversations]
-            vectors = encoder.encode(texts)
-            flags = np.where(vectors.any(axis=1), 0, np.uint16(Flag.ZERO_VECTOR)).astype(np.uint16)
-            value = Matrix(np.zeros(len(texts), np.uint8), flags, vectors.astype(np.float16))
+            encoded = encoder.encode_and_flag(texts)
+            flags = np.where(encoded.vectors.any(axis=1), 0, Flag.ZERO_VECTOR)
+            flags |= np.where(encoded.truncated, Flag.TEXT_TRUNCATED, 0)
+            value = Matrix(
+                np.zeros(len(texts), np.uint8),
+                flags.astype(np.uint16),
+                encoded.vectors.astype(np.float16),
+            )
             return [value for _ in features]
 
         yield read

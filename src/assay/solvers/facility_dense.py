@@ -56,7 +56,8 @@ def facility_location_dense(
     options = options or FacilityLocationOptions()
     greedy = Greedy(options, len(vectors), count, units=columns.units)
     coverage = _DenseCoverage(columns, greedy)
-    lazy_greedy(coverage, greedy, coverage.first_gains(), picks=count)
+    gains = coverage.first_gains() if count else np.zeros(len(vectors))
+    lazy_greedy(coverage, greedy, gains, picks=count, candidates=np.arange(len(vectors)))
     return greedy.result(coverage.covered)
 
 
@@ -77,8 +78,8 @@ class _DenseCoverage:
     def first_gains(self) -> FloatArray:
         return self._columns.gains(self._current, self._weights)
 
-    def gains(self, rows: IndexArray) -> FloatArray:
-        return added(self._columns.of(rows), self._current, self._weights)
+    def gains(self, candidates: IndexArray) -> FloatArray:
+        return added(self._columns.of(candidates), self._current, self._weights)
 
     def pick(self, row: int) -> float:
         column = self._columns.of(np.array([row]))

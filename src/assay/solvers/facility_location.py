@@ -100,12 +100,12 @@ class Greedy:
         self._coverage_gains: list[float] = []
 
     def set_scale(self, gains: FloatArray) -> None:
-        """Fix what coverage is divided by, given the first coverage gains of all rows."""
+        """Fix what coverage is divided by, given what candidates would cover as first picks."""
         balance = self._options.balance
         if self._options.quality is None:
             return
         if balance == "first_gain":
-            self._scale = float(gains[self.is_open].max(initial=0)) / self._units or 1.0
+            self._scale = float(gains.max(initial=0)) / self._units or 1.0
         elif balance == "rows":
             self._scale = float(self.weights.sum()) or 1.0
         else:

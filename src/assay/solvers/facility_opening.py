@@ -16,7 +16,7 @@ _TILE = 8192
 
 
 def sampled_opening(vectors: AnyFloatArray, greedy: Greedy) -> NDArray[np.int32]:
-    """Let `greedy` make its first picks by what they cover of a sample of the rows.
+    """Let `greedy` make its first picks from a sample of the rows, by what they cover of it.
 
     Args:
         vectors: shape (n, d), any float dtype.
@@ -26,7 +26,7 @@ def sampled_opening(vectors: AnyFloatArray, greedy: Greedy) -> NDArray[np.int32]
         Shape (n,), what start and picks cover of every row, in units of similarity.
     """
     coverage = _SampledCoverage(exact_unit_vectors(vectors), greedy)
-    lazy_greedy(coverage, greedy, coverage.first_gains(), picks=_PICKS)
+    lazy_greedy(coverage, greedy, coverage.first_gains(), picks=_PICKS, candidates=coverage.sample)
     return coverage.current.astype(np.int32)
 
 
@@ -36,11 +36,13 @@ class _SampledCoverage:
     def __init__(self, vectors: NDArray[np.float32], greedy: Greedy) -> None:
         self._vectors = vectors
         self._weights = greedy.weights.astype(np.float64)
-        eligible = np.flatnonzero(greedy.weights)
+        eligible = np.flatnonzero(greedy.is_open | (greedy.weights > 0))
         places = np.linspace(0, len(eligible) - 1, min(_SAMPLE_ROWS, len(eligible)))
-        self._sample = eligible[np.rint(places).astype(np.int64)]
-        self._columns = SimilarityColumns(vectors, covered=self._sample)
-        sampled = self._weights[self._sample].sum()
+        self.sample = eligible[np.rint(places).astype(np.int64)]
+        self._columns = SimilarityColumns(
+            vectors[self.sample], cache_bytes=4 * len(self.sample) ** 2
+        )
+        sampled = self._weights[self.sample].sum()
         self._share = self._weights.sum() / sampled if sampled else 0.0
         self.current = np.zeros(len(vectors))
         self.batch = self._columns.batch
@@ -48,12 +50,12 @@ class _SampledCoverage:
             self._cover(greedy.start[first : first + _START_BLOCK])
 
     def first_gains(self) -> FloatArray:
-        current, weights = self.current[self._sample], self._weights[self._sample]
+        current, weights = self.current[self.sample], self._weights[self.sample]
         return self._columns.gains(current, weights) * self._share
 
-    def gains(self, rows: IndexArray) -> FloatArray:
-        current, weights = self.current[self._sample], self._weights[self._sample]
-        return added(self._columns.of(rows), current, weights) * self._share
+    def gains(self, candidates: IndexArray) -> FloatArray:
+        current, weights = self.current[self.sample], self._weights[self.sample]
+        return added(self._columns.of(candidates), current, weights) * self._share
 
     def pick(self, row: int) -> float:
         return self._cover(np.array([row]))
@@ -62,10 +64,8 @@ class _SampledCoverage:
         gained = 0.0
         for first in range(0, len(self._vectors), _TILE):
             part = slice(first, first + _TILE)
-            columns = self._columns.tile(
-                self._vectors[rows], self._vectors[part].astype(np.float64)
-            )
-            nearest = columns.max(axis=0)
-            gained += float(added(nearest, self.current[part], self._weights[part]))
+            right = self._vectors[part].astype(np.float64)
+            nearest = self._columns.tile(self._vectors[rows], right).max(axis=0)
+            gained += float(added(nearest[None], self.current[part], self._weights[part])[0])
             np.maximum(self.current[part], nearest, out=self.current[part])
         return gained

@@ -33,8 +33,9 @@ def facility_location_sparse(
     A pick covers a row if either lists the other as a neighbour, at their similarity, and itself
     at 1; negative similarities count as 0. That is the exact greedy for this objective, which
     lies below the dense one by what rows owe to picks outside their neighbourhood. The first
-    picks of many rows are of that kind; with `vectors`, the first 32 are therefore judged by
-    their similarity to 8,192 rows, evenly spaced, and what they cover is counted for all rows.
+    picks of many rows are of that kind; with `vectors`, the first 32 are therefore chosen
+    among 8,192 rows, evenly spaced, by their similarity to these; what they cover is counted for
+    all rows.
     Ties go to the lowest row.
 
     Args:
@@ -62,7 +63,7 @@ def facility_location_sparse(
     if vectors is None:
         for row in greedy.start.tolist():
             graph.cover_from(row)
-        greedy.set_scale(graph.gains)
+        greedy.set_scale(graph.gains[greedy.is_open])
     scores = greedy.scores(graph.gains, slice(None))
     scores[~greedy.is_open] = -np.inf
     while rows and greedy.wants_more():

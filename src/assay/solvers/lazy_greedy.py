@@ -16,8 +16,8 @@ class Coverage(Protocol):
 
     batch: int
 
-    def gains(self, rows: IndexArray) -> FloatArray:
-        """Return what each of `rows` would add now, in units."""
+    def gains(self, candidates: IndexArray) -> FloatArray:
+        """Return what each candidate, by its position, would add now, in units."""
         ...
 
     def pick(self, row: int) -> float:
@@ -25,7 +25,14 @@ class Coverage(Protocol):
         ...
 
 
-def lazy_greedy(coverage: Coverage, greedy: Greedy, first_gains: FloatArray, *, picks: int) -> None:
+def lazy_greedy(
+    coverage: Coverage,
+    greedy: Greedy,
+    first_gains: FloatArray,
+    *,
+    picks: int,
+    candidates: IndexArray,
+) -> None:
     """Pick until `greedy` has `picks` rows, its start included, or nothing is left to gain.
 
     The picks are those of the plain greedy, ties to the lowest row, if gains are exact.
@@ -33,33 +40,35 @@ def lazy_greedy(coverage: Coverage, greedy: Greedy, first_gains: FloatArray, *, 
     Args:
         coverage: what is covered by the start.
         greedy: takes the picks; its scale is set here.
-        first_gains: shape (n,), what each row would add, in units.
+        first_gains: shape (c,), what each candidate would add, in units.
         picks: how many rows to have in the end.
+        candidates: shape (c,), ascending rows to pick from.
 
     Source:
         Minoux 1978, Accelerated greedy algorithms for maximizing submodular set functions.
     """
-    greedy.set_scale(first_gains)
-    bounds = greedy.scores(first_gains, slice(None))
-    bounds[~greedy.is_open] = -np.inf
+    is_open = greedy.is_open[candidates]
+    greedy.set_scale(first_gains[is_open])
+    bounds = np.where(is_open, greedy.scores(first_gains, candidates), -np.inf)
     fresh = np.ones(len(bounds), dtype=np.bool_)
     batch = _FIRST_BATCH
     while len(bounds) and greedy.size < picks and greedy.wants_more():
         best = int(np.argmax(bounds))
+        row = int(candidates[best])
         if not bounds[best] > 0:
             return
-        if not greedy.fits(best):
+        if not greedy.fits(row):
             bounds[best] = -np.inf
         elif fresh[best]:
             # The largest bound, the lowest row among equals, and exact: nothing can beat it.
-            greedy.pick(best, coverage.pick(best))
+            greedy.pick(row, coverage.pick(row))
             bounds[best] = -np.inf
             fresh[:] = False
             batch = _FIRST_BATCH
         else:
-            rows = _largest_stale(bounds, fresh, batch)
-            bounds[rows] = greedy.scores(coverage.gains(rows), rows)
-            fresh[rows] = True
+            stale = _largest_stale(bounds, fresh, batch)
+            bounds[stale] = greedy.scores(coverage.gains(stale), candidates[stale])
+            fresh[stale] = True
             batch = min(2 * batch, coverage.batch)
 
 

@@ -14,10 +14,11 @@ _EUCLIDEAN_UNITS = 2.0**32
 _TILE = 2048
 _COLUMN_VALUES = 1 << 22
 _LARGEST_BATCH = 64
+_ADDED_VALUES = 1 << 16
 
 
 class SimilarityColumns:
-    """Similarities of candidates to the rows they may cover, as float64 holding integers.
+    """Similarities of candidates to all rows, as float64 holding integers.
 
     Attributes:
         units: what similarity 1 is.
@@ -29,60 +30,44 @@ class SimilarityColumns:
         vectors: NDArray[np.float32],
         *,
         kernel: Kernel = "cosine",
-        covered: IndexArray | None = None,
         cache_bytes: int = 0,
     ) -> None:
         """Prepare columns.
 
         Args:
-            vectors: shape (n, d), from `exact_unit_vectors`; all rows are candidates.
+            vectors: shape (n, d), from `exact_unit_vectors`.
             kernel: "cosine", 0 where negative, or "submod-euclidean", exp(-distance / d).
-            covered: shape (m,), rows to be covered; None for all.
             cache_bytes: memory for columns that are asked for again.
         """
         self._vectors = vectors
-        chosen = vectors if covered is None else vectors[covered]
-        self._covered = chosen.astype(np.float64)
-        self._square = covered is None
+        self._exact = vectors.astype(np.float64)
         self._kernel = kernel
         self.units = 1 / QUANTUM if kernel == "cosine" else _EUCLIDEAN_UNITS
-        rows, width = len(vectors), len(self._covered)
+        rows = len(vectors)
         # Units of a cosine are exact in float32 at half the memory; the finer kernel's are not.
         dtype = np.float32 if kernel == "cosine" else np.float64
-        slots = min(rows, cache_bytes // max(1, width * np.dtype(dtype).itemsize))
-        self._cache = np.empty((slots, width), dtype=dtype)
+        slots = min(rows, cache_bytes // max(1, rows * np.dtype(dtype).itemsize))
+        self._cache = np.empty((slots, rows), dtype=dtype)
         self._slot_of = np.full(rows, -1, dtype=np.int64)
         self._row_in = np.full(slots, -1, dtype=np.int64)
         self._next_slot = 0
-        self.batch = min(_LARGEST_BATCH, max(1, _COLUMN_VALUES // max(1, width)))
+        self.batch = min(_LARGEST_BATCH, max(1, _COLUMN_VALUES // max(1, rows)))
 
     def of(self, rows: IndexArray) -> FloatArray:
-        """Return units of similarity of `rows`, which do not repeat, shape (r, m)."""
+        """Return units of similarity of `rows`, which do not repeat, shape (r, n)."""
         slots = self._slot_of[rows]
-        result = np.empty((len(rows), len(self._covered)))
+        result = np.empty((len(rows), len(self._vectors)))
         known = slots >= 0
         result[known] = self._cache[slots[known]]
         missing = rows[~known]
         if len(missing):
-            computed = self.tile(self._vectors[missing], self._covered)
+            computed = self.tile(self._vectors[missing], self._exact)
             result[~known] = computed
             self._keep(missing, computed)
         return result
 
     def gains(self, current: FloatArray, weights: FloatArray) -> FloatArray:
         """Return what each candidate would add to `current`, shape (n,), in weighted units."""
-        return self._square_gains(current, weights) if self._square else self._all(current, weights)
-
-    def _all(self, current: FloatArray, weights: FloatArray) -> FloatArray:
-        totals = np.zeros(len(self._vectors))
-        for top in range(0, len(totals), _TILE):
-            for left in range(0, len(current), _TILE):
-                part = slice(left, left + _TILE)
-                tile = self.tile(self._vectors[top : top + _TILE], self._covered[part])
-                totals[top : top + _TILE] += added(tile, current[part], weights[part])
-        return totals
-
-    def _square_gains(self, current: FloatArray, weights: FloatArray) -> FloatArray:
         rows = len(self._vectors)
         totals = np.zeros(rows)
         whole = len(self._row_in) == rows
@@ -90,7 +75,7 @@ class SimilarityColumns:
             upper = slice(top, min(top + _TILE, rows))
             for left in range(top, rows, _TILE):
                 lower = slice(left, min(left + _TILE, rows))
-                tile = self.tile(self._vectors[upper], self._covered[lower])
+                tile = self.tile(self._vectors[upper], self._exact[lower])
                 totals[upper] += added(tile, current[lower], weights[lower])
                 if top != left:
                     totals[lower] += added(tile.T, current[upper], weights[upper])
@@ -130,7 +115,13 @@ class SimilarityColumns:
 
 def added(columns: FloatArray, current: FloatArray, weights: FloatArray) -> FloatArray:
     """Return what each of `columns`, shape (r, m), adds to `current`, in weighted units."""
-    more = np.subtract(columns, current)
-    np.maximum(more, 0.0, out=more)
-    # Whole numbers below 2**53 throughout, so the order of the sum is free.
-    return more @ weights
+    # Whole numbers below 2**53 throughout, so the order of the sum is free. Narrow tiles keep
+    # the intermediate in the processor's cache.
+    totals = np.zeros(len(columns))
+    step = max(256, _ADDED_VALUES // max(1, len(columns)))
+    for first in range(0, len(current), step):
+        part = slice(first, first + step)
+        more = np.subtract(columns[:, part], current[part])
+        np.maximum(more, 0.0, out=more)
+        totals += more @ weights[part]
+    return totals

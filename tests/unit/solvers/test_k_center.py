@@ -184,6 +184,12 @@ def test_start_need_not_be_allowed_but_covers() -> None:
     assert selection.stop == "exhausted"
 
 
+def test_start_is_found_behind_rows_that_take_no_part() -> None:
+    allowed = np.array([False, False, True, True, True])
+    selection = k_center(AXES, 2, start=np.array([2]), allowed=allowed)
+    assert selection.indices.tolist() == [2, 3]
+
+
 def test_copies_have_no_gain_and_end_the_search() -> None:
     vectors = np.array([[0.0, 2.0], [1.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 1.0]])
     selection = k_center(vectors, 3, first=2)

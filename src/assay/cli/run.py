@@ -1,0 +1,150 @@
+"""``assay run``: do what a configuration file says."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli.app import CHOOSE, Everywhere, Working, runtime_of, verb
+from assay.console import terminal
+
+if TYPE_CHECKING:
+    from assay.config import Config, RunResult
+    from assay.runtime import Runtime
+
+
+@verb(
+    "run",
+    panel=CHOOSE,
+    examples=(
+        "assay run assay.yaml",
+        "assay run assay.yaml --only best",
+        "assay run assay.yaml -n",
+        "assay run alpaca_data.assay/runs/20260101T120000Z-select-1a2b3c/config.yaml",
+    ),
+)
+def run(
+    file: Annotated[Path, typer.Argument(help="Configuration (YAML).", show_default=False)],
+    everywhere: Everywhere,
+    working: Working,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this score or selection, and its exports. Repeatable.",
+                     show_default=False),
+    ] = None,
+) -> None:  # fmt: skip
+    """Load, score, select and export as a configuration file says.
+
+    What is at hand already is not made again: after an interruption the same line goes on.
+    """
+    import dataclasses
+
+    from assay.cli.arguments import shown_path
+    from assay.cli.planning_report import print_plan
+    from assay.cli.recording import recorded
+    from assay.config import load_config
+
+    config = load_config(file)
+    if only:
+        config = config.only(only)
+    if everywhere.project is not None:
+        config = dataclasses.replace(config, project=everywhere.project)
+    runtime = _runtime(config, everywhere, working)
+    project = config.open(runtime)
+    if working.dry_run:
+        print_plan(project, config.components())
+        for export in config.exports:
+            terminal().note(f"would write {shown_path(export.output)}")
+        return
+    with recorded(project, "run", sys.argv[2:], config.components()) as record:
+        result = config.run(project=project)
+        record.facts |= _describe(result)
+    _show(result)
+
+
+def _runtime(config: "Config", everywhere: Everywhere, working: Working) -> "Runtime":
+    """Return the runtime of the file; options of the command line come first."""
+    import dataclasses
+
+    given = runtime_of(everywhere, working)
+    changes: dict[str, Any] = {}
+    if working.workers is not None:
+        changes["workers"] = given.workers
+    if working.max_unscored is not None:
+        changes["max_unscored"] = given.max_unscored
+    return dataclasses.replace(config.runtime(given), **changes)
+
+
+def _describe(result: "RunResult") -> dict[str, Any]:
+    import numpy as np
+
+    from assay.results import reason_counts
+
+    return {
+        "project": str(result.project.folder),
+        "pool": {"digest": result.project.pool.digest, "rows": len(result.project)},
+        "scores": {
+            name: {
+                "scored": int(np.count_nonzero(table.main.reason == 0)),
+                "unscored": reason_counts(table.main.reason),
+            }
+            for name, table in result.scores.items()
+        },
+        "selections": {
+            name: [
+                {"name": chosen.name, "seed": chosen.selector.seed, "rows": len(chosen),
+                 "eligible": chosen.record.eligible, "key": chosen.selector.key}
+                for chosen in group
+            ]
+            for name, group in result.selections.items()
+        },
+        "exports": [
+            {"selection": export.selection, "paths": [str(path) for path in report.paths]}
+            for export, report in result.exports
+        ],
+    }  # fmt: skip
+
+
+def _show(result: "RunResult") -> None:
+    from assay.cli.arguments import shown_path
+    from assay.console import table
+    from assay.results import reason_counts
+
+    page = terminal()
+    if page.settings.as_json:
+        page.document(_describe(result))
+        return
+    if result.scores:
+        rows = [
+            (name, int((scores.main.reason == 0).sum()), _counts(reason_counts(scores.main.reason)))
+            for name, scores in result.scores.items()
+        ]
+        page.result(table(["score", ("rows", "right"), "without a score"], rows))
+        page.result()
+    if result.selections:
+        several = any(len(group) > 1 for group in result.selections.values())
+        chosen = [
+            (name, *([item.selector.seed] if several else []), len(item), item.record.eligible,
+             item.selector.label())
+            for name, group in result.selections.items()
+            for item in group
+        ]  # fmt: skip
+        heads = [*([("seed", "right")] if several else []), ("rows", "right"), ("of", "right")]
+        page.result(table(["selection", *heads, "by"], chosen, wrap=False))  # type: ignore[list-item]
+        page.result()
+    for export, report in result.exports:
+        paths = ", ".join(shown_path(path) for path in report.paths)
+        page.result(f"{export.selection} -> {paths}")
+        for note in report.notes:
+            page.note(f"note: {note}", style="yellow")
+    page.note(f"made {shown_path(result.project.folder)}", style="dim")
+    first = next((chosen for group in result.selections.values() for chosen in group), None)
+    if first is not None:
+        page.next(f"assay show {shown_path(result.project.folder)} {first.name}")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ').lower()} {count:,}" for name, count in counts.items()
+    )

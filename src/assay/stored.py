@@ -1,0 +1,137 @@
+"""Results of earlier runs by name: selections as they were made, scores as they were computed."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assay.component import Component, Selector
+from assay.errors import CacheError, DataError, did_you_mean
+from assay.project import NamedSelection, Project
+from assay.registry import build
+from assay.results import Results
+from assay.samples import FloatArray
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A file of a project that holds a score or a selection.
+
+    `current` says whether it was made from the rows that the project has now.
+    """
+
+    name: str
+    kind: str
+    path: Path
+    label: str
+    description: dict[str, Any]
+    current: bool
+
+
+def stored_results(results: Results, context: str) -> list[StoredResult]:
+    """Return the newest result of every name, scores first.
+
+    Args:
+        results: of a project.
+        context: of the rows that the project has now, `Pool.context`.
+    """
+    found = []
+    for name, path in results.names().items():
+        if not path.exists():
+            continue
+        try:
+            metadata = pl.read_parquet_metadata(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise CacheError(f"{path} is damaged: {error}", hint=f"delete {path}") from error
+        found.append(
+            StoredResult(
+                name,
+                "score" if path.parent.name == "scores" else "selection",
+                path,
+                metadata.get("component", name),
+                json.loads(metadata.get("description", "{}")),
+                metadata.get("context") == context,
+            )
+        )
+    return sorted(found, key=lambda result: (result.kind, result.name))
+
+
+def find_result(project: Project, name: str) -> StoredResult:
+    """Return the stored score or selection of a name.
+
+    Raises:
+        DataError: if there is none, or it was made from other rows.
+    """
+    stored = {item.name: item for item in stored_results(project.results, project.pool.context)}
+    if name not in stored:
+        known = ", ".join(stored) or "nothing is stored yet"
+        raise DataError(
+            f"{name!r} is neither a score nor a selection of {project.folder.name}",
+            hint=did_you_mean(name, stored) or f"there are: {known}",
+        )
+    if not stored[name].current:
+        raise DataError(
+            f"{name} was made from other rows than {project.folder.name} has now",
+            hint="make it again",
+        )
+    return stored[name]
+
+
+def stored_selection(project: Project, name: str) -> NamedSelection:
+    """Return a selection that was made before.
+
+    Raises:
+        DataError: if there is no selection of that name for the rows the project has now.
+        UnknownMethodError: if it was made by a method of a file that is not loaded.
+    """
+    found = find_result(project, name)
+    if found.kind != "selection":
+        raise DataError(f"{name} is a score, not a selection")
+    selector = _component(found, "selector")
+    assert isinstance(selector, Selector)  # noqa: S101  narrows what the registry returns
+    record = project.results.read_selection(selector, project.pool.context)
+    if record is None:
+        raise DataError(f"{name} was made by another version of Assay", hint="make it again")
+    return NamedSelection(project, selector, record, 0.0)
+
+
+def _component(found: StoredResult, kind: Any) -> Component:
+    if not found.description:
+        raise DataError(f"{found.name} was made by an older Assay", hint="make it again")
+    return build(found.description, kind)
+
+
+def stored_values(project: Project, found: StoredResult) -> FloatArray:
+    """Return the numbers of a stored score. Shape (n,), NaN where there is none."""
+    frame = pl.read_parquet(found.path)
+    column = "value" if "value" in frame.columns else frame.columns[1]
+    return frame[column].to_numpy()
+
+
+def spearman(first: FloatArray, second: FloatArray) -> float:
+    """Return the rank correlation over the rows where both have a number; NaN below three.
+
+    Equal values share the mean of their ranks.
+    """
+    known = ~(np.isnan(first) | np.isnan(second))
+    if np.count_nonzero(known) < 3:
+        return float("nan")
+    ranks = [_ranks(values[known]) for values in (first, second)]
+    centred = [rank - rank.mean() for rank in ranks]
+    scale = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
+    return float((centred[0] * centred[1]).sum() / scale) if scale else float("nan")
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def jaccard(first: Sequence[int], second: Sequence[int]) -> float:
+    """Return the size of the intersection over that of the union; NaN if both are empty."""
+    union = len(set(first) | set(second))
+    return len(set(first) & set(second)) / union if union else float("nan")
