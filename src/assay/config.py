@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from assay.component import Component, Scorer, Selector
 from assay.config_builder import build_all
-from assay.config_components import describe
+from assay.config_components import describe, escaped
 from assay.config_sections import Sections, parse_sections
 from assay.config_yaml import Document, read_yaml
 from assay.errors import ConfigError, did_you_mean
@@ -277,7 +277,7 @@ def write_run_config(  # noqa: PLR0913  one keyword per part of the file
         "plugins": [os.path.relpath(plugin, folder) for plugin in plugins],
         "scores": _scores(scores, folder),
         "selections": {
-            name: describe(selector, relative_to=folder)
+            name: escaped(describe(selector, relative_to=folder))
             for name, selector in (selections or {}).items()
         },
         "exports": [
@@ -312,5 +312,5 @@ def _scores(scores: Sequence[Scorer], folder: Path) -> dict[str, Any]:
         name, count = scorer.name, 2
         while name in named:
             name, count = f"{scorer.name}-{count}", count + 1
-        named[name] = describe(scorer, relative_to=folder)
+        named[name] = escaped(describe(scorer, relative_to=folder))
     return named

@@ -91,8 +91,17 @@ def _plain(value: Any, relative_to: Path | None) -> Any:
         return _fields(value, relative_to)
     if isinstance(value, (tuple, list)):
         return [_plain(item, relative_to) for item in value]
+    return value
+
+
+def escaped(value: Any) -> Any:
+    """Return a description as a file holds it, where text that begins with ``=`` is doubled."""
     if isinstance(value, str) and value.startswith(REFERENCE):
         return REFERENCE + value
+    if isinstance(value, list):
+        return [escaped(item) for item in value]
+    if isinstance(value, dict):
+        return {name: escaped(item) for name, item in value.items()}
     return value
 
 
@@ -107,12 +116,13 @@ def _plain_budget(budget: Budget, relative_to: Path | None) -> Any:
 def _moved(text: str, folder: Path | None, *, back: bool) -> str:
     """Return a name that may be a path as seen from `folder`, or `back` from there."""
     name = name_of(text)
-    if folder is None or not name or Path(name).is_absolute():
+    if folder is None or not name:
         return text
-    if back:
-        moved = str(folder / name) if (folder / name).exists() else name
-    else:
-        moved = os.path.relpath(name, folder) if Path(name).exists() else name
+    moved = name
+    if back and (folder / name).exists():
+        moved = str(folder / name)
+    elif not back and Path(name).exists():
+        moved = os.path.relpath(name, folder)
     return moved + text[len(name) :]
 
 

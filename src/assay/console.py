@@ -133,13 +133,15 @@ def _write(console: "Console", content: "RenderableType", style: str) -> None:
         from rich.text import Text  # noqa: PLC0415  costs start-up time
 
         content = Text(content, style=style)
-    console.print(content, soft_wrap=not console.is_terminal and not _is_table(content))
-
-
-def _is_table(content: object) -> bool:
-    from rich.table import Table  # noqa: PLC0415  costs start-up time
-
-    return isinstance(content, Table)
+    if console.is_terminal:
+        console.print(content)
+        return
+    # Tables fill their columns with spaces, which only a screen is better for.
+    with console.capture() as captured:
+        console.print(content)
+    lines = [line.rstrip() for line in captured.get().split("\n")]
+    console.file.write("\n".join(lines))
+    console.file.flush()
 
 
 def print_error(error: AssayError) -> None:
@@ -234,7 +236,7 @@ def cell_text(value: object) -> str:
 def number_text(value: float) -> str:
     """Return a number with four significant digits; a dash where there is none."""
     if math.isnan(value):
-        return "–"
+        return "-"
     if value.is_integer() and abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"

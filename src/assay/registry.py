@@ -1,5 +1,7 @@
 """Names of components: registration, look-up, plugins."""
 
+from __future__ import annotations  # components import this module to register themselves
+
 import importlib
 import importlib.util
 import logging
@@ -8,10 +10,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from assay.component import Component, Kind
 from assay.errors import ConfigError, UnknownMethodError
+
+if TYPE_CHECKING:
+    from assay.component import Component, Kind
 
 _log = logging.getLogger("assay.registry")
 _components: dict[tuple[Kind, str], type[Component]] = {}

@@ -1,6 +1,7 @@
 """Results of earlier runs by name: selections as they were made, scores as they were computed."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,14 @@ import polars as pl
 
 from assay.component import Component, Selector
 from assay.errors import CacheError, DataError, did_you_mean
+from assay.pool import format_id
 from assay.project import NamedSelection, Project
 from assay.registry import build
 from assay.results import Results
-from assay.samples import FloatArray
+from assay.samples import FloatArray, IdArray
+
+# Six digits at least, so that no word of a language is taken for an id by accident.
+_ID_START = re.compile(r"(?=.*\d)[0-9a-f]{6,16}")
 
 
 @dataclass(frozen=True)
@@ -135,3 +140,30 @@ def jaccard(first: Sequence[int], second: Sequence[int]) -> float:
     """Return the size of the intersection over that of the union; NaN if both are empty."""
     union = len(set(first) | set(second))
     return len(set(first) & set(second)) / union if union else float("nan")
+
+
+def row_ids(ids: IdArray) -> list[str]:
+    """Return ids as they are printed."""
+    return [format_id(row_id) for row_id in ids.tolist()]
+
+
+def rows_with_prefix(project: Project, text: str) -> list[int]:
+    """Return the id that begins with some hex digits, as a list; empty if the text is no id.
+
+    Raises:
+        DataError: if it looks like an id and no row has it, or several do.
+    """
+    if not _ID_START.fullmatch(text):
+        return []
+    low = int(text.ljust(16, "0"), 16)
+    high = int(text.ljust(16, "f"), 16)
+    ids = project.pool.ids
+    first, last = np.searchsorted(ids, np.array([low, high], np.uint64))
+    last += int(last < len(ids) and int(ids[last]) == high)
+    if last - first == 1:
+        return [int(ids[first])]
+    if first == last:
+        raise DataError(f"no row of {project.folder.name} has an id that begins with {text}")
+    several = ", ".join(row_ids(ids[first : min(last, first + 3)]))
+    raise DataError(f"{last - first} rows have an id that begins with {text}: {several} ...",
+                    hint="write more of it")  # fmt: skip

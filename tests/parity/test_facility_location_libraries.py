@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assay.solvers.facility_dense import Kernel, facility_location_dense
+from assay.solvers.facility_dense import facility_location_dense
 from assay.solvers.facility_sparse import facility_location_sparse
 from assay.solvers.nearest import nearest_neighbors
 
@@ -53,10 +53,9 @@ def test_sparse_picks_with_all_neighbours_are_those_of_other_libraries(library: 
 
 def test_euclidean_kernel_picks_are_those_of_submodlib() -> None:
     expected = FIXTURE["runs"]["submodlib-py LazyGreedy, euclidean kernel"]
-    kernel: Kernel = "submod-euclidean"
 
     selection = facility_location_dense(
-        clustered_vectors(), len(expected["indices"]), kernel=kernel
+        clustered_vectors(), len(expected["indices"]), kernel="submod-euclidean"
     ).selection
 
     assert selection.indices.tolist() == expected["indices"]

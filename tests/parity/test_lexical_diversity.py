@@ -56,6 +56,13 @@ def test_mtld_equals_the_definition_in_exact_fractions(text: list[str]) -> None:
     assert mtld(text) == pytest.approx(float(expected), rel=1e-12)
 
 
+def test_run_whose_ratio_equals_the_threshold_is_complete() -> None:
+    # 18 distinct words of 25 are exactly 0.72.
+    text = [*map(str, range(18)), *["0"] * 7, "0", "1", "2", "1"]
+    expected = (_mtld_by_segments(text) + _mtld_by_segments(text[::-1])) / 2
+    assert mtld(text) == pytest.approx(float(expected), rel=1e-12)
+
+
 @given(WORDS.filter(lambda text: len(text) >= 5), st.integers(1, 5))
 def test_hdd_equals_the_hypergeometric_sum_in_exact_fractions(text: list[str], draws: int) -> None:
     total = comb(len(text), draws)

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_type_hints
 
 import typer
 
@@ -175,7 +175,10 @@ def _expand(function: Callable[..., None]) -> Callable[..., None]:
     for parameter in inspect.signature(function).parameters.values():
         kind = hints[parameter.name]
         if not dataclasses.is_dataclass(kind):
-            parameters.append(parameter.replace(annotation=kind))
+            optional = type(None) in get_args(get_args(kind)[0] if get_args(kind) else kind)
+            missing = optional and parameter.default is inspect.Parameter.empty
+            default = None if missing else parameter.default
+            parameters.append(parameter.replace(annotation=kind, default=default))
             continue
         assert isinstance(kind, type)  # noqa: S101  an annotation names a class
         groups[parameter.name] = kind

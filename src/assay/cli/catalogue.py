@@ -129,8 +129,14 @@ def describe_method(method: type[Component]) -> dict[str, Any]:
         "paper": method.paper.model_dump(),
     }
     if issubclass(method, Scorer):
-        described |= {"prefer": method.prefer, "columns": list(method.columns)}
+        described |= {"prefer": _prefer(method), "columns": list(method.columns)}
     return described
+
+
+def _prefer(method: type[Scorer]) -> str:
+    """Return which values are better; an imported score says so by a parameter."""
+    prefer: Any = method.prefer
+    return prefer if isinstance(prefer, str) else str(method.model_fields["better"].default)
 
 
 def explanation(method: type[Component]) -> Iterator["RenderableType"]:
@@ -199,7 +205,7 @@ def _rule_text(method: type[Component]) -> str:
         rule = method().default_rule()
     except AssayError:
         return ""
-    words = {name: value for name, value in changed_fields(rule).items()}
+    words = changed_fields(rule)
     if not words:
         return ""
     kept = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in words.items())

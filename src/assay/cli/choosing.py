@@ -1,7 +1,7 @@
 """The options of a selection, and the selectors they describe."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -150,10 +150,7 @@ def _bases(
         if budget is None and not choosing.share:
             raise UsageError("a selection needs a budget", hint="add --budget 5%")
         recipe = default_recipe(budget or "1%").selector
-        own = [
-            setting if setting.method else type(setting)(recipe.name, setting.parameter, setting.text)
-            for setting in settings
-        ]  # fmt: skip
+        own = [replace(setting, method=setting.method or recipe.name) for setting in settings]
         base = set_inside(recipe, own)
         yield "", base.model_copy(update={"budget": inner_budget})
         return
@@ -262,5 +259,3 @@ def _one_of(word: str, known: Sequence[str], option: str) -> str:
         hint = did_you_mean(word, known) or f"one of {', '.join(known)}"
         raise UsageError(f"{option}: {word!r} is not known", hint=hint)
     return word
-
-

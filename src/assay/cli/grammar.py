@@ -23,7 +23,7 @@ several values are separated by commas, and ``{...}`` or ``[...]`` is JSON.
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,11 +70,15 @@ class Words:
     sources: tuple[Source, ...] = ()
     methods: tuple[str, ...] = ()
     plugin_files: tuple[Path, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
 
-def parse_words(words: Sequence[str]) -> Words:
+def parse_words(words: Sequence[str], project: Path | None = None) -> Words:
     """Return what the words of a command line stand for.
+
+    Args:
+        words: after the verb, options left out.
+        project: folder of ``-p``, whose imported scores are methods too.
 
     Raises:
         DataError: if a word looks like a path that does not exist.
@@ -83,6 +87,7 @@ def parse_words(words: Sequence[str]) -> Words:
     """
     from assay.registry import load_file
 
+    _declare_imports(words, project)
     known = set(method_names())
     sources: list[Source] = []
     methods: list[str] = []
@@ -103,6 +108,22 @@ def parse_words(words: Sequence[str]) -> Words:
                 raise _unknown(word, known)
             sources.append(source)
     return Words(tuple(sources), tuple(methods), tuple(files), tuple(notes))
+
+
+def _declare_imports(words: Sequence[str], project: Path | None) -> None:
+    """Make the imported scores known of every project that the words may mean."""
+    from assay.methods.imported import declare_all
+    from assay.registry import load_all
+
+    load_all()
+    folders = [] if project is None else [project]
+    for word in words:
+        path = Path(word.rpartition("=")[2] or word).expanduser()
+        folders += [path, path.parent / f"{path.name.split('.')[0]}.assay"]
+    if not any(folder.is_dir() for folder in folders):
+        folders = list(Path().glob("*.assay"))
+    for folder in folders:
+        declare_all(folder)
 
 
 def find_source(word: str) -> Source | None:

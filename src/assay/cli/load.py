@@ -1,5 +1,6 @@
 """``assay load``: read data and say what is in it."""
 
+import sys
 from typing import TYPE_CHECKING
 
 from assay.cli.app import LOOK, Everywhere, Reading, Words, Working, open_project, verb
@@ -29,14 +30,14 @@ def load(words: Words, reading: Reading, everywhere: Everywhere, working: Workin
     from assay.cli.recording import recorded, write_config
     from assay.errors import UsageError
 
-    parsed = parse_words(words or [])
+    parsed = parse_words(words or [], everywhere.project)
     if parsed.methods:
         raise UsageError(
             f"load takes data, and {parsed.methods[0]!r} is a method",
             hint=f"assay score DATA {parsed.methods[0]}",
         )
     project = open_project(parsed.sources, everywhere, reading, working=working)
-    with recorded(project, "load") as run:
+    with recorded(project, "load", sys.argv[2:]) as run:
         write_config(run, project)
         description = describe_load(project)
     page = terminal()

@@ -135,8 +135,10 @@ def _counts(project: "Project", found: dict[str, Any]) -> Iterator[tuple[str, ob
     where = f" ({share:.2%}), in {shown_path(project.folder / 'set_aside.jsonl')}" if aside else ""
     yield "set aside", f"{aside:,}{where}"
     yield "samples", found["samples"]
-    yield "duplicates", f"{found['duplicates']:,}" + (
-        " (kept; --dedup leaves them out of a selection)" if found["duplicates"] else ""
+    yield (
+        "duplicates",
+        f"{found['duplicates']:,}"
+        + (" (kept; --dedup leaves them out of a selection)" if found["duplicates"] else ""),
     )
     if found["held_out"]:
         yield "held out", f"{found['held_out']:,} (no method sees them)"

@@ -33,7 +33,7 @@ def methods(
     from assay.errors import UsageError
 
     page = terminal()
-    parsed = parse_words(words or [])
+    parsed = parse_words(words or [], everywhere.project)
     if parsed.sources:
         raise UsageError(
             f"methods takes no data, and {parsed.sources[0].location!r} is some",

@@ -1,7 +1,6 @@
 """Writing down a run that computes something."""
 
 import contextlib
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def recorded(
-    project: "Project", verb: str, components: "Sequence[Component]" = ()
+    project: "Project", verb: str, words: Sequence[str], components: "Sequence[Component]" = ()
 ) -> Iterator[Run]:
-    """Write down a run of a project: manifest and log."""
-    with recorded_run(project.folder, verb, sys.argv[1:]) as run:
+    """Write down a run of a project: manifest and log; `words` followed the verb."""
+    with recorded_run(project.folder, verb, [verb, *words]) as run:
         run.stages["load"] = project.load_seconds
         run.facts |= {
             "pool": project.pool.digest,

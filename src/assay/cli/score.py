@@ -1,5 +1,6 @@
 """``assay score``: one number per row, kept in the project."""
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,7 +48,7 @@ def score(
     from assay.cli.planning_report import print_plan
     from assay.errors import UsageError
 
-    parsed = parse_words(words or [])
+    parsed = parse_words(words or [], everywhere.project)
     if not parsed.methods:
         raise UsageError("no method is named", hint="`assay methods` lists them")
     project = open_project(
@@ -81,7 +82,7 @@ def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
 
-    with recorded(project, "score", scorers) as run:
+    with recorded(project, "score", sys.argv[2:], scorers) as run:
         with run.stage("score"):
             tables = project.score(*scorers)
         resolved = [project.engine.resolve(scorer) for scorer in scorers]

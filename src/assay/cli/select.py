@@ -1,5 +1,6 @@
 """``assay select``: choose rows, say what they are, and write them."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,7 @@ def select(
     from assay.cli.grammar import parse_words
     from assay.cli.planning_report import print_plan
 
-    parsed = parse_words(words or [])
+    parsed = parse_words(words or [], everywhere.project)
     check_output(writing)
     project = open_project(
         parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
@@ -89,7 +90,7 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
     from assay.cli.selection_report import describe_selection, print_selection, print_selections
 
     selectors = [request.selector for request in wanted]
-    with recorded(project, "select", selectors) as run:
+    with recorded(project, "select", sys.argv[2:], selectors) as run:
         with run.stage("select"):
             project.engine.compute(selectors)  # together, so that equal passes run once
             chosen = [project.select(selector) for selector in selectors]

@@ -166,21 +166,20 @@ def _summary(
     yield "left out", out or "none"
     longer = [(int(limit) // 1024, n) for limit, n in described["longer_than"].items()]
     yield "long rows", ", ".join(f"{count:,} over {limit}k" for limit, count in longer) + " tokens"
-    cost = described["training_cost"]
-    yield (
-        "training",
-        f"about {_hours(cost['hours'])} for {cost['parameters'] / 1e9:g}B parameters, "
-        f"{cost['epochs']} epochs, at {cost['operations_per_second'] / 1e12:g} TFLOP/s "
-        f"(6 x parameters x tokens = {cost['operations']:.1e} FLOP)",
-    )
+    yield "training", _training(described["training_cost"])
     if selection.record.selection.stop == "exhausted" and selector.budget is not None:
         yield "note", "fewer rows were eligible than the budget allows: all of them were taken"
     elif selection.record.selection.stop == "no_gain":
         yield "note", "stopped early: no further row would have added anything"
 
 
-def _hours(hours: float) -> str:
-    return format_seconds(hours * 3600)
+def _training(cost: Mapping[str, float]) -> str:
+    return (
+        f"about {format_seconds(cost['hours'] * 3600)} for {cost['parameters'] / 1e9:g}B "
+        f"parameters and {cost['epochs']:g} epochs at a sustained "
+        f"{cost['operations_per_second'] / 1e12:g} TFLOP/s ({cost['operations']:.1e} FLOP, "
+        "6 per parameter and token)"
+    )
 
 
 def _compositions(

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assay.component import AnyDataset, Component, FileSet, NoPaper, Paper
 from assay.features.embeddings import Embeddings
@@ -43,12 +43,17 @@ class DuplicateGroups(PoolFeature):
     """Similarity from which rows belong together; 0.8 for near, 0.95 for semantic."""
     part: Part = "conversation"
     """Text that is compared, unless rows must be equal."""
-    encoder: Embeddings = Embeddings()
-    """Vectors that are compared, for semantic duplicates."""
+    encoder: Embeddings | None = None
+    """Vectors that are compared, for semantic duplicates; the embedded encoder's if none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _encoder(cls, fields: Any) -> Any:
+        return with_encoder(fields)
 
     def requires(self) -> Mapping[str, Component]:
         """Return the vectors, where meaning is compared."""
-        if self.match != "semantic":
+        if self.match != "semantic" or self.encoder is None:
             return {}
         vectors = self.encoder.model_copy(update={"part": self.part, "dataset": self.dataset})
         return {"vectors": vectors}
@@ -76,6 +81,16 @@ class DuplicateGroups(PoolFeature):
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Groups:
         """Return the groups that were stored."""
         return Groups(arrays["labels"], arrays["similarity"])
+
+
+def with_encoder(fields: Any) -> Any:
+    """Return the fields of a component with an encoder if meaning is compared.
+
+    Without need none is named, so that equal texts are found without one and whatever one is.
+    """
+    if isinstance(fields, dict) and fields.get("match") == "semantic" and not fields.get("encoder"):
+        return fields | {"encoder": Embeddings()}
+    return fields
 
 
 def _equal(view: PoolView) -> Groups:

@@ -166,8 +166,6 @@ def _language_of_words(text: str) -> str:
 def _language_of_script(text: str) -> str | None:
     counts = _script_counts(text)
     han, kana = int(counts[_HAN]), int(counts[_KANA])
-    # A Han or Kana character says about as much as three letters of an alphabet.
-    counts[[_HAN, _KANA]] *= 3
     dominant = SCRIPTS[int(counts.argmax())]
     if dominant in {"Han", "Kana"}:
         return "ja" if kana >= _JAPANESE_KANA_SHARE * (han + kana) else "zh"

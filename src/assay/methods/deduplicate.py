@@ -1,13 +1,13 @@
 """Deduplication: one row of every group that says the same."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from assay.budget import Allowance
 from assay.component import AnyScorer, Component, NoPaper, Paper, Selector
-from assay.features.duplicates import DuplicateGroups, Part
+from assay.features.duplicates import DuplicateGroups, Part, with_encoder
 from assay.features.embeddings import Embeddings
 from assay.samples import FloatArray, Reason, Scores, Selection
 from assay.solvers.duplicates import representatives
@@ -36,10 +36,15 @@ class Deduplicate(Selector):
     """Similarity from which rows belong together; 0.8 for near, 0.95 for semantic."""
     part: Part = "conversation"
     """Text that is compared, unless rows must be equal."""
-    encoder: Embeddings = Embeddings()
-    """Vectors that are compared, for semantic duplicates."""
+    encoder: Embeddings | None = None
+    """Vectors that are compared, for semantic duplicates; the embedded encoder's if none."""
     prefer: AnyScorer | None = None
     """Score by which the row that stays is chosen."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _encoder(cls, fields: Any) -> Any:
+        return with_encoder(fields)
 
     def requires(self) -> dict[str, Component]:
         """Return the groups, and the score if there is one."""

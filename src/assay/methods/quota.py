@@ -43,6 +43,13 @@ class Quota(Selector):
     def _pairs(cls, value: Any) -> Any:
         return tuple(sorted(value.items())) if isinstance(value, dict) else value
 
+    @field_validator("by")
+    @classmethod
+    def _bare(cls, by: Selector) -> Selector:
+        if by.budget is not None or by.within is not None:
+            raise ValueError("its budget and `within` belong to the quota itself")
+        return by
+
     def requires(self) -> dict[str, Any]:
         """Return the groups, and all that the inner selector requires."""
         return {"groups": RowAttribute(attribute=self.per), **self.by.requires()}

@@ -71,7 +71,9 @@ def test_short_english_is_not_taken_for_a_neighbour(text: str) -> None:
     assert detect_language(text) == "en"
 
 
-@pytest.mark.parametrize("text", ["", "  \n", "42", "6 + 3 = ?", "x = 1", "🎉", "!!!"])
+@pytest.mark.parametrize(
+    "text", ["", "  \n", "42", "6 + 3 = ?", "x = 1", "ã = 3", "ы", "🎉", "!!!"]
+)
 def test_text_without_words_is_undetermined(text: str) -> None:
     assert detect_language(text) == "und"
 

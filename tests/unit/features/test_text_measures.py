@@ -91,7 +91,8 @@ def test_compression_ratio_is_compressed_over_original_bytes() -> None:
 
 
 def test_compression_ifd_is_the_formula() -> None:
-    prompt, response = "Name three colours of a rainbow.", "Red, green and blue are three colours."
+    prompt = "Repeat: abcabcabcabc, then the word rainbow in capital letters"
+    response = "rainbow RAINBOW abcabcabc three colours of a rainbow of a rainbow"
 
     def size(text: str) -> int:
         return len(zlib.compress(text.encode(), 6)) - 6

@@ -1,0 +1,71 @@
+"""The page of data formats, made from the tables that the readers use."""
+
+from collections import defaultdict
+
+from assay.formats.containers import SUFFIXES
+from assay.formats.detection import LAYOUTS
+from assay.formats.export_trainers import export_layout
+from assay.formats.mapping import TARGETS
+from scripts.docs_text import page, table
+
+_ABOUT = {
+    "self_instruct": "one sample per instance, exported back together",
+    "preference": "the chosen side is read; TRL, UltraFeedback, HH transcripts",
+    "messages": "OpenAI and TRL; tool calls, reasoning, system prompts",
+    "sharegpt": "ShareGPT, LLaMA-Factory, BELLE's many turns; tool and function turns",
+    "lima": "texts in turn, the user's first",
+    "exchanges": "lists of question and answer",
+    "prompt_completion_messages": "TRL, both sides as lists of turns",
+    "t0": "T0 and P3; an answer given as a number is looked up among the choices",
+    "dolly": "Dolly; the category becomes the task",
+    "p3": "P3 with its template, which becomes the task",
+    "alpaca": "Alpaca, Evol-Instruct, WizardLM, BELLE, LLaMA-Factory with `history`",
+    "prompt_completion": "TRL",
+    "question_answer": "GSM8K and the like",
+}
+
+
+def formats_page() -> str:
+    """Return the page of layouts, containers and output forms."""
+    rows = [(f"`{layout.name}`", layout.summary, _ABOUT.get(layout.name, "")) for layout in LAYOUTS]
+    endings = defaultdict(list)
+    for ending, container in SUFFIXES.items():
+        endings[container].append(f"`{ending}`")
+    return page(
+        "# Formats",
+        "## Layouts",
+        "The layout of a file is found from its first records; `assay load FILE` says which it is.\n"
+        "`--layout NAME` sets it, `--map` describes another one\n"
+        "(see [Load your data](../how-to/load.md)). Where records fit several, the one that stands\n"
+        "first here is taken. Most fields have other names that are known too, such as\n"
+        "`conversation` or `dialogue`.",
+        table(["Layout", "Fields", "Where it is met"], rows),
+        "Fields that can be mapped are " + ", ".join(f"`{name}`" for name in TARGETS) + ".",
+        "## Containers",
+        table(
+            ["Container", "Endings"],
+            [(container, ", ".join(names)) for container, names in endings.items()],
+        ),
+        "Text files may be packed with gzip (`.gz`) or Zstandard (`.zst`); what a file is, is read\n"
+        "from its content first and from its name second. A folder stands for all data files\n"
+        "in it, `-` for standard input, and `org/name` for a dataset on the Hugging Face Hub.",
+        "## What is written",
+        "Without `--format` the chosen records are written in input order as they came: byte for\n"
+        "byte in JSON, JSON lines and CSV, with equal values, types and columns in Parquet and\n"
+        "Arrow. An output whose ending asks for another container gets equal values in that\n"
+        "container's notation. Beside it lie `<output>.assay.parquet`, a table of every row's id,\n"
+        "rank, gain, reason, place and scores, and `<output>.assay.json`, the manifest of the\n"
+        "selection.",
+        "`--format` writes the layout of a trainer:",
+        _trainers(),
+        "Alpaca's input follows the instruction after an empty line, except in a form that has a\n"
+        "field for it. What a layout cannot hold is counted and said.",
+    )
+
+
+def _trainers() -> list[str]:
+    text = export_layout.__doc__ or ""
+    begin = text.index("* ``trl``")
+    block = text[begin : text.index("Alpaca's input")]
+    joined = " ".join(block.split()).replace("``", "`")
+    return [f"* {entry.strip()}" for entry in joined.split("* ") if entry.strip()]

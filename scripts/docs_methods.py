@@ -1,0 +1,194 @@
+"""The pages of methods and features, made from the components themselves."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from assay.cli.catalogue import bibtex_entry, describe_method, family, find_all
+from assay.component import Component, Feature, Paper, Scorer, Selector
+from assay.config import yaml_text
+from assay.registry import components
+from scripts.docs_text import page, table
+
+_DIFFERENCES = "Differs from the reference:"
+_COSTS = {
+    "text": "one reading of the text, shared with every other method that needs it, and kept",
+    "encoder": "one run of a sentence encoder, shared with every other method that needs it, and "
+    "kept",
+    "nothing": "none of its own",
+}
+_EXAMPLES = {"by": "compression_ifd", "of": "[compression_ifd, mtld]"}
+
+
+def ours() -> list[type[Component]]:
+    """Return the methods that Assay itself brings, in the order of the catalogue."""
+    return [method for method in find_all([]) if method.__module__.startswith("assay.")]
+
+
+def features() -> list[type[Component]]:
+    """Return the features that Assay itself brings."""
+    found = components("feature")
+    return [feature for feature in found if feature.__module__.startswith("assay.")]
+
+
+def method_pages() -> dict[Path, str]:
+    """Return every generated page on methods by its place under docs/."""
+    folder = Path("methods")
+    pages = {folder / f"{method.name}.md": _method_page(method) for method in ours()}
+    pages[folder / "index.md"] = _index_page()
+    pages[folder / "features.md"] = _features_page()
+    return pages
+
+
+def _index_page() -> str:
+    blocks: list[list[str] | str] = [
+        "# Methods",
+        "A *score* gives every row a number; named where a selection is wanted, it stands for the\n"
+        "rows that it prefers. A *selection* chooses rows. `assay methods` prints this list, and\n"
+        "`assay methods NAME` the page of one.",
+    ]
+    families: dict[str, list[type[Component]]] = {}
+    for method in ours():
+        families.setdefault(family(method), []).append(method)
+    for name, members in families.items():
+        blocks.append(f"## {name.capitalize()}")
+        rows = [(f"[`{method.name}`]({method.name}.md)", method.summary()) for method in members]
+        blocks.append(table(["Method", "What it gives"], rows))
+    return page(*blocks)
+
+
+def _method_page(method: type[Component]) -> str:
+    described = describe_method(method)
+    text, differences = split_differences(inspect.cleandoc(method.__doc__ or ""))
+    better = f", {described['prefer']} is better" if issubclass(method, Scorer) else ""
+    kind = "A score" if issubclass(method, Scorer) else "A selection"
+    blocks: list[list[str] | str] = [
+        f"# {method.name}",
+        f"*{kind}{better}; {family(method)}.*",
+        text,
+    ]
+    if differences:
+        blocks += ["## Differs from the reference", differences]
+    blocks += ["## Parameters", *_parameters(method, described["parameters"])]
+    blocks += ["## What it needs", _needs(described)]
+    blocks += ["## Use", *_use(method)]
+    blocks += ["## Source", *_source(method)]
+    return page(*blocks)
+
+
+def split_differences(text: str) -> tuple[str, str]:
+    """Return a docstring without its paragraph on differences, and that paragraph."""
+    before, found, after = text.partition(_DIFFERENCES)
+    if not found:
+        return text, ""
+    paragraph, _, rest = after.strip().partition("\n\n")
+    described = paragraph[:1].upper() + paragraph[1:]
+    return "\n\n".join(part.strip() for part in (before, rest) if part.strip()), described
+
+
+def _parameters(method: type[Component], entries: list[dict[str, object]]) -> Iterator[list[str]]:
+    shared = {"seed", "rule"} if issubclass(method, Selector) else set()
+    own = [entry for entry in entries if entry["name"] not in shared]
+    if own:
+        rows = [
+            (
+                f"`{entry['name']}`",
+                entry["type"],
+                "required" if entry["required"] else f"`{entry['default']}`",
+                entry["description"],
+            )
+            for entry in own
+        ]
+        yield table(["Parameter", "Type", "Default", "Meaning"], rows)
+    else:
+        yield ["It has no parameters of its own."]
+    if shared:
+        yield [
+            "Every selection also takes `budget`, `seed`, `within` and `rule`;",
+            "see [Selections](../concepts/selections.md).",
+        ]
+
+
+def _needs(described: dict[str, object]) -> list[str]:
+    needs = described["needs"]
+    assert isinstance(needs, list)
+    named = ", ".join(f"[`{name}`](features.md#{name})" for name in needs)
+    lines = [f"Features: {named}." if needs else "No feature by default."]
+    lines += ["", f"Cost: {_COSTS[str(described['cost'])]}."]
+    if described["extra"]:
+        lines += ["", f"Install: `pip install 'assay[{described['extra']}]'`."]
+    return lines
+
+
+def _use(method: type[Component]) -> Iterator[list[str]]:
+    required = [name for name, info in method.model_fields.items() if info.is_required()]
+    values = {name: _EXAMPLES.get(name, name.upper()) for name in required}
+    settings = "".join(
+        f" --set {name}={value.strip('[]').replace(', ', ',')}" for name, value in values.items()
+    )
+    needs_budget = not issubclass(method, Selector) or method.needs_budget
+    budget = " --budget 5%" if needs_budget else ""
+    lines = [f"assay select data.json {method.name}{settings}{budget} -o subset.json"]
+    if issubclass(method, Scorer):
+        lines.insert(0, f"assay score data.json {method.name}{settings}")
+    yield ["```console", *(f"$ {line}" for line in lines), "```"]
+    entry: dict[str, object] = {"method": method.name}
+    entry |= {name: json_value(value) for name, value in values.items()}
+    if needs_budget:
+        entry["budget"] = "5%"
+    yield ["```yaml", yaml_text({"selections": {"chosen": entry}}).strip(), "```"]
+
+
+def json_value(text: str) -> object:
+    """Return a parameter as YAML holds it: a list where the text is one."""
+    return re.findall(r"\w+", text) if text.startswith("[") else text
+
+
+def _source(method: type[Component]) -> Iterator[list[str]]:
+    paper = method.paper
+    if not isinstance(paper, Paper):
+        yield [f"No paper: {paper.reason}."]
+        return
+    place = f"[arXiv {paper.arxiv}](https://arxiv.org/abs/{paper.arxiv})" if paper.arxiv else ""
+    if paper.doi:
+        place = f"[doi {paper.doi}](https://doi.org/{paper.doi})"
+    parts = [paper.authors, f"*{paper.title}*", str(paper.year), place]
+    yield [", ".join(part for part in parts if part) + "."]
+    if paper.code:
+        yield [f"Code of the authors: <{paper.code}>."]
+    yield ["```bibtex", *bibtex_entry(method).splitlines(), "```"]
+
+
+def _features_page() -> str:
+    blocks: list[list[str] | str] = [
+        "# Features",
+        "A feature is what methods read: costly, computed once, kept in the cache and shared by\n"
+        "every method that needs an equal one. A feature of scope *row* is kept row by row, under\n"
+        "the content of the row; one of scope *pool* needs all rows and is kept under what it\n"
+        "read. Methods hold their features; nobody has to ask for one.",
+    ]
+    for feature in features():
+        assert issubclass(feature, Feature)
+        described = describe_method(feature)
+        own = [
+            entry
+            for entry in described["parameters"]
+            if entry["name"] not in ("dataset", "chosen_by")
+        ]
+        blocks += [f"## {feature.name}", inspect.cleandoc(feature.__doc__ or "")]
+        blocks.append(f"Scope: {feature.scope}.")
+        if own:
+            rows = [(f"`{e['name']}`", f"`{e['default']}`", e["description"]) for e in own]
+            blocks.append(table(["Parameter", "Default", "Meaning"], rows))
+        blocks += [*_source(feature)]
+    return page(*blocks)
+
+
+def golden_names(path: Path) -> set[str]:
+    """Return the names of the methods whose keys are on record."""
+    keys = json.loads(path.read_text(encoding="utf-8"))
+    return {
+        name for kind, name in (key.split("/") for key in keys) if kind in ("scorer", "selector")
+    }

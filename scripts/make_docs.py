@@ -1,0 +1,100 @@
+"""Writes the pages of the documentation that are made from the code, and runs its examples.
+
+Run: python -m scripts.make_docs           writes what is out of date
+     python -m scripts.make_docs --check   names it and fails
+     python -m scripts.make_docs --no-run  leaves the examples alone
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from scripts import docs_examples
+from scripts.docs_benchmarks import benchmarks_page
+from scripts.docs_commands import command_page
+from scripts.docs_formats import formats_page
+from scripts.docs_methods import method_pages
+from tests.unit.formats.bad_input_cases import bad_input_table
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+CARD = ROOT / "src" / "assay" / "assets" / "encoder" / "CARD.md"
+
+
+def generated_pages() -> dict[Path, str]:
+    """Return the text of every page that is made from the code, by its place under docs/."""
+    pages = {
+        Path("bad-input.md"): bad_input_table(),
+        Path("reference/command-line.md"): command_page(),
+        Path("reference/formats.md"): formats_page(),
+        Path("benchmarks.md"): benchmarks_page(),
+        Path("reference/encoder.md"): CARD.read_text(encoding="utf-8"),
+    }
+    return pages | method_pages()
+
+
+def written_pages() -> list[Path]:
+    """Return the pages that people write: README, CONTRIBUTING and the rest of docs/."""
+    generated = {DOCS / place for place in generated_pages()}
+    pages = [path for path in sorted(DOCS.rglob("*.md")) if path not in generated]
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *pages]
+
+
+def stale_pages() -> dict[Path, str]:
+    """Return what each generated page should say that says something else, strays as empty."""
+    pages = {DOCS / place: text for place, text in generated_pages().items()}
+    stale = {path: text for path, text in pages.items() if _text(path) != text}
+    return stale | {
+        path: "" for path in sorted((DOCS / "methods").glob("*.md")) if path not in pages
+    }
+
+
+def stale_examples() -> dict[Path, str]:
+    """Return what each written page should say whose commands print something else now.
+
+    Raises:
+        Failure: if an example does not run.
+    """
+    stale = {}
+    for path in written_pages():
+        text = _text(path)
+        new = docs_examples.refreshed(str(path.relative_to(ROOT)), text)
+        if not docs_examples.same(new, text):
+            stale[path] = new
+    return stale
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _write(pages: Mapping[Path, str]) -> None:
+    for path, text in pages.items():
+        if not text:
+            path.unlink()
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Write or check the pages."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if stale")
+    parser.add_argument("--no-run", action="store_true", help="leave the examples alone")
+    options = parser.parse_args()
+    try:
+        stale = stale_pages() | ({} if options.no_run else stale_examples())
+    except docs_examples.Failure as failure:
+        sys.exit(f"an example fails: {failure}")
+    for path in stale:
+        print(f"{'stale' if options.check else 'written'}: {path.relative_to(ROOT)}")
+    if options.check and stale:
+        sys.exit("run: python -m scripts.make_docs")
+    if not options.check:
+        _write(stale)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assay.features.text import CompressedLengths
+from assay.methods.compression_ifd import CompressionIFD
+from assay.methods.ranking import TopScore
+from assay.samples import Conversation, Message, Reason
+from assay.values import Numbers
+from tests.unit.methods.planted import chosen, numbers, planted_engine, scores_by_name
+
+_QUESTION = "Name the capital of France and the river that runs through it."
+_FRESH = "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre."
+
+
+def _deflated(text: str) -> int:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return len(packer.compress(text.encode()) + packer.flush())
+
+
+def _measured(*messages: Message) -> Numbers:
+    found = CompressedLengths().compute([Conversation(messages)], None)  # type: ignore[arg-type]
+    assert isinstance(found, Numbers)
+    return found
+
+
+def test_the_score_is_what_the_answer_adds_over_what_it_costs_alone(tmp_path: Path) -> None:
+    expected = (_deflated(f"{_QUESTION}\n\n{_FRESH}") - _deflated(_QUESTION)) / _deflated(_FRESH)
+    engine = planted_engine(tmp_path, [(_QUESTION, _FRESH)])
+
+    (found,) = scores_by_name(engine, CompressionIFD()).values()
+
+    assert found == (pytest.approx(expected), Reason.OK)
+
+
+def test_the_ratio_is_given_over_alone() -> None:
+    columns = numbers(alone=[50, 40], given_prompt=[25, 44])
+
+    assert CompressionIFD().score(lengths=columns).tolist() == [0.5, 1.1]
+
+
+def test_an_answer_that_repeats_its_question_scores_lowest_and_comes_last(tmp_path: Path) -> None:
+    copied, answered = f"Copy: {_QUESTION}", f"Answer: {_QUESTION}"
+    engine = planted_engine(tmp_path, [(copied, _QUESTION), (answered, _FRESH)])
+
+    found = scores_by_name(engine, CompressionIFD())
+
+    assert found[copied][0] < 0.2 < 0.5 < found[answered][0]
+    assert chosen(engine, TopScore(by=CompressionIFD(), budget=2)) == [answered, copied]
+
+
+def test_turns_are_summed_and_each_is_given_all_that_was_said_before() -> None:
+    found = _measured(
+        Message("system", "Be brief."),
+        Message("user", "Sum?", context="1 and 2"),
+        Message("assistant", "Three."),
+        Message("user", "Sure about that?"),
+        Message("assistant", "Yes, three."),
+    )
+
+    first, second = "Be brief.\nSum?\n1 and 2", "Be brief.\nSum?\n1 and 2\nThree.\nSure about that?"
+    given = _deflated(f"{first}\n\nThree.") - _deflated(first)
+    given += _deflated(f"{second}\n\nYes, three.") - _deflated(second)
+    assert found["given_prompt"].tolist() == [given]
+    assert found["alone"].tolist() == [_deflated("Three.") + _deflated("Yes, three.")]
+
+
+def test_a_turn_without_anything_before_it_is_left_out_of_both_sums() -> None:
+    found = _measured(
+        Message("assistant", "Hello, how may I help?"),
+        Message("user", "Sum of 1 and 2?"),
+        Message("assistant", "Three."),
+    )
+
+    assert found["alone"].tolist() == [_deflated("Three.")]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "response", "reason"),
+    [
+        ("q", " ", Reason.EMPTY_RESPONSE),
+        (" ", "a", Reason.EMPTY_PROMPT),
+        ("", "", Reason.EMPTY_RESPONSE),
+    ],
+)
+def test_a_blank_side_has_no_number_but_its_reason(
+    prompt: str, response: str, reason: Reason
+) -> None:
+    found = _measured(Message("user", prompt), Message("assistant", response))
+
+    assert np.isnan(found["alone"]).all()
+    assert np.isnan(found["given_prompt"]).all()
+    assert found.reason.tolist() == [reason]
