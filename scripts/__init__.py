@@ -1,0 +1,1 @@
+"""Scripts that write files of the repository: documentation and constraints."""

@@ -1,4 +1,4 @@
-"""The page of benchmarks: what was measured, and on what; only results that lie in the repository."""
+"""The page of benchmarks: what was measured, and on what."""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +9,11 @@ from scripts.docs_text import page, table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+_INTRODUCTION = """\
+Every figure here was written by a script in `benchmarks/` together with the hardware it ran on.
+Both sides of a comparison run in turn, three times, and medians are compared.
+`benchmarks/README.md` lists the scripts.
+"""
 
 
 def benchmarks_page() -> str:
@@ -16,9 +21,7 @@ def benchmarks_page() -> str:
     found = sorted(RESULTS.glob("*.json"))
     blocks: list[list[str] | str] = [
         "# Benchmarks",
-        "Every figure here was written by a script in `benchmarks/` together with the hardware it\n"
-        "ran on. Both sides of a comparison run in turn in one process, three times; medians are\n"
-        "compared. `benchmarks/README.md` lists the scripts.",
+        _INTRODUCTION,
     ]
     if not found:
         blocks.append("No result has been recorded yet.")
@@ -32,7 +35,7 @@ def _result(name: str, content: Mapping[str, Any]) -> list[list[str] | str]:
     figures = {key: value for key, value in content.items() if key not in ("hardware", "name")}
     return [
         f"## {name}",
-        f"`python benchmarks/{name}.py`",
+        f"`python benchmarks/{name.partition('-')[0]}.py`",
         _hardware(hardware),
         table(["Figure", "Value"], [(f"{key}", value) for key, value in _flat(figures)]),
     ]

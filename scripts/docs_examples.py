@@ -1,9 +1,9 @@
-"""Examples in the documentation: run as a reader would, and their output pasted back.
+r"""Examples in the documentation: run as a reader would, and their output pasted back.
 
 A block counts if the line before it is a mark:
 
 * ``<!-- run -->`` before ``console``: each line after ``$`` runs in a shell; the lines below it are
-  its output, both streams together. A command may go over several lines that end in ``\\``.
+  its output, both streams together. A command may go over several lines that end in ``\``.
 * ``<!-- run: fails -->``: the same, and the last command must fail.
 * ``<!-- run -->`` before ``python``: the block runs, after the earlier ones of its page; what it
   prints is not shown.
@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,24 +32,18 @@ _BLOCK = re.compile(
     re.DOTALL,
 )
 _TIMES = re.compile(
-    r"(?<![\w.])(?:under |about |less than )?\d+(?:[.,]\d+)*(?:\.\d+)?\s?(?:ms|s|seconds?|min|minutes?|h)\b"
+    r"(?<![\w.])(?:under |about |less than )?\d+(?:[.,]\d+)*\s?(?:ms|s|seconds?|min|minutes?|h)\b"
     r"(?: \d+(?:\.\d+)?\s?(?:s|min)\b)?"
 )
-_RATES = re.compile(r"\d[\d,.]*k? (?=rows/s|tokens/s)")
-_HASHES = re.compile(r"\b[0-9a-f]{8,16}\b")
+_SIZES = re.compile(r"\d+(?:\.\d+)? (?=(?:[KMG]i)?B\b)")
+_PROGRESS = re.compile(r": \d+% of [\d,]+ rows")
 
 
-@dataclass(frozen=True)
-class Failure(Exception):
-    """An example that did not do what the page says."""
+class ExampleError(Exception):
+    """An example that did not do what its page says."""
 
-    page: str
-    command: str
-    output: str
-
-    def __str__(self) -> str:
-        """Return the page, the command and what it printed."""
-        return f"{self.page}: {self.command}\n{self.output}"
+    def __init__(self, page: str, command: str, output: str) -> None:
+        super().__init__(f"{page}: {command}\n{output}")
 
 
 def marked(text: str) -> Iterator["re.Match[str]"]:
@@ -62,7 +55,7 @@ def refreshed(page: str, text: str) -> str:
     """Return a page with the output that its commands give now.
 
     Raises:
-        Failure: if one fails that should not, or the other way round.
+        ExampleError: if one fails that should not, or the other way round.
     """
     if _BLOCK.search(text) is None:
         return text
@@ -93,7 +86,7 @@ def _without_times(text: str) -> str:
         if block["language"] != "console":
             return block[0]
         # A table's columns are as wide as what stands in them.
-        return re.sub(r"[ ─]+", " ", _RATES.sub("# ", _TIMES.sub("#", block[0])))
+        return re.sub(r"[ ─]+", " ", _SIZES.sub("# ", _TIMES.sub("#", block[0])))
 
     return _BLOCK.sub(masked, text)
 
@@ -130,7 +123,7 @@ def _run_python(
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
             exec(compile(body, page, "exec"), names)  # the block is this repository's own
     except Exception as error:
-        raise Failure(page, body, f"{type(error).__name__}: {error}") from error
+        raise ExampleError(page, body, f"{type(error).__name__}: {error}") from error
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -154,8 +147,9 @@ def _run_console(
         )
         may_fail = block["mark"] == "run: fails" and place == len(commands) - 1
         if (done.returncode != 0) != may_fail:
-            raise Failure(page, command, done.stdout)
-        output = [line.rstrip() for line in done.stdout.replace(str(folder), "~").splitlines()]
+            raise ExampleError(page, command, done.stdout)
+        said = done.stdout.replace(str(folder), "~").splitlines()
+        output = [line.rstrip() for line in said if not _PROGRESS.search(line)]
         lines += [f"$ {command}", *output]
     return "\n".join(lines).rstrip() + "\n"
 

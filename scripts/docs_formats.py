@@ -23,6 +23,30 @@ _ABOUT = {
     "prompt_completion": "TRL",
     "question_answer": "GSM8K and the like",
 }
+_LAYOUTS = """\
+The layout of a file is found from its first records; `assay load FILE` says which it is.
+`--layout NAME` sets it, and `--map` describes another one: see [Load your data](../how-to/load.md).
+Where records fit several, the one that stands first here is taken. Most fields have other names
+that are known too, such as `conversation` or `dialogue`.
+"""
+_CONTAINERS = """\
+Text files may be packed with gzip (`.gz`) or Zstandard (`.zst`). What a file is, is read from its
+content first and from its name second. A folder stands for all data files in it, `-` for standard
+input, and `org/name` for a dataset on the Hugging Face Hub.
+"""
+_WRITTEN = """\
+Without `--format` the chosen records are written in input order as they came: byte for byte in
+JSON, JSON lines and CSV, with equal values, types and columns in Parquet and Arrow. An output whose
+ending asks for another container gets equal values in that container's notation. Beside it lie
+`<output>.assay.parquet`, a table of every row's id, rank, gain, reason, place and scores, and
+`<output>.assay.json`, the manifest of the selection.
+
+`--format` writes the layout of a trainer:
+"""
+_LOSSES = """\
+Alpaca's input follows the instruction after an empty line, except in a form that has a field for
+it. What a layout cannot hold is counted and said.
+"""
 
 
 def formats_page() -> str:
@@ -34,11 +58,7 @@ def formats_page() -> str:
     return page(
         "# Formats",
         "## Layouts",
-        "The layout of a file is found from its first records; `assay load FILE` says which it is.\n"
-        "`--layout NAME` sets it, `--map` describes another one\n"
-        "(see [Load your data](../how-to/load.md)). Where records fit several, the one that stands\n"
-        "first here is taken. Most fields have other names that are known too, such as\n"
-        "`conversation` or `dialogue`.",
+        _LAYOUTS,
         table(["Layout", "Fields", "Where it is met"], rows),
         "Fields that can be mapped are " + ", ".join(f"`{name}`" for name in TARGETS) + ".",
         "## Containers",
@@ -46,20 +66,11 @@ def formats_page() -> str:
             ["Container", "Endings"],
             [(container, ", ".join(names)) for container, names in endings.items()],
         ),
-        "Text files may be packed with gzip (`.gz`) or Zstandard (`.zst`); what a file is, is read\n"
-        "from its content first and from its name second. A folder stands for all data files\n"
-        "in it, `-` for standard input, and `org/name` for a dataset on the Hugging Face Hub.",
+        _CONTAINERS,
         "## What is written",
-        "Without `--format` the chosen records are written in input order as they came: byte for\n"
-        "byte in JSON, JSON lines and CSV, with equal values, types and columns in Parquet and\n"
-        "Arrow. An output whose ending asks for another container gets equal values in that\n"
-        "container's notation. Beside it lie `<output>.assay.parquet`, a table of every row's id,\n"
-        "rank, gain, reason, place and scores, and `<output>.assay.json`, the manifest of the\n"
-        "selection.",
-        "`--format` writes the layout of a trainer:",
+        _WRITTEN,
         _trainers(),
-        "Alpaca's input follows the instruction after an empty line, except in a form that has a\n"
-        "field for it. What a layout cannot hold is counted and said.",
+        _LOSSES,
     )
 
 

@@ -1,5 +1,6 @@
 """The pages of methods and features, made from the components themselves."""
 
+import functools
 import inspect
 import json
 import re
@@ -19,7 +20,27 @@ _COSTS = {
     "kept",
     "nothing": "none of its own",
 }
-_EXAMPLES = {"by": "compression_ifd", "of": "[compression_ifd, mtld]"}
+_METHODS = """\
+A *score* gives every row a number; named where a selection is wanted, it stands for the rows that
+it prefers. A *selection* chooses rows. `assay methods` prints this list, and `assay methods NAME`
+the page of one.
+"""
+_FEATURES = """\
+A feature is what methods read: costly, computed once, kept in the cache and shared by every method
+that needs an equal one. A feature of scope *row* is kept row by row, under the content of the row;
+one of scope *pool* needs all rows and is kept under what it read. Methods hold their features;
+nobody has to ask for one.
+"""
+_EXAMPLES: dict[str, object] = {
+    "attribute": "language",
+    "values": ["en", "de"],
+    "against": "questions.jsonl",
+    "file": "ratings.csv",
+    "column": "stars",
+    "of": ["compression_ifd", "mtld"],
+    "by": "compression_ifd",
+}
+"""Values for the examples of methods that cannot do without."""
 
 
 def ours() -> list[type[Component]]:
@@ -45,9 +66,7 @@ def method_pages() -> dict[Path, str]:
 def _index_page() -> str:
     blocks: list[list[str] | str] = [
         "# Methods",
-        "A *score* gives every row a number; named where a selection is wanted, it stands for the\n"
-        "rows that it prefers. A *selection* chooses rows. `assay methods` prints this list, and\n"
-        "`assay methods NAME` the page of one.",
+        _METHODS,
     ]
     families: dict[str, list[type[Component]]] = {}
     for method in ours():
@@ -61,7 +80,7 @@ def _index_page() -> str:
 
 def _method_page(method: type[Component]) -> str:
     described = describe_method(method)
-    text, differences = split_differences(inspect.cleandoc(method.__doc__ or ""))
+    text, differences = split_differences(_documentation(method))
     better = f", {described['prefer']} is better" if issubclass(method, Scorer) else ""
     kind = "A score" if issubclass(method, Scorer) else "A selection"
     blocks: list[list[str] | str] = [
@@ -76,6 +95,10 @@ def _method_page(method: type[Component]) -> str:
     blocks += ["## Use", *_use(method)]
     blocks += ["## Source", *_source(method)]
     return page(*blocks)
+
+
+def _documentation(component: type[Component]) -> str:
+    return inspect.cleandoc(component.__doc__ or "").replace("``", "`")
 
 
 def split_differences(text: str) -> tuple[str, str]:
@@ -124,26 +147,23 @@ def _needs(described: dict[str, object]) -> list[str]:
 
 def _use(method: type[Component]) -> Iterator[list[str]]:
     required = [name for name, info in method.model_fields.items() if info.is_required()]
-    values = {name: _EXAMPLES.get(name, name.upper()) for name in required}
-    settings = "".join(
-        f" --set {name}={value.strip('[]').replace(', ', ',')}" for name, value in values.items()
-    )
-    needs_budget = not issubclass(method, Selector) or method.needs_budget
+    values = {name: _EXAMPLES[name] for name in required}
+    settings = "".join(f" --set {name}={_word(value)}" for name, value in values.items())
+    needs_budget = not issubclass(method, Selector) or method.needs_budget or method.name == "quota"
     budget = " --budget 5%" if needs_budget else ""
     lines = [f"assay select data.json {method.name}{settings}{budget} -o subset.json"]
     if issubclass(method, Scorer):
         lines.insert(0, f"assay score data.json {method.name}{settings}")
     yield ["```console", *(f"$ {line}" for line in lines), "```"]
     entry: dict[str, object] = {"method": method.name}
-    entry |= {name: json_value(value) for name, value in values.items()}
+    entry |= values
     if needs_budget:
         entry["budget"] = "5%"
     yield ["```yaml", yaml_text({"selections": {"chosen": entry}}).strip(), "```"]
 
 
-def json_value(text: str) -> object:
-    """Return a parameter as YAML holds it: a list where the text is one."""
-    return re.findall(r"\w+", text) if text.startswith("[") else text
+def _word(value: object) -> str:
+    return ",".join(value) if isinstance(value, list) else str(value)
 
 
 def _source(method: type[Component]) -> Iterator[list[str]]:
@@ -158,16 +178,34 @@ def _source(method: type[Component]) -> Iterator[list[str]]:
     yield [", ".join(part for part in parts if part) + "."]
     if paper.code:
         yield [f"Code of the authors: <{paper.code}>."]
-    yield ["```bibtex", *bibtex_entry(method).splitlines(), "```"]
+    key = bibtex_key(bibtex_entry(method))
+    yield ["```bibtex", bibliography()[key], "```"]
+
+
+@functools.cache
+def bibliography() -> dict[str, str]:
+    """Return the entries of docs/references.bib by their key."""
+    text = (Path(__file__).parents[1] / "docs" / "references.bib").read_text(encoding="utf-8")
+    return {bibtex_key(entry): entry.strip() for entry in text.split("\n\n") if entry.strip()}
+
+
+def bibtex_key(entry: str) -> str:
+    """Return the key of an entry."""
+    found = re.match(r"\s*@\w+\{([^,\s]+),", entry)
+    if found is None:
+        raise ValueError(f"no BibTeX entry: {entry[:40]!r}")
+    return found[1]
+
+
+def navigation() -> list[str]:
+    """Return the lines of mkdocs.yml that list the pages of methods."""
+    return [f"      - {method.name}: methods/{method.name}.md" for method in ours()]
 
 
 def _features_page() -> str:
     blocks: list[list[str] | str] = [
         "# Features",
-        "A feature is what methods read: costly, computed once, kept in the cache and shared by\n"
-        "every method that needs an equal one. A feature of scope *row* is kept row by row, under\n"
-        "the content of the row; one of scope *pool* needs all rows and is kept under what it\n"
-        "read. Methods hold their features; nobody has to ask for one.",
+        _FEATURES,
     ]
     for feature in features():
         assert issubclass(feature, Feature)
@@ -177,7 +215,7 @@ def _features_page() -> str:
             for entry in described["parameters"]
             if entry["name"] not in ("dataset", "chosen_by")
         ]
-        blocks += [f"## {feature.name}", inspect.cleandoc(feature.__doc__ or "")]
+        blocks += [f"## {feature.name}", _documentation(feature)]
         blocks.append(f"Scope: {feature.scope}.")
         if own:
             rows = [(f"`{e['name']}`", f"`{e['default']}`", e["description"]) for e in own]

@@ -1,5 +1,6 @@
 """Small pieces of Markdown that the generated pages share."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 GENERATED = "<!-- Written by `python -m scripts.make_docs`; edit what it is made from instead. -->"
@@ -7,7 +8,9 @@ GENERATED = "<!-- Written by `python -m scripts.make_docs`; edit what it is made
 
 def cell(text: object) -> str:
     """Return text as the content of one cell of a table."""
-    return " ".join(str(text).split()).replace("|", "\\|")
+    plain = " ".join(str(text).split()).replace("|", "\\|")
+    # Inside code an angle bracket stands for itself, elsewhere it would begin a tag.
+    return re.sub(r"`[^`]*`|<", lambda found: found[0].replace("<", "&lt;", found[0] == "<"), plain)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

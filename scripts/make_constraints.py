@@ -39,6 +39,7 @@ def _canonical(name: str) -> str:
 
 
 def main() -> None:
+    """Write the file."""
     versions = resolved()
     versions.pop("assay", None)
     lines = [f"{name}=={version}\n" for name, version in sorted(versions.items())]

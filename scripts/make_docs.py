@@ -10,15 +10,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.unit.formats.bad_input_cases import bad_input_table
+
 from scripts import docs_examples
 from scripts.docs_benchmarks import benchmarks_page
 from scripts.docs_commands import command_page
 from scripts.docs_formats import formats_page
-from scripts.docs_methods import method_pages
-from tests.unit.formats.bad_input_cases import bad_input_table
+from scripts.docs_methods import method_pages, navigation
+from scripts.docs_text import GENERATED
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+_NAVIGATION = "      # written by scripts.make_docs\n"
 CARD = ROOT / "src" / "assay" / "assets" / "encoder" / "CARD.md"
 
 
@@ -29,21 +32,39 @@ def generated_pages() -> dict[Path, str]:
         Path("reference/command-line.md"): command_page(),
         Path("reference/formats.md"): formats_page(),
         Path("benchmarks.md"): benchmarks_page(),
-        Path("reference/encoder.md"): CARD.read_text(encoding="utf-8"),
+        Path("how-to/write-a-method.md"): _method_guide(),
+        Path("../mkdocs.yml"): _with_navigation(_text(ROOT / "mkdocs.yml")),
     }
+    if CARD.exists():
+        pages[Path("reference/encoder.md")] = CARD.read_text(encoding="utf-8")
     return pages | method_pages()
+
+
+def _method_guide() -> str:
+    """Return the section of CONTRIBUTING on methods as a page of its own."""
+    text = _text(ROOT / "CONTRIBUTING.md")
+    begin = text.index("## Add a method in one file")
+    section = text[begin : text.index("\n## ", begin + 1)].replace("](docs/", "](../")
+    return f"{GENERATED}\n\n# Write a method\n{section.partition(chr(10))[2]}"
+
+
+def _with_navigation(text: str) -> str:
+    """Return mkdocs.yml with every method's page between its two marks."""
+    before, begin, rest = text.partition(_NAVIGATION)
+    _, end, after = rest.partition("      # end\n")
+    return before + begin + "".join(f"{line}\n" for line in navigation()) + end + after
 
 
 def written_pages() -> list[Path]:
     """Return the pages that people write: README, CONTRIBUTING and the rest of docs/."""
-    generated = {DOCS / place for place in generated_pages()}
-    pages = [path for path in sorted(DOCS.rglob("*.md")) if path not in generated]
+    generated = {(DOCS / place).resolve() for place in generated_pages()}
+    pages = [path for path in sorted(DOCS.rglob("*.md")) if path.resolve() not in generated]
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *pages]
 
 
 def stale_pages() -> dict[Path, str]:
     """Return what each generated page should say that says something else, strays as empty."""
-    pages = {DOCS / place: text for place, text in generated_pages().items()}
+    pages = {(DOCS / place).resolve(): text for place, text in generated_pages().items()}
     stale = {path: text for path, text in pages.items() if _text(path) != text}
     return stale | {
         path: "" for path in sorted((DOCS / "methods").glob("*.md")) if path not in pages
@@ -54,7 +75,7 @@ def stale_examples() -> dict[Path, str]:
     """Return what each written page should say whose commands print something else now.
 
     Raises:
-        Failure: if an example does not run.
+        ExampleError: if an example does not run.
     """
     stale = {}
     for path in written_pages():
@@ -85,15 +106,18 @@ def main() -> None:
     parser.add_argument("--no-run", action="store_true", help="leave the examples alone")
     options = parser.parse_args()
     try:
-        stale = stale_pages() | ({} if options.no_run else stale_examples())
-    except docs_examples.Failure as failure:
-        sys.exit(f"an example fails: {failure}")
-    for path in stale:
-        print(f"{'stale' if options.check else 'written'}: {path.relative_to(ROOT)}")
-    if options.check and stale:
-        sys.exit("run: python -m scripts.make_docs")
+        stale = {} if options.no_run else stale_examples()
+    except docs_examples.ExampleError as error:
+        sys.exit(f"an example fails: {error}")
     if not options.check:
-        _write(stale)
+        _write(stale)  # first, because a generated page repeats a part of a written one
+    generated = stale_pages()
+    if not options.check:
+        _write(generated)
+    for path in stale | generated:
+        print(f"{'stale' if options.check else 'written'}: {path.relative_to(ROOT)}")
+    if options.check and stale | generated:
+        sys.exit("run: python -m scripts.make_docs")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
@@ -108,7 +108,7 @@ class RowStore:
         path = self.folder / f"rows-{_range_name(hashes)}.parquet"
         if isinstance(value, Matrix):
             with atomic_write(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
-                np.save(file, np.ascontiguousarray(value.array), allow_pickle=False)
+                _save(file, np.ascontiguousarray(value.array))
         frame = pl.DataFrame(
             {
                 "content_hash": pl.Series(_as_bytes(hashes), dtype=pl.Binary),
@@ -132,8 +132,13 @@ class RowStore:
             remove_leftovers(self.folder)
             write_text(path, json.dumps(self._spec, indent=1, sort_keys=True) + "\n")
 
-    def read(self, hashes: HashArray) -> RowValue:
+    def read(self, hashes: HashArray, *, keep: bool = True) -> RowValue:
         """Return the values of some ascending hashes, in that order.
+
+        Args:
+            hashes: shape (n,), S16.
+            keep: write vectors that lie in several shards once more, in this order, to be
+                memory-mapped; False holds them in memory, for a few rows that are looked at once.
 
         Raises:
             CacheError: if one is missing, or a shard is damaged.
@@ -153,8 +158,8 @@ class RowStore:
         frame = pl.concat(frames)[order] if frames else self._empty()
         reason, flags = frame["reason"].to_numpy(), frame["flags"].to_numpy()
         if issubclass(self.kind, Matrix):
-            array = self._matrix(hashes, shard_of, position, [shards[n] for n in used], used)
-            return self.kind(reason, flags, array)
+            rows = _Gathered([shards[number] for number in used], shard_of, position, used)
+            return self.kind(reason, flags, self._matrix(hashes, rows, keep=keep))
         columns = frame.select(pl.exclude(_RESERVED))
         return self.kind.from_frame(columns, reason, flags)
 
@@ -168,31 +173,62 @@ class RowStore:
             raise _damaged(shard.path, error) from error
 
     def _matrix(
-        self,
-        hashes: HashArray,
-        shard_of: IndexArray,
-        position: IndexArray,
-        shards: Sequence[Shard],
-        numbers: Sequence[int],
+        self, hashes: HashArray, rows: "_Gathered", *, keep: bool
     ) -> NDArray[np.floating]:
-        """Return the vectors memory-mapped, written once more in canonical order if need be."""
-        if not shards:
+        """Return the vectors, memory-mapped unless they are not to be kept in this order."""
+        if not rows.shards:
             return np.empty((0, 1), np.float16)
-        if len(shards) == 1 and len(shards[0].hashes) == len(hashes):
-            return _map(shards[0].path.with_suffix(".npy"))
+        if len(rows.shards) == 1 and len(rows.shards[0].hashes) == len(hashes):
+            return _map(rows.shards[0].path.with_suffix(".npy"))
+        if not keep:
+            whole = np.empty((len(hashes), rows.width), rows.dtype)
+            rows.fill(whole)
+            return whole
         path = self.folder / f"canonical-{_range_name(hashes)}.npy"
         if not path.exists():
-            first = _map(shards[0].path.with_suffix(".npy"))
             with atomic_write(path) as temporary:
-                whole = np.lib.format.open_memmap(
-                    temporary, mode="w+", dtype=first.dtype, shape=(len(hashes), first.shape[1])
-                )
-                for number, shard in zip(numbers, shards, strict=True):
-                    mine = np.flatnonzero(shard_of == number)
-                    whole[mine] = _map(shard.path.with_suffix(".npy"))[position[mine]]
-                whole.flush()
-                del whole
+                rows.write(temporary, len(hashes))
         return _map(path)
+
+
+class _Gathered:
+    """Vectors of several shards, to be put in one order."""
+
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        shard_of: IndexArray,
+        position: IndexArray,
+        numbers: Sequence[int],
+    ) -> None:
+        self.shards = shards
+        self._shard_of, self._position, self._numbers = shard_of, position, numbers
+        self._parts = [_map(shard.path.with_suffix(".npy")) for shard in shards]
+
+    @property
+    def width(self) -> int:
+        return int(self._parts[0].shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        return self._parts[0].dtype
+
+    def fill(self, whole: NDArray[np.floating]) -> None:
+        """Put every row in its place in `whole`."""
+        for number, part in zip(self._numbers, self._parts, strict=True):
+            mine = np.flatnonzero(self._shard_of == number)
+            whole[mine] = part[self._position[mine]]
+
+    def write(self, path: Path, count: int) -> None:
+        """Write `count` rows in order."""
+        whole = np.lib.format.open_memmap(
+            path, mode="w+", dtype=self.dtype, shape=(count, self.width)
+        )
+        # Space is taken before it is mapped: on a full disk a store into a hole kills the process.
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        self.fill(whole)
+        whole.flush()
 
 
 class PoolStore:
@@ -219,6 +255,12 @@ class PoolStore:
 
         with atomic_write(self.path) as temporary:
             save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, temporary)
+
+
+def _save(file: BinaryIO, array: NDArray[np.floating]) -> None:
+    """Write an array as .npy; numpy's own does not tell why the disk refused it."""
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+    file.write(array.data)
 
 
 def _map(path: Path) -> NDArray[np.floating]:

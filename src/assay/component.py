@@ -167,9 +167,18 @@ class Component(BaseModel):
         """Return the name with the parameters that differ from their default, for people."""
         parts = []
         for field, value in changed_fields(self).items():
-            text = value.label() if isinstance(value, Component) else str(value)
-            parts.append(f"{field}={text}")
+            parts.append(f"{field}={_label_text(value)}")
         return f"{self.name}({', '.join(parts)})" if parts else self.name
+
+
+def _label_text(value: Any) -> str:
+    if isinstance(value, Component):
+        return value.label()
+    if not isinstance(value, tuple):
+        return str(value)
+    if len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str):
+        return f"{value[0]}: {_label_text(value[1])}"
+    return f"[{', '.join(_label_text(item) for item in value)}]"
 
 
 def changed_fields(component: BaseModel) -> dict[str, Any]:

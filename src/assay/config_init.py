@@ -16,6 +16,7 @@ from assay.formats.places import is_hub_name
 from assay.formats.records import ReadReport, SourceSpec
 from assay.formats.sources import DetectedFile, read_sources
 from assay.formats.streams import unpacked_suffix
+from assay.loading import MAX_SET_ASIDE
 from assay.samples import Sample
 
 _FIELD_ROWS = 100
@@ -60,7 +61,8 @@ def look_at(spec: SourceSpec, *, offline: bool = False) -> Seen:
     )
     report = ReadReport()
     kept: list[Sample] = []
-    step, seen, tasks, several = 1, 0, set(), False
+    step, seen, several = 1, 0, False
+    tasks: set[str] = set()
     for block in read_sources([spec], report=report, offline=offline):
         for sample in block.samples:
             # Every step-th row: when too many are kept, every other one goes.
@@ -110,15 +112,17 @@ def find_data(folder: Path) -> str:
     )
 
 
-def initial_config(source: str, seen: Seen, *, stem: str) -> str:
+def initial_config(spec: SourceSpec, seen: Seen, *, stem: str, hold_out: float = 0.0) -> str:
     """Return a commented configuration for some data, as YAML.
 
     Args:
-        source: the data as the file is to name it.
+        spec: the data as the file is to name it.
         seen: what it is.
         stem: beginning of the names of project and output.
+        hold_out: share of rows to hold out.
     """
-    return "\n".join([*_head(source, seen), *_data(source, seen, stem), *_work(seen, stem)]) + "\n"
+    head, data = _head(spec.location, seen), _data(spec, seen, stem, hold_out)
+    return "\n".join([*head, *data, *_work(seen, stem)]) + "\n"
 
 
 def _head(source: str, seen: Seen) -> Iterator[str]:
@@ -136,17 +140,26 @@ def _head(source: str, seen: Seen) -> Iterator[str]:
     yield ""
 
 
-def _data(source: str, seen: Seen, stem: str) -> Iterator[str]:
+def _data(spec: SourceSpec, seen: Seen, stem: str, hold_out: float) -> Iterator[str]:
     share = seen.set_aside / max(seen.rows + seen.set_aside, 1)
-    allowed = f"{share * 1.1 + 0.005:.0%}" if share > 0.02 else "2%"
+    allowed = f"{share * 1.1 + 0.005:.0%}" if share > MAX_SET_ASIDE else f"{MAX_SET_ASIDE:.0%}"
     yield f"project: {_quoted(stem + '.assay')}"
     yield "data:"
-    yield f"  source: {_quoted(source)}"
-    yield f"  layout: {seen.files[0].layout.name}" if len(seen.files) == 1 else "  # layout: alpaca"
-    yield "  hold_out: 0%  # rows that no method ever sees, such as 1%, for an evaluation later"
+    yield f"  source: {_quoted(spec.location)}"
+    for name in ("config", "split", "revision"):
+        if getattr(spec, name) is not None:
+            yield f"  {name}: {_quoted(getattr(spec, name))}"
+    if spec.mapping is not None:
+        yield "  map:  # templates over the record's fields"
+        yield from (f"    {_quoted(k)}: {_quoted(v)}" for k, v in spec.mapping.items())
+    else:
+        if len(seen.files) == 1:
+            yield f"  layout: {seen.files[0].layout.name}"
+        field = _quoted(f"{{{seen.fields[0] if seen.fields else 'field'}}}")
+        yield "  # Fields under other names are mapped by templates, in place of a layout:"
+        yield f"  # map: {{instruction: {_commented(field)}, response: ...}}"
+    yield f"  hold_out: {hold_out:.6%}  # share of rows that no method ever sees, such as 1%"
     yield f"  max_set_aside: {allowed}  # refuse the data if more of it cannot be used"
-    yield "  # Fields under other names are mapped by templates, in place of a layout:"
-    yield f"  # map: {{instruction: {_commented(_field(seen, 0))}, response: ...}}"
     yield ""
 
 
@@ -191,11 +204,6 @@ def _per(seen: Seen) -> Iterator[str]:
 def _ending(seen: Seen) -> str:
     """Return the ending of a file in the input's own container; of a folder, if there are more."""
     return f".{seen.files[0].packed.container}" if len(seen.files) == 1 else ""
-
-
-def _field(seen: Seen, place: int) -> str:
-    name = seen.fields[place] if len(seen.fields) > place else "field"
-    return _quoted(f"{{{name}}}")
 
 
 def _quoted(text: str) -> str:

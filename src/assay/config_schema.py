@@ -123,11 +123,11 @@ def _as_selector(scorer: type[Component]) -> Schema:
     return schema | {"properties": properties}
 
 
-def _selection(definitions: dict[str, Schema]) -> Schema:
-    """Return the schema of an entry of `selections`: a selector, and wishes beside it."""
+def _wishes() -> dict[str, Schema]:
+    """Return what may stand beside a method's own parameters."""
     attribute = {"enum": list(get_args(Attribute))}
     words = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    wishes: dict[str, Schema] = {
+    return {
         "where": {
             "description": "Only rows with one of these words.",
             "type": "object",
@@ -145,6 +145,11 @@ def _selection(definitions: dict[str, Schema]) -> Schema:
             ],
         },
     }
+
+
+def _selection(definitions: dict[str, Schema]) -> Schema:
+    """Return the schema of an entry of `selections`: a selector, and wishes beside it."""
+    wishes = _wishes()
     options: list[Schema] = []
     for name, schema in sorted(definitions.items()):
         if name.startswith("selector."):

@@ -13,7 +13,8 @@ import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from assay.errors import AssayError
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 
     from assay.progress import Progress
 
-_PIPE_WIDTH = 400
+_PIPE_WIDTH = 20_000
 _LOG_WIDTH = 100
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_ISSUES = "this is a bug in Assay, not in your data"
 
 Align = Literal["left", "right"]
+_LEFT: Align = "left"
+Column: TypeAlias = str | tuple[str, Align]
+"""Heading of a column; numbers stand right."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,6 @@ def configure(settings: Settings) -> None:
     global _terminal  # noqa: PLW0603  one process has one terminal
     _terminal = Terminal(settings)
     logger = logging.getLogger("assay")
-    logger.propagate = False
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
     logger.addHandler(_Notes())
@@ -146,20 +148,28 @@ def _write(console: "Console", content: "RenderableType", style: str) -> None:
 
 def print_error(error: AssayError) -> None:
     """Write an error and its hint to stderr; the traceback too, if verbose."""
-    page = terminal()
-    if page.settings.verbose:
+    if terminal().settings.verbose:
         sys.stderr.write("".join(traceback.format_exception(error)))
-    _write(page.err, labelled("error:", error.message, "", "bold red"), "")
-    if error.hint:
-        _write(page.err, labelled("hint:", error.hint, "", "bold cyan"), "")
+    _print_lines(error.message, error.hint)
 
 
 def print_bug(error: Exception) -> None:
     """Write that something is wrong in Assay itself, and how to see where."""
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    hint = None if terminal().settings.verbose else "run it again with -v for the traceback"
-    bug = AssayError(f"{message} ({_ISSUES})", hint=hint)
-    print_error(bug.with_traceback(error.__traceback__))
+    verbose = terminal().settings.verbose
+    if verbose:
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    hint = None if verbose else "run it again with -v for the traceback"
+    _print_lines(f"{message} (this is a bug in Assay, not in your data)", hint)
+
+
+def _print_lines(message: str, hint: str | None) -> None:
+    # Paths are shown as a person in this folder would type them.
+    here = f"{Path.cwd()}/"
+    page = terminal()
+    _write(page.err, labelled("error:", message.replace(here, ""), "", "bold red"), "")
+    if hint:
+        _write(page.err, labelled("hint:", hint.replace(here, ""), "", "bold cyan"), "")
 
 
 def labelled(label: str, text: str, style: str = "", label_style: str = "dim") -> "RenderableType":
@@ -170,7 +180,7 @@ def labelled(label: str, text: str, style: str = "", label_style: str = "dim") -
 
 
 def table(
-    columns: Sequence[str | tuple[str, Align]],
+    columns: Sequence[Column],
     rows: Iterable[Sequence[object]],
     *,
     title: str = "",
@@ -197,11 +207,13 @@ def table(
         header_style="dim",
     )
     for column in columns:
-        heading, align = (column, "left") if isinstance(column, str) else column
+        heading, align = (column, _LEFT) if isinstance(column, str) else column
         result.add_column(
-            Text(heading), justify=align, no_wrap=align == "right" or not wrap, overflow="ellipsis"
-            if not wrap else "fold",
-        )  # fmt: skip
+            Text(heading),
+            justify=align,
+            no_wrap=align == "right" or not wrap,
+            overflow="fold" if wrap else "ellipsis",
+        )
     for row in rows:
         result.add_row(*(Text(cell_text(cell)) for cell in row))
     return result

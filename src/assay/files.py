@@ -8,6 +8,7 @@ import re
 import socket
 import zlib
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,6 +46,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
         _flush(target.parent)
     except OSError as error:
         raise write_error(path, error) from error
+    except Exception as error:
+        number = _system_error(error)
+        if number is None:
+            raise
+        raise write_error(path, OSError(number, os.strerror(number))) from error
     finally:
         # After the rename nothing is left under this name.
         with contextlib.suppress(OSError):
@@ -77,6 +83,12 @@ def write_error(path: Path, error: OSError) -> DataError:
     return DataError(f"cannot write {path}: {error.strerror or error}", hint=hint)
 
 
+def _system_error(error: Exception) -> int | None:
+    """Return the error number of a failed write that a library in Rust reports in its own type."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text whole or not at all."""
     with atomic_write(path) as temporary:
@@ -88,16 +100,21 @@ def remove_leftovers(folder: Path, *, older_than_seconds: float = 3600.0) -> int
 
     Only files older than the limit go, so that another process at work keeps its own.
     """
-    removed = 0
     if not folder.is_dir():
         return 0
-    newest = max((entry.stat().st_mtime for entry in folder.iterdir()), default=0.0)
-    for entry in folder.glob(".*.tmp"):
-        with contextlib.suppress(FileNotFoundError):
-            if newest - entry.stat().st_mtime >= older_than_seconds:
-                entry.unlink()
-                removed += 1
-    return removed
+    written: dict[Path, float] = {}
+    for entry in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another process has just finished it
+            written[entry] = entry.stat().st_mtime
+    newest = max(written.values(), default=0.0)
+    old = [
+        entry
+        for entry, moment in written.items()
+        if fnmatch(entry.name, ".*.tmp") and newest - moment >= older_than_seconds
+    ]
+    for entry in old:
+        entry.unlink(missing_ok=True)
+    return len(old)
 
 
 def _remove_abandoned(target: Path) -> None:

@@ -14,6 +14,7 @@ from assay.advice import advice
 from assay.budget import Budget
 from assay.component import Chosen, Component, FileSet, Scorer, Selector
 from assay.composition import Composition, compose
+from assay.config_components import with_defaults
 from assay.engine import Engine, walk
 from assay.errors import ConfigError, DataError
 from assay.features.text import RowAttribute, TokenCounts
@@ -170,11 +171,9 @@ class Project:
             **parameters: the method's own.
         """
         if seeds is not None:
-            wanted = [
-                self.selector(method, budget=budget, **parameters | {"seed": seed})
-                for seed in range(seeds)
-            ]
-            return self._selections(wanted)
+            # Every seed that nobody set, at any depth: a quota over random samples varies, too.
+            plain = self.selector(method, budget=budget, **parameters)
+            return self._selections([with_defaults(plain, seed=seed) for seed in range(seeds)])
         return self._selections([self.selector(method, budget=budget, **parameters)])[0]
 
     def _selections(self, selectors: Sequence[Selector]) -> "list[NamedSelection]":

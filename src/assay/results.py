@@ -143,7 +143,9 @@ def selection_name(selector: Selector) -> str:
     stem = selector.name
     if selector.name == "top_score" and isinstance(inner, Component):
         stem = inner.name
-    return _slug(f"{stem}-{selector.budget.slug}" if selector.budget else stem)
+    if selector.budget:
+        stem = f"{stem}-{selector.budget.slug}"
+    return _slug(f"{stem}-seed{selector.seed}" if selector.seed else stem)
 
 
 def read_selection_file(path: Path) -> tuple[IdArray, SelectionRecord]:

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import platform
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import lru_cache
@@ -72,6 +73,11 @@ class RowWork:
         """
         distinct, _, inverse = view.unique
         absent = self.store(feature).missing(distinct)
+        if absent.any() and self._runtime.shard is not None:
+            raise IncompleteError(
+                f"{feature.name}: {int(absent.sum()):,} rows belong to other shards",
+                hint="run the other shards, then the same line without --shard",
+            )
         value = self.store(feature).read(distinct[~absent])
         if absent.any():
             value = self._with_unfinished(feature, value, distinct, absent)
@@ -85,11 +91,6 @@ class RowWork:
         distinct: HashArray,
         absent: NDArray[np.bool_],
     ) -> RowValue:
-        if self._runtime.shard is not None:
-            raise IncompleteError(
-                f"{feature.name}: {int(absent.sum()):,} rows belong to other shards",
-                hint="run the other shards, then the same line without --shard",
-            )
         known = self._unfinished.get(feature.row_key, {})
         spread = value.spread(np.flatnonzero(~absent), len(distinct), Reason.NOT_ASKED)
         for place in np.flatnonzero(absent).tolist():
@@ -183,7 +184,7 @@ class RowWork:
             known = np.flatnonzero(~mask)[:_CHECKED_ROWS]
             if not len(known) or not mask.any():
                 continue
-            stored = self.store(feature).read(distinct[known])
+            stored = self.store(feature).read(distinct[known], keep=False)
             with feature.reading().open(self._runtime) as read:
                 fresh = read(view.conversations(first[known]), [feature])[0]
             difference = fresh.difference(stored)
@@ -275,4 +276,7 @@ def _open_store(cache: Path, feature: RowFeature) -> RowStore:
 
 
 def _producer() -> str:
-    return f"assay {version('assay')}, numpy {np.__version__}, {platform.machine()}"
+    return (
+        f"assay {version('assay')}, numpy {np.__version__}, "
+        f"zlib {zlib.ZLIB_RUNTIME_VERSION}, {platform.machine()}"
+    )

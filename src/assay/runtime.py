@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from assay.cache import default_cache_folder
 from assay.errors import ModelLoadError
 from assay.progress import Progress, Silent
+from assay.references import name_of
 from assay.samples import FloatArray, IndexArray
 
 if TYPE_CHECKING:
@@ -111,13 +112,19 @@ def pin_file(text: str) -> str:
     """Return a path followed by ``@`` and the digest of the file's bytes.
 
     Raises:
-        ModelLoadError: if the file does not exist.
+        ModelLoadError: if the file does not exist, or is pinned and has changed since.
     """
-    name = text.rpartition("@")[0] if "@" in text and not Path(text).exists() else text
+    name = text if Path(text).exists() else name_of(text)
     path = Path(name)
     if not path.is_file():
         raise ModelLoadError(f"{name} does not exist")
-    return f"{name}@{file_digest(path)}"
+    found = f"{name}@{file_digest(path)}"
+    if name != text and found != text:
+        raise ModelLoadError(
+            f"{name} has changed since it was named as {text}",
+            hint=f"name it anew, without the pin: {name}",
+        )
+    return found
 
 
 def file_digest(path: Path) -> str:

@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ _ID_START = re.compile(r"(?=.*\d)[0-9a-f]{6,16}")
 class StoredResult:
     """A file of a project that holds a score or a selection.
 
-    `current` says whether it was made from the rows that the project has now.
+    `current` says whether it was made from the rows that the project has now, `inner` whether it
+    is only a step of another one, such as a filter.
     """
 
     name: str
@@ -35,6 +36,7 @@ class StoredResult:
     label: str
     description: dict[str, Any]
     current: bool
+    inner: bool = False
 
 
 def stored_results(results: Results, context: str) -> list[StoredResult]:
@@ -62,7 +64,18 @@ def stored_results(results: Results, context: str) -> list[StoredResult]:
                 metadata.get("context") == context,
             )
         )
-    return sorted(found, key=lambda result: (result.kind, result.name))
+    steps = [step for result in found for step in _steps(result.description)]
+    marked = [replace(result, inner=result.description in steps) for result in found]
+    return sorted(marked, key=lambda result: (result.kind, result.name))
+
+
+def _steps(description: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the descriptions of what a selection chose among."""
+    inner = description.get("within")
+    if inner is not None:
+        step = {"method": inner} if isinstance(inner, str) else inner
+        yield step
+        yield from _steps(step)
 
 
 def find_result(project: Project, name: str) -> StoredResult:
@@ -167,3 +180,36 @@ def rows_with_prefix(project: Project, text: str) -> list[int]:
     several = ", ".join(row_ids(ids[first : min(last, first + 3)]))
     raise DataError(f"{last - first} rows have an id that begins with {text}: {several} ...",
                     hint="write more of it")  # fmt: skip
+
+
+def method_text(description: Mapping[str, Any]) -> str:
+    """Return a description as a person reads it: the method, then what it chooses among."""
+    steps = [_one_method(step) for step in _steps(description)]
+    among = f", among {' of '.join(steps)}" if steps else ""
+    return _one_method(description) + among
+
+
+def _one_method(description: Any) -> str:
+    if isinstance(description, str):
+        return description
+    parts = dict(description)
+    name = str(parts.pop("method", ""))
+    hidden = ("within", "budget")
+    told = [f"{key}={_words(value)}" for key, value in parts.items() if key not in hidden]
+    if name == "top_score" and "by" in parts:
+        best = _one_method(parts.pop("by"))
+        rest = [f"{key}={_words(value)}" for key, value in parts.items() if key not in hidden]
+        return f"best by {best}" + (f" ({', '.join(rest)})" if rest else "")
+    return f"{name}({', '.join(told)})" if told else name
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        if "method" in value:
+            return _one_method(value)
+        return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        if len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str):
+            return f"{value[0]} {_words(value[1])}"
+        return ", ".join(_words(item) for item in value)
+    return str(value)

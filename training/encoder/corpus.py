@@ -11,12 +11,16 @@ import re
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 LONGEST = 1200
 """Characters of one training text; the teacher reads no more than 256 word pieces."""
+
+DOLLY_LONGEST = 450
+"""The same for Dolly, the largest source, so that the teacher's pass stays short."""
 
 SNIPPETS_PER_MODULE = 40
 WORD_LISTS = 24_000
@@ -47,16 +51,16 @@ def joined(*parts: str) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def chunks(text: str, size: int = 400) -> Iterator[str]:
+def chunks(text: str, size: int = 250) -> Iterator[str]:
     """Yield whole sentences of a text in pieces of about `size` characters."""
     piece = ""
     for sentence in re.split(r"(?<=[.!?\n])\s+", text):
         if piece and len(piece) + len(sentence) > size:
-            yield piece[:LONGEST]
+            yield piece[:DOLLY_LONGEST]
             piece = ""
         piece = f"{piece} {sentence}".strip()
     if piece:
-        yield piece[:LONGEST]
+        yield piece[:DOLLY_LONGEST]
 
 
 def dolly_rows(data: Path, *, held_out: bool) -> list[dict[str, str]]:
@@ -66,14 +70,12 @@ def dolly_rows(data: Path, *, held_out: bool) -> list[dict[str, str]]:
 
 
 def dolly_texts(data: Path) -> list[str]:
-    """Return instructions, instructions with their answer, and pieces of contexts and answers."""
+    """Return instructions, instructions with the start of their answer, starts of contexts."""
     texts: list[str] = []
     for row in dolly_rows(data, held_out=False):
-        texts.append(row["instruction"])
-        texts.append(joined(row["instruction"], row["response"])[:LONGEST])
-        texts.extend(chunks(row["context"]))
-        if len(row["response"]) > 400:
-            texts.extend(list(chunks(row["response"]))[1:])
+        texts.append(row["instruction"][:DOLLY_LONGEST])
+        texts.append(joined(row["instruction"], row["response"])[:DOLLY_LONGEST])
+        texts.extend(islice(chunks(row["context"]), 2))
     return texts
 
 

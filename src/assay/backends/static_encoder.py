@@ -18,7 +18,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 from tokenizers import models
 
-from assay.backends.text_segments import is_word, ngrams, without_accents, words
+from assay.backends.text_segments import (
+    is_unspaced,
+    is_word,
+    longest_matches,
+    ngrams,
+    without_accents,
+    words,
+)
 from assay.errors import ModelLoadError
 from assay.samples import Float32Array, FloatArray
 
@@ -129,31 +136,34 @@ class StaticEncoder:
         """Return the share of each text's letters that lie in words of the learned table.
 
         Shape (n,) float64, 0 to 1; NaN where a text holds no letters. Words that the table holds
-        only in pieces do not count. English is near 1, Chinese at 0.
+        only in pieces do not count.
         """
-        known: dict[str, bool] = {}
+        inside: dict[str, int] = {}
         shares = np.full(len(texts), np.nan)
         for position, text in enumerate(texts):
-            inside = total = 0
-            for word in words(text):
-                if is_word(word):
-                    if word not in known:
-                        known[word] = self._whole(word) is not None
-                    total += len(word)
-                    inside += len(word) * known[word]
-            if total:
-                shares[position] = inside / total
+            letters = [word for word in words(text) if is_word(word)]
+            for word in set(letters).difference(inside):
+                inside[word] = self._letters_inside(word)
+            if letters:
+                shares[position] = sum(map(inside.__getitem__, letters)) / sum(map(len, letters))
         return shares
 
     def tokens(self, word: str) -> tuple[str, ...]:
         """Return the tokens of one word from `text_segments.words`.
 
-        The word itself where the table holds it, with or without accents; else its word pieces,
-        if it is Latin; else its n-grams.
+        The word itself where the table holds it, with or without accents. Else the words found
+        in it, if its script is written without spaces, or its word pieces, if it is Latin; and
+        n-grams for what the table does not hold.
         """
         whole = self._whole(word)
         if whole is not None:
             return (whole,)
+        if is_unspaced(word):
+            return tuple(
+                token
+                for part, known in longest_matches(word, self._numbers)
+                for token in ((part,) if known else ngrams(part))
+            )
         plain = without_accents(word)
         if plain.isascii() and plain.isalnum():
             pieces = tuple(piece.value for piece in self._pieces.tokenize(plain))
@@ -166,6 +176,12 @@ class StaticEncoder:
             if form in self._numbers:
                 return form
         return None
+
+    def _letters_inside(self, word: str) -> int:
+        if is_unspaced(word):
+            parts = longest_matches(word, self._numbers)
+            return sum(len(part) for part, known in parts if known)
+        return len(word) if self._whole(word) is not None else 0
 
     def _rows_of(self, tokens: Sequence[str]) -> Float32Array:
         """Return the vectors of tokens, shape (n, d) float32."""

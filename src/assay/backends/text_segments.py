@@ -6,10 +6,13 @@ A token is a string: a word or word piece of the learned table, or an n-gram, wh
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 LONGEST_WORD = 64
 """Characters after which a run of letters is cut, so that no single word costs much."""
+
+LONGEST_UNSPACED_WORD = 4
+"""Characters of the longest word that is looked for in a run of a script without spaces."""
 
 NGRAM = "\x01"
 """First character of every n-gram."""
@@ -55,6 +58,33 @@ def words(text: str) -> list[str]:
     return _ALL_WORDS.findall(unicodedata.normalize("NFKC", text).lower())
 
 
+def is_unspaced(word: str) -> bool:
+    """Tell whether a word from `words` is a run of a script written without spaces."""
+    return _UNSPACED_WORD.match(word) is not None
+
+
+def longest_matches(run: str, known: Container[str]) -> Iterator[tuple[str, bool]]:
+    """Yield the parts of a run from left to right, each with whether `known` holds it.
+
+    At each place the longest known word of at most `LONGEST_UNSPACED_WORD` characters is taken;
+    what lies between known words comes as one part.
+    """
+    start = unknown = 0
+    while start < len(run):
+        for size in range(min(LONGEST_UNSPACED_WORD, len(run) - start), 0, -1):
+            part = run[start : start + size]
+            if part in known:
+                if unknown < start:
+                    yield run[unknown:start], False
+                yield part, True
+                start = unknown = start + size
+                break
+        else:
+            start += 1
+    if unknown < len(run):
+        yield run[unknown:], False
+
+
 def without_accents(word: str) -> str:
     """Return the word with its accents taken off, as the teacher's normaliser does."""
     decomposed = unicodedata.normalize("NFD", word)
@@ -72,7 +102,7 @@ def ngrams(word: str) -> Iterator[str]:
     Scripts written without spaces, and single signs: characters and pairs of characters. Others:
     triples of characters with the word's edges marked, and the whole word.
     """
-    if len(word) == 1 or _UNSPACED_WORD.match(word):
+    if len(word) == 1 or is_unspaced(word):
         yield from (f"{NGRAM}{sign}" for sign in word)
         yield from (f"{NGRAM}{word[start : start + 2]}" for start in range(len(word) - 1))
         return

@@ -36,7 +36,7 @@ app = typer.Typer(
 Words: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SOURCE]... [METHOD]...",
+        metavar="SOURCE|METHOD",
         help="Files, folders, org/name on the Hub or '-', and methods; `name=path` names a source.",
         autocompletion=complete_words,
         show_default=False,
@@ -85,13 +85,15 @@ class Reading:
 
     hold_out: Annotated[
         str | None,
-        typer.Option(help="Share of rows that no method ever sees, such as 1%.",
-                     rich_help_panel="Reading", show_default=False),
+        typer.Option(metavar="SHARE", show_default=False,
+                     help="Share of rows that no method ever sees, such as 1%.",
+                     rich_help_panel="Reading",),
     ] = None  # fmt: skip
     max_set_aside: Annotated[
         str | None,
-        typer.Option(help="Share of rows that may be unusable; 2% by default.",
-                     rich_help_panel="Reading", show_default=False),
+        typer.Option(metavar="SHARE", show_default=False,
+                     help="Share of rows that may be unusable; 2% by default.",
+                     rich_help_panel="Reading",),
     ] = None  # fmt: skip
     mapping: Annotated[
         list[str] | None,
@@ -101,23 +103,27 @@ class Reading:
     ] = None  # fmt: skip
     layout: Annotated[
         str | None,
-        typer.Option(help="Layout of the data, instead of finding it.",
-                     rich_help_panel="Reading", show_default=False),
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Layout of the data, instead of finding it.",
+                     rich_help_panel="Reading",),
     ] = None  # fmt: skip
     split: Annotated[
         str | None,
-        typer.Option(help="Split to read, such as train.", rich_help_panel="Reading",
-                     show_default=False),
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Split to read, such as train.",
+                     rich_help_panel="Reading",),
     ] = None  # fmt: skip
     config: Annotated[
         str | None,
-        typer.Option(help="Configuration (sub-dataset) on the Hub.", rich_help_panel="Reading",
-                     show_default=False),
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Configuration (sub-dataset) on the Hub.",
+                     rich_help_panel="Reading",),
     ] = None  # fmt: skip
     revision: Annotated[
         str | None,
-        typer.Option(help="Branch, tag or commit on the Hub.", rich_help_panel="Reading",
-                     show_default=False),
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Branch, tag or commit on the Hub.",
+                     rich_help_panel="Reading",),
     ] = None  # fmt: skip
 
 
@@ -142,8 +148,9 @@ class Working:
     ] = None  # fmt: skip
     max_unscored: Annotated[
         str | None,
-        typer.Option(help="Share of rows that may fail; 2% by default.",
-                     rich_help_panel="Working", show_default=False),
+        typer.Option(metavar="SHARE", show_default=False,
+                     help="Share of rows that may fail; 2% by default.",
+                     rich_help_panel="Working",),
     ] = None  # fmt: skip
 
 
@@ -209,9 +216,10 @@ def _expand(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _help(function: Callable[..., None], examples: Sequence[str]) -> str:
-    first, _, rest = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
+    paragraphs = inspect.cleandoc(function.__doc__ or "").split("\n\n")
+    first, *rest = (" ".join(paragraph.split()) for paragraph in paragraphs)
     shown = "\b\n" + "\n".join(f"  [cyan]{line}[/cyan]" for line in map(_escape, examples))
-    return "\n\n".join(part for part in (first, shown if examples else "", rest) if part)
+    return "\n\n".join(part for part in (first, shown if examples else "", *rest) if part)
 
 
 def _escape(text: str) -> str:

@@ -54,7 +54,7 @@ def command_line(words: Sequence[str]) -> str:
 
 def project_arguments(
     sources: Sequence[Source], project: Path | None, reading: "Reading"
-) -> tuple[Path | None, dict[str, Any]]:
+) -> tuple[Path, dict[str, Any]]:
     """Return the folder and the arguments of `Project`.
 
     What an earlier load of the same sources was told, and the options leave open, stays: rows
@@ -170,6 +170,11 @@ def shown_source(project: "Project") -> str:
     if len(specs) == 1 and usual and location != "-":
         return shlex.quote(shown_path(Path(location)) if Path(location).exists() else location)
     return shlex.quote(shown_path(project.folder))
+
+
+def output_name(project: "Project", stem: str) -> str:
+    """Return a file name in the container that the data came in."""
+    return f"{stem}.{project.load_record.files[0].container}"
 
 
 def _as_specs(specs: Sequence[dict[str, Any]]) -> "list[SourceSpec]":

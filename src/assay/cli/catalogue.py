@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic.fields import FieldInfo
 
-from assay.component import Component, Feature, Paper, Scorer, Selector, changed_fields
+from assay.component import Component, Feature, Kind, Paper, Scorer, Selector, changed_fields
 from assay.config_components import component_fields
 from assay.console import facts, table
 from assay.engine import walk
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _BY_OPTION = ("budget", "within")
+_FREE = {"identity", "attribute", "imported_column"}
+"""Features that cost nothing."""
 _SHARED = {"seed": "--seed", "rule": "--set rule=none"}
 _FAMILIES = (
     "scores of the text",
     "scores from embeddings",
     "scores of scores",
     "scores from elsewhere",
+    "scores by chance",
     "selections by a score",
     "selections by geometry",
     "selections by chance",
@@ -74,16 +77,22 @@ def family(method: type[Component]) -> str:
     holds = set(component_fields(method).values())
     reads = needs_of(method)
     if issubclass(method, Scorer):
-        if "scorer" in holds:
-            return "scores of scores"
-        if "file" in pinned_fields(method).values():
-            return "scores from elsewhere"
-        return "scores from embeddings" if _class_of(reads) == "encoder" else "scores of the text"
+        return _score_family(method, holds, reads)
     if issubclass(method, Selector) and not method.needs_budget:
         return "filters and quotas"
     if "feature" in holds or _class_of(reads) == "encoder":
         return "selections by geometry"
     return "selections by a score" if "scorer" in holds else "selections by chance"
+
+
+def _score_family(method: type[Component], holds: set[Kind], reads: Sequence[Feature]) -> str:
+    if "scorer" in holds:
+        return "scores of scores"
+    if "file" in pinned_fields(method).values():
+        return "scores from elsewhere"
+    if [feature.name for feature in reads] == ["identity"]:
+        return "scores by chance"
+    return "scores from embeddings" if _class_of(reads) == "encoder" else "scores of the text"
 
 
 def needs_of(method: type[Component]) -> list[Feature]:
@@ -100,7 +109,7 @@ def needs_of(method: type[Component]) -> list[Feature]:
 def _class_of(reads: Sequence[Feature]) -> str:
     if any("encoder" in pinned_fields(type(feature)).values() for feature in reads):
         return "encoder"
-    return "text" if reads else "nothing"
+    return "text" if {feature.name for feature in reads} - _FREE else "nothing"
 
 
 def describe_method(method: type[Component]) -> dict[str, Any]:
@@ -118,7 +127,7 @@ def describe_method(method: type[Component]) -> dict[str, Any]:
                 "type": type_text(info.annotation, info.metadata),
                 "default": _default_text(info),
                 "required": info.is_required(),
-                "description": " ".join((info.description or "").split()),
+                "description": _meaning(method, name),
             }
             for name, info in method.model_fields.items()
             if name not in _BY_OPTION
@@ -131,6 +140,15 @@ def describe_method(method: type[Component]) -> dict[str, Any]:
     if issubclass(method, Scorer):
         described |= {"prefer": _prefer(method), "columns": list(method.columns)}
     return described
+
+
+def _meaning(method: type[Component], name: str) -> str:
+    """Return what a parameter is; a subclass that changes its default need not say it again."""
+    for parent in method.__mro__:
+        fields = getattr(parent, "model_fields", {})
+        if name in fields and fields[name].description:
+            return " ".join(str(fields[name].description).split())
+    return ""
 
 
 def _prefer(method: type[Scorer]) -> str:
@@ -245,29 +263,33 @@ def bibtex_entry(method: type[Component]) -> str:
     return "\n".join([f"@{kind}{{{key},", *lines, "}"])
 
 
+_PLAIN_TYPES = {str: "text", bool: "yes or no", int: "whole number", float: "number"}
+_HELD = {"scorer": "score", "selector": "selection"}
+
+
 def type_text(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     """Return a type as a person reads it."""
-    for mark in metadata:
-        if isinstance(mark, Pinned):
-            return mark.kind
-    origin = get_origin(annotation)
+    named = [mark.kind for mark in metadata if isinstance(mark, Pinned)]
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if named:
+        return named[0]
     if origin is Annotated:
-        inner, *marks = get_args(annotation)
-        return type_text(inner, marks)
+        return type_text(inner[0], inner[1:])
     if origin is Literal:
-        return " | ".join(str(word) for word in get_args(annotation))
+        return " | ".join(str(word) for word in inner)
     if origin in (Union, types.UnionType):
-        parts = [type_text(part) for part in get_args(annotation) if part is not type(None)]
-        return " | ".join(parts)
+        return " | ".join(type_text(part) for part in inner if part is not type(None))
     if origin is tuple:
-        inner = [part for part in get_args(annotation) if part is not Ellipsis]
-        pairs = inner and get_origin(inner[0]) is tuple
-        return "list of name=value" if pairs else f"list of {type_text(inner[0])}"
+        pairs = get_origin(inner[0]) is tuple
+        return f"list of {'name=value' if pairs else type_text(inner[0])}"
+    return _plain_type(annotation)
+
+
+def _plain_type(annotation: Any) -> str:
     if isinstance(annotation, type) and issubclass(annotation, Component):
-        named = {"scorer": "score", "selector": "selection"}
-        return named.get(annotation.kind, annotation.kind) if annotation.kind else "component"
-    names = {str: "text", bool: "yes or no", int: "whole number", float: "number"}
-    return names.get(annotation, getattr(annotation, "__name__", str(annotation)).lower())
+        kind = getattr(annotation, "kind", "component")
+        return _HELD.get(kind, kind)
+    return _PLAIN_TYPES.get(annotation) or str(getattr(annotation, "__name__", annotation)).lower()
 
 
 def _default_text(info: FieldInfo) -> str | None:

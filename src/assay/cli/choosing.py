@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ATTRIBUTES = ("source", "split", "task", "language")
 DUPLICATES = ("exact", "near", "semantic")
 _PANEL = "What to choose"
+_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Choosing:
 
     budget: Annotated[
         str | None,
-        typer.Option(help="How much: 5%, 5000 or '2M tokens'.", rich_help_panel=_PANEL,
-                     show_default=False),
+        typer.Option(metavar="AMOUNT", show_default=False,
+                     help="How much: 5%, 5000 or '2M tokens'.",
+                     rich_help_panel=_PANEL,),
     ] = None  # fmt: skip
     of: Annotated[
         str,
@@ -81,13 +83,15 @@ class Choosing:
     ] = None  # fmt: skip
     encoder: Annotated[
         str | None,
-        typer.Option(help="Sentence encoder: assay:encoder, a folder, or org/name.",
-                     rich_help_panel=_PANEL, show_default=False),
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Sentence encoder: assay:encoder, a folder, or org/name.",
+                     rich_help_panel=_PANEL,),
     ] = None  # fmt: skip
     tokenizer: Annotated[
         str | None,
-        typer.Option(help="Tokenizer that counts a budget in tokens.", rich_help_panel=_PANEL,
-                     show_default=False),
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Tokenizer that counts a budget in tokens.",
+                     rich_help_panel=_PANEL,),
     ] = None  # fmt: skip
 
 
@@ -113,7 +117,7 @@ def requests(project: "Project", words: "Words", choosing: Choosing) -> list[Req
     made = []
     for label, base in _bases(project, words, choosing, budget):
         divided = _quota(base, choosing, budget)
-        inner = within(choosing)
+        inner = within(project, choosing)
         seeds = [choosing.seed] if choosing.seeds is None else list(range(choosing.seeds))
         for seed in seeds:
             # Filters have no chance in them: they are the same component for every seed.
@@ -220,12 +224,17 @@ def _weight(text: str) -> float:
     return weight
 
 
-def within(choosing: Choosing) -> "Selector | None":
-    """Return the filters that rows must pass before anything is chosen, innermost first."""
+def within(project: "Project", choosing: Choosing) -> "Selector | None":
+    """Return the filters that rows must pass before anything is chosen, innermost first.
+
+    Raises:
+        UsageError: if no row can pass, for a word is misspelt.
+    """
     from assay.registry import find
 
     inner: Component | None = None
     for attribute, keep, words in _conditions(choosing.where or []):
+        _check_words(project, attribute, words)
         inner = find("where", "selector")(
             attribute=attribute, values=words, keep=keep, within=inner
         )
@@ -235,6 +244,19 @@ def within(choosing: Choosing) -> "Selector | None":
         match = _one_of(choosing.dedup, DUPLICATES, "--dedup")
         inner = find("deduplicate", "selector")(match=match, within=inner)
     return inner  # type: ignore[return-value]
+
+
+def _check_words(project: "Project", attribute: str, words: Sequence[str]) -> None:
+    if attribute == "language":
+        return  # may yet be detected
+    known = project.pool.column(attribute).unique().sort().to_list()
+    for word in words:
+        if word not in known:
+            shown = ", ".join(repr(name) for name in known[:_LISTED])
+            raise UsageError(
+                f"--where: no row has the {attribute} {word!r}",
+                hint=did_you_mean(word, known) or f"there are {shown}",
+            )
 
 
 def _put_within(selector: "Selector", inner: "Selector") -> "Selector":

@@ -5,9 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.console import facts, number_text, one_line, table
+from assay.config_components import describe
+from assay.console import Column, facts, number_text, one_line, table
 from assay.pool import format_id
-from assay.stored import StoredResult, jaccard, spearman, stored_selection, stored_values
+from assay.stored import (
+    StoredResult,
+    jaccard,
+    method_text,
+    spearman,
+    stored_selection,
+    stored_values,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,7 +47,7 @@ def describe_scores(
 def _in_common(values: Sequence[Any], count: int) -> float:
     """Return the share of the `count` highest of one score that is among those of the other."""
     best = [np.argsort(-v, kind="stable")[: min(count, int((~np.isnan(v)).sum()))] for v in values]
-    return len(np.intersect1d(*best)) / max(count, 1)
+    return len(np.intersect1d(best[0], best[1])) / max(count, 1)
 
 
 def score_parts(described: Mapping[str, Any]) -> "Iterator[RenderableType]":
@@ -68,7 +76,7 @@ def describe_selections(
     compositions = [selection.composition() for selection in pair]
     return {
         "names": [first, second],
-        "methods": [selection.selector.label() for selection in pair],
+        "methods": [method_text(describe(selection.selector)) for selection in pair],
         "samples": [len(own) for own in ids],
         "tokens": [composition.tokens for composition in compositions],
         "in_both": len(both),
@@ -164,4 +172,5 @@ def _table(
         cells = [f"{count:,} ({count / max(total, 1):.1%})"
                  for count, total in zip(counts, samples, strict=True)]  # fmt: skip
         rows.append((word or "(none)", *cells))
-    return table([name, *((n, "right") for n in names)], rows)  # type: ignore[misc]
+    columns: list[Column] = [name, *((n, "right") for n in names)]
+    return table(columns, rows)

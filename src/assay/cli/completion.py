@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from assay.console import one_line
+
+_SUMMARY_LENGTH = 60  # shells break longer ones over lines
 _ENDING = re.compile(
     r"\.(json|jsonl|ndjson|csv|tsv|parquet|arrow|feather|ipc|py)(\.gz|\.zst)?$", re.IGNORECASE
 )
@@ -19,7 +22,7 @@ def complete_methods(incomplete: str) -> list[tuple[str, str]]:
     from assay.registry import METHOD_KINDS, components
 
     found = {
-        item.name: item.summary()
+        item.name: one_line(item.summary(), _SUMMARY_LENGTH)
         for item in components()
         if item.kind in METHOD_KINDS and item.name.startswith(incomplete)
     }

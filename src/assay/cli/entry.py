@@ -108,5 +108,11 @@ def _usage(error: "typer.TyperException", words: Sequence[str]) -> UsageError:
             f"no command is called {first!r}",
             hint=did_you_mean(first, known) or "`assay --help` lists them",
         )
+    option, near = getattr(error, "option_name", ""), getattr(error, "possibilities", None)
+    if message.startswith("No such option"):
+        return UsageError(
+            f"assay {first} has no option {option}".replace("assay  ", "assay "),
+            hint=did_you_mean(option, near or []) or f"assay {first} --help lists them",
+        )
     place = f"assay {first} --help" if first in known else "assay --help"
     return UsageError(message[:1].lower() + message[1:], hint=f"{place} shows the options")

@@ -98,11 +98,14 @@ def _import(project: "Project", path: Path, description: dict[str, Any], name: s
     import re
 
     from assay.cli.recording import recorded
-    from assay.methods.imported import check_name, declare
+    from assay.methods.imported import Imported, check_name, declare
+    from assay.registry import build
 
     method_name = check_name(name or re.sub(r"\W+", "_", description["column"]).strip("_").lower())
     store_columns(project.folder, method_name, path, description)
-    scorer = declare(method_name, project.folder)()
+    declare(method_name, project.folder)
+    scorer = build(method_name, "scorer")
+    assert isinstance(scorer, Imported)  # noqa: S101  narrows what the registry returns
     with recorded(project, "import-scores", sys.argv[2:], [scorer]):
         numbers = project.engine.value(scorer.column_feature())
         project.score(scorer)
@@ -119,6 +122,7 @@ def store_columns(folder: Path, name: str, path: Path, description: dict[str, An
     from assay.files import atomic_write, write_text
     from assay.methods.imported import read_columns
     from assay.registry import METHOD_KINDS, components
+    from assay.runtime import file_digest
 
     others = {m.name for m in components() if m.kind in METHOD_KINDS
               and not m.__module__.endswith("methods.imported")}  # fmt: skip
@@ -134,11 +138,13 @@ def store_columns(folder: Path, name: str, path: Path, description: dict[str, An
     copy = folder / "imports" / f"{name}.parquet"
     with atomic_write(copy) as temporary:
         pl.DataFrame(columns).write_parquet(temporary)
-    content = description | {"file": copy.name, "original": path.name}
-    state = hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=8)
-    for cells in columns.values():
-        state.update("\0".join(cell or "" for cell in cells.to_list()).encode())
-    content["digest"] = state.hexdigest()
+    content = description | {
+        "file": copy.name,
+        "file_digest": file_digest(copy),
+        "original": path.name,
+    }
+    text = json.dumps(content, sort_keys=True)
+    content["digest"] = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
     write_text(folder / "imports" / f"{name}.json", json.dumps(content, indent=1) + "\n")
 
 
@@ -149,7 +155,7 @@ def _report(
     description: dict[str, Any],
     numbers: "ImportedNumbers",
 ) -> None:
-    from assay.cli.arguments import shown_source
+    from assay.cli.arguments import output_name, shown_source
 
     scored = int((numbers.reason == 0).sum())
     told = {
@@ -183,5 +189,5 @@ def _report(
         )
     if not scored:
         page.warn("no row got a number: is it the right file, and the right --id or --text?")
-    source = shown_source(project)
-    page.next(f"assay select {source} {name} --budget 5% -o subset.json")
+    source, subset = shown_source(project), output_name(project, "subset")
+    page.next(f"assay select {source} {name} --budget 5% -o {subset}")

@@ -5,17 +5,22 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.app import KEEP, Everywhere, verb
+from assay.cli.app import KEEP, Everywhere, Reading, verb
 from assay.console import terminal
 
 
 @verb(
     "init",
     panel=KEEP,
-    examples=("assay init alpaca_data.json", "assay init tatsu-lab/alpaca -o alpaca.yaml"),
+    examples=(
+        "assay init alpaca_data.json",
+        "assay init reviews.csv --map 'instruction=Classify: {text}' --map 'response={label}'",
+        "assay init tatsu-lab/alpaca -o alpaca.yaml",
+    ),
 )
 def init(
     everywhere: Everywhere,
+    reading: Reading,
     source: Annotated[
         str | None,
         typer.Argument(help="Data; the only data file here by default.", show_default=False),
@@ -28,9 +33,11 @@ def init(
 
     Format, fields, rows and languages are found out; budget and methods are a suggestion.
     """
+    import dataclasses
     import os
 
-    from assay.cli.arguments import shown_path
+    from assay.cli.arguments import parse_share, shown_path
+    from assay.cli.grammar import parse_assignments
     from assay.config_init import find_data, initial_config, look_at, stem_of
     from assay.console import confirmed
     from assay.errors import DataError
@@ -40,10 +47,20 @@ def init(
     if output.exists() and not confirmed(f"write over {output}?", yes=everywhere.yes):
         raise DataError(f"{output} exists", hint="name another file with -o, or add -y")
     location = find_data(Path()) if source is None else source
-    seen = look_at(SourceSpec(location), offline=everywhere.offline)
-    local = Path(location).exists()
-    named = os.path.relpath(location, output.parent) if local else location
-    write_text(output, initial_config(named, seen, stem=stem_of(location)))
+    spec = SourceSpec(
+        location,
+        config=reading.config,
+        split=reading.split,
+        revision=reading.revision,
+        layout=reading.layout,
+        mapping=dict(parse_assignments(reading.mapping, "--map")) if reading.mapping else None,
+    )
+    seen = look_at(spec, offline=everywhere.offline)
+    if Path(location).exists():
+        spec = dataclasses.replace(spec, location=os.path.relpath(location, output.parent))
+    hold_out = parse_share(reading.hold_out, "--hold-out") if reading.hold_out else 0.0
+    text = initial_config(spec, seen, stem=stem_of(location), hold_out=hold_out)
+    write_text(output, text)
     page = terminal()
     if page.settings.as_json:
         page.document({"file": str(output), "rows": seen.rows, "set_aside": seen.set_aside,

@@ -50,7 +50,7 @@ def load(words: Words, reading: Reading, everywhere: Everywhere, working: Workin
 
 
 def _end(project: "Project") -> None:
-    from assay.cli.arguments import shown_path, shown_source
+    from assay.cli.arguments import output_name, shown_path, shown_source
     from assay.progress import format_seconds
 
     page = terminal()
@@ -58,4 +58,5 @@ def _end(project: "Project") -> None:
         f"made {shown_path(project.folder)} in {format_seconds(project.load_seconds)}", style="dim"
     )
     source = shown_source(project)
-    page.next(f"assay select {source} --budget 5% -o subset.json", f"assay score {source} METHOD")
+    subset = output_name(project, "subset")
+    page.next(f"assay select {source} --budget 5% -o {subset}", f"assay score {source} METHOD")

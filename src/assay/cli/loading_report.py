@@ -143,8 +143,18 @@ def _counts(project: "Project", found: dict[str, Any]) -> Iterator[tuple[str, ob
     if found["held_out"]:
         yield "held out", f"{found['held_out']:,} (no method sees them)"
     sampled = "" if found["sampled_rows"] == found["samples"] else " (of 10,000 rows)"
-    yield "answers per row", _ranked(found["turns"]) + sampled
+    turns = found["turns"]
+    yield (
+        "answers",
+        f"{next(iter(turns))} in every row" if len(turns) == 1 else _answers(turns) + sampled,
+    )
     yield "languages", _ranked(found["languages"]) + sampled
+
+
+def _answers(turns: dict[str, int]) -> str:
+    total = sum(turns.values())
+    mean = sum(int(number) * rows for number, rows in turns.items()) / total
+    return f"{min(map(int, turns))} to {max(map(int, turns))} per row, {mean:.1f} on average"
 
 
 def _ranked(counts: dict[str, int]) -> str:

@@ -53,4 +53,5 @@ def methods(
     else:
         for part in catalogue(chosen):
             page.result(part)
+        page.note()
         page.next("assay methods NAME", "assay select data.json NAME --budget 5% -o subset.json")

@@ -4,13 +4,14 @@ import json
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from assay.cli.grammar import parse_assignments
 from assay.component import Component
 from assay.errors import ConfigError, UsageError, did_you_mean
 from assay.registry import find
 
+ComponentType = TypeVar("ComponentType", bound=Component)
 _OF_SELECTIONS = ("rule",)
 
 
@@ -70,7 +71,7 @@ def describe_methods(
     return described, inner
 
 
-def set_inside(component: Component, settings: Sequence[Setting]) -> Component:
+def set_inside(component: ComponentType, settings: Sequence[Setting]) -> ComponentType:
     """Return a component in which the parameters of components it holds are set.
 
     Raises:
@@ -138,7 +139,8 @@ def _no_parameter(
     example = f"assay methods {setting.method or methods[0]}" if methods else "assay methods"
     return ConfigError(
         f"{where} {no} {setting.parameter!r}",
-        hint=did_you_mean(setting.parameter, known) or f"`{example}` shows what can be set",
+        hint=did_you_mean(setting.parameter, known)
+        or f"it takes {', '.join(known)}; `{example}` explains them",
     )
 
 

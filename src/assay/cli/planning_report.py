@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assay.console import table, terminal
+from assay.console import Column, table, terminal
 from assay.errors import PlanError
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ def print_plan(project: "Project", components: "Sequence[Component]") -> None:
                 "refusals": planned.refusals,
             }
         )
-    else:
+    elif planned.steps:
         rows = [
             (step.name, step.rows, step.missing,
              "?" if step.seconds is None else format_seconds(step.seconds), step.note)
             for step in planned.steps
         ]  # fmt: skip
-        columns: list[str | tuple[str, str]] = ["step", ("rows", "right"), ("to do", "right"),
+        columns: list[Column] = ["step", ("rows", "right"), ("to do", "right"),
                                                 ("time", "right"), ""]  # fmt: skip
-        page.result(table(columns, rows))  # type: ignore[arg-type]
+        page.result(table(columns, rows))
     if planned.refusals:
         raise PlanError("; ".join(planned.refusals))
     if not planned.steps:

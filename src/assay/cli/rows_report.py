@@ -27,7 +27,7 @@ def describe_row(project: "Project", row_id: int) -> dict[str, Any]:
     sample = project.sample(row_id)
     origin = project.pool.origins(np.array([place]))[0]
     results = stored_results(project.results, project.pool.context)
-    current = [result for result in results if result.current]
+    current = [result for result in results if result.current and not result.inner]
     return {
         "id": format_id(row_id),
         "source": sample.source,

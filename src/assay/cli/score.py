@@ -78,7 +78,7 @@ def _scorers(
 
 
 def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
-    from assay.cli.arguments import shown_path, shown_source
+    from assay.cli.arguments import output_name, shown_path, shown_source
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
 
@@ -108,8 +108,8 @@ def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
     )  # fmt: skip
     seconds = format_seconds(project.load_seconds + sum(run.stages.values()))
     page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
-    name = shown_source(project)
-    page.next(f"assay select {name} {resolved[0].name} --budget 5% -o subset.json")
+    name, subset = shown_source(project), output_name(project, "subset")
+    page.next(f"assay select {name} {resolved[0].name} --budget 5% -o {subset}")
 
 
 def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def select(
     left.
     """
     from assay.cli.choosing import requests
+    from assay.cli.coverage import warn_outside
     from assay.cli.exporting import check_output
     from assay.cli.grammar import parse_words
     from assay.cli.planning_report import print_plan
@@ -81,6 +82,7 @@ def select(
     if working.dry_run:
         print_plan(project, [request.selector for request in wanted])
         return
+    warn_outside(project, [request.selector for request in wanted])
     _select(project, wanted, writing)
 
 
@@ -94,13 +96,15 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
         with run.stage("select"):
             project.engine.compute(selectors)  # together, so that equal passes run once
             chosen = [project.select(selector) for selector in selectors]
+        with run.stage("describe"):
+            described = [describe_selection(selection) for selection in chosen]
         written: list[list[Path]] = []
         with run.stage("export"):
             for request, selection in zip(wanted, chosen, strict=True):
                 path = output_path(writing, request.label if len(wanted) > 1 else "")
                 written.append(write_selection(selection, path, writing) if path else [])
-        with run.stage("describe"):
-            described = [describe_selection(s, w) for s, w in zip(chosen, written, strict=True)]
+        for entry, paths in zip(described, written, strict=True):
+            entry["written"] = [str(path) for path in paths]
         _record(run, wanted, chosen, written, writing)
     page = terminal()
     if page.settings.as_json:
@@ -123,10 +127,7 @@ def _record(
 
     run.facts["selections"] = [selection.manifest() for selection in chosen]
     run.facts["written"] = [[str(path) for path in paths] for paths in written]
-    names = [
-        "-".join(part for part in (selection.name, request.label) if part)
-        for selection, request in zip(chosen, wanted, strict=True)
-    ]
+    names = _distinct_names(wanted, chosen)
     exports: list[dict[str, Any]] = [
         {"selection": name, "output": str(paths[0].absolute())}
         | ({"format": writing.layout_out} if writing.layout_out else {})
@@ -135,3 +136,10 @@ def _record(
     ]
     selections = dict(zip(names, (selection.selector for selection in chosen), strict=True))
     write_config(run, chosen[0].project, selections=selections, exports=exports)
+
+
+def _distinct_names(wanted: "Sequence[Request]", chosen: "Sequence[NamedSelection]") -> list[str]:
+    plain = [selection.name for selection in chosen]
+    if len(set(plain)) == len(plain):
+        return plain
+    return [f"{name}-{request.label}" for name, request in zip(plain, wanted, strict=True)]

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.cli.arguments import shown_path, shown_source
-from assay.console import facts, labelled, number_text, one_line, table, terminal
+from assay.cli.arguments import output_name, shown_path, shown_source
+from assay.config_components import describe
+from assay.console import Column, facts, labelled, number_text, one_line, table, terminal
+from assay.errors import DataError
 from assay.pool import format_id
 from assay.progress import format_seconds
 from assay.results import reason_counts
 from assay.samples import Reason
+from assay.stored import method_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +28,7 @@ _LISTED = 6
 _LABEL_WIDTH = 14
 
 WHY = {
-    Reason.NOT_CHOSEN: "others were worth more",
+    Reason.NOT_CHOSEN: "the budget went to others",
     Reason.BELOW_RULE: "outside the method's own cut-off",
     Reason.NEAR_DUPLICATE: "says the same as a row that is kept",
     Reason.CONTAMINATED: "repeats an evaluation question",
@@ -41,20 +44,30 @@ def why_text(code: int) -> str:
     return WHY.get(reason, f"no score: {reason.name.lower().replace('_', ' ')}")
 
 
-def describe_selection(selection: "NamedSelection", written: Sequence[Path]) -> dict[str, Any]:
-    """Return all that is told about a selection."""
+def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
+    """Return all that is told about a selection.
+
+    Raises:
+        DataError: if it is empty.
+    """
     project, record = selection.project, selection.record
+    if not len(selection):
+        raise DataError(
+            f"{selection.name}: no row was chosen ({_left_out(reason_counts(record.reason))})",
+            hint="widen the budget, the filters or the method's cut-off (--set rule=none)",
+        )
     composition = selection.composition()
     return {
         **selection.manifest(),
         "project": str(project.folder),
+        "method_text": method_text(describe(selection.selector)),
         "reasons": reason_counts(record.reason),
         "tokens": composition.tokens,
         "longer_than": {str(limit): count for limit, count in composition.longer_than.items()},
         "composition": {name: dict(words) for name, words in composition.by.items()},
         "training_cost": _cost(composition.cost),
         "examples": _examples(selection),
-        "written": [str(path) for path in written],
+        "written": [],
     }
 
 
@@ -124,12 +137,18 @@ def print_selections(
     page.note(facts(_loaded(project)))
     page.note()
     rows = [
-        (entry["selection"], entry["method"], entry["chosen"], entry["tokens"],
+        (entry["selection"], entry["method_text"], entry["chosen"], entry["tokens"],
          ", ".join(shown_path(Path(path)) for path in entry["written"][:1]))
         for entry in described
     ]  # fmt: skip
-    columns = ["selection", "method", ("samples", "right"), ("tokens", "right"), "written"]
-    page.note(table(columns, rows))  # type: ignore[arg-type]
+    columns: list[Column] = [
+        "selection",
+        "method",
+        ("samples", "right"),
+        ("tokens", "right"),
+        "written",
+    ]
+    page.note(table(columns, rows))
     page.note()
     _end(project, described[0], stages)
 
@@ -154,16 +173,16 @@ def _summary(
 ) -> Iterator[tuple[str, object]]:
     yield from _loaded(selection.project)
     selector, rows = selection.selector, len(selection.project)
-    yield "method", selector.label()
+    yield "method", described["method_text"]
     share = len(selection) / max(rows, 1)
     yield (
         "chosen",
         f"{len(selection):,} samples ({share:.1%} of the pool), {described['tokens']:,} tokens",
     )
-    out = ", ".join(
-        f"{why_text(Reason[name])} {count:,}" for name, count in described["reasons"].items()
-    )
-    yield "left out", out or "none"
+    yield "left out", _left_out(described["reasons"]) or "none"
+    for name, words in described["composition"].items():
+        if len(words) == 1:
+            yield name, next(iter(words))
     longer = [(int(limit) // 1024, n) for limit, n in described["longer_than"].items()]
     yield "long rows", ", ".join(f"{count:,} over {limit}k" for limit, count in longer) + " tokens"
     yield "training", _training(described["training_cost"])
@@ -171,6 +190,10 @@ def _summary(
         yield "note", "fewer rows were eligible than the budget allows: all of them were taken"
     elif selection.record.selection.stop == "no_gain":
         yield "note", "stopped early: no further row would have added anything"
+
+
+def _left_out(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{why_text(Reason[name])} {count:,}" for name, count in reasons.items())
 
 
 def _training(cost: Mapping[str, float]) -> str:
@@ -190,7 +213,7 @@ def _compositions(
             continue
         pool = _pool_shares(selection.project, name)
         total = sum(words.values())
-        rows = []
+        rows: list[tuple[object, ...]] = []
         for word, count in list(words.items())[:_LISTED]:
             share = f"{count / total:.1%}"
             before = "" if pool is None else f"{pool.get(word, 0.0):.1%}"
@@ -199,12 +222,12 @@ def _compositions(
         if rest:
             count = sum(n for _, n in rest)
             rows.append((f"{len(rest)} more", count, f"{count / total:.1%}", ""))
-        columns = [name, ("samples", "right"), ("share", "right")]
+        columns: list[Column] = [name, ("samples", "right"), ("share", "right")]
         if pool is None:
-            rows = [row[:3] for row in rows]  # type: ignore[misc]
+            rows = [row[:3] for row in rows]
         else:
-            columns.append(("of the pool", "right"))
-        yield table(columns, rows)  # type: ignore[arg-type]
+            columns.append(("in the pool", "right"))
+        yield table(columns, rows)
 
 
 def _pool_shares(project: "Project", attribute: str) -> dict[str, float] | None:
@@ -237,12 +260,13 @@ def _end(project: "Project", described: Mapping[str, Any], stages: Mapping[str, 
     for path in described["written"]:
         page.note(labelled("wrote:", shown_path(Path(path))))
     source = shown_source(project)
+    subset, chance = (output_name(project, stem) for stem in ("subset", "random"))
     commands = [f"assay show {source} {described['selection']}"]
     if not described["written"]:
-        commands.insert(0, f"assay export {source} {described['selection']} -o subset.json")
+        commands.insert(0, f"assay export {source} {described['selection']} -o {subset}")
     elif not described["selection"].startswith("random"):
         budget = described["budget"] or len(project)
-        commands.append(f"assay select {source} random --budget {_word(budget)} -o random.json")
+        commands.append(f"assay select {source} random --budget {_word(budget)} -o {chance}")
     page.next(*commands)
 
 

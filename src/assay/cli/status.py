@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.cli.app import KEEP, Everywhere, Words, verb
+from assay.cli.app import KEEP, Everywhere, Reading, Words, verb
 from assay.console import facts, size_text, table, terminal
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def status(words: Words, everywhere: Everywhere) -> None:
 
     Without a source: every project of the working folder.
     """
-    from assay.cli.arguments import Reading, project_arguments
+    from assay.cli.arguments import project_arguments
     from assay.cli.names import split_words
     from assay.errors import UsageError
 
@@ -53,7 +53,7 @@ def describe_project(folder: Path) -> dict[str, Any]:
     from assay.loading import LoadRecord
     from assay.pool import Pool
     from assay.results import Results
-    from assay.stored import stored_results
+    from assay.stored import method_text, stored_results
 
     record = LoadRecord.read(folder / "load.json")
     if record is None:
@@ -71,11 +71,12 @@ def describe_project(folder: Path) -> dict[str, Any]:
             {
                 "name": result.name,
                 "kind": result.kind,
-                "made_by": result.label,
+                "made_by": method_text(result.description),
                 "current": result.current,
                 "made": result.path.stat().st_mtime,
             }
             for result in stored_results(Results(folder), context)
+            if not result.inner
         ],
         "runs": _runs(folder),
     }

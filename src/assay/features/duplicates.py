@@ -131,8 +131,18 @@ class Contamination(PoolFeature):
     ) -> ContaminationReport:
         """Return what every row in view shares with the evaluation texts."""
         questions = [conversation.prompt for conversation in against.conversations()]
-        texts = [conversation.text for _, block in view.blocks() for conversation in block]
-        return contaminated(texts, questions, ngram=self.ngram, share=self.share)
+        rows = [conversation for _, block in view.blocks() for conversation in block]
+        # A short question must be all that is asked, so prompts are compared on their own, too.
+        whole, prompts = (
+            contaminated(texts, questions, ngram=self.ngram, share=self.share)
+            for texts in ([row.text for row in rows], [row.prompt for row in rows])
+        )
+        better = prompts.share > whole.share
+        return ContaminationReport(
+            whole.contaminated | prompts.contaminated,
+            np.where(better, prompts.evaluation_index, whole.evaluation_index),
+            np.maximum(whole.share, prompts.share),
+        )
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> ContaminationReport:
         """Return the report that was stored."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from assay.files import atomic_stream, atomic_write
+from assay.files import atomic_stream
 from assay.formats.streams import digest_of
 from assay.samples import FloatArray, IdArray, IndexArray, Origin, Reason, ReasonArray, Scores
 
@@ -60,8 +60,8 @@ def write_sidecar(
         columns += _score_columns(name, score)
     target = Path(output)
     table, note = (target.with_name(f"{target.name}.assay.{kind}") for kind in ("parquet", "json"))
-    with atomic_write(table) as temporary:
-        pl.DataFrame(columns).write_parquet(temporary)
+    with atomic_stream(table) as stream:
+        pl.DataFrame(columns).write_parquet(stream)
     # Last, so that a manifest never lies beside the table of an earlier export.
     _write_manifest(note, target, manifest)
     return table, note

@@ -161,6 +161,8 @@ def spool_standard_input(folder: Path | None = None) -> Path:
     Args:
         folder: where to keep it for good; None keeps it only while this process lives.
     """
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     file = tempfile.NamedTemporaryFile(  # noqa: SIM115
         prefix="standard-input-", dir=folder, delete=False
     )

@@ -12,6 +12,7 @@ from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import NearestNeighbors, vector_width
 from assay.methods.ranking import rank_share
+from assay.methods.starting import start_rows
 from assay.results import SelectionRecord
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores, Selection
@@ -89,7 +90,7 @@ class FacilityLocation(Selector):
         """Return the picks in order. Gains are what each added to the sum."""
         ranks = self._ranks(quality, allowance)
         options = FacilityLocationOptions(
-            start=None if start is None else start.selection.indices,
+            start=start_rows(start, allowance),
             allowed=allowance.eligible,
             quality=ranks,
             trade_off=self.trade_off if ranks is not None else 0.0,

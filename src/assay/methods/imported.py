@@ -140,7 +140,7 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
     ending = next((part for part in reversed(path.suffixes) if part not in (".gz", ".zst")), "")
     try:
         if ending == ".parquet":
-            known = pl.read_parquet_schema(path).names()
+            known = list(pl.read_parquet_schema(path))
             _check_columns(path, names, known)
             frame = pl.read_parquet(path, columns=list(names))
             return {name: frame[name].to_list() for name in names}
@@ -172,7 +172,7 @@ def column_names(path: Path) -> list[str]:
     """
     if path.suffix == ".parquet":
         try:
-            return pl.read_parquet_schema(path).names()
+            return list(pl.read_parquet_schema(path))
         except (OSError, pl.exceptions.PolarsError) as error:
             raise DataError(f"{path} cannot be read: {error}") from error
     try:
@@ -336,7 +336,7 @@ def declare(name: str, folder: Path) -> type[Imported]:
         # The defaults below are no part of a key, so what they hold must be in the version.
         version: ClassVar[int] = int(described["digest"][:12], 16)
 
-        file: FileRef = f"{source}@{described['digest'][:12]}"
+        file: FileRef = f"{source}@{described['file_digest']}"
         column: str = described["column"]
         match: Match = described["match"]
         key_column: str = described["key"]

@@ -8,6 +8,7 @@ from assay.budget import Allowance
 from assay.component import AnyFeature, AnySelector, NoPaper, Paper, Selector
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
+from assay.methods.starting import start_rows
 from assay.results import SelectionRecord
 from assay.runtime import Runtime
 from assay.samples import Selection
@@ -54,7 +55,7 @@ class KCenterGreedy(Selector):
         return k_center(
             vectors.array,
             allowance.rows,
-            start=None if start is None else start.selection.indices,
+            start=start_rows(start, allowance),
             fill=self.fill,
             allowed=allowance.eligible,
             costs=allowance.costs,

@@ -1,5 +1,7 @@
 """Facility location over a graph of nearest neighbours: a million rows on a laptop."""
 
+import itertools
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +13,7 @@ from assay.solvers.facility_location import (
     FacilityLocationResult,
     Greedy,
 )
-from assay.solvers.facility_opening import sampled_opening
+from assay.solvers.facility_opening import CANDIDATES, sampled_opening
 from assay.solvers.nearest import Neighbors
 from assay.solvers.similarity import QUANTUM, AnyFloatArray
 
@@ -33,10 +35,9 @@ def facility_location_sparse(
     A pick covers a row if either lists the other as a neighbour, at their similarity, and itself
     at 1; negative similarities count as 0. That is the exact greedy for this objective, which
     lies below the dense one by what rows owe to picks outside their neighbourhood. The first
-    picks of many rows are of that kind; with `vectors`, the first 32 are therefore chosen
-    among 8,192 rows, evenly spaced, by their similarity to these; what they cover is counted for
-    all rows.
-    Ties go to the lowest row.
+    picks of many rows are of that kind; with `vectors`, the first 64 are therefore chosen by their
+    similarity to 32,768 rows, evenly spaced, among the 1,024 that would come first otherwise; what
+    they cover is counted for all rows. Ties go to the lowest row.
 
     Args:
         neighbors: of all n rows, from `nearest_neighbors`; 64 per row are a good number.
@@ -54,22 +55,40 @@ def facility_location_sparse(
         Nemhauser, Wolsey & Fisher 1978, section 4, for the greedy; QDIT, arXiv 2311.14736,
         equation 3, for the sum of coverage and quality. The opening is our own.
     """
+    options = options or FacilityLocationOptions()
     rows = len(neighbors.indptr) - 1
-    greedy = Greedy(options or FacilityLocationOptions(), rows, count, units=_UNITS)
-    current = np.zeros(rows, dtype=np.int32)
-    if vectors is not None and count > 0:
-        current = sampled_opening(vectors, greedy)
-    graph = _Graph(neighbors, greedy.weights, current)
-    if vectors is None:
+    greedy = Greedy(options, rows, count, units=_UNITS)
+    edges = _coverage_edges(neighbors)
+    if vectors is None or count == 0:
+        graph = _Graph(edges, greedy.weights, np.zeros(rows, dtype=np.int32))
         for row in greedy.start.tolist():
             graph.cover_from(row)
         greedy.set_scale(graph.gains[greedy.is_open])
+    else:
+        candidates = _candidates(edges, options)
+        graph = _Graph(edges, greedy.weights, sampled_opening(vectors, candidates, greedy))
+    _pick_all(graph, greedy)
+    return greedy.result(graph.covered)
+
+
+def _candidates(edges: "_Edges", options: FacilityLocationOptions) -> IndexArray:
+    """Return, in ascending order, the rows that would come first without an opening."""
+    rows = len(edges.indptr) - 1
+    priceless = replace(options, start=None, costs=None, limit=None, cost_ratio=False, fill=True)
+    greedy = Greedy(priceless, rows, min(rows, CANDIDATES), units=_UNITS)
+    graph = _Graph(edges, greedy.weights, np.zeros(rows, dtype=np.int32))
+    greedy.set_scale(graph.gains[greedy.is_open])
+    _pick_all(graph, greedy)
+    return np.sort(greedy.result(graph.covered).selection.indices)
+
+
+def _pick_all(graph: "_Graph", greedy: Greedy) -> None:
     scores = greedy.scores(graph.gains, slice(None))
     scores[~greedy.is_open] = -np.inf
-    while rows and greedy.wants_more():
+    while len(scores) and greedy.wants_more():
         best = int(np.argmax(scores))
         if not scores[best] > 0:
-            break
+            return
         if greedy.fits(best):
             greedy.pick(best, float(graph.gains[best]))
             changed = graph.cover_from(best)
@@ -77,7 +96,6 @@ def facility_location_sparse(
                 greedy.is_open[changed], greedy.scores(graph.gains[changed], changed), -np.inf
             )
         scores[best] = -np.inf
-    return greedy.result(graph.covered)
 
 
 class _Edges(NamedTuple):
@@ -95,10 +113,8 @@ class _Graph:
         gains: shape (n,), float64 holding integers, what picking each row would add in units.
     """
 
-    def __init__(
-        self, neighbors: Neighbors, weights: IndexArray, current: NDArray[np.int32]
-    ) -> None:
-        self._edges = _coverage_edges(neighbors)
+    def __init__(self, edges: _Edges, weights: IndexArray, current: NDArray[np.int32]) -> None:
+        self._edges = edges
         self._weights = weights.astype(np.float64)
         self._current = current
         self.gains = _total_gains(self._edges, self._weights, current)
@@ -117,19 +133,32 @@ class _Graph:
         better = (offered > before) & (self._weights[reached] > 0)
         reached, offered, before = reached[better], offered[better], before[better]
         self._current[reached] = offered
-        # Whoever could have improved these rows loses what the pick has just given them.
+        # A row with many copies reaches far, so its edges are followed a block at a time.
+        followed = np.cumsum(indptr[reached + 1] - indptr[reached])
+        blocks = followed // _BLOCK_EDGES
+        starts = np.flatnonzero(np.diff(blocks, prepend=-1))
+        pieces = [np.empty(0, dtype=np.int64)]
+        for first, last in itertools.pairwise([*starts, len(reached)]):
+            part = slice(first, last)
+            pieces.append(self._take_away(reached[part], before[part], offered[part]))
+        return np.concatenate(pieces) if len(pieces) < 3 else np.unique(np.concatenate(pieces))
+
+    def _take_away(
+        self, reached: NDArray[np.int32], before: NDArray[np.int32], offered: NDArray[np.int32]
+    ) -> IndexArray:
+        """Lower the gains of all who could have improved `reached`; return who they are."""
+        indptr, indices, units = self._edges
         starts = indptr[reached]
         sizes = indptr[reached + 1] - starts
-        shift = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-        edges = shift + np.arange(len(shift))
-        values = units[edges]
+        edges = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+        edges += np.arange(len(edges))
         old = np.repeat(before, sizes)
-        lost = np.minimum(values, np.repeat(offered, sizes)) - old
+        lost = np.minimum(units[edges], np.repeat(offered, sizes)) - old
         losing = lost > 0
         changed = indices[edges[losing]].astype(np.int64)
         weighted = lost[losing] * np.repeat(self._weights[reached], sizes)[losing]
         np.subtract.at(self.gains, changed, weighted)
-        return changed
+        return np.unique(changed) if len(changed) > len(self.gains) else changed
 
 
 def _total_gains(edges: _Edges, weights: FloatArray, current: NDArray[np.int32]) -> FloatArray:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from assay.errors import DataError
 from assay.samples import IndexArray
+from assay.solvers.cover import rounding_error
 from assay.solvers.distinct import DistinctVectors, distinct_vectors
 from assay.solvers.similarity import (
     QUANTUM,
@@ -160,9 +161,9 @@ def neighbors_above(
     return _symmetric(kept[pairs], similarities, len(vectors), empty)
 
 
-def _rounding(width: int) -> float:
-    """Return a distance that a float32 product of unit vectors keeps from the truth."""
-    return float(2.0**-22 * max(1, width) ** 0.5)
+def _leeway(width: int) -> float:
+    """Return how far a float32 product may lie from the rounded similarity, and some more."""
+    return QUANTUM + 2 * rounding_error(width)
 
 
 def _keys(similarities: NDArray[np.float32], rows: IndexArray) -> IndexArray:
@@ -192,7 +193,7 @@ def _nearest_groups(
     keys = np.sort(np.where(found < 0, _NOTHING, keys), axis=1)[:, :wanted]
     if search.exact and count < len(vectors):
         # What was not found is at most as similar as the last that was, give or take rounding.
-        bound = rough[:, -1] + _rounding(vectors.shape[1])
+        bound = rough[:, -1] + _leeway(vectors.shape[1])
         for query in np.flatnonzero(bound >= _key_similarities(keys[:, -1])):
             keys[query] = _nearest_of_all(vectors, queries[query], wanted)
     missing = wanted - keys.shape[1]
@@ -204,7 +205,7 @@ def _nearest_of_all(
 ) -> IndexArray:
     products = vectors @ query
     cut = np.partition(products, len(products) - wanted)[-wanted]
-    near = np.flatnonzero(products >= cut - 2 * _rounding(len(query)))
+    near = np.flatnonzero(products >= cut - 2 * _leeway(len(query)))
     similarities = row_similarities(vectors, query[None], near[None])[0]
     return np.sort(_keys(similarities, near))[:wanted]
 
@@ -291,7 +292,7 @@ def _pairs_above(
     seed: int,
 ) -> Iterator[IndexArray]:
     """Yield pairs (2, p) with the lower row first; a clustered search may repeat a pair."""
-    bound = threshold - _rounding(units.shape[1])
+    bound = threshold - _leeway(units.shape[1])
     search = (
         None if is_exact(method, len(units)) else ClusterSearch(units, effort=effort, seed=seed)
     )

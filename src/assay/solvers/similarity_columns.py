@@ -42,7 +42,7 @@ class SimilarityColumns:
         self._vectors = vectors
         self._exact = vectors.astype(np.float64)
         self._kernel = kernel
-        self.units = 1 / QUANTUM if kernel == "cosine" else _EUCLIDEAN_UNITS
+        self.units = units_of(kernel)
         rows = len(vectors)
         # Units of a cosine are exact in float32 at half the memory; the finer kernel's are not.
         dtype = np.float32 if kernel == "cosine" else np.float64
@@ -61,7 +61,7 @@ class SimilarityColumns:
         result[known] = self._cache[slots[known]]
         missing = rows[~known]
         if len(missing):
-            computed = self.tile(self._vectors[missing], self._exact)
+            computed = similarity_units(self._vectors[missing], self._exact, self._kernel)
             result[~known] = computed
             self._keep(missing, computed)
         return result
@@ -75,7 +75,7 @@ class SimilarityColumns:
             upper = slice(top, min(top + _TILE, rows))
             for left in range(top, rows, _TILE):
                 lower = slice(left, min(left + _TILE, rows))
-                tile = self.tile(self._vectors[upper], self._exact[lower])
+                tile = similarity_units(self._vectors[upper], self._exact[lower], self._kernel)
                 totals[upper] += added(tile, current[lower], weights[lower])
                 if top != left:
                     totals[lower] += added(tile.T, current[upper], weights[upper])
@@ -98,22 +98,42 @@ class SimilarityColumns:
         self._slot_of[rows] = places
         self._next_slot = int(places[-1] + 1) % slots
 
-    def tile(self, left: NDArray[np.float32], right: FloatArray) -> FloatArray:
-        """Return units of similarity of any `left` (r, d) to any `right` (m, d), both exact."""
-        exact = left.astype(np.float64)
-        products = exact @ right.T
-        if self._kernel == "cosine":
-            products *= self.units
-            np.rint(products, out=products)
-            return np.clip(products, 0.0, self.units, out=products)
-        lengths = (exact * exact).sum(axis=1)[:, None], (right * right).sum(axis=1)[None, :]
-        distances = np.sqrt(np.maximum(lengths[0] + lengths[1] - 2 * products, 0.0))
-        units = np.rint(np.exp(-distances / right.shape[1]) * self.units)
-        units[(lengths[0] == 0) | (lengths[1] == 0)] = 0.0
-        return units
+
+def similarity_units(
+    left: NDArray[np.float32], right: FloatArray, kernel: Kernel = "cosine"
+) -> FloatArray:
+    """Return similarities in whole units, `units_of` the kernel standing for 1.
+
+    Args:
+        left: shape (r, d), from `exact_unit_vectors`.
+        right: shape (m, d), the same in float64.
+        kernel: as for `SimilarityColumns`.
+
+    Returns:
+        Shape (r, m), integers held as float64.
+    """
+    exact = left.astype(np.float64)
+    products = exact @ right.T
+    units = units_of(kernel)
+    if kernel == "cosine":
+        products *= units
+        np.rint(products, out=products)
+        return np.clip(products, 0.0, units, out=products)
+    lengths = (exact * exact).sum(axis=1)[:, None], (right * right).sum(axis=1)[None, :]
+    distances = np.sqrt(np.maximum(lengths[0] + lengths[1] - 2 * products, 0.0))
+    similarities = np.rint(np.exp(-distances / right.shape[1]) * units)
+    similarities[(lengths[0] == 0) | (lengths[1] == 0)] = 0.0
+    return similarities
 
 
-def added(columns: FloatArray, current: FloatArray, weights: FloatArray) -> FloatArray:
+def units_of(kernel: Kernel) -> float:
+    """Return the number of units that similarity 1 is made of."""
+    return 1 / QUANTUM if kernel == "cosine" else _EUCLIDEAN_UNITS
+
+
+def added(
+    columns: FloatArray | NDArray[np.float32], current: FloatArray, weights: FloatArray
+) -> FloatArray:
     """Return what each of `columns`, shape (r, m), adds to `current`, in weighted units."""
     # Whole numbers below 2**53 throughout, so the order of the sum is free. Narrow tiles keep
     # the intermediate in the processor's cache.

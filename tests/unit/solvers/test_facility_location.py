@@ -217,6 +217,16 @@ def test_quality_alone_is_the_rows_of_highest_quality(solve: Any) -> None:
 
 
 @every_solver
+def test_a_copy_adds_its_quality_and_nothing_else(solve: Any) -> None:
+    quality = np.array([0.0, 0.8, 0.5, 0.0])
+
+    result = solve(FAN[[0, 0, 0, 3]], 3, quality=quality, trade_off=0.5, balance=10.0)
+
+    assert picks(result) == [1, 2, 3]
+    assert result.selection.gains.tolist() == pytest.approx([0.55, 0.25, 0.05])
+
+
+@every_solver
 def test_equal_quality_changes_nothing(solve: Any) -> None:
     assert picks(solve(FAN, 3, quality=np.full(4, 0.5), trade_off=0.5)) == [1, 3, 2]
 

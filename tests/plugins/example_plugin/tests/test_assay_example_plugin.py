@@ -1,13 +1,17 @@
 import pytest
-from assay_example_plugin import ColemanLiau, TextStatistics
+from assay_example_plugin import (  # type: ignore[import-not-found]  # found once installed
+    ColemanLiau,
+    TextStatistics,
+)
 
+from assay.component import Component
 from assay.testing import check_component, numbers, pool, value_of
 
 
 @pytest.mark.parametrize(
     "component", [TextStatistics, ColemanLiau, ColemanLiau(part="instruction")]
 )
-def test_it_keeps_the_contract(component: object) -> None:
+def test_it_keeps_the_contract(component: Component | type[Component]) -> None:
     check_component(component)
 
 

@@ -1,0 +1,164 @@
+"""What the documentation says exists, works and is complete."""
+
+import re
+from pathlib import Path
+
+import pytest
+from scripts import docs_examples
+from scripts.docs_commands import commands, options
+from scripts.docs_methods import bibliography, bibtex_key, golden_names, ours
+from scripts.make_docs import DOCS, ROOT, stale_pages, written_pages
+
+from assay.cli.catalogue import bibtex_entry
+from assay.component import Component, Feature, Paper
+from assay.formats.detection import LAYOUTS
+from assay.formats.export_trainers import TRAINER_LAYOUTS
+from assay.registry import components
+
+COMMANDS = commands()
+WITH_EXAMPLES = [page for page in written_pages() if "<!-- run" in page.read_text(encoding="utf-8")]
+CITED = [
+    component
+    for component in components()
+    if component.__module__.startswith("assay.") and isinstance(component.paper, Paper)
+]
+
+
+def test_generated_pages_say_what_the_code_says() -> None:
+    stale = [str(path) for path in stale_pages()]
+
+    assert stale == [], "run: python -m scripts.make_docs"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_examples_run_and_print_what_the_page_shows(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    now = docs_examples.refreshed(str(path.relative_to(ROOT)), text)
+
+    assert docs_examples.same(now, text), f"run: python -m scripts.make_docs\n{now}"
+
+
+def test_changed_output_is_noticed_and_times_are_not() -> None:
+    page = "<!-- run -->\n```console\n$ assay load x\nrows   26 in 0.3 s\n```\n"
+
+    assert docs_examples.same(page, page.replace("0.3 s", "12 s"))
+    assert not docs_examples.same(page, page.replace("26", "27"))
+
+
+def test_a_failing_example_is_named() -> None:
+    page = "<!-- run -->\n```console\n$ assay slect\n```\n"
+
+    with pytest.raises(docs_examples.ExampleError, match="assay slect"):
+        docs_examples.refreshed("page.md", page)
+
+
+def test_every_method_has_a_page_and_a_key_on_record() -> None:
+    pages = {path.stem for path in (DOCS / "methods").glob("*.md")} - {"index", "features"}
+    golden = golden_names(ROOT / "tests" / "contract" / "golden_keys.json")
+
+    assert pages == {method.name for method in ours()}
+    assert pages == golden
+
+
+def test_every_feature_is_described() -> None:
+    text = (DOCS / "methods" / "features.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
+
+    found = [item for item in components("feature") if item.__module__.startswith("assay.")]
+    assert described == {item.name for item in found if issubclass(item, Feature)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_documented(name: str) -> None:
+    text = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"(?<![\w-])--?[\w-]+", text))
+
+    assert f"## assay {name}\n" in text
+    missing = {word for option in options(COMMANDS[name]) for word in option.opts} - words
+    assert missing == set()
+
+
+def test_every_command_that_a_page_names_exists() -> None:
+    known = {*COMMANDS, "--help", "--version", "VERB"}
+    used = {
+        (path.name, word)
+        for path in [*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+        for word in re.findall(
+            r"(?:^\$ |`|bin/|&& |\| )assay ([\w-]+)", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+
+    assert {(page, word) for page, word in used if word not in known} == set()
+
+
+def test_every_option_that_a_page_names_exists() -> None:
+    known = {word for verb in COMMANDS.values() for option in options(verb) for word in option.opts}
+    known |= {"--help", "--version"}
+    unknown = set()
+    for path in [*written_pages(), ROOT / "CHANGELOG.md"]:
+        if path.name == "CONTRIBUTING.md":
+            continue
+        text = path.read_text(encoding="utf-8")
+        unknown |= {word for word in re.findall(r"(?<=`)--[a-z-]+", text) if word not in known}
+        for line in re.findall(r"^\$ assay .*(?:\\\n.*)*", text, re.MULTILINE):
+            unknown |= {word for word in re.findall(r"(?<= )--[a-z-]+", line) if word not in known}
+
+    assert unknown == set()
+
+
+def test_every_layout_is_documented() -> None:
+    text = (DOCS / "reference" / "formats.md").read_text(encoding="utf-8")
+
+    names = [layout.name for layout in LAYOUTS] + list(TRAINER_LAYOUTS)
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("component", CITED, ids=lambda item: f"{item.kind}-{item.name}")
+def test_every_paper_stands_in_the_bibliography(component: type[Component]) -> None:
+    paper = component.paper
+    assert isinstance(paper, Paper)
+
+    entry = bibliography()[bibtex_key(bibtex_entry(component))]
+
+    assert f"title = {{{{{paper.title}}}}}" in entry
+    assert f"year = {{{paper.year}}}" in entry
+    if paper.arxiv:
+        assert f"eprint = {{{paper.arxiv}}}" in entry
+        assert re.fullmatch(r"\d{4}\.\d{4,5}", paper.arxiv)
+    else:
+        assert f"doi = {{{paper.doi}}}" in entry
+
+
+def test_the_bibliography_has_no_entry_twice_and_none_too_many() -> None:
+    entries = bibliography()
+    identifiers = re.findall(
+        r"^  (?:eprint|doi) = \{(.+)\},$", "\n".join(entries.values()), re.MULTILINE
+    )
+
+    assert len(identifiers) == len(set(identifiers)) == len(entries)
+    assert set(entries) == {bibtex_key(bibtex_entry(component)) for component in CITED}
+
+
+@pytest.mark.parametrize("key", bibliography())
+def test_every_entry_of_the_bibliography_is_well_formed(key: str) -> None:
+    entry = bibliography()[key]
+
+    assert re.match(r"@(misc|article|inproceedings)\{", entry)
+    assert entry.count("{") == entry.count("}")
+    assert all(re.fullmatch(r"  \w+ = \{.+\},", line) for line in entry.splitlines()[1:-1]), entry
+    assert re.search(r"^  author = \{.+\},$", entry, re.MULTILINE)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    listed = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
+    pages = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
+
+    assert listed == pages
+
+
+def test_every_benchmark_is_listed_with_its_question() -> None:
+    text = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    scripts = {path.name for path in (ROOT / "benchmarks").glob("*.py")}
+
+    assert set(re.findall(r"`(\w+\.py)`", text)) == scripts

@@ -1,0 +1,73 @@
+"""Two processes at once on one cache, and on one project."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.jobs import Job, write_rows
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    folder = tmp_path_factory.mktemp("alone")
+    write_rows(folder / "rows.json", 500)
+    job = Job(folder / "job", [folder / "rows.json"])
+    job.finish()
+    return job
+
+
+def _at_once(*jobs: Job) -> None:
+    processes = [job.start() for job in jobs]
+    ended = [process.communicate(timeout=300) for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(jobs), ended
+
+
+def test_two_projects_on_one_cache_end_as_one_alone(alone: Job, tmp_path: Path) -> None:
+    jobs = [
+        Job(tmp_path / name, alone.sources, cache=tmp_path / "cache") for name in ("one", "two")
+    ]
+
+    _at_once(*jobs)
+
+    assert [job.left_behind() for job in jobs] == [alone.left_behind()] * 2
+
+
+def test_two_processes_on_one_project_end_as_one_alone(alone: Job, tmp_path: Path) -> None:
+    shared = {"cache": tmp_path / "cache", "project": tmp_path / "project"}
+    jobs = [Job(tmp_path / name, alone.sources, **shared) for name in ("one", "two")]
+
+    _at_once(*jobs)
+
+    assert [job.left_behind() for job in jobs] == [alone.left_behind()] * 2
+
+
+def test_different_methods_on_one_project_leave_both_results(alone: Job, tmp_path: Path) -> None:
+    shared = {"cache": tmp_path / "cache", "project": tmp_path / "project"}
+    words = ("longest_response",)
+    jobs = [
+        Job(tmp_path / "one", alone.sources, **shared),
+        Job(tmp_path / "two", alone.sources, words, **shared),
+    ]
+
+    _at_once(*jobs)
+
+    found = set(jobs[0].left_behind())
+    assert {name for name in alone.left_behind() if "/selections/" in name} < found
+    assert any("selections/longest_response-5pct" in name for name in found)
+
+
+def test_two_shards_at_once_leave_nothing_to_be_computed(alone: Job, tmp_path: Path) -> None:
+    shared = {"cache": tmp_path / "cache", "project": tmp_path / "project"}
+    parts = [
+        Job(tmp_path / part[0], alone.sources, options=("--shard", part), **shared)
+        for part in ("1/2", "2/2")
+    ]
+
+    processes = [part.start() for part in parts]
+    for process in processes:
+        process.communicate(timeout=300)
+    Job(tmp_path / "all", alone.sources, **shared).finish()
+
+    assert Job(tmp_path / "all", alone.sources, **shared).left_behind() == alone.left_behind()
