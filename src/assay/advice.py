@@ -38,8 +38,9 @@ def _coverage(engine: Engine, part: str, model: str) -> list[str]:
     outside = float(np.mean(np.nan_to_num(shares, nan=1.0) < _COVERED_SHARE))
     if outside <= 1 - _COVERED_SHARE:
         return []
-    return [
+    note = (
         f"{outside:.0%} of a sample of {len(texts)} rows are mostly outside the words that "
         f"{_EMBEDDED} has learned (English): they are compared by character n-grams, which see "
         "wording and not meaning; name a multilingual encoder with --encoder for more"
-    ]
+    )
+    return [note]

@@ -172,9 +172,7 @@ class RowStore:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise _damaged(shard.path, error) from error
 
-    def _matrix(
-        self, hashes: HashArray, rows: "_Gathered", *, keep: bool
-    ) -> NDArray[np.floating]:
+    def _matrix(self, hashes: HashArray, rows: "_Gathered", *, keep: bool) -> NDArray[np.floating]:
         """Return the vectors, memory-mapped unless they are not to be kept in this order."""
         if not rows.shards:
             return np.empty((0, 1), np.float16)

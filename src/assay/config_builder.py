@@ -11,13 +11,13 @@ from assay.config_components import (
     Builder,
     ComponentType,
     find_for,
-    with_defaults,
     with_fixed_seeds,
 )
 from assay.config_sections import Sections
 from assay.config_selections import WISHES, as_selector, narrowed, per_group
 from assay.config_yaml import Document, LocatedError
 from assay.config_yaml import Path as Place
+from assay.defaults import with_defaults
 from assay.errors import AssayError, ConfigError, did_you_mean
 from assay.pool import Attribute
 from assay.recipes import default_recipe

@@ -17,6 +17,7 @@ from assay.errors import DataError
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
+_PROBE_BYTES = 1 << 16
 _counter = itertools.count()
 # A writer on another machine that shares the folder must not be taken for a dead process of ours.
 _host = f"{zlib.crc32(socket.gethostname().encode()):08x}"
@@ -47,10 +48,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise write_error(path, error) from error
     except Exception as error:
-        number = _system_error(error)
-        if number is None:
+        cause = _refused_write(temporary)
+        if cause is None:
             raise
-        raise write_error(path, OSError(number, os.strerror(number))) from error
+        raise write_error(path, cause) from error
     finally:
         # After the rename nothing is left under this name.
         with contextlib.suppress(OSError):
@@ -83,10 +84,20 @@ def write_error(path: Path, error: OSError) -> DataError:
     return DataError(f"cannot write {path}: {error.strerror or error}", hint=hint)
 
 
-def _system_error(error: Exception) -> int | None:
-    """Return the error number of a failed write that a library in Rust reports in its own type."""
-    found = re.search(r"\(os error (\d+)\)", str(error))
-    return int(found[1]) if found else None
+def _refused_write(path: Path) -> OSError | None:
+    """Return why an unfinished file cannot grow, None if it can.
+
+    Libraries in Rust report a failed write in types of their own, some without the cause.
+    """
+    try:
+        with path.open("r+b") as file:
+            file.seek(0, os.SEEK_END)
+            file.write(bytes(_PROBE_BYTES))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error
+    return None
 
 
 def write_text(path: Path, text: str) -> None:

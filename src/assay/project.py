@@ -14,7 +14,7 @@ from assay.advice import advice
 from assay.budget import Budget
 from assay.component import Chosen, Component, FileSet, Scorer, Selector
 from assay.composition import Composition, compose
-from assay.config_components import with_defaults
+from assay.defaults import with_defaults
 from assay.engine import Engine, walk
 from assay.errors import ConfigError, DataError
 from assay.features.text import RowAttribute, TokenCounts

@@ -119,7 +119,7 @@ def pin_file(text: str) -> str:
     if not path.is_file():
         raise ModelLoadError(f"{name} does not exist")
     found = f"{name}@{file_digest(path)}"
-    if name != text and found != text:
+    if text not in (name, found):
         raise ModelLoadError(
             f"{name} has changed since it was named as {text}",
             hint=f"name it anew, without the pin: {name}",

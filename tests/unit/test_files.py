@@ -177,3 +177,36 @@ def test_path_below_a_file_is_refused_with_its_name(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="file/out"), atomic_stream(tmp_path / "file" / "out"):
         pass
+
+
+def test_a_full_disk_is_named_even_if_a_library_hides_it(tmp_path: Path) -> None:
+    code = """
+import resource, sys
+from pathlib import Path
+from assay.errors import AssayError
+from assay.files import atomic_write
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    with atomic_write(Path(sys.argv[1])) as temporary:
+        temporary.write_bytes(bytes(4096))
+        raise RuntimeError("transport error")
+except AssayError as error:
+    print(error.message)
+"""
+    target = tmp_path / "out.parquet"
+
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.startswith(f"the disk is full while writing {target}")
+    assert _names(tmp_path) == []
+
+
+def test_an_error_that_is_no_failed_write_stays_what_it_was(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), atomic_write(tmp_path / "out.json") as temporary:
+        temporary.write_text("half")
+        raise KeyError("name")
+
+    assert _names(tmp_path) == []

@@ -189,16 +189,7 @@ def _expand(function: Callable[..., None]) -> Callable[..., None]:
             continue
         assert isinstance(kind, type)  # noqa: S101  an annotation names a class
         groups[parameter.name] = kind
-        inner = get_type_hints(kind, include_extras=True)
-        parameters += [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                default=field.default,
-                annotation=inner[field.name],
-            )
-            for field in dataclasses.fields(kind)
-        ]
+        parameters += _options_of(kind)
 
     def call(**given: Any) -> None:
         for group, kind in groups.items():
@@ -213,6 +204,15 @@ def _expand(function: Callable[..., None]) -> Callable[..., None]:
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return call
+
+
+def _options_of(group: type[Any]) -> list[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return [
+        inspect.Parameter(field.name, either, default=field.default, annotation=hints[field.name])
+        for field in dataclasses.fields(group)
+    ]
 
 
 def _help(function: Callable[..., None], examples: Sequence[str]) -> str:

@@ -109,7 +109,7 @@ def requests(project: "Project", words: "Words", choosing: Choosing) -> list[Req
     Raises:
         AssayError: if a method, a parameter or an option is wrong.
     """
-    from assay.config_components import with_defaults
+    from assay.defaults import with_defaults
 
     if choosing.seeds is not None and choosing.seed is not None:
         raise UsageError("--seed and --seeds exclude each other")
@@ -130,7 +130,7 @@ def requests(project: "Project", words: "Words", choosing: Choosing) -> list[Req
 
 
 def _with_encoder(selector: "Selector", encoder: str | None) -> "Selector":
-    from assay.config_components import with_defaults
+    from assay.defaults import with_defaults
 
     if encoder is None:
         return selector

@@ -11,6 +11,8 @@ from assay.cli.app import KEEP, Everywhere, Reading, open_project, verb
 from assay.console import facts, terminal
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from assay.methods.imported import ImportedNumbers
     from assay.project import Project
 
@@ -173,21 +175,26 @@ def _report(
     if page.settings.as_json:
         page.document(told)
     else:
-        by = {"row": "their place in the data", "id": f"the id in {description['key']!r}",
-              "text": f"their {description['part']}"}[description["match"]]  # fmt: skip
-        page.result(
-            facts(
-                [
-                    ("score", f"{name}, matched by {by}"),
-                    ("with a number", f"{scored:,} of {len(project):,} rows"),
-                    ("rows of the file", numbers.file_rows),
-                    ("  without a number", numbers.without_number),
-                    ("  not in the data", numbers.unused),
-                    ("ambiguous keys", numbers.ambiguous),
-                ]
-            )
-        )
+        page.result(_matching(told, description, len(project)))
     if not scored:
         page.warn("no row got a number: is it the right file, and the right --id or --text?")
     source, subset = shown_source(project), output_name(project, "subset")
     page.next(f"assay select {source} {name} --budget 5% -o {subset}")
+
+
+def _matching(told: dict[str, Any], description: dict[str, Any], rows: int) -> "RenderableType":
+    by = {
+        "row": "their place in the data",
+        "id": f"the id in {description['key']!r}",
+        "text": f"their {description['part']}",
+    }
+    return facts(
+        [
+            ("score", f"{told['score']}, matched by {by[told['match']]}"),
+            ("with a number", f"{told['rows_with_a_number']:,} of {rows:,} rows"),
+            ("rows of the file", told["file_rows"]),
+            ("  without a number", told["file_rows_without_number"]),
+            ("  not in the data", told["file_rows_unused"]),
+            ("ambiguous keys", told["ambiguous_keys"]),
+        ]
+    )

@@ -67,7 +67,7 @@ def _scorers(
     project: "Project", methods: Sequence[str], settings: Sequence[str], encoder: str | None
 ) -> "list[Scorer]":
     from assay.cli.parameters import describe_methods, parse_settings, set_inside
-    from assay.config_components import with_defaults
+    from assay.defaults import with_defaults
 
     described, inside = describe_methods(methods, parse_settings(settings))
     found = []

@@ -8,7 +8,7 @@ from assay.cli.app import KEEP, Everywhere, Reading, Words, verb
 from assay.console import facts, size_text, table, terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -100,7 +100,6 @@ def _runs(folder: Path) -> list[dict[str, Any]]:
 
 def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
     import shlex
-    from datetime import datetime
 
     from rich.text import Text
 
@@ -118,19 +117,10 @@ def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
         ]
     )
     for kind in ("score", "selection"):
-        rows = [
-            (
-                result["name"],
-                "" if result["current"] else "of older rows",
-                datetime.fromtimestamp(result["made"]).astimezone().strftime("%Y-%m-%d %H:%M"),
-                result["made_by"],
-            )
-            for result in project["results"]
-            if result["kind"] == kind
-        ]
-        if rows:
+        results = [result for result in project["results"] if result["kind"] == kind]
+        if results:
             yield Text()
-            yield table([kind, "", "made", "by"], rows)
+            yield _results_table(kind, results)
     if project["runs"]:
         yield Text()
         yield table(
@@ -141,3 +131,20 @@ def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
                 for run in project["runs"]
             ],
         )  # fmt: skip
+
+
+def _results_table(kind: str, results: "Sequence[dict[str, Any]]") -> "RenderableType":
+    from datetime import datetime
+
+    return table(
+        [kind, "", "made", "by"],
+        [
+            (
+                result["name"],
+                "" if result["current"] else "of older rows",
+                datetime.fromtimestamp(result["made"]).astimezone().strftime("%Y-%m-%d %H:%M"),
+                result["made_by"],
+            )
+            for result in results
+        ],
+    )
