@@ -48,7 +48,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise write_error(path, error) from error
     except Exception as error:
-        cause = _refused_write(temporary)
+        cause = _stated_cause(error) or _refused_write(temporary)
         if cause is None:
             raise
         raise write_error(path, cause) from error
@@ -84,11 +84,14 @@ def write_error(path: Path, error: OSError) -> DataError:
     return DataError(f"cannot write {path}: {error.strerror or error}", hint=hint)
 
 
-def _refused_write(path: Path) -> OSError | None:
-    """Return why an unfinished file cannot grow, None if it can.
+def _stated_cause(error: Exception) -> OSError | None:
+    """Return the failure of the system that a library in Rust reports in a type of its own."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
-    Libraries in Rust report a failed write in types of their own, some without the cause.
-    """
+
+def _refused_write(path: Path) -> OSError | None:
+    """Return why an unfinished file cannot grow, None if it can: some libraries hide the cause."""
     try:
         with path.open("r+b") as file:
             file.seek(0, os.SEEK_END)

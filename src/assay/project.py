@@ -23,6 +23,7 @@ from assay.formats.export_sidecar import write_sidecar
 from assay.formats.export_trainers import LayoutReport, export_layout
 from assay.formats.records import SourceSpec
 from assay.loading import MAX_SET_ASIDE, LoadRecord, load_pool
+from assay.methods.imported import declare_all
 from assay.pool import Attribute, Pool, format_id
 from assay.recipes import default_recipe
 from assay.registry import build
@@ -63,6 +64,7 @@ class Project:
         self.folder = Path(folder) if folder is not None else default_folder(specs)
         if not specs:
             specs, hold_out = self._stored_specs()
+        declare_all(self.folder)
         started = time.perf_counter()
         self.pool, self.load_record = load_pool(
             specs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # components import this module to register themselves
 
+import hashlib
 import importlib
 import importlib.util
 import logging
@@ -80,7 +81,8 @@ def load_file(path: Path) -> list[type[Component]]:
         ConfigError: if the file cannot be imported or defines no component.
     """
     path = path.resolve()
-    name = f"assay_file_{path.stem}"
+    place = hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()
+    name = f"assay_file_{path.stem}_{place}"
     before = set(_components.values())
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,35 @@ GEOMETRY = (
 )
 """The default recipe with vectors that need no model."""
 ENCODER = Path(__file__).parents[2] / "src/assay/assets/encoder"
-_WORDS = (
-    "data model train answer question list write explain capital river sum code python "
-    "story poem tea health advice number city country music film book tree light water"
-).split()
+_WORDS = [
+    "data",
+    "model",
+    "train",
+    "answer",
+    "question",
+    "list",
+    "write",
+    "explain",
+    "capital",
+    "river",
+    "sum",
+    "code",
+    "python",
+    "story",
+    "poem",
+    "tea",
+    "health",
+    "advice",
+    "number",
+    "city",
+    "country",
+    "music",
+    "film",
+    "book",
+    "tree",
+    "light",
+    "water",
+]
 _TIMEOUT = 300.0
 
 MANY_SHARDS = """
@@ -78,7 +103,6 @@ class Job:
     project: Path | None = None
     prelude: str = MANY_SHARDS
     budget: str = "5%"
-    limits: Callable[[], None] | None = field(default=None, compare=False)
 
     @property
     def output(self) -> Path:
@@ -120,7 +144,6 @@ class Job:
             text=True,
             env=environment,
             start_new_session=True,
-            preexec_fn=self.limits,
         )
 
     def run(self) -> "Ended":

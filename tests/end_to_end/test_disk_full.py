@@ -1,9 +1,8 @@
 """A disk that fills up: one clear error, nothing half-written, and the same line goes on."""
 
 import os
-import resource
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,8 @@ import pytest
 from tests.end_to_end.jobs import Ended, Job, temporary_files, write_rows
 
 pytestmark = pytest.mark.slow
+
+_SIZE_LIMIT = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))\n"
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +36,6 @@ def _is_whole_or_absent(job: Job, whole: Job) -> None:
     assert temporary_files(job.folder) == []
 
 
-def _size_limit(size: int) -> Callable[[], None]:
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-    return limit
-
-
 def _sizes(job: Job) -> dict[str, int]:
     found: dict[str, int] = {}
     for path in job.folder.rglob("*"):
@@ -60,7 +54,7 @@ def test_a_file_that_cannot_grow_stops_with_one_error_and_the_line_goes_on(
 ) -> None:
     # No file may become as large as the largest of this kind, so at the latest that one fails.
     size = _sizes(whole)[name] - 1
-    job = Job(tmp_path, whole.sources, limits=_size_limit(size))
+    job = Job(tmp_path, whole.sources, prelude=whole.prelude + _SIZE_LIMIT.format(size))
 
     ended = job.run()
 

@@ -1,5 +1,6 @@
 """Real kills of the main job: the same line, run again, gives the same bytes."""
 
+import gzip
 import json
 import subprocess
 import time
@@ -143,8 +144,6 @@ def test_workers_die_with_the_job_and_nothing_is_lost(
 @pytest.mark.skipif(not _SHARED.exists(), reason="needs ../shared/data")
 @pytest.mark.skipif(not (ENCODER / "encoder.json").exists(), reason="needs the embedded encoder")
 def test_the_main_job_on_5000_alpaca_rows_survives_ten_kills(tmp_path: Path) -> None:
-    import gzip
-
     rows = json.loads(gzip.decompress(_SHARED.read_bytes()))[:5000]
     data = tmp_path / "alpaca.json"
     data.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")

@@ -18,6 +18,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Job:
     return job
 
 
+def _sharing(folder: Path, name: str, like: Job, **changes: Sequence[str]) -> Job:
+    """Return a job on the cache and the project in a folder."""
+    method = changes.get("method", like.method)
+    options = changes.get("options", ())
+    cache, project = folder / "cache", folder / "project"
+    return Job(folder / name, like.sources, method, options, cache=cache, project=project)
+
+
 def _at_once(*jobs: Job) -> None:
     processes = [job.start() for job in jobs]
     ended = [process.communicate(timeout=300) for process in processes]
@@ -35,8 +43,7 @@ def test_two_projects_on_one_cache_end_as_one_alone(alone: Job, tmp_path: Path) 
 
 
 def test_two_processes_on_one_project_end_as_one_alone(alone: Job, tmp_path: Path) -> None:
-    shared = {"cache": tmp_path / "cache", "project": tmp_path / "project"}
-    jobs = [Job(tmp_path / name, alone.sources, **shared) for name in ("one", "two")]
+    jobs = [_sharing(tmp_path, name, alone) for name in ("one", "two")]
 
     _at_once(*jobs)
 
@@ -44,11 +51,10 @@ def test_two_processes_on_one_project_end_as_one_alone(alone: Job, tmp_path: Pat
 
 
 def test_different_methods_on_one_project_leave_both_results(alone: Job, tmp_path: Path) -> None:
-    shared = {"cache": tmp_path / "cache", "project": tmp_path / "project"}
     words = ("longest_response",)
     jobs = [
-        Job(tmp_path / "one", alone.sources, **shared),
-        Job(tmp_path / "two", alone.sources, words, **shared),
+        Job(tmp_path / "one", alone.sources, cache=tmp_path / "cache", project=tmp_path / "project"),
+        Job(tmp_path / "two", alone.sources, words, cache=tmp_path / "cache", project=tmp_path / "project"),
     ]
 
     _at_once(*jobs)
@@ -59,15 +65,14 @@ def test_different_methods_on_one_project_leave_both_results(alone: Job, tmp_pat
 
 
 def test_two_shards_at_once_leave_nothing_to_be_computed(alone: Job, tmp_path: Path) -> None:
-    shared = {"cache": tmp_path / "cache", "project": tmp_path / "project"}
     parts = [
-        Job(tmp_path / part[0], alone.sources, options=("--shard", part), **shared)
+        Job(tmp_path / part[0], alone.sources, options=("--shard", part), cache=tmp_path / "cache", project=tmp_path / "project")
         for part in ("1/2", "2/2")
     ]
 
     processes = [part.start() for part in parts]
     for process in processes:
         process.communicate(timeout=300)
-    Job(tmp_path / "all", alone.sources, **shared).finish()
+    Job(tmp_path / "all", alone.sources, cache=tmp_path / "cache", project=tmp_path / "project").finish()
 
-    assert Job(tmp_path / "all", alone.sources, **shared).left_behind() == alone.left_behind()
+    assert Job(tmp_path / "all", alone.sources, cache=tmp_path / "cache", project=tmp_path / "project").left_behind() == alone.left_behind()

@@ -22,7 +22,7 @@ from held_out import (
     english_sets,
     whole_texts,
 )
-from measures import Vectors, agreement, halves_found, hashed_ngrams, recall, split_halves
+from measures import PAIRS, Vectors, agreement, halves_found, hashed_ngrams, recall, split_halves
 from teacher import Teacher
 
 from assay.backends.static_encoder import StaticEncoder
@@ -114,7 +114,7 @@ def main() -> None:
     figures = measure(arguments.data, ours, Teacher(arguments.cache))
     provenance = json.loads((arguments.asset / "provenance.json").read_text("utf-8"))
     (arguments.asset / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")
-    (arguments.asset / "CARD.md").write_text(card(figures, provenance), "utf-8")
+    (arguments.asset / "CARD.md").write_text(card(figures, provenance, PAIRS), "utf-8")
 
 
 if __name__ == "__main__":

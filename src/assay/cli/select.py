@@ -66,7 +66,6 @@ def select(
     left.
     """
     from assay.cli.choosing import requests
-    from assay.cli.coverage import warn_outside
     from assay.cli.exporting import check_output
     from assay.cli.grammar import parse_words
     from assay.cli.planning_report import print_plan
@@ -82,7 +81,8 @@ def select(
     if working.dry_run:
         print_plan(project, [request.selector for request in wanted])
         return
-    warn_outside(project, [request.selector for request in wanted])
+    for note in project.advice([request.selector for request in wanted]):
+        terminal().warn(note)
     _select(project, wanted, writing)
 
 

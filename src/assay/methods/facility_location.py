@@ -17,7 +17,7 @@ from assay.results import SelectionRecord
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores, Selection
 from assay.solvers.facility_dense import facility_location_dense
-from assay.solvers.facility_location import FacilityLocationOptions, FacilityLocationResult
+from assay.solvers.facility_location import FacilityLocationOptions
 from assay.solvers.facility_sparse import facility_location_sparse
 from assay.solvers.nearest import Neighbors
 from assay.values import Matrix
@@ -62,11 +62,10 @@ class FacilityLocation(Selector):
     """Go on, by quality, when nothing left adds coverage."""
 
     def requires(self) -> dict[str, Component]:
-        """Return the graph or the vectors, and the score and selection if there are any."""
-        graph = NearestNeighbors(vectors=self.vectors, count=self.neighbors)
-        needs: dict[str, Component] = (
-            {"graph": graph} if self.coverage == "sparse" else {"vectors": self.vectors}
-        )
+        """Return vectors and graph, and the score and selection if there are any."""
+        needs: dict[str, Component] = {"vectors": self.vectors}
+        if self.coverage == "sparse":
+            needs["graph"] = NearestNeighbors(vectors=self.vectors, count=self.neighbors)
         if self.quality is not None:
             needs["quality"] = self.quality
         return needs | ({"start": self.start} if self.start is not None else {})
@@ -82,8 +81,8 @@ class FacilityLocation(Selector):
         allowance: Allowance,
         rng: np.random.Generator,
         *,
+        vectors: Matrix,
         graph: Neighbors | None = None,
-        vectors: Matrix | None = None,
         quality: Scores | None = None,
         start: SelectionRecord | None = None,
     ) -> Selection:
@@ -99,13 +98,13 @@ class FacilityLocation(Selector):
             limit=allowance.limit,
             fill=self.fill,
         )
-        result: FacilityLocationResult
-        if graph is not None:
-            result = facility_location_sparse(graph, allowance.rows, options=options)
-        elif vectors is not None:
-            result = facility_location_dense(vectors.array, allowance.rows, options=options)
-        else:
-            raise TypeError("facility location needs a graph or vectors")
+        result = (
+            facility_location_dense(vectors.array, allowance.rows, options=options)
+            if graph is None
+            else facility_location_sparse(
+                graph, allowance.rows, vectors=vectors.array, options=options
+            )
+        )
         # The scale depends on the budget, so a prefix is not the answer to a smaller one.
         scaled_by_budget = ranks is not None and self.balance == "budget"
         return replace(result.selection, nested=result.selection.nested and not scaled_by_budget)

@@ -86,12 +86,12 @@ def test_a_leading_dot_and_slash_force_the_path() -> None:
 
 
 def test_a_python_file_stands_for_the_methods_it_defines() -> None:
-    Path("mine.py").write_text(PLUGIN)
+    Path("grammatical_method.py").write_text(PLUGIN)
 
-    words = parse_words(["mine.py"])
+    words = parse_words(["grammatical_method.py"])
 
     assert words.methods == ("grammatical",)
-    assert words.plugin_files == (Path("mine.py"),)
+    assert words.plugin_files == (Path("grammatical_method.py"),)
 
 
 @pytest.mark.parametrize("word", ["alpaca_dta.json", "./alpaca_data.jsn", "chat=alpaca_dat.json"])

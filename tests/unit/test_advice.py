@@ -6,8 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.cli.coverage import warn_outside
-from assay.console import Settings, configure
 from assay.features.embeddings import Embeddings
 from assay.methods.k_center import KCenterGreedy
 from assay.project import Project
@@ -31,30 +29,22 @@ def _project(folder: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch) ->
     return Project(data=folder / "data.json", runtime=Runtime(cache=folder / "cache", workers=1))
 
 
-@pytest.mark.parametrize(("texts", "warned"), [(["b", "c", "a"], True), (["a", "ab", "c"], False)])
-def test_a_warning_comes_when_most_rows_are_outside(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    texts: list[str],
-    warned: bool,
+@pytest.mark.parametrize(("texts", "said"), [(["b", "c", "a"], 1), (["a", "ab", "c"], 0)])
+def test_a_note_is_made_when_most_rows_are_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str], said: int
 ) -> None:
-    configure(Settings())
     project = _project(tmp_path, texts, monkeypatch)
     vectors = Embeddings(model=f"{tmp_path / 'encoder'}@0123456789ab")
 
-    warn_outside(project, [KCenterGreedy(vectors=vectors, budget=1)])
+    notes = project.advice([KCenterGreedy(vectors=vectors, budget=1)])
 
-    said = capsys.readouterr().err.replace("\n", " ")
-    assert ("67% of the rows" in said) is warned
-    assert said.startswith("warning: ") is warned
+    assert len(notes) == said
+    assert all("67% of the rows" in note for note in notes)
 
 
 def test_a_method_without_encoder_opens_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = _project(tmp_path, ["b"], monkeypatch)
 
-    warn_outside(project, [project.selector("random", budget=1)])
-
-    assert capsys.readouterr().err == ""
+    assert project.advice([project.selector("random", budget=1)]) == []

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assay.component import FileSet
+from assay.features.duplicates import Contamination, DuplicateGroups
+from assay.features.embeddings import Embeddings
+from assay.solvers.overlap import contaminated
+from tests.unit.methods.planted import names, planted_engine
+
+_LONG = "The quick brown fox jumps over the lazy dog while the cat sleeps in the warm sun today"
+
+
+def _together(folder: Path, rows: list[tuple[str, str]], feature: DuplicateGroups) -> set[str]:
+    """Return names of the groups of more than one row, joined."""
+    engine = planted_engine(folder, rows)
+    labels = engine.value(feature).labels
+    known = names(engine)
+    groups = (np.flatnonzero(labels == label) for label in np.unique(labels))
+    return {"".join(sorted(known[place] for place in group)) for group in groups if len(group) > 1}
+
+
+def test_equal_conversations_are_a_group_of_lowest_position(tmp_path: Path) -> None:
+    engine = planted_engine(tmp_path, [("a", "1"), ("a", "1"), ("b", "1"), ("a", "2")])
+
+    groups = engine.value(DuplicateGroups())
+
+    known = names(engine)
+    for place, label in enumerate(groups.labels.tolist()):
+        assert label <= place
+        assert known[label] == known[place]
+    assert sorted(groups.similarity.tolist(), key=str) == pytest.approx(
+        [1.0, 1.0, np.nan, np.nan], nan_ok=True
+    )
+    assert groups.representative.sum() == 3
+
+
+def test_near_duplicates_chain_into_one_group(tmp_path: Path) -> None:
+    words = _LONG.split()
+    ends = [" ".join([*words[: 17 - place], *["and"] * place]) for place in range(3)]
+    rows = [(name, text) for name, text in zip("abc", ends, strict=True)] + [("d", "quite other")]
+
+    assert _together(tmp_path, rows, DuplicateGroups(match="near", threshold=0.75)) == {"abc"}
+
+
+def test_only_meaning_asks_for_vectors() -> None:
+    assert DuplicateGroups(match="near").requires() == {}
+    assert DuplicateGroups(match="near").encoder is None
+    (vectors,) = DuplicateGroups(match="semantic", part="prompt").requires().values()
+    assert vectors == Embeddings(part="prompt")
+
+
+def test_the_encoder_is_part_of_the_key_only_where_it_is_read() -> None:
+    one, other = Embeddings(model="a/b@0123456789ab"), Embeddings(model="a/b@0123456789ac")
+
+    semantic = [DuplicateGroups(match="semantic", encoder=encoder).key for encoder in (one, other)]
+
+    assert semantic[0] != semantic[1]
+    assert DuplicateGroups().key == DuplicateGroups(match="exact").key
+
+
+def test_near_and_exact_groups_are_kept_and_read_back(tmp_path: Path) -> None:
+    rows = [("a", _LONG), ("b", _LONG), ("c", "other")]
+    for match in ("exact", "near"):
+        feature = DuplicateGroups(match=match)
+        made = planted_engine(tmp_path, rows).value(feature)
+
+        read = planted_engine(tmp_path, rows).value(feature)
+
+        assert read.labels.tolist() == made.labels.tolist()
+        assert np.array_equal(read.similarity, made.similarity, equal_nan=True)
+
+
+def test_a_contamination_report_survives_its_storage() -> None:
+    feature = Contamination(against=FileSet(source="q.jsonl"))
+    report = contaminated([_LONG, "else"], [_LONG])
+
+    back = feature.unpack(feature.pack(report))
+
+    assert back.contaminated.tolist() == [True, False]
+    assert back.evaluation_index.tolist() == [0, -1]
+    assert back.share.tolist() == [1.0, 0.0]
