@@ -24,7 +24,9 @@ def read_texts(path: Path, rows: int) -> list[str]:
         if content.lstrip().startswith("[")
         else [json.loads(line) for line in content.splitlines() if line]
     )
-    texts = ["\n".join(value for value in row.values() if isinstance(value, str)) for row in records]
+    texts = [
+        "\n".join(value for value in row.values() if isinstance(value, str)) for row in records
+    ]
     return (texts * (rows // len(texts) + 1))[:rows]
 
 
@@ -45,9 +47,7 @@ def main() -> None:
     arguments = parser.parse_args()
     texts = read_texts(arguments.data, arguments.rows)
     encoder = StaticEncoder.from_assets()
-    comparison = in_turn(
-        lambda: encoder.encode(texts), hashing_baseline(texts, encoder.dimension)
-    )
+    comparison = in_turn(lambda: encoder.encode(texts), hashing_baseline(texts, encoder.dimension))
     facts = {
         "rows": len(texts),
         "characters": sum(map(len, texts)),

@@ -5,15 +5,13 @@ A block counts if the line before it is a mark:
 * ``<!-- run -->`` before ``console``: each line after ``$`` runs in a shell; the lines below it are
   its output, both streams together. A command may go over several lines that end in ``\``.
 * ``<!-- run: fails -->``: the same, and the last command must fail.
-* ``<!-- run -->`` before ``python``: the block runs, after the earlier ones of its page; what it
-  prints is not shown.
+* ``<!-- run -->`` before ``python``: the block runs as a program; what it prints is not shown.
 * ``<!-- file: NAME -->`` before any block: its text is written to that file.
 
 All blocks of a page run in one new folder that holds the example data.
 """
 
 import contextlib
-import io
 import os
 import re
 import shutil
@@ -22,7 +20,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = "88"
@@ -36,7 +33,7 @@ _TIMES = re.compile(
     r"(?: \d+(?:\.\d+)?\s?(?:s|min)\b)?"
 )
 _SIZES = re.compile(r"\d+(?:\.\d+)? (?=(?:[KMG]i)?B\b)")
-_PROGRESS = re.compile(r": \d+% of [\d,]+ rows")
+_PROGRESS = re.compile(r": \d+% of [\d,]+ rows|: [\d,]+ rows reused$")
 
 
 class ExampleError(Exception):
@@ -61,14 +58,13 @@ def refreshed(page: str, text: str) -> str:
         return text
     with _folder() as folder:
         environment = _environment(folder)
-        names: dict[str, Any] = {"__name__": "__example__"}
 
         def run(block: "re.Match[str]") -> str:
             if block["file"]:
                 (folder / block["file"]).write_text(block["body"], encoding="utf-8")
                 return block[0]
             if block["language"] == "python":
-                _run_python(page, block["body"], folder, names, environment)
+                _run_python(page, block["body"], folder, environment)
                 return block[0]
             output = _run_console(page, block, folder, environment)
             return block[0].replace(block["body"], output)
@@ -114,19 +110,25 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _run_python(
-    page: str, body: str, folder: Path, names: dict[str, Any], environment: Mapping[str, str]
-) -> None:
-    before = dict(os.environ)
-    os.environ.update(environment)
-    try:
-        with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(body, page, "exec"), names)  # the block is this repository's own
-    except Exception as error:
-        raise ExampleError(page, body, f"{type(error).__name__}: {error}") from error
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+def _run_python(page: str, body: str, folder: Path, environment: Mapping[str, str]) -> None:
+    done = _run([sys.executable, "-c", body], folder, environment)
+    if done.returncode:
+        raise ExampleError(page, body, done.stdout)
+
+
+def _run(
+    words: list[str], folder: Path, environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        words,
+        cwd=folder,
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
 
 
 def _run_console(
@@ -135,16 +137,7 @@ def _run_console(
     commands = _commands(block["body"])
     lines: list[str] = []
     for place, command in enumerate(commands):
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=folder,
-            env=dict(environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            check=False,
-        )
+        done = _run(["bash", "-c", command], folder, environment)
         may_fail = block["mark"] == "run: fails" and place == len(commands) - 1
         if (done.returncode != 0) != may_fail:
             raise ExampleError(page, command, done.stdout)

@@ -45,13 +45,17 @@ _EXAMPLES: dict[str, object] = {
 
 def ours() -> list[type[Component]]:
     """Return the methods that Assay itself brings, in the order of the catalogue."""
-    return [method for method in find_all([]) if method.__module__.startswith("assay.")]
+    return [method for method in find_all([]) if _is_ours(method)]
 
 
 def features() -> list[type[Component]]:
     """Return the features that Assay itself brings."""
-    found = components("feature")
-    return [feature for feature in found if feature.__module__.startswith("assay.")]
+    return [feature for feature in components("feature") if _is_ours(feature)]
+
+
+def _is_ours(component: type[Component]) -> bool:
+    # A class made inside a function is a score that a project of this process imported.
+    return component.__module__.startswith("assay.") and "<locals>" not in component.__qualname__
 
 
 def method_pages() -> dict[Path, str]:

@@ -6,22 +6,17 @@ from pathlib import Path
 import pytest
 from scripts import docs_examples
 from scripts.docs_commands import commands, options
-from scripts.docs_methods import bibliography, bibtex_key, golden_names, ours
+from scripts.docs_methods import bibliography, bibtex_key, features, golden_names, ours
 from scripts.make_docs import DOCS, ROOT, stale_pages, written_pages
 
 from assay.cli.catalogue import bibtex_entry
-from assay.component import Component, Feature, Paper
+from assay.component import Component, Paper
 from assay.formats.detection import LAYOUTS
 from assay.formats.export_trainers import TRAINER_LAYOUTS
-from assay.registry import components
 
 COMMANDS = commands()
 WITH_EXAMPLES = [page for page in written_pages() if "<!-- run" in page.read_text(encoding="utf-8")]
-CITED = [
-    component
-    for component in components()
-    if component.__module__.startswith("assay.") and isinstance(component.paper, Paper)
-]
+CITED = [item for item in [*ours(), *features()] if isinstance(item.paper, Paper)]
 
 
 def test_generated_pages_say_what_the_code_says() -> None:
@@ -65,8 +60,7 @@ def test_every_feature_is_described() -> None:
     text = (DOCS / "methods" / "features.md").read_text(encoding="utf-8")
     described = set(re.findall(r"^## (\w+)$", text, re.MULTILINE))
 
-    found = [item for item in components("feature") if item.__module__.startswith("assay.")]
-    assert described == {item.name for item in found if issubclass(item, Feature)}
+    assert described == {feature.name for feature in features()}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -24,35 +24,9 @@ GEOMETRY = (
 )
 """The default recipe with vectors that need no model."""
 ENCODER = Path(__file__).parents[2] / "src/assay/assets/encoder"
-_WORDS = [
-    "data",
-    "model",
-    "train",
-    "answer",
-    "question",
-    "list",
-    "write",
-    "explain",
-    "capital",
-    "river",
-    "sum",
-    "code",
-    "python",
-    "story",
-    "poem",
-    "tea",
-    "health",
-    "advice",
-    "number",
-    "city",
-    "country",
-    "music",
-    "film",
-    "book",
-    "tree",
-    "light",
-    "water",
-]
+_WORDS = ("data", "model", "train", "answer", "question", "list", "write", "explain", "capital",
+          "river", "sum", "code", "python", "story", "poem", "tea", "health", "advice", "number",
+          "city", "country", "music", "film", "book", "tree", "light", "water")  # fmt: skip
 _TIMEOUT = 300.0
 
 MANY_SHARDS = """

@@ -68,6 +68,14 @@ def _killed_after(job: Job, seconds: float) -> None:
         kill_group(process)
 
 
+def _killed_inside(job: Job, pattern: str) -> None:
+    """Run a job until a file of a name is being written, and kill it there."""
+    process = job.slowed(f".{pattern}.tmp").start()
+    wait_until(lambda: bool(temporary_files(job.folder, pattern)), process)
+    kill_group(process)
+    assert temporary_files(job.folder, pattern)
+
+
 @pytest.mark.parametrize("place", range(_MOMENTS))
 def test_a_job_killed_at_any_moment_ends_the_same_when_run_again(
     undisturbed: _Undisturbed, tmp_path: Path, place: int
@@ -101,10 +109,7 @@ def test_a_job_killed_inside_a_write_ends_the_same_when_run_again(
 ) -> None:
     job = _again(undisturbed, tmp_path)
 
-    process = job.slowed(f".{pattern}.tmp").start()
-    wait_until(lambda: bool(temporary_files(tmp_path, pattern)), process)
-    kill_group(process)
-    assert temporary_files(tmp_path, pattern)
+    _killed_inside(job, pattern)
     job.finish()
 
     assert job.left_behind() == undisturbed.files
@@ -118,9 +123,7 @@ def test_a_job_killed_again_and_again_ends_the_same(
     job = _again(undisturbed, tmp_path)
 
     for pattern in ("rows-*.npy.*", "rows-*.parquet.*", "compression_ifd-*", "out.json.*"):
-        process = job.slowed(f".{pattern}.tmp").start()
-        wait_until(lambda pattern=pattern: bool(temporary_files(tmp_path, pattern)), process)
-        kill_group(process)
+        _killed_inside(job, pattern)
     job.finish()
 
     assert job.left_behind() == undisturbed.files

@@ -1,5 +1,6 @@
 """Two processes at once on one cache, and on one project."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,9 @@ def test_two_processes_on_one_project_end_as_one_alone(alone: Job, tmp_path: Pat
 
 
 def test_different_methods_on_one_project_leave_both_results(alone: Job, tmp_path: Path) -> None:
-    words = ("longest_response",)
     jobs = [
-        Job(tmp_path / "one", alone.sources, cache=tmp_path / "cache", project=tmp_path / "project"),
-        Job(tmp_path / "two", alone.sources, words, cache=tmp_path / "cache", project=tmp_path / "project"),
+        _sharing(tmp_path, "one", alone),
+        _sharing(tmp_path, "two", alone, method=["longest_response"]),
     ]
 
     _at_once(*jobs)
@@ -66,13 +66,13 @@ def test_different_methods_on_one_project_leave_both_results(alone: Job, tmp_pat
 
 def test_two_shards_at_once_leave_nothing_to_be_computed(alone: Job, tmp_path: Path) -> None:
     parts = [
-        Job(tmp_path / part[0], alone.sources, options=("--shard", part), cache=tmp_path / "cache", project=tmp_path / "project")
-        for part in ("1/2", "2/2")
+        _sharing(tmp_path, part[0], alone, options=["--shard", part]) for part in ("1/2", "2/2")
     ]
-
     processes = [part.start() for part in parts]
     for process in processes:
         process.communicate(timeout=300)
-    Job(tmp_path / "all", alone.sources, cache=tmp_path / "cache", project=tmp_path / "project").finish()
+    together = _sharing(tmp_path, "all", alone)
 
-    assert Job(tmp_path / "all", alone.sources, cache=tmp_path / "cache", project=tmp_path / "project").left_behind() == alone.left_behind()
+    together.finish()
+
+    assert together.left_behind() == alone.left_behind()

@@ -116,7 +116,9 @@ def _halves(rows: Mapping[str, Figures], dimension: int) -> str:
 
 def _better_hashed(rows: Mapping[str, Figures], name: str) -> list[str]:
     return [
-        key for key, row in rows.items() if row[name]["recall_at_10"] > row["encoder"]["recall_at_10"]
+        key
+        for key, row in rows.items()
+        if row[name]["recall_at_10"] > row["encoder"]["recall_at_10"]
     ]
 
 

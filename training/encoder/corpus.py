@@ -115,7 +115,7 @@ def python_texts() -> list[str]:
             body = ast.get_source_segment(source, node) or ""
             if documentation and len(documentation) > 40:
                 found.append(documentation[:LONGEST])
-            if 80 < len(body):
+            if len(body) > 80:
                 found.append(body[:600])
         texts.extend(found[:SNIPPETS_PER_MODULE])
     return texts
@@ -143,7 +143,11 @@ def training_sources(data: Path, vocabulary: list[str], seed: int) -> list[Sourc
         Source(
             source.name,
             source.licence,
-            [text for text in source.texts if text.strip() and not (text in seen or seen.add(text))],
+            [
+                text
+                for text in source.texts
+                if text.strip() and not (text in seen or seen.add(text))
+            ],
         )
         for source in sources
     ]

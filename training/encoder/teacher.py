@@ -31,6 +31,7 @@ def vocabulary() -> list[str]:
     """Return the teacher's word pieces in order of their number."""
     return (model_folder() / "vocab.txt").read_text(encoding="utf-8").splitlines()
 
+
 PIECE = 4096
 """Texts per file of the cache."""
 

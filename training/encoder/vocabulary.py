@@ -4,6 +4,7 @@ import re
 from collections import Counter
 
 import wordfreq
+
 from assay.backends.text_segments import without_accents, words
 
 UNKNOWN = "[UNK]"

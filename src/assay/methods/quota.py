@@ -64,7 +64,11 @@ class Quota(Selector):
         names, group_of = np.unique(labels.values.to_numpy(), return_inverse=True)
         parts: list[Selection] = []
         left_out: list[IndexArray] = []
-        for group, share in enumerate(self._shares(names.tolist(), group_of, allowance)):
+        shares = self._shares(names.tolist(), group_of, allowance)
+        asked = allowance.count
+        if self.budgets:
+            asked = sum(share[0] or 0 for share in shares if share is not None)
+        for group, share in enumerate(shares):
             mine = group_of == group
             if share is None:
                 left_out.append(np.flatnonzero(mine & allowance.eligible))
@@ -72,7 +76,7 @@ class Quota(Selector):
             inner = allowance.among(mine, *share)
             stream = generator(seed=self.seed, purpose=f"quota/{names[group]}")
             parts.append(self.by.select(inner, stream, **needs))
-        return _interleave(parts, left_out)
+        return _interleave(parts, left_out, asked=asked)
 
     def _shares(
         self, names: list[str], group_of: IndexArray, allowance: Allowance
@@ -86,7 +90,9 @@ class Quota(Selector):
                 None
                 if name not in wanted
                 else (
-                    _capped(wanted[name], int((group_of == place).sum()), int(capacity[place])),
+                    wanted[name].count(
+                        pool=int((group_of == place).sum()), eligible=int(capacity[place])
+                    ),
                     wanted[name].limit(),
                 )
                 for place, name in enumerate(names)
@@ -119,12 +125,9 @@ class Quota(Selector):
                 )
 
 
-def _capped(budget: Budget, rows: int, eligible: int) -> int | None:
-    count = budget.count(pool=max(rows, 1), eligible=eligible)
-    return None if count is None else min(count, eligible)
-
-
-def _interleave(parts: list[Selection], left_out: list[IndexArray]) -> Selection:
+def _interleave(
+    parts: list[Selection], left_out: list[IndexArray], *, asked: int | None
+) -> Selection:
     """Merge picks by their relative place in each part, ties by lowest position."""
     if not parts:
         return Selection(np.empty(0, np.int64), np.empty(0), nested=False, stop="exhausted")
@@ -138,6 +141,8 @@ def _interleave(parts: list[Selection], left_out: list[IndexArray]) -> Selection
     for part in parts:
         for code, rows in part.rejected.items():
             rejected[code] = np.concatenate([rejected.get(code, np.empty(0, np.int64)), rows])
-    stops = {part.stop for part in parts}
-    stop = "budget" if "budget" in stops else parts[0].stop
+    early = [part.stop for part in parts if part.stop != "budget"]
+    stop: Literal["budget", "exhausted", "no_gain"] = "budget"
+    if len(indices) < (asked or 0) or len(early) == len(parts):
+        stop = early[0] if early else "exhausted"
     return Selection(indices[order], gains[order], False, stop, parts[0].gain_unit, rejected)

@@ -79,7 +79,8 @@ def test_a_row_without_one_input_has_no_score_and_the_inputs_reason(tmp_path: Pa
 
     assert np.isnan(found["half"][0])
     assert found["half"][1] == Reason.ZERO_DENOMINATOR
-    assert found["whole"] == (pytest.approx(0.75), Reason.OK)
+    assert found["whole"][0] == pytest.approx(0.75)
+    assert found["whole"][1] == Reason.OK
 
 
 class _Ruled(PlantedScore):

@@ -98,6 +98,28 @@ def test_a_group_smaller_than_its_own_budget_gives_all_it_may(tmp_path: Path) ->
     assert chosen(engine, Quota(by=_BEST, per="task", budgets={"c": 2})) == ["c9"]
 
 
+@pytest.mark.parametrize(
+    ("budget", "settings", "stop"),
+    [
+        (10, {}, "budget"),
+        ("100%", {}, "exhausted"),
+        (None, {"budgets": {"c": 2}}, "exhausted"),
+        (None, {"budgets": {"c": 1}}, "budget"),
+        (9, {"weights": {"a": 1}}, "exhausted"),
+        ("4 tokens", {}, "budget"),
+        ("1k tokens", {}, "exhausted"),
+    ],
+)
+def test_it_says_whether_the_budget_or_the_rows_ended_first(
+    tmp_path: Path, budget: Any, settings: dict[str, Any], stop: str
+) -> None:
+    engine = planted_engine(tmp_path, [*_ROWS, ("c10", "none")], groups=[*_GROUPS, "c"])
+
+    record = engine.value(Quota(by=_BEST, per="task", budget=budget, **settings))
+
+    assert record.selection.stop == stop
+
+
 def test_a_random_quota_does_not_depend_on_the_other_groups(tmp_path: Path) -> None:
     whole = planted_engine(tmp_path / "a", _ROWS, groups=_GROUPS)
     part = planted_engine(tmp_path / "b", _ROWS[:6], groups=_GROUPS[:6])

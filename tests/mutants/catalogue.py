@@ -1,0 +1,251 @@
+"""Mistakes that somebody could make in scores and solvers, and the tests that must notice."""
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """One mistake: in `file`, `old` (which occurs once) becomes `new`; `killers` must fail."""
+
+    why: str
+    file: str
+    old: str
+    new: str
+    killers: tuple[str, ...]
+
+
+_METHODS = "tests/unit/methods/"
+_FACILITY = (_METHODS + "test_facility_location.py",)
+_IFD = (_METHODS + "test_compression_ifd.py",)
+_RANKING = (_METHODS + "test_ranking.py",)
+_COMBINATION = (_METHODS + "test_combination.py",)
+_QUOTA = (_METHODS + "test_quota.py",)
+_K_CENTER = (_METHODS + "test_k_center.py", "tests/property/test_k_center.py")
+_BUDGET = ("tests/unit/test_budget.py",)
+_TEXT = ("tests/unit/features/test_text_feature.py",)
+
+MUTANTS = (
+    Mutant(
+        "swapped numerator and denominator of compression IFD",
+        "methods/compression_ifd.py",
+        'lengths["given_prompt"] / lengths["alone"]',
+        'lengths["alone"] / lengths["given_prompt"]',
+        _IFD,
+    ),
+    Mutant(
+        "the prompt's own cost not taken away",
+        "features/text.py",
+        "given += joint - compressed_length(prompt)",
+        "given += joint",
+        _IFD,
+    ),
+    Mutant(
+        "context forgotten in what was said before",
+        "features/text.py",
+        "before.extend(text for text in (message.content, message.context) if text.strip())",
+        "before.extend(text for text in (message.content,) if text.strip())",
+        _TEXT,
+    ),
+    Mutant(
+        "one reading direction of MTLD only",
+        "features/text_measures.py",
+        "return (forward + backward) / 2",
+        "return forward",
+        ("tests/parity/test_lexical_diversity.py",),
+    ),
+    Mutant(
+        "the rest of an MTLD run not scaled by what a full run needs",
+        "features/text_measures.py",
+        "factors += (1 - len(seen) / length) / (1 - threshold)",
+        "factors += 1 - len(seen) / length",
+        ("tests/parity/test_lexical_diversity.py",),
+    ),
+    Mutant(
+        "HD-D as a sum over draws and not a mean",
+        "features/text_measures.py",
+        "return total / draws",
+        "return total",
+        (_METHODS + "test_lexical.py",),
+    ),
+    Mutant(
+        "tokens rounded down",
+        "backends/encoders.py",
+        "return -(-lengths // 4)",
+        "return lengths // 4",
+        _TEXT,
+    ),
+    Mutant(
+        "an empty answer scored as zero",
+        "methods/baselines.py",
+        "reason = np.where(values > 0, 0, empty)",
+        "reason = np.where(values >= 0, 0, empty)",
+        (_METHODS + "test_baselines.py",),
+    ),
+    Mutant(
+        "the largest random numbers, so that another seed's rule holds",
+        "methods/baselines.py",
+        "np.argsort(number.values, kind=",
+        "np.argsort(-number.values, kind=",
+        (_METHODS + "test_baselines.py",),
+    ),
+    Mutant(
+        "worst first",
+        "methods/ranking.py",
+        "return np.argsort(-sign * scores.values",
+        "return np.argsort(sign * scores.values",
+        _RANKING,
+    ),
+    Mutant(
+        "ties get the last of their ranks instead of the mean",
+        "methods/ranking.py",
+        "((last - (counts - 1) / 2) / len(known))",
+        "(last / len(known))",
+        _RANKING,
+    ),
+    Mutant(
+        "the lower end of a threshold shut out",
+        "component.py",
+        "mask &= values >= self.at_least",
+        "mask &= values > self.at_least",
+        _RANKING,
+    ),
+    Mutant(
+        "a paper's strict cut-off taken as inclusive",
+        "component.py",
+        "mask &= values < self.below",
+        "mask &= values <= self.below",
+        _RANKING,
+    ),
+    Mutant(
+        "a band one row too long",
+        "component.py",
+        "inside[order[low:high]] = True",
+        "inside[order[low : high + 1]] = True",
+        _RANKING,
+    ),
+    Mutant(
+        "a budget that fits exactly counted as overspent",
+        "budget.py",
+        'np.searchsorted(total, limit, side="right")',
+        'np.searchsorted(total, limit, side="left")',
+        _BUDGET,
+    ),
+    Mutant(
+        "left-over seats to the smallest remainder",
+        "budget.py",
+        'np.argsort(-remainder, kind="stable")',
+        'np.argsort(remainder, kind="stable")',
+        _BUDGET,
+    ),
+    Mutant(
+        "a weighted sum deaf to which way a score points",
+        "methods/combination.py",
+        "_unit_range(by.sign * scores.values)",
+        "_unit_range(scores.values)",
+        _COMBINATION,
+    ),
+    Mutant(
+        "weights of a product that do not average one",
+        "methods/combination.py",
+        "powers = self.share() * len(self.of)",
+        "powers = self.share()",
+        _COMBINATION,
+    ),
+    Mutant(
+        "a score of zero as a divisor",
+        "methods/combination.py",
+        "out=np.full(len(values), np.nan), where=values > 0)",
+        "out=np.full(len(values), np.nan), where=values >= 0)",
+        _COMBINATION,
+    ),
+    Mutant(
+        "groups of one row left out of an equal division",
+        "methods/quota.py",
+        "(capacity > 0).astype(np.float64)",
+        "(capacity > 1).astype(np.float64)",
+        _QUOTA,
+    ),
+    Mutant(
+        "the duplicate that a loss likes least is kept",
+        "methods/deduplicate.py",
+        "self.prefer.sign * prefer.values[eligible]",
+        "prefer.values[eligible]",
+        (_METHODS + "test_deduplicate.py",),
+    ),
+    Mutant(
+        "groups named after their last row",
+        "features/duplicates.py",
+        "np.minimum.at(first, inverse",
+        "np.maximum.at(first, inverse",
+        ("tests/unit/features/test_duplicates_feature.py",),
+    ),
+    Mutant(
+        "contamination judged below the share and not above",
+        "solvers/overlap.py",
+        "(best > 0) & (best >= share)",
+        "(best > 0) & (best <= share)",
+        (_METHODS + "test_decontaminate.py",),
+    ),
+    Mutant(
+        "distance to the farthest centre",
+        "solvers/cover.py",
+        "(vectors[:size] @ chunk.T).max(axis=1)",
+        "(vectors[:size] @ chunk.T).min(axis=1)",
+        _K_CENTER,
+    ),
+    Mutant(
+        "a pick that makes its neighbours farther",
+        "solvers/k_center.py",
+        "np.minimum(rough, np.maximum(1.0 - similarity, 0.0), out=rough)",
+        "np.maximum(rough, np.maximum(1.0 - similarity, 0.0), out=rough)",
+        _K_CENTER,
+    ),
+    Mutant(
+        "ties of k-center to the last row",
+        "solvers/k_center.py",
+        "else int(places[exact.argmax()])",
+        "else int(places[len(exact) - 1 - exact[::-1].argmax()])",
+        _K_CENTER,
+    ),
+    Mutant(
+        "shares of coverage and quality swapped",
+        "solvers/facility_location.py",
+        "1.0 if self._options.quality is None else 1.0 - self._options.trade_off",
+        "1.0 if self._options.quality is None else self._options.trade_off",
+        _FACILITY,
+    ),
+    Mutant(
+        "coverage lost twice where rows overlap",
+        "solvers/facility_sparse.py",
+        "lost = np.minimum(values, np.repeat(offered, sizes)) - old",
+        "lost = values - old",
+        _FACILITY,
+    ),
+    Mutant(
+        "picks that add nothing",
+        "solvers/facility_sparse.py",
+        "if not scores[best] > 0:",
+        "if not scores[best] > -1:",
+        _FACILITY,
+    ),
+    Mutant(
+        "stale gains taken for exact ones",
+        "solvers/lazy_greedy.py",
+        "fresh[:] = False",
+        "fresh[best] = False",
+        _FACILITY,
+    ),
+    Mutant(
+        "quality of rows ranked the wrong way around",
+        "methods/facility_location.py",
+        "rank_share(values, self.quality.sign)",
+        "rank_share(values, -self.quality.sign)",
+        _FACILITY,
+    ),
+    Mutant(
+        "coverage divided by picks per row",
+        "methods/facility_location.py",
+        "return max(rows, 1) / max(_picks(allowance), 1.0)",
+        "return max(_picks(allowance), 1.0) / max(rows, 1)",
+        _FACILITY,
+    ),
+)

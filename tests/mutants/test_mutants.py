@@ -1,0 +1,67 @@
+"""Every mistake of the catalogue is noticed by the tests named beside it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.catalogue import MUTANTS, Mutant
+
+_ROOT = Path(__file__).parents[2]
+_PACKAGE = _ROOT / "src" / "assay"
+_SOME_FAILED = 1
+every_mutant = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.why)
+
+
+@every_mutant
+def test_it_applies_to_one_place(mutant: Mutant) -> None:
+    assert (_PACKAGE / mutant.file).read_text(encoding="utf-8").count(mutant.old) == 1
+    assert mutant.old != mutant.new
+    assert all((_ROOT / killer).is_file() for killer in mutant.killers)
+
+
+def test_there_are_at_least_twenty_and_no_two_are_equal() -> None:
+    assert len({(mutant.file, mutant.new) for mutant in MUTANTS}) == len(MUTANTS) >= 20
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the package that may be changed; compiled files stay valid."""
+    copy = tmp_path_factory.mktemp("mutant") / "assay"
+    shutil.copytree(_PACKAGE, copy)
+    return copy
+
+
+@pytest.mark.slow
+@every_mutant
+def test_it_is_killed(mutant: Mutant, package: Path) -> None:
+    file = package / mutant.file
+    original = file.read_text(encoding="utf-8")
+    file.write_text(original.replace(mutant.old, mutant.new), encoding="utf-8")
+
+    ran = _run(mutant, package)
+
+    file.write_text(original, encoding="utf-8")
+    assert ran.returncode == _SOME_FAILED, f"{mutant.why} survived:\n{ran.stdout[-2000:]}"
+    assert "errors during collection" not in ran.stdout
+
+
+def _run(mutant: Mutant, package: Path) -> subprocess.CompletedProcess[str]:
+    """Run the tests of a mutant against the changed package."""
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line"]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(package.parent), str(_ROOT)]),
+        "OMP_NUM_THREADS": "1",
+    }
+    environment.pop("PYTEST_ADDOPTS", None)
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *mutant.killers],
+        cwd=_ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

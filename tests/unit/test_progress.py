@@ -1,0 +1,92 @@
+import io
+from collections.abc import Iterator
+
+import pytest
+
+from assay.progress import Bars, Lines, Silent, format_seconds, seconds_left
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "elapsed", "left"),
+    [(10, 100, 2.0, 18.0), (50, 100, 5.0, 5.0), (100, 100, 7.0, 0.0), (0, 100, 3.0, None)],
+)
+def test_the_rest_is_taken_to_go_as_fast_as_what_is_done(
+    done: float, total: float, elapsed: float, left: float | None
+) -> None:
+    assert seconds_left(done, total, elapsed) == left
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (9.96, "10.0 s"), (10, "10 s"), (119.4, "119 s"), (120, "2 min"),
+     (7199, "120 min"), (7200, "2.0 h")],
+)  # fmt: skip
+def test_durations_are_said_as_people_do(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """A clock that shows what it is told to."""
+    now = [0.0]
+    monkeypatch.setattr("assay.progress.time.perf_counter", lambda: now[0])
+    yield now
+
+
+def test_a_line_per_tenth_tells_rate_and_time_left(clock: list[float]) -> None:
+    stream = io.StringIO()
+
+    with Lines(stream).task("reading", 200) as task:
+        for _ in range(20):
+            clock[0] += 0.5
+            task.advance(10)
+
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "reading: 10% of 200 rows, 20 rows/s, 9.0 s left"
+    assert lines[4] == "reading: 50% of 200 rows, 20 rows/s, 5.0 s left"
+    assert lines[9] == "reading: 100% of 200 rows, 20 rows/s"
+    assert len(lines) == 10
+
+
+def test_uneven_steps_give_one_line_for_each_tenth_passed(clock: list[float]) -> None:
+    stream = io.StringIO()
+
+    with Lines(stream).task("reading", 100, unit="tokens") as task:
+        for amount in (3, 4, 30, 1, 2, 60):
+            clock[0] += 1
+            task.advance(amount)
+
+    shares = [line.split()[1] for line in stream.getvalue().splitlines()]
+    assert shares == ["37%", "40%", "100%"]
+
+
+def test_work_of_unknown_size_is_silent_and_reuse_is_told(clock: list[float]) -> None:
+    stream = io.StringIO()
+
+    with Lines(stream).task("loading", None, reused=1234) as task:
+        task.advance(10)
+
+    assert stream.getvalue() == "loading: 1,234 rows reused\n"
+
+
+def test_nested_bars_share_one_display_that_ends_with_the_outer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bars = Bars()
+
+    with bars.task("outer", 2) as outer:
+        with bars.task("inner", 1) as inner:
+            inner.advance(1)
+        outer.advance(2)
+
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert "outer" in written.err
+    assert bars._bars is None
+
+
+def test_silence_takes_any_amount(capsys: pytest.CaptureFixture[str]) -> None:
+    with Silent().task("anything", 1) as task:
+        task.advance(5)
+
+    assert capsys.readouterr() == ("", "")
