@@ -22,7 +22,7 @@ from scripts.docs_text import GENERATED
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 _NAVIGATION = "      # written by scripts.make_docs\n"
-CARD = ROOT / "src" / "assay" / "assets" / "encoder" / "CARD.md"
+ASSETS = ROOT / "src" / "assay" / "assets"
 
 
 def generated_pages() -> dict[Path, str]:
@@ -35,8 +35,8 @@ def generated_pages() -> dict[Path, str]:
         Path("how-to/write-a-method.md"): _method_guide(),
         Path("../mkdocs.yml"): _with_navigation(_text(ROOT / "mkdocs.yml")),
     }
-    if CARD.exists():
-        pages[Path("reference/encoder.md")] = CARD.read_text(encoding="utf-8")
+    for card in sorted(ASSETS.glob("*/CARD.md")):
+        pages[Path(f"reference/{card.parent.name}.md")] = card.read_text(encoding="utf-8")
     return pages | method_pages()
 
 

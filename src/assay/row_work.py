@@ -25,6 +25,10 @@ from assay.samples import UNFINISHED, IndexArray, Reason
 from assay.values import RowValue
 
 _CHECKED_ROWS = 8
+# A pass reports and commits shard by shard, so that even a small pool has some, if rows are enough
+# to be worth a file.
+_FEWEST_SHARDS = 16
+_LEAST_ROWS = 256
 _SPAWN_ROWS = 40_000  # below this, starting processes costs more than it gains
 
 
@@ -158,7 +162,8 @@ class RowWork:
 
         The ranges depend on the number of rows alone, so that a resumed run cuts as before.
         """
-        bits = max(0, int(np.ceil(np.log2(max(len(hashes), 1) / rows_per_shard))))
+        shards = max(len(hashes) / rows_per_shard, min(_FEWEST_SHARDS, len(hashes) // _LEAST_ROWS))
+        bits = max(0, int(np.ceil(np.log2(max(shards, 1)))))
         leading = hashes.view(">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
         part_of = (leading >> np.uint64(64 - bits)) if bits else np.zeros(len(hashes), np.uint64)
         positions = np.flatnonzero(wanted)

@@ -11,6 +11,7 @@ from scripts.make_docs import DOCS, ROOT, stale_pages, written_pages
 
 from assay.cli.catalogue import bibtex_entry
 from assay.component import Component, Paper
+from assay.config import load_config
 from assay.formats.detection import LAYOUTS
 from assay.formats.export_trainers import TRAINER_LAYOUTS
 
@@ -54,6 +55,17 @@ def test_every_method_has_a_page_and_a_key_on_record() -> None:
 
     assert pages == {method.name for method in ours()}
     assert pages == golden
+
+
+@pytest.mark.parametrize("name", [method.name for method in ours()])
+def test_the_configuration_on_a_page_is_one(name: str, tmp_path: Path) -> None:
+    text = (DOCS / "methods" / f"{name}.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "page.yaml").write_text(f"data: data.json\n{shown[0]}", encoding="utf-8")
+
+    (selector,) = load_config(tmp_path / "page.yaml").selections["chosen"]
+    named = {selector.name, getattr(getattr(selector, "by", None), "name", "")}
+    assert name in named
 
 
 def test_every_feature_is_described() -> None:

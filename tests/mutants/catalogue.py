@@ -15,6 +15,7 @@ class Mutant(NamedTuple):
 
 _METHODS = "tests/unit/methods/"
 _FACILITY = (_METHODS + "test_facility_location.py",)
+_FACILITY_SOLVER = ("tests/unit/solvers/test_facility_location.py",)
 _IFD = (_METHODS + "test_compression_ifd.py",)
 _RANKING = (_METHODS + "test_ranking.py",)
 _COMBINATION = (_METHODS + "test_combination.py",)
@@ -123,10 +124,10 @@ MUTANTS = (
         _RANKING,
     ),
     Mutant(
-        "a budget that fits exactly counted as overspent",
+        "rows that may not be chosen ranked along",
         "budget.py",
-        'np.searchsorted(total, limit, side="right")',
-        'np.searchsorted(total, limit, side="left")',
+        "order = order[self.eligible[order]]",
+        "order = order.copy()",
         _BUDGET,
     ),
     Mutant(
@@ -190,7 +191,7 @@ MUTANTS = (
         "solvers/cover.py",
         "(vectors[:size] @ chunk.T).max(axis=1)",
         "(vectors[:size] @ chunk.T).min(axis=1)",
-        _K_CENTER,
+        ("tests/unit/solvers/test_cover.py",),
     ),
     Mutant(
         "a pick that makes its neighbours farther",
@@ -216,9 +217,9 @@ MUTANTS = (
     Mutant(
         "coverage lost twice where rows overlap",
         "solvers/facility_sparse.py",
-        "lost = np.minimum(values, np.repeat(offered, sizes)) - old",
-        "lost = values - old",
-        _FACILITY,
+        "lost = np.minimum(units[edges], np.repeat(offered, sizes)) - old",
+        "lost = units[edges] - old",
+        _FACILITY_SOLVER,
     ),
     Mutant(
         "picks that add nothing",

@@ -13,6 +13,7 @@ from tests.mutants.catalogue import MUTANTS, Mutant
 _ROOT = Path(__file__).parents[2]
 _PACKAGE = _ROOT / "src" / "assay"
 _SOME_FAILED = 1
+_TIMEOUT_SECONDS = 40  # a mistake that never ends is of no use here
 every_mutant = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.why)
 
 
@@ -42,9 +43,10 @@ def test_it_is_killed(mutant: Mutant, package: Path) -> None:
     original = file.read_text(encoding="utf-8")
     file.write_text(original.replace(mutant.old, mutant.new), encoding="utf-8")
 
-    ran = _run(mutant, package)
-
-    file.write_text(original, encoding="utf-8")
+    try:
+        ran = _run(mutant, package)
+    finally:
+        file.write_text(original, encoding="utf-8")
     assert ran.returncode == _SOME_FAILED, f"{mutant.why} survived:\n{ran.stdout[-2000:]}"
     assert "errors during collection" not in ran.stdout
 
@@ -64,4 +66,5 @@ def _run(mutant: Mutant, package: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=_TIMEOUT_SECONDS,
     )

@@ -125,13 +125,17 @@ def _better_hashed(rows: Mapping[str, Figures], name: str) -> list[str]:
 def _advice(figures: Figures) -> str:
     rows = {**figures["english"], **figures["translations"]}
     same, wide = _better_hashed(rows, "hashed_same_length"), _better_hashed(rows, WIDE)
-    parts = [
-        f"Hashed n-grams of the same length find more neighbours on: {_listed(same)}.",
-        f"Hashed n-grams of 4,096 places find more neighbours on: {_listed(wide)}.",
-        "For a pool mostly of such texts take a sentence-transformers model of its language, or "
-        "4,096 hashed n-grams at sixteen times the memory.",
-    ]
-    return "\n".join(parts) + "\n"
+    return (
+        f"Hashed n-grams of the same length find more neighbours on: {_listed(same)}.\n"
+        f"Hashed n-grams of 4,096 places find more neighbours on: {_listed(wide)}.\n"
+        "For a pool mostly of texts that the table does not cover take a sentence-transformers "
+        "model of their language.\n"
+    )
+
+
+def _source(source: Figures) -> str:
+    sizes = f"{source['texts']:,} | {source['characters']:,}"
+    return f"| {source['name']} | {source['licence']} | {sizes} |"
 
 
 def _listed(names: list[str]) -> str:
@@ -141,10 +145,7 @@ def _listed(names: list[str]) -> str:
 def card(figures: Figures, provenance: Figures, pairs: int) -> str:
     """Return the card's text from the figures and from what `distil.py` noted."""
     blind = figures["teacher_outside_english"]
-    sources = "\n".join(
-        f"| {source['name']} | {source['licence']} | {source['texts']:,} | {source['characters']:,} |"
-        for source in provenance["sources"]
-    )
+    sources = "\n".join(map(_source, provenance["sources"]))
     return _HEAD.format(
         digest=figures["digest"],
         dimension=figures["dimension"],

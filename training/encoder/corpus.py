@@ -138,16 +138,14 @@ def training_sources(data: Path, vocabulary: list[str], seed: int) -> list[Sourc
         Source("Python standard library", "PSF-2.0", python_texts()),
         Source("lists of random words (made by corpus.py)", "Apache-2.0", made),
     ]
-    seen: set[str] = set()
-    return [
-        Source(
-            source.name,
-            source.licence,
-            [
-                text
-                for text in source.texts
-                if text.strip() and not (text in seen or seen.add(text))
-            ],
-        )
-        for source in sources
-    ]
+    return _without_repeats(sources)
+
+
+def _without_repeats(sources: list[Source]) -> list[Source]:
+    seen: set[str] = {""}
+    kept: list[Source] = []
+    for source in sources:
+        texts = [text for text in dict.fromkeys(source.texts) if text.strip() and text not in seen]
+        seen.update(texts)
+        kept.append(Source(source.name, source.licence, texts))
+    return kept

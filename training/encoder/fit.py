@@ -13,7 +13,7 @@ Vectors = NDArray[np.float32]
 class Schedule:
     """How the table is fitted; the defaults are those of the released encoder."""
 
-    epochs: int = 12
+    epochs: int = 3
     batch: int = 512
     rate: float = 0.004
     likeness: float = 2.0
@@ -98,8 +98,13 @@ def _loss(
     return direction + likeness * len(made) ** 0.5 * cosines
 
 
-def quantise(table: Vectors) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """Return each row as whole numbers from -127 to 127 and the scale that restores it."""
-    scales = (np.abs(table).max(axis=1, keepdims=True) / 127).astype(np.float16)
+def quantise(table: Vectors) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+    """Return each row in four bits a number, and the scale that restores it.
+
+    Numbers are whole, from -7 to 7, stored with 8 added; an even column has the upper half of a
+    byte and the odd column after it the lower. Shapes (tokens, d / 2) and (tokens, 1).
+    """
+    scales = (np.abs(table).max(axis=1, keepdims=True) / 7).astype(np.float16)
     safe = np.where(scales == 0, np.float16(1), scales).astype(np.float32)
-    return np.rint(table / safe).clip(-127, 127).astype(np.int8), scales
+    whole = (np.rint(table / safe).clip(-7, 7) + 8).astype(np.uint8)
+    return whole[:, 0::2] << 4 | whole[:, 1::2], scales

@@ -67,18 +67,17 @@ def chinese_alpaca(data: Path) -> Aligned:
 
 
 def django_messages(language: str) -> Aligned:
-    """Return the 600 longest translated messages of the installed Django, placeholders taken out."""
+    """Return the 600 longest messages of the installed Django, placeholders taken out."""
     found: dict[str, str] = {}
     root = Path(sysconfig.get_path("purelib")) / "django"
     for path in sorted(root.glob(f"**/locale/{language}/LC_MESSAGES/*.mo")):
         with path.open("rb") as stream:
             catalogue = gettext.GNUTranslations(stream)._catalog
-        for key, value in catalogue.items():
-            text = key[0] if isinstance(key, tuple) else key
-            text = text.rpartition("\x04")[2]
-            text, value = _PLACEHOLDER.sub("", text), _PLACEHOLDER.sub("", value)
-            if len(text) > 3 and value and text != value:
-                found.setdefault(text, value)
+        for key, message in catalogue.items():
+            original = (key[0] if isinstance(key, tuple) else key).rpartition("\x04")[2]
+            text, translation = (_PLACEHOLDER.sub("", side) for side in (original, message))
+            if len(text) > 3 and translation and text != translation:
+                found.setdefault(text, translation)
     kept = sorted(found, key=lambda text: (-len(text), text))[:600]
     return Aligned(language, [found[text] for text in kept], kept)
 

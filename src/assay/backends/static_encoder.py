@@ -7,10 +7,11 @@ text in any script falls together with another for want of vocabulary. The model
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,8 +85,7 @@ class StaticEncoder:
         try:
             settings = json.loads((path / SETTINGS).read_text(encoding="utf-8"))
             vocabulary = (path / VOCABULARY).read_text(encoding="utf-8").split("\n")[:-1]
-            tensors = load_file(path / WEIGHTS)
-            table = tensors["rows"].astype(np.float32) * tensors["scales"].astype(np.float32)
+            table = _unpacked(load_file(path / WEIGHTS))
             ngram_weight = float(settings["ngram_weight"])
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise ModelLoadError(f"the encoder in {path} cannot be read: {error}") from error
@@ -233,6 +233,17 @@ def hashed_signs(tokens: Sequence[str], dimension: int) -> Float32Array:
     )
     bits = np.unpackbits(np.frombuffer(digests, dtype=np.uint8)).reshape(len(tokens), dimension)
     return bits.astype(np.float32) * np.float32(2) - np.float32(1)
+
+
+def _unpacked(tensors: Mapping[str, NDArray[Any]]) -> Float32Array:
+    """Return the table of a weights file, shape (tokens, d): two numbers lie in each byte."""
+    packed, scales = tensors["packed"], tensors["scales"].astype(np.float32)
+    table = np.empty((len(packed), 2 * packed.shape[1]), dtype=np.float32)
+    table[:, 0::2] = packed >> 4
+    table[:, 1::2] = packed & 15
+    table -= 8
+    table *= scales
+    return table
 
 
 def assets_digest(folder: Path) -> str:

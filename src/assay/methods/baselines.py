@@ -58,7 +58,8 @@ class LongestResponse(Scorer):
     """The length of the answers: the longest thousand make a strong baseline.
 
     Differs from the reference: length is in characters unless a tokenizer is named, where the
-    paper counts tokens of LLaMA's; set ``unit=tokens`` and `tokenizer` for that.
+    paper counts tokens of LLaMA's; set ``unit_of_length=tokens`` and `tokenizer`
+    for that.
     """
 
     name: ClassVar[str] = "longest_response"

@@ -9,7 +9,7 @@ import numpy as np
 import assay
 
 _WORD = re.compile(r"[^\W\d_]+")
-_SENTENCE_END = re.compile(r"[.!?。！？]+(?=\s|$)")  # noqa: RUF001  full-width marks end sentences too
+_SENTENCE_END = re.compile(r"[.!?。！？]+(?=\s|$)")
 
 
 class TextStatistics(assay.RowFeature):

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 (look-alike characters are what is tested)
 import gzip
 import json
 from collections import Counter

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 (look-alike characters are what is tested)
 import csv
 import gzip
 import json

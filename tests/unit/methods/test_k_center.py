@@ -12,6 +12,7 @@ from tests.unit.methods.planted import (
     PlantedScore,
     PlantedVectors,
     chosen,
+    names,
     planted_engine,
     reasons,
 )
@@ -41,6 +42,15 @@ def test_as_many_picks_as_clusters_take_one_of_each(tmp_path: Path) -> None:
     found = chosen(engine, KCenterGreedy(vectors=_VECTORS, budget=3))
 
     assert _clusters(found) == ["x", "y", "z"]
+
+
+def test_equally_far_rows_come_in_order_of_id(tmp_path: Path) -> None:
+    engine = planted_engine(
+        tmp_path,
+        [(f"r{axis} | {' '.join('01'[axis == n] for n in range(6))}", "1") for axis in range(6)],
+    )
+
+    assert chosen(engine, KCenterGreedy(vectors=_VECTORS, budget=6)) == names(engine)
 
 
 def test_gains_are_the_distances_to_the_nearest_earlier_pick(tmp_path: Path) -> None:

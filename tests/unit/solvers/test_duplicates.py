@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 (look-alike characters are what is tested)
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 (look-alike characters are what is tested)
 """MinHash against Python sets, exact integers and datasketch's committed values."""
 
 import json

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 (look-alike characters are what is tested)
 """Decontamination against sets of word tuples."""
 
 import numpy as np

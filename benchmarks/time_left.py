@@ -1,0 +1,124 @@
+"""Is the time left, told after a tenth of a pass, right within 25 %?
+
+Runs the passes of a real command in one process, notes what each would say after every shard, and
+compares the estimate at the first shard past a tenth with what the rest really took. A pass whose
+first tenth is not yet reached after one shard is judged at that shard.
+"""
+
+import contextlib
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from harness import argument_parser, hardware
+
+from assay.engine import Engine
+from assay.features.embeddings import Embeddings
+from assay.features.text import CompressedLengths, Lengths, LexicalDiversity
+from assay.formats.records import Block, SourceSpec
+from assay.loading import load_pool
+from assay.pool import Pool, build_pool
+from assay.progress import Task, seconds_left
+from assay.runtime import Runtime
+from assay.samples import Conversation, Message, Origin, Sample
+
+_TENTH = 0.1
+_TURNS = 3
+_WORDS = ("data", "model", "train", "answer", "river", "story", "tea", "health", "city", "music")
+
+
+@dataclass
+class _Timed:
+    """When a pass began, and how much was done at which moment."""
+
+    label: str
+    total: float
+    started: float
+    marks: list[tuple[float, float]] = field(default_factory=list)
+    done: float = 0.0
+
+    def advance(self, amount: float) -> None:
+        self.done += amount
+        self.marks.append((time.perf_counter() - self.started, self.done))
+
+    def judged(self) -> dict[str, float | str]:
+        """Return estimate and truth at the first mark past a tenth."""
+        end = self.marks[-1][0]
+        elapsed, done = next(mark for mark in self.marks if mark[1] >= _TENTH * self.total)
+        estimate = seconds_left(done, self.total, elapsed) or 0.0
+        rest = end - elapsed
+        error = abs(estimate - rest) / rest if rest else 0.0
+        return {
+            "pass": self.label,
+            "rows": self.total,
+            "share_done": round(done / self.total, 3),
+            "estimated_seconds": round(estimate, 3),
+            "real_seconds": round(rest, 3),
+            "error": round(error, 3),
+        }
+
+
+class _Recorder:
+    """Progress that remembers when each part was done."""
+
+    def __init__(self) -> None:
+        self.tasks: list[_Timed] = []
+
+    @contextlib.contextmanager
+    def task(
+        self, label: str, total: float | None, *, unit: str = "rows", reused: float = 0
+    ) -> Iterator[Task]:
+        timed = _Timed(label, total or 0.0, time.perf_counter())
+        yield timed
+        if timed.marks and total:
+            self.tasks.append(timed)
+
+
+def _made_up(folder: Path, rows: int) -> Pool:
+    generator = np.random.Generator(np.random.Philox(0))
+    samples = []
+    for place in range(rows):
+        words = generator.choice(_WORDS, int(generator.integers(5, 120)))
+        turns = (Message("user", f"Question {place}?"), Message("assistant", " ".join(words)))
+        samples.append(Sample(Conversation(turns)))
+    origins = [Origin(0, place) for place in range(rows)]
+    return build_pool([Block(samples, origins)], folder)
+
+
+def _measure(pool: Pool, folder: Path, workers: int) -> list[dict[str, float | str]]:
+    recorder = _Recorder()
+    runtime = Runtime(cache=folder, workers=workers, progress=recorder)
+    Engine(pool, runtime).compute([CompressedLengths(), Lengths(), LexicalDiversity()])
+    Engine(pool, runtime).compute([Embeddings(part="prompt"), Embeddings(part="conversation")])
+    return [timed.judged() for timed in recorder.tasks]
+
+
+def main() -> None:
+    parser = argument_parser(__doc__)
+    parser.add_argument("data", nargs="?", help="a data file; made-up rows if left out")
+    parser.add_argument("--rows", type=int, default=40_000, help="how many rows to make up")
+    parser.add_argument("--workers", type=int, default=1)
+    arguments = parser.parse_args()
+    found: list[dict[str, float | str]] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if arguments.data:
+            pool, _ = load_pool([SourceSpec(arguments.data)], folder)
+        else:
+            pool = _made_up(folder, arguments.rows)
+        for turn in range(_TURNS):
+            found += _measure(pool, folder / f"cache-{turn}", arguments.workers)
+    worst = max(float(entry["error"]) for entry in found)
+    result = {"name": "time_left", "hardware": hardware(), "passes": found, "worst_error": worst}
+    print(json.dumps(result, indent=1))
+    print("within 25 %" if worst <= 0.25 else "NOT within 25 %")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
