@@ -58,6 +58,9 @@ class RowFeature(Feature):
         plain: dict[str, Any] = {"dataset": Feature.model_fields["dataset"].default}
         return OwnPass(feature=self.model_copy(update=plain | {"chosen_by": None}))
 
+    def prepare(self) -> None:
+        """Load what the first row would otherwise wait for; called before the clock starts."""
+
     def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
         """Return the value of each conversation; used by a feature with a pass of its own."""
         raise TypeError(f"{type(self).__name__} has no compute()")

@@ -208,6 +208,7 @@ class RowWork:
         workers = min(self._runtime.workers, len(jobs))
         if workers < 2 or total < _SPAWN_ROWS or not jobs[0].reading.parallel:
             with jobs[0].reading.open(self._runtime) as read:
+                _prepare(jobs[0].features)
                 yield (_work(job, read, self._runtime.cache) for job in jobs)
             return
         context = multiprocessing.get_context("spawn")  # polars deadlocks after a fork
@@ -215,7 +216,7 @@ class RowWork:
         with ProcessPoolExecutor(
             workers, mp_context=context, initializer=_begin, initargs=settings
         ) as pool:
-            list(pool.map(_is_ready, range(workers)))
+            list(pool.map(_prepare, [jobs[0].features] * workers))
             running = [pool.submit(_work_elsewhere, job) for job in jobs]
             yield (done.result() for done in as_completed(running))
 
@@ -234,8 +235,9 @@ def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...]) -> None:
     _worker_runtime = Runtime(cache=cache, offline=offline, workers=1, progress=Silent())
 
 
-def _is_ready(_: int) -> bool:
-    return _worker_runtime is not None
+def _prepare(features: Sequence[RowFeature]) -> None:
+    for feature in features:
+        feature.prepare()
 
 
 def _work_elsewhere(job: Job) -> Done:

@@ -5,7 +5,6 @@ import pytest
 
 from assay.component import Chosen, Component, Given, Rule, Selector
 from assay.config import Config, describe, load_config, write_run_config
-from assay.config_components import with_defaults
 from assay.defaults import with_defaults
 from assay.errors import ConfigError, DataError
 from assay.features.embeddings import Embeddings

@@ -211,6 +211,10 @@ class DetectedLanguage(TextFeature):
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="py3langid's model, scripts first")
     value: ClassVar[type[RowValue]] = Labels
 
+    def prepare(self) -> None:
+        """Load the model."""
+        detect_languages(["A sentence that is long enough for the model to be asked about it."])
+
     def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
         """Return the language of each conversation."""
         texts = [conversation.text for conversation in conversations]

@@ -45,14 +45,16 @@ class Place:
 def split_of(path: Path) -> str:
     """Return the split that a file's name or its folder speaks of, "" if none.
 
-    The last word counts, so "gsm8k_train.jsonl" is train and "train/part-0.jsonl" too.
+    The last word of a file's name counts, or a folder's whole name: "gsm8k_train.jsonl" is train,
+    and so is "train/part-0.jsonl".
     """
-    for name in (streams.plain_stem(path), path.parent.name):
-        words = re.split(r"[^A-Za-z]+", name.lower())
-        for word in reversed(words):
-            if word in _SPLITS:
-                return _SPLITS[word]
-    return ""
+    folder = path.parent.name.lower()
+    for word in reversed(re.split(r"[^A-Za-z]+", streams.plain_stem(path).lower())):
+        if word in _SPLITS:
+            return _SPLITS[word]
+    # Of a folder only the whole name counts: "test_something" says nothing about its files.
+    return _SPLITS.get(folder, "")
+
 
 
 def is_hub_name(location: str) -> bool:
