@@ -2,24 +2,18 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from assay.component import Component
 from assay.engine import Engine, walk
 from assay.features.embeddings import Embeddings
-from assay.features.text import part_of
+from assay.fitting import LEARNED_SHARE, SPELLED, learned_share
 from assay.references import name_of
-
-_SAMPLED_ROWS = 256
-_LEARNED_SHARE = 0.5
-_OUTSIDE_ROWS = 0.5
 
 
 def advice(engine: Engine, components: Sequence[Component]) -> list[str]:
     """Return sentences about how well what is asked fits the rows at hand.
 
-    An encoder that knows what it has learned says so when most of a sample of the pool lies
-    outside: a row does if less than half of its letters are in learned words.
+    An encoder that knows what it has learned says so when less than half of the letters of a
+    sample of the pool lie in words that it has.
     """
     resolved = [engine.resolve(component) for component in components]
     encoders = {
@@ -31,17 +25,12 @@ def advice(engine: Engine, components: Sequence[Component]) -> list[str]:
 
 
 def _coverage(engine: Engine, model: str, part: str) -> list[str]:
-    # An even walk through the ids is a random sample: ids are hashes.
-    rows = min(_SAMPLED_ROWS, len(engine.pool))
-    places = np.unique(np.linspace(0, len(engine.pool) - 1, rows).astype(np.int64))
-    texts = [part_of(conversation, part) for conversation in engine.pool.conversations(places)]
-    learned = engine.runtime.encoder(model).coverage(texts)
-    known = learned[~np.isnan(learned)]
-    outside = float(np.mean(known < _LEARNED_SHARE)) if len(known) else 0.0
-    if outside <= _OUTSIDE_ROWS:
+    share = learned_share(engine.pool, model, engine.runtime, part=part)
+    if not share < LEARNED_SHARE:
         return []
+    how = "character n-grams alone" if name_of(model) == SPELLED else "character n-grams"
     note = (
-        f"{outside:.0%} of the rows are written in words that {name_of(model)} has not learned; "
-        "it compares them by character runs. Another one: --encoder org/name"
+        f"{share:.0%} of the letters are in words that {name_of(model)} has learned; it compares "
+        f"the others by {how}, which see wording and not meaning. Another one: --encoder org/name"
     )
     return [note]

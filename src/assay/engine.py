@@ -21,6 +21,7 @@ from assay.component import (
     Selector,
 )
 from assay.errors import IncompleteError, PlanError, TooManyUnscoredError
+from assay.fitting import fitting_encoder
 from assay.passes import PoolFeature, PoolView, RowFeature
 from assay.pool import Pool
 from assay.random_numbers import generator
@@ -85,7 +86,11 @@ class Engine:
 
     def _pin(self, kind: str, text: str) -> str:
         if (kind, text) not in self._pins:
-            self._pins[kind, text] = self.runtime.pin(kind, text)
+            self._pins[kind, text] = (
+                fitting_encoder(text, self.pool, self.runtime)
+                if kind == "encoder"
+                else self.runtime.pin(kind, text)
+            )
         return self._pins[kind, text]
 
     # Computation

@@ -20,7 +20,8 @@ class Pinned:
 
 
 EncoderRef: TypeAlias = Annotated[str, Pinned("encoder")]
-"""Name of a sentence encoder: ``assay:encoder``, a folder, or ``org/name``."""
+"""Name of a sentence encoder: ``assay:encoder``, ``assay:encoder-spelled``, a folder, or
+``org/name``."""
 TokenizerRef: TypeAlias = Annotated[str, Pinned("tokenizer")]
 """Name of a tokenizer: ``assay:estimate``, a ``tokenizer.json``, a folder, or ``org/name``."""
 FileRef: TypeAlias = Annotated[str, Pinned("file")]

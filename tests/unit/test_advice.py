@@ -39,7 +39,7 @@ def test_a_note_is_made_when_most_rows_are_outside(
     notes = project.advice([KCenterGreedy(vectors=vectors, budget=1)])
 
     assert len(notes) == said
-    assert all("67% of the rows" in note for note in notes)
+    assert all("40% of the letters" in note for note in notes)
 
 
 def test_a_method_without_encoder_opens_none(
@@ -48,3 +48,33 @@ def test_a_method_without_encoder_opens_none(
     project = _project(tmp_path, ["b"], monkeypatch)
 
     assert project.advice([project.selector("random", budget=1)]) == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (["How do I bake bread?", "Name three colours."], "assay:encoder"),
+        (["如何烤面包？", "给出三个保持健康的秘诀。"], "assay:encoder"),
+        (["Как испечь хлеб?", "Дай совет о здоровье."], "assay:encoder-spelled"),
+    ],
+)
+def test_the_form_of_the_embedded_encoder_follows_from_the_pool(
+    tmp_path: Path, texts: list[str], form: str
+) -> None:
+    rows = [{"instruction": text, "output": text} for text in texts]
+    (tmp_path / "data.json").write_text(json.dumps(rows))
+    runtime = Runtime(cache=tmp_path / "cache", workers=1)
+    project = Project(data=tmp_path / "data.json", runtime=runtime)
+
+    resolved = project.engine.resolve(Embeddings())
+
+    assert resolved.model.partition("@")[0] == form
+    assert len(project.advice([KCenterGreedy(budget=1)])) == (form != "assay:encoder")
+
+
+def test_a_form_named_with_its_digest_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "data.json").write_text(json.dumps([{"instruction": "да", "output": "нет"}]))
+    project = Project(data=tmp_path / "data.json", runtime=Runtime(cache=tmp_path / "cache"))
+    pinned = project.runtime.pin("encoder", "assay:encoder")
+
+    assert project.engine.resolve(Embeddings(model=pinned)).model == pinned

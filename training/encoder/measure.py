@@ -10,6 +10,7 @@ a length that costs sixteen times the memory.
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,16 @@ from held_out import (
     english_sets,
     whole_texts,
 )
-from measures import PAIRS, Vectors, agreement, halves_found, hashed_ngrams, recall, split_halves
+from measures import (
+    PAIRS,
+    Vectors,
+    agreement,
+    found_first,
+    halves_found,
+    hashed_ngrams,
+    recall,
+    split_halves,
+)
 from teacher import Teacher
 
 from assay.backends.static_encoder import StaticEncoder
@@ -32,11 +42,20 @@ Encoder = Callable[[list[str]], Vectors]
 WIDE = 4096
 
 
-def encoders(ours: StaticEncoder) -> dict[str, Encoder]:
+@dataclass(frozen=True)
+class Ours:
+    """The encoder as it is for English, and for pools that are mostly something else."""
+
+    plain: StaticEncoder
+    spelled: StaticEncoder
+
+
+def encoders(ours: Ours) -> dict[str, Encoder]:
     """Return what is compared, by name."""
     return {
-        "encoder": ours.encode,
-        "hashed_same_length": lambda texts: hashed_ngrams(texts, ours.dimension),
+        "encoder": ours.plain.encode,
+        "encoder_spelled": ours.spelled.encode,
+        "hashed_same_length": lambda texts: hashed_ngrams(texts, ours.plain.dimension),
         f"hashed_{WIDE}": lambda texts: hashed_ngrams(texts, WIDE),
     }
 
@@ -62,18 +81,18 @@ def halves(texts: list[str], compared: dict[str, Encoder]) -> dict:
     return result
 
 
-def covered(ours: StaticEncoder, texts: list[str]) -> float:
+def covered(ours: Ours, texts: list[str]) -> float:
     """Return the mean coverage of the texts that hold letters."""
-    return round(float(np.nanmean(ours.coverage(texts))), 3)
+    return round(float(np.nanmean(ours.plain.coverage(texts))), 3)
 
 
-def measure_aligned(pair: Aligned, ours: StaticEncoder, teacher: Teacher) -> dict:
+def measure_aligned(pair: Aligned, ours: Ours, teacher: Teacher) -> dict:
     """Return what `against_teacher` returns for a translation, and its coverage."""
     result = against_teacher(pair.texts, teacher.encode(pair.english), encoders(ours))
     return {"coverage": covered(ours, pair.texts), **result}
 
 
-def measure(data: Path, ours: StaticEncoder, teacher: Teacher) -> dict:
+def measure(data: Path, ours: Ours, teacher: Teacher) -> dict:
     """Return every figure of the card."""
     compared = encoders(ours)
     english = {}
@@ -87,8 +106,9 @@ def measure(data: Path, ours: StaticEncoder, teacher: Teacher) -> dict:
         {"teacher_on_chinese": teacher.encode, **compared},
     )
     return {
-        "digest": ours.digest,
-        "dimension": ours.dimension,
+        "digest": ours.plain.digest,
+        "digest_spelled": ours.spelled.digest,
+        "dimension": ours.plain.dimension,
         "english": english,
         "translations": {
             "alpaca_zh": measure_aligned(chinese, ours, teacher),
@@ -98,6 +118,13 @@ def measure(data: Path, ours: StaticEncoder, teacher: Teacher) -> dict:
             },
         },
         "teacher_outside_english": blind,
+        "chinese_to_english": {
+            "rows": len(chinese.texts),
+            **{
+                name: round(found_first(encode(chinese.texts), encode(chinese.english)), 3)
+                for name, encode in compared.items()
+            },
+        },
         "halves_at_10": {
             name: halves(texts, {**compared}) for name, texts in whole_texts(data).items()
         },
@@ -110,7 +137,9 @@ def main() -> None:
     parser.add_argument("--asset", type=Path, required=True)
     parser.add_argument("--cache", type=Path, help="keeps the teacher's vectors between runs")
     arguments = parser.parse_args()
-    ours = StaticEncoder.load(arguments.asset)
+    ours = Ours(
+        StaticEncoder.load(arguments.asset), StaticEncoder.load(arguments.asset, spelled=True)
+    )
     figures = measure(arguments.data, ours, Teacher(arguments.cache))
     provenance = json.loads((arguments.asset / "provenance.json").read_text("utf-8"))
     (arguments.asset / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n", "utf-8")

@@ -49,6 +49,11 @@ def halves_found(first: Vectors, second: Vectors, count: int = 10) -> float:
     return float(np.mean((cosines > own[:, None]).sum(axis=1) < count))
 
 
+def found_first(vectors: Vectors, partners: Vectors) -> float:
+    """Return how often a row's own partner is nearer to it than every other partner."""
+    return float(np.mean((vectors @ partners.T).argmax(axis=1) == np.arange(len(vectors))))
+
+
 def split_halves(text: str) -> tuple[str, str]:
     """Return the two halves of a text, cut at its middle character."""
     middle = len(text) // 2

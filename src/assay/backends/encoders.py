@@ -6,6 +6,7 @@ commit. Loading checks it, so a model that changed is never mixed with what it m
 
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-    from assay.backends.static_encoder import EncodedTexts
+    from assay.backends.static_encoder import EncodedTexts, StaticEncoder
     from assay.runtime import Encoder, TokenCounter
 
 EMBEDDED = "assay:encoder"
+SPELLED = "assay:encoder-spelled"
 ESTIMATE = "assay:estimate"
 _PIN = re.compile(r"^(?P<name>.+)@(?P<digest>[0-9a-f]{12,})$", re.DOTALL)
 _WEIGHT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
@@ -37,10 +39,8 @@ def pin(kind: str, text: str, *, offline: bool) -> str:
     """
     if _PIN.match(text) or (kind == "tokenizer" and text == ESTIMATE):
         return text
-    if kind == "encoder" and text == EMBEDDED:
-        from assay.backends.static_encoder import StaticEncoder  # noqa: PLC0415  opens the model
-
-        return f"{text}@{StaticEncoder.from_assets().digest[:12]}"
+    if kind == "encoder" and text in (EMBEDDED, SPELLED):
+        return f"{text}@{_embedded(text).digest[:12]}"
     if text.startswith("assay:"):
         known = EMBEDDED if kind == "encoder" else ESTIMATE
         raise ModelLoadError(f"no {kind} is called {text!r}", hint=f"use {known!r}")
@@ -63,10 +63,8 @@ def load_encoder(pinned: str, *, offline: bool) -> "Encoder":
         MissingExtraError: if it needs sentence-transformers, and that is not installed.
     """
     name, digest = _split(pinned)
-    from assay.backends.static_encoder import StaticEncoder  # noqa: PLC0415  opens the model
-
-    if name == EMBEDDED:
-        encoder = StaticEncoder.from_assets()
+    if name in (EMBEDDED, SPELLED):
+        encoder = _embedded(name)
         _same(name, encoder.digest[:12], digest)
         return encoder
     path = Path(name)
@@ -74,6 +72,13 @@ def load_encoder(pinned: str, *, offline: bool) -> "Encoder":
         _same(name, _digest(path), digest)
         return SentenceEncoder(name, revision=None)
     return SentenceEncoder(name, revision=digest, offline=offline)
+
+
+@cache
+def _embedded(name: str) -> "StaticEncoder":
+    from assay.backends.static_encoder import StaticEncoder  # noqa: PLC0415  opens the model
+
+    return StaticEncoder.from_assets(spelled=name == SPELLED)
 
 
 def load_token_counter(pinned: str, *, offline: bool) -> "TokenCounter":

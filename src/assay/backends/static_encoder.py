@@ -60,7 +60,13 @@ class StaticEncoder:
     """
 
     def __init__(
-        self, vocabulary: Sequence[str], table: Float32Array, *, ngram_weight: float, digest: str
+        self,
+        vocabulary: Sequence[str],
+        table: Float32Array,
+        *,
+        ngram_weight: float,
+        digest: str,
+        spelled: bool = False,
     ) -> None:
         self._numbers = {token: number for number, token in enumerate(vocabulary)}
         self._table = table
@@ -68,16 +74,22 @@ class StaticEncoder:
         self._unknown = vocabulary[0]
         self._pieces = models.WordPiece(self._numbers, unk_token=self._unknown)
         self._digest = digest
+        self._spelled = spelled
 
     @classmethod
-    def from_assets(cls) -> "StaticEncoder":
-        """Return the encoder that the package carries."""
+    def from_assets(cls, *, spelled: bool = False) -> "StaticEncoder":
+        """Return the encoder that the package carries; see `load` for `spelled`."""
         with as_file(files("assay") / "assets" / "encoder") as folder:
-            return cls.load(folder)
+            return cls.load(folder, spelled=spelled)
 
     @classmethod
-    def load(cls, path: Path) -> "StaticEncoder":
+    def load(cls, path: Path, *, spelled: bool = False) -> "StaticEncoder":
         """Return the encoder of a folder that ``training/encoder/distil.py`` wrote.
+
+        Args:
+            path: the folder.
+            spelled: take the words of scripts written with spaces by their n-grams alone: better
+                for a pool whose texts are mostly not English, as the card shows.
 
         Raises:
             ModelLoadError: if a file is missing, broken or does not fit the others.
@@ -93,7 +105,13 @@ class StaticEncoder:
             raise ModelLoadError(
                 f"the encoder in {path} has {len(table)} vectors for {len(vocabulary)} tokens"
             )
-        return cls(vocabulary, table, ngram_weight=ngram_weight, digest=assets_digest(path))
+        return cls(
+            vocabulary,
+            table,
+            ngram_weight=ngram_weight,
+            digest=assets_digest(path, spelled=spelled),
+            spelled=spelled,
+        )
 
     @property
     def dimension(self) -> int:
@@ -153,10 +171,11 @@ class StaticEncoder:
 
         The word itself where the table holds it, with or without accents. Else the words found
         in it, if its script is written without spaces, or its word pieces, if it is Latin; and
-        n-grams for what the table does not hold.
+        n-grams for what the table does not hold. A `spelled` encoder looks up only words of
+        scripts written without spaces.
         """
         whole = self._whole(word)
-        if whole is not None:
+        if whole is not None and not self._spelled:
             return (whole,)
         if is_unspaced(word):
             return tuple(
@@ -165,7 +184,7 @@ class StaticEncoder:
                 for token in ((part,) if known else ngrams(part))
             )
         plain = without_accents(word)
-        if plain.isascii() and plain.isalnum():
+        if plain.isascii() and plain.isalnum() and not self._spelled:
             pieces = tuple(piece.value for piece in self._pieces.tokenize(plain))
             if pieces != (self._unknown,):
                 return pieces
@@ -208,10 +227,11 @@ class _BlockTokens:
     def add(self, text: str, limit: int) -> bool:
         """Take up a text and tell whether it was cut at `limit` tokens."""
         found = words(text)
+        kept = found[:limit]
         known = self._words
-        for word in set(found[:limit]).difference(known):
+        for word in set(kept).difference(known):
             known[word] = tuple(self._number(token) for token in self._tokens_of(word))
-        numbers = [number for word in found[:limit] for number in known[word]]
+        numbers = [number for word in kept for number in known[word]]
         self.texts.append(numbers[:limit])
         return len(found) > limit or len(numbers) > limit
 
@@ -246,13 +266,15 @@ def _unpacked(tensors: Mapping[str, NDArray[Any]]) -> Float32Array:
     return table
 
 
-def assets_digest(folder: Path) -> str:
-    """Return the hexadecimal BLAKE2b digest of an encoder's files, 16 bytes."""
+def assets_digest(folder: Path, *, spelled: bool = False) -> str:
+    """Return the hexadecimal BLAKE2b digest of an encoder's files and of how it is used."""
     state = hashlib.blake2b(digest_size=16)
     for name in (WEIGHTS, VOCABULARY, SETTINGS):
         content = (folder / name).read_bytes()
         state.update(f"{name}:{len(content)}:".encode())
         state.update(content)
+    if spelled:
+        state.update(b"spelled")
     return state.hexdigest()
 
 

@@ -100,12 +100,11 @@ def ngrams(word: str) -> Iterator[str]:
     """Yield the n-grams that stand for a word outside the learned vocabulary.
 
     Scripts written without spaces, and single signs: characters and pairs of characters. Others:
-    triples of characters with the word's edges marked, and the whole word.
+    triples of characters with the word's edges marked.
     """
     if len(word) == 1 or is_unspaced(word):
         yield from (f"{NGRAM}{sign}" for sign in word)
         yield from (f"{NGRAM}{word[start : start + 2]}" for start in range(len(word) - 1))
         return
     marked = f"{EDGE}{word}{EDGE}"
-    yield f"{NGRAM}{marked}"
-    yield from (f"{NGRAM}{marked[start : start + 3]}" for start in range(len(marked) - 2))
+    yield from (f"{NGRAM}{marked[start : start + 3]}" for start in range(len(word)))

@@ -29,7 +29,7 @@ class Writing:
     ] = None  # fmt: skip
     layout_out: Annotated[
         str | None,
-        typer.Option("--format", metavar="trl|llama-factory|axolotl|ms-swift",
+        typer.Option("--format", metavar="trl|trl-prompt-completion|llama-factory|axolotl|ms-swift",
                      help="Layout of a trainer; the input's own by default, byte for byte.",
                      rich_help_panel="What to write", show_default=False),
     ] = None  # fmt: skip

@@ -56,7 +56,6 @@ def split_of(path: Path) -> str:
     return _SPLITS.get(folder, "")
 
 
-
 def is_hub_name(location: str) -> bool:
     """Does a location have the form org/name, and is it not the path of a data file?"""
     suffix = streams.unpacked_suffix(Path(location))
