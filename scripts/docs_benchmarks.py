@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 _INTRODUCTION = """\
 Every figure here was written by a script in `benchmarks/` together with the hardware it ran on.
-Both sides of a comparison run in turn, three times, and medians are compared.
+Both sides of a comparison run in turn and medians are compared: of three turns, unless a figure
+lists fewer.
 `benchmarks/README.md` lists the scripts.
 """
 

@@ -11,8 +11,8 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 PLAIN = ("samples", "errors", "budget", "random_numbers", "progress", "references", "files")
 MACHINERY = (
-    "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting", "loading", "passes",
-    "planning", "pool", "recipes", "registry", "results", "row_work", "run_log", "runtime",
+    "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting", "loading",
+    "passes", "planning", "pool", "recipes", "registry", "results", "row_work", "run_log", "runtime",
     "values",
 )  # fmt: skip
 DOORS = (
