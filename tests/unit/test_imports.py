@@ -12,8 +12,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "assay"
 PLAIN = ("samples", "errors", "budget", "random_numbers", "progress", "references", "files")
 MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting", "loading",
-    "passes", "planning", "pool", "recipes", "registry", "results", "row_work", "run_log", "runtime",
-    "values",
+    "passes", "planning", "pool", "recipes", "registry", "results", "row_work", "run_log",
+    "runtime", "values",
 )  # fmt: skip
 DOORS = (
     "project", "stored", "testing", "config", "config_builder", "config_components", "config_init",
