@@ -6,44 +6,18 @@ ours also verifies them. Run: python benchmarks/minhash.py pool.json [--rows N] 
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import datasketch
-import numpy as np
+from harness import hardware, seconds
 
 from assay.solvers.duplicates import normalised_text
 from assay.solvers.minhash import SHINGLE_CHARACTERS, near_duplicate_pairs
 
 TURNS = 3
 BASELINE_ROWS = 2000
-
-
-def hardware() -> dict[str, object]:
-    """Return what the figures depend on."""
-    cpu = Path("/proc/cpuinfo")
-    model = platform.processor()
-    if cpu.exists():
-        lines = cpu.read_text().splitlines()
-        model = next((li.partition(":")[2].strip() for li in lines if "model name" in li), model)
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "datasketch": datasketch.__version__,
-    }
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def with_datasketch(texts: list[str]) -> int:

@@ -5,36 +5,19 @@ Run: python benchmarks/text_measures.py alpaca_data.json [--json result.json]
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+from harness import hardware, seconds
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from assay.features import text_measures
 from assay.features.language import detect_languages
 
 TURNS = 3
-
-
-def hardware() -> dict[str, object]:
-    """Return what the figures depend on."""
-    cpu = Path("/proc/cpuinfo")
-    model = platform.processor()
-    if cpu.exists():
-        lines = cpu.read_text().splitlines()
-        model = next((li.partition(":")[2].strip() for li in lines if "model name" in li), model)
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "zlib": zlib.ZLIB_RUNTIME_VERSION,
-    }
 
 
 def plain_mtld(words: list[str]) -> float:
@@ -90,12 +73,6 @@ def measures(
             lambda: [identifier.classify(text) for text in joined],
         ),
     }
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def main() -> None:

@@ -66,14 +66,12 @@ class RowFeature(Feature):
         raise TypeError(f"{type(self).__name__} has no compute()")
 
 
-class OwnPass(Pass):
-    """The pass of a feature that shares with no other."""
-
-    feature: RowFeature
+class PlainPass(Pass):
+    """A reading after which every feature computes for itself: only the text is shared."""
 
     @contextlib.contextmanager
     def open(self, runtime: Runtime) -> Iterator[Reading]:
-        """Yield a reader that calls the feature's `compute`."""
+        """Yield a reader that calls each feature's `compute`."""
 
         def read(
             conversations: Sequence[Conversation], features: Sequence[RowFeature]
@@ -81,6 +79,12 @@ class OwnPass(Pass):
             return [feature.compute(conversations, runtime) for feature in features]
 
         yield read
+
+
+class OwnPass(PlainPass):
+    """The pass of a feature that shares with no other."""
+
+    feature: RowFeature
 
     def label(self) -> str:
         """Return the feature's name."""

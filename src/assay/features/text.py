@@ -1,6 +1,5 @@
 """Features of text that need no model: lengths, tokens, diversity, compression, language."""
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -21,7 +20,7 @@ from assay.features.text_measures import (
     type_token_ratio,
     words,
 )
-from assay.passes import Pass, PoolFeature, PoolView, Reading, RowFeature
+from assay.passes import Pass, PlainPass, PoolFeature, PoolView, RowFeature
 from assay.pool import Attribute
 from assay.references import TokenizerRef
 from assay.runtime import Runtime
@@ -31,21 +30,10 @@ from assay.values import Labels, Numbers, RowValue
 _COMMON = NoPaper(reason="common measures of a text")
 
 
-class TextReading(Pass):
+class TextReading(PlainPass):
     """One reading of the text for every feature that needs nothing else."""
 
     rows_per_shard: ClassVar[int] = 4096
-
-    @contextlib.contextmanager
-    def open(self, runtime: Runtime) -> Iterator[Reading]:
-        """Yield a reader that hands the same conversations to every feature."""
-
-        def read(
-            conversations: Sequence[Conversation], features: Sequence[RowFeature]
-        ) -> Sequence[RowValue]:
-            return [feature.compute(conversations, runtime) for feature in features]
-
-        yield read
 
     def label(self) -> str:
         """Return what a progress bar calls it."""

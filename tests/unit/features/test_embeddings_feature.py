@@ -26,6 +26,9 @@ class _Letters:
         vectors: Float32Array = np.array(rows, np.float32)
         return EncodedTexts(vectors, np.array([len(text) > 20 for text in texts]))
 
+    def coverage(self, texts: Sequence[str]) -> FloatArray:
+        return np.ones(len(texts))
+
 
 @pytest.fixture
 def letters(monkeypatch: pytest.MonkeyPatch) -> _Letters:
