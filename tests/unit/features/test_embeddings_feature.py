@@ -8,7 +8,7 @@ from assay.backends.static_encoder import EncodedTexts
 from assay.engine import Engine
 from assay.features.embeddings import Embeddings
 from assay.runtime import Runtime
-from assay.samples import Flag, Float32Array
+from assay.samples import Flag, Float32Array, FloatArray
 from tests.unit.methods.planted import names, planted_engine
 
 
