@@ -153,9 +153,11 @@ class SentenceEncoder:
         vectors: Float32Array = self._model.encode(
             list(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
         )
-        lengths = self._model.tokenizer(list(texts), truncation=False)["input_ids"]
-        limit = self._model.max_seq_length or np.inf
-        truncated = np.array([len(tokens) > limit for tokens in lengths], np.bool_)
+        truncated = np.zeros(len(texts), np.bool_)
+        limit = self._model.max_seq_length
+        if limit is not None and np.isfinite(limit):  # static models read texts of any length
+            tokens = self._model.tokenizer(list(texts), truncation=False, verbose=False)
+            truncated[:] = [len(ids) > limit for ids in tokens["input_ids"]]
         return EncodedTexts(vectors.astype(np.float32, copy=False), truncated)
 
     def coverage(self, texts: "Sequence[str]") -> FloatArray:
