@@ -32,9 +32,7 @@ def test_a_sentence_transformers_folder_encodes_with_its_own_vectors(tmp_path: P
     weights = np.eye(6, 4, dtype=np.float32)
     weights[2] = weights[1]
     static = parts.StaticEmbedding(tokenizer, embedding_weights=weights)
-    sentence_transformers.SentenceTransformer(modules=[static], device="cpu").save(
-        str(tmp_path / "model")
-    )
+    package.SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path / "model"))
 
     encoder = load_encoder(pin("encoder", str(tmp_path / "model"), offline=True), offline=True)
     encoded = encoder.encode_and_flag(["bread bread", "loaf", "stock"])
