@@ -25,7 +25,7 @@ from assay.fitting import fitting_encoder
 from assay.passes import PoolFeature, PoolView, RowFeature
 from assay.pool import Pool
 from assay.random_numbers import generator
-from assay.references import pinned_fields
+from assay.references import REQUIRED_KINDS, pinned_fields
 from assay.results import Results, ScoreTable, SelectionRecord, reason_counts
 from assay.row_work import RowWork
 from assay.runtime import Runtime
@@ -79,7 +79,8 @@ class Engine:
         pinned = pinned_fields(type(value))
         for name in type(value).model_fields:
             old = getattr(value, name)
-            new = self._pin(pinned[name], old) if name in pinned and old else self._resolve(old)
+            named = name in pinned and (old or pinned[name] in REQUIRED_KINDS)
+            new = self._pin(pinned[name], old) if named else self._resolve(old)
             if new is not old:
                 update[name] = new
         return value.model_copy(update=update) if update else value

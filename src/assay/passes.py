@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,26 @@ Reading = Callable[[Sequence[Conversation], Sequence["RowFeature"]], Sequence[Ro
 """Reads some conversations once and returns the value of each feature, aligned with them."""
 
 
+@runtime_checkable
+class StagedReading(Protocol):
+    """A reading in two steps, so that the next rows are prepared while these are computed."""
+
+    def prepare(
+        self, conversations: Sequence[Conversation], features: Sequence["RowFeature"]
+    ) -> Any:
+        """Return what `finish` takes; called from another thread."""
+
+    def finish(
+        self, prepared: Any, features: Sequence["RowFeature"], advance: Callable[[int], None]
+    ) -> Sequence[RowValue]:
+        """Return the value of each feature; calls `advance` with the rows done, as they are."""
+
+    def __call__(
+        self, conversations: Sequence[Conversation], features: Sequence["RowFeature"]
+    ) -> Sequence[RowValue]:
+        """Do both steps."""
+
+
 class Pass(BaseModel):
     """One expensive reading of the rows, which fills every feature that declares an equal one."""
 
@@ -28,8 +48,20 @@ class Pass(BaseModel):
 
     rows_per_shard: ClassVar[int] = 8192
     """Rows between two commits to disk: what a kill can cost."""
+    least_rows: ClassVar[int] = 256
+    """Rows that are worth a commit, however small the pool."""
     parallel: ClassVar[bool] = True
     """Whether several processes may work on different shards."""
+    sampled_rows: ClassVar[int] = 256
+    """Rows that are read to tell how long all would take."""
+
+    def devices(self, runtime: Runtime) -> Sequence[str]:
+        """Return the devices that each take a process of their own; none by default."""
+        return ()
+
+    def producer(self, runtime: Runtime) -> Mapping[str, str]:
+        """Return what else made its values: versions of libraries, the device."""
+        return {}
 
     @contextlib.contextmanager
     def open(self, runtime: Runtime) -> Iterator[Reading]:
@@ -50,8 +82,11 @@ class RowFeature(Feature):
 
     scope: ClassVar[Literal["row", "pool"]] = "row"
     value: ClassVar[type[RowValue]]
-    tolerance: ClassVar[float] = 1e-5
-    """Largest difference at which a stored row counts as reproduced."""
+
+    @property
+    def tolerance(self) -> float:
+        """Largest difference at which a stored row counts as reproduced."""
+        return 1e-5
 
     def reading(self) -> Pass:
         """Return the pass that fills this feature: one of its own by default."""

@@ -13,7 +13,8 @@ _PIN = re.compile(r"^.*@([0-9a-f]{12,})$", re.DOTALL)
 class Pinned:
     """Marks a text field that names something outside, which is pinned before keys are taken.
 
-    `kind` says which resolver reads it: "encoder", "tokenizer", "file".
+    `kind` says which resolver reads it: "encoder", "tokenizer", "file", "language_model",
+    "template".
     """
 
     kind: str
@@ -26,6 +27,13 @@ TokenizerRef: TypeAlias = Annotated[str, Pinned("tokenizer")]
 """Name of a tokenizer: ``assay:estimate``, a ``tokenizer.json``, a folder, or ``org/name``."""
 FileRef: TypeAlias = Annotated[str, Pinned("file")]
 """Path of a file."""
+ModelRef: TypeAlias = Annotated[str, Pinned("language_model")]
+"""Name of a causal language model: a folder with safetensors, or ``org/name``."""
+TemplateRef: TypeAlias = Annotated[str, Pinned("template")]
+"""Name of a template, or the path of its ``.json`` file."""
+
+REQUIRED_KINDS = ("language_model",)
+"""Kinds for which an empty name is refused when keys are taken: there is no default."""
 
 
 def pinned_fields(model: type[BaseModel]) -> dict[str, str]:

@@ -15,11 +15,13 @@ from assay.errors import ModelLoadError
 from assay.progress import Progress, Silent
 from assay.references import name_of
 from assay.samples import FloatArray, IndexArray
+from assay.templates import pin_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from assay.backends.static_encoder import EncodedTexts
+    from assay.language_models import DType, LanguageModel
 
 
 class Encoder(Protocol):
@@ -55,6 +57,7 @@ class Runtime:
         progress: where work reports how far it is.
         plugin_files: Python files whose components a worker process must know.
         max_unscored: share of rows that may fail before a score is refused.
+        device: where language models run: "auto", "cpu", "cuda", "cuda:0", "mps".
     """
 
     cache: Path = field(default_factory=default_cache_folder)
@@ -64,6 +67,7 @@ class Runtime:
     progress: Progress = field(default_factory=Silent)
     plugin_files: tuple[Path, ...] = ()
     max_unscored: float = 0.02
+    device: str = "auto"
     _held: dict[str, Any] = field(default_factory=dict)
 
     def encoder(self, pinned: str) -> Encoder:
@@ -88,6 +92,29 @@ class Runtime:
             f"tokenizer {pinned}", lambda: load_token_counter(pinned, offline=self.offline)
         )
 
+    def language_model(self, pinned: str, dtype: "DType") -> "LanguageModel":
+        """Return the causal language model that a pinned name stands for, loaded once.
+
+        Raises:
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+            MissingExtraError: if it needs torch and transformers, and they are not installed.
+        """
+        from assay.backends.models import load_language_model  # noqa: PLC0415
+
+        return self._hold(
+            f"language model {pinned} {dtype}", lambda: load_language_model(pinned, dtype, self)
+        )
+
+    def devices(self) -> tuple[str, ...]:
+        """Return the devices that language models run on.
+
+        Raises:
+            ConfigError: if there is no such device.
+        """
+        from assay.backends.devices import resolve_devices  # noqa: PLC0415
+
+        return resolve_devices(self.device)
+
     def _hold(self, name: str, load: Callable[[], Any]) -> Any:
         if name not in self._held:
             self._held[name] = load()
@@ -103,6 +130,12 @@ class Runtime:
             from assay.backends.encoders import pin  # noqa: PLC0415
 
             return pin(kind, text, offline=self.offline)
+        if kind == "language_model":
+            from assay.backends.models import pin_language_model  # noqa: PLC0415
+
+            return pin_language_model(text, offline=self.offline)
+        if kind == "template":
+            return pin_template(text)
         if kind == "file":
             return pin_file(text)
         raise ModelLoadError(f"nothing can pin a {kind}")

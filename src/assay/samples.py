@@ -85,6 +85,7 @@ class Flag(enum.IntFlag):
     ZERO_VECTOR = 128
     FEW_WORDS = 256
     TEXT_TRUNCATED = 512
+    EMPTY_PROMPT = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,6 +192,78 @@ class Matrix(RowValue):
 
 
 @dataclass(frozen=True)
+class LogProbs(RowValue):
+    """Log-probabilities of each row's scored tokens: natural logarithms, summed over the tokens.
+
+    Attributes:
+        sum: shape (n,), NaN where `reason` is not 0.
+        count: shape (n,), float64; tokens that are scored.
+        prompt_tokens: shape (n,); tokens before and between them, before anything was cut.
+        response_tokens: shape (n,); tokens of the answers, before anything was cut.
+        total_tokens: shape (n,); tokens that went through the model.
+        turn_sums: lists of float64, one number per scored turn; None unless turns are apart.
+        turn_counts: the same of their tokens.
+        tokens: lists of float32, one number per scored token; None unless they were asked for.
+    """
+
+    sum: FloatArray
+    count: FloatArray
+    prompt_tokens: FloatArray
+    response_tokens: FloatArray
+    total_tokens: FloatArray
+    turn_sums: pl.Series | None = None
+    turn_counts: pl.Series | None = None
+    tokens: pl.Series | None = None
+
+    _PLAIN: ClassVar[tuple[str, ...]] = (
+        "sum", "count", "prompt_tokens", "response_tokens", "total_tokens"
+    )  # fmt: skip
+    _LISTS: ClassVar[tuple[str, ...]] = ("turn_sums", "turn_counts", "tokens")
+
+    def mean(self) -> FloatArray:
+        """Return the mean log-probability of a token, or of the turns' means. Shape (n,)."""
+        if self.turn_sums is not None and self.turn_counts is not None:
+            frame = pl.DataFrame({"sum": self.turn_sums, "count": self.turn_counts})
+            means = frame.select((pl.col("sum") / pl.col("count")).list.mean().fill_null(np.nan))
+            return means["sum"].to_numpy()
+        empty = np.full(len(self), np.nan)
+        return np.divide(self.sum, self.count, out=empty, where=self.count > 0)
+
+    def frame(self) -> pl.DataFrame:
+        """Return a column per array, and the lists that there are."""
+        columns: dict[str, FloatArray | pl.Series] = {
+            name: getattr(self, name) for name in self._PLAIN
+        }
+        lists = {name: getattr(self, name) for name in self._LISTS}
+        return pl.DataFrame(columns | {k: v for k, v in lists.items() if v is not None})
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, reason: ReasonArray, flags: FlagArray) -> Self:
+        """Return the value that `frame` made."""
+        plain = (frame[name].to_numpy() for name in cls._PLAIN)
+        lists = (frame[name] if name in frame.columns else None for name in cls._LISTS)
+        return cls(reason, flags, *plain, *lists)  # type: ignore[arg-type]
+
+    def blank(self, count: int) -> pl.DataFrame:
+        """Return `count` rows of columns without a value."""
+        columns = [pl.Series(name, np.full(count, np.nan)) for name in self._PLAIN]
+        columns += [
+            pl.Series(name, [None] * count, dtype=own.dtype)
+            for name in self._LISTS
+            if (own := getattr(self, name)) is not None
+        ]
+        return pl.DataFrame(columns)
+
+    def difference(self, other: Self) -> float:
+        """Return the largest absolute difference of the mean."""
+        mine, theirs = self.mean(), other.mean()
+        if (np.isnan(mine) != np.isnan(theirs)).any():
+            return float("inf")
+        known = ~np.isnan(mine)
+        return float(np.abs(mine[known] - theirs[known]).max(initial=0.0))
+
+
+@dataclass(frozen=True)
 class Groups:
     """A partition of the rows, such as near-duplicate groups.
 

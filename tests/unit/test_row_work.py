@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay import row_work
+from assay import row_shards
 from assay.errors import CacheError, IncompleteError
 from assay.features.text import CompressedLengths, Lengths, TextReading
 from assay.passes import PoolView
@@ -155,9 +155,9 @@ def test_the_eight_rows_that_are_checked_leave_no_file(tmp_path: Path) -> None:
 def test_values_of_another_producer_are_named_beside_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(row_work, "_producer", lambda: "assay 0.0.0")
+    monkeypatch.setattr(row_shards, "version", lambda name: "0.0.0")
     _work(tmp_path).fill(_view(tmp_path / "a", _PAIRS[:50]), [ToyLength()])
-    monkeypatch.setattr(row_work, "_producer", lambda: "assay 9.9.9")
+    monkeypatch.setattr(row_shards, "version", lambda name: "9.9.9")
     monkeypatch.setattr(toys, "OFFSET", 0.5)
 
     with pytest.raises(CacheError, match=r"0\.0\.0.*9\.9\.9"):
@@ -182,7 +182,7 @@ def test_worker_processes_store_what_one_process_stores(
 ) -> None:
     pool: Pool = make_pool(tmp_path, _PAIRS)
     features = [Lengths(), CompressedLengths()]
-    monkeypatch.setattr(row_work, "_SPAWN_ROWS", 0)
+    monkeypatch.setattr(row_shards, "_SPAWN_ROWS", 0)
     monkeypatch.setattr(TextReading, "rows_per_shard", 16)
     for workers in (1, 2):
         runtime = Runtime(cache=tmp_path / str(workers), workers=workers, progress=Silent())

@@ -4,14 +4,13 @@ A pinned name ends in ``@`` and a digest: of the embedded assets, of a folder's 
 commit. Loading checks it, so a model that changed is never mixed with what it made before.
 """
 
-import hashlib
-import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.backends.pins import check_same, folder_digest, hub_file, is_pinned, pin_model, split_pin
 from assay.errors import MissingExtraError, ModelLoadError
 from assay.features.text_measures import token_counts
 from assay.samples import Float32Array, FloatArray, IndexArray
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 EMBEDDED = "assay:encoder"
 SPELLED = "assay:encoder-spelled"
 ESTIMATE = "assay:estimate"
-_PIN = re.compile(r"^(?P<name>.+)@(?P<digest>[0-9a-f]{12,})$", re.DOTALL)
-_WEIGHT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 
 
 def pin(kind: str, text: str, *, offline: bool) -> str:
@@ -37,22 +34,14 @@ def pin(kind: str, text: str, *, offline: bool) -> str:
     Raises:
         ModelLoadError: if nothing of that name can be found.
     """
-    if _PIN.match(text) or (kind == "tokenizer" and text == ESTIMATE):
+    if is_pinned(text) or (kind == "tokenizer" and text == ESTIMATE):
         return text
     if kind == "encoder" and text in (EMBEDDED, SPELLED):
         return f"{text}@{_embedded(text).digest[:12]}"
     if text.startswith("assay:"):
         known = EMBEDDED if kind == "encoder" else ESTIMATE
         raise ModelLoadError(f"no {kind} is called {text!r}", hint=f"use {known!r}")
-    path = Path(text)
-    if path.exists():
-        return f"{text}@{_digest(path)}"
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", text):
-        return f"{text}@{_commit(text, offline=offline)}"
-    raise ModelLoadError(
-        f"no {kind} is found at {text!r}",
-        hint="name a folder, or org/name on the Hugging Face Hub",
-    )
+    return pin_model(kind, text, offline=offline)
 
 
 def load_encoder(pinned: str, *, offline: bool) -> "Encoder":
@@ -62,14 +51,14 @@ def load_encoder(pinned: str, *, offline: bool) -> "Encoder":
         ModelLoadError: if it cannot be opened or no longer has that digest.
         MissingExtraError: if it needs sentence-transformers, and that is not installed.
     """
-    name, digest = _split(pinned)
+    name, digest = split_pin(pinned)
     if name in (EMBEDDED, SPELLED):
         encoder = _embedded(name)
-        _same(name, encoder.digest[:12], digest)
+        check_same(name, encoder.digest[:12], digest)
         return encoder
     path = Path(name)
     if path.exists():
-        _same(name, _digest(path), digest)
+        check_same(name, folder_digest(path), digest)
         return SentenceEncoder(name, revision=None)
     return SentenceEncoder(name, revision=digest, offline=offline)
 
@@ -91,13 +80,13 @@ def load_token_counter(pinned: str, *, offline: bool) -> "TokenCounter":
         return ByteEstimate()
     from tokenizers import Tokenizer  # noqa: PLC0415  costs start-up time
 
-    name, digest = _split(pinned)
+    name, digest = split_pin(pinned)
     path = Path(name)
     if path.exists():
-        _same(name, _digest(path), digest)
+        check_same(name, folder_digest(path), digest)
         file = path if path.is_file() else path / "tokenizer.json"
     else:
-        file = _download(name, "tokenizer.json", revision=digest, offline=offline)
+        file = hub_file(name, "tokenizer.json", revision=digest, offline=offline)
     try:
         return TokenizerCounter(Tokenizer.from_file(str(file)))
     except Exception as error:  # the Rust library raises bare Exception
@@ -163,53 +152,3 @@ class SentenceEncoder:
     def coverage(self, texts: "Sequence[str]") -> FloatArray:
         """Return NaN for every text: only the model's card can tell what it covers."""
         return np.full(len(texts), np.nan)
-
-
-def _split(pinned: str) -> tuple[str, str]:
-    match = _PIN.match(pinned)
-    if match is None:
-        raise ModelLoadError(f"{pinned!r} is not pinned")
-    return match["name"], match["digest"]
-
-
-def _same(name: str, found: str, wanted: str) -> None:
-    if found != wanted:
-        raise ModelLoadError(
-            f"{name} has changed: it was {wanted}, now it is {found}",
-            hint="run the line again without the old pin",
-        )
-
-
-def _digest(path: Path) -> str:
-    files = (
-        [path]
-        if path.is_file()
-        else sorted({file for pattern in _WEIGHT_FILES for file in path.rglob(pattern)})
-    )
-    if not files:
-        raise ModelLoadError(f"{path} holds no model", hint="weights must be safetensors")
-    state = hashlib.blake2b(digest_size=6)
-    for file in files:
-        name = "" if path.is_file() else file.relative_to(path).as_posix()
-        with file.open("rb") as stream:
-            inner = hashlib.file_digest(stream, hashlib.blake2b).digest()
-        state.update(name.encode() + b"\0" + inner)
-    return state.hexdigest()
-
-
-def _commit(name: str, *, offline: bool) -> str:
-    file = _download(name, "config.json", revision=None, offline=offline)
-    return file.parent.name  # <cache>/models--org--name/snapshots/<commit>/config.json
-
-
-def _download(name: str, file: str, *, revision: str | None, offline: bool) -> Path:
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415  costs start-up time
-
-    try:
-        return Path(hf_hub_download(name, file, revision=revision, local_files_only=offline))
-    except OSError as error:  # the Hub's own errors are among them
-        first_line = str(error).strip().partition("\n")[0]
-        raise ModelLoadError(
-            f"{name} cannot be fetched from the Hub: {first_line}",
-            hint="check the name, set HF_TOKEN for a private model, or name a local folder",
-        ) from error

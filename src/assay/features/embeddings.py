@@ -60,12 +60,15 @@ class Embeddings(RowFeature):
         arxiv="1908.10084",
     )
     value: ClassVar[type[RowValue]] = Matrix
-    tolerance: ClassVar[float] = 2e-3  # one float16 step at 1, and a little
-
     model: EncoderRef = "assay:encoder"
     """Sentence encoder: the embedded one, a sentence-transformers folder, or org/name."""
     part: Literal["instruction", "prompt", "response", "conversation"] = "conversation"
     """Text that is embedded."""
+
+    @property
+    def tolerance(self) -> float:
+        """One float16 step at 1, and a little."""
+        return 2e-3
 
     def reading(self) -> Pass:
         """Return the encoder's run."""

@@ -1,0 +1,302 @@
+"""Forwards of a transformers model, as few and as narrow as the questions allow."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from assay.backends.batching import Batch
+from assay.backends.output_layer import OutputLayer, described, positions_at_once
+from assay.errors import FeatureError
+from assay.language_models import TokenIds
+from assay.samples import Float32Array, IndexArray
+
+_KEPT_PREFIXES = 8
+_PROBE_TOKENS = 12
+_PROBE_TOLERANCE = 1e-3
+
+
+class Readout(NamedTuple):
+    """Numbers of some targets. Shape (s,) each; all but the first empty unless asked for."""
+
+    log_probs: Float32Array
+    entropy: Float32Array
+    top: Float32Array
+    rank: Float32Array
+
+
+class Work(NamedTuple):
+    """Sequences to run, and what is wanted of each.
+
+    Attributes:
+        sequences: tokens that go through the model. Shape (t,) each.
+        targets: positions whose token is to be predicted, up to t included. Shape (s,) each.
+        labels: the tokens at these positions. Shape (s,) each.
+        pools: for each pool, weights over the positions of every sequence; None for none.
+    """
+
+    sequences: Sequence[TokenIds]
+    targets: Sequence[IndexArray]
+    labels: Sequence[IndexArray]
+    pools: Sequence[Sequence[Float32Array | None]] = ()
+
+
+class _Prefix(NamedTuple):
+    """A beginning that was run once: keys and values of every layer, and its hidden states."""
+
+    layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
+    hidden: torch.Tensor
+
+
+class Forward:
+    """Runs batches through a model, and its head over scored positions alone.
+
+    Args:
+        model: a causal model of transformers, in evaluation mode.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self.device = next(model.parameters()).device
+        self.dtype = next(model.parameters()).dtype
+        head = model.get_output_embeddings()
+        self._head = OutputLayer(head)
+        self._prefixes: OrderedDict[bytes, _Prefix] = OrderedDict()
+        with torch.inference_mode():
+            self._separate_head = self._head_is_all_there_is()
+            self.shares_prefixes = self._prefix_changes_nothing()
+
+    @property
+    def width(self) -> int:
+        """Length of a hidden state."""
+        return int(self._model.config.get_text_config().hidden_size)
+
+    # Checks of the short cuts, by this very model
+
+    def _probe(self) -> torch.Tensor:
+        vocabulary = int(self._model.config.get_text_config().vocab_size)
+        ids = (np.arange(2 * _PROBE_TOKENS) * 7919 + 13) % vocabulary
+        return torch.tensor(ids.reshape(2, _PROBE_TOKENS), device=self.device)
+
+    def _head_is_all_there_is(self) -> bool:
+        """Return whether logits are the head's own product: some models scale or cap them."""
+        ids = self._probe()
+        expected = self._model(input_ids=ids, use_cache=False).logits.float()
+        hidden = self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        logits = torch.cat(list(self._head.blocks(hidden[0])), dim=1)
+        found = torch.log_softmax(logits, -1)
+        wanted = torch.log_softmax(expected[0], -1)
+        return bool((found - wanted).abs().max() < self._allowed())
+
+    def _prefix_changes_nothing(self) -> bool:
+        """Return whether a cached beginning gives what the whole sequence gives."""
+        if _has_windows(self._model.config.get_text_config()):
+            return False
+        ids = self._probe()
+        half = _PROBE_TOKENS // 2
+        ids[1, :half] = ids[0, :half]
+        whole = self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        try:
+            prefix = self._run_prefix(ids[0, :half])
+            rest = self._hidden(ids[:, half:], prefix)
+        except (AttributeError, TypeError, ValueError, RuntimeError):
+            return False
+        scale = whole.float().abs().max().clamp(min=1.0)
+        difference = (rest.float() - whole[:, half:].float()).abs().max() / scale
+        return bool(difference < self._allowed())
+
+    def _allowed(self) -> float:
+        return _PROBE_TOLERANCE if self.dtype == torch.float32 else 0.25
+
+    # The forward
+
+    def run(
+        self, batch: Batch, work: Work, *, statistics: bool = False
+    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
+        """Return what is asked of each member of a batch: its targets, and its pooled states.
+
+        Args:
+            batch: which sequences.
+            work: all of them.
+            statistics: describe the predicting distributions, too.
+
+        Raises:
+            FeatureError: if not even one sequence fits into memory.
+        """
+        try:
+            with torch.inference_mode():
+                return self._run(batch, work, statistics)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+        self._prefixes.clear()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(batch.members) == 1:
+            raise FeatureError(
+                f"{len(work.sequences[batch.members[0]]):,} tokens do not fit into memory at once",
+                hint="a smaller max_tokens, a lower --dtype, or another --device",
+            )
+        middle = len(batch.members) // 2
+        readouts, pooled = [], []
+        for part in (batch.members[:middle], batch.members[middle:]):
+            some, vectors = self.run(Batch(batch.prefix, part), work, statistics=statistics)
+            readouts += some
+            pooled += vectors
+        return readouts, pooled
+
+    def _run(
+        self,
+        batch: Batch,
+        work: Work,
+        statistics: bool,
+    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
+        places = batch.members.tolist()
+        own = [work.sequences[place] for place in places]
+        before = len(batch.prefix)
+        length = len(own[0]) - before
+        # Padding stands to the right, where a causal model looks from no token that counts: it
+        # needs no mask, whatever the padding holds.
+        ids = np.zeros((len(own), length), np.int64)
+        for row, sequence in enumerate(own):
+            ids[row, : len(sequence) - before] = sequence[before:]
+        prefix = self._prefix(batch.prefix) if before else None
+        tokens = torch.from_numpy(ids).to(self.device)
+        hidden = self._hidden(tokens, prefix)
+        wanted = [(work.targets[place], work.labels[place]) for place in places]
+        readouts = self._read(hidden, prefix, before, wanted, statistics)
+        pooled = [
+            [self._pool(hidden[row], prefix, before, pool[place]) for pool in work.pools]
+            for row, place in enumerate(places)
+        ]
+        return readouts, pooled
+
+    def _hidden(self, ids: torch.Tensor, prefix: _Prefix | None) -> torch.Tensor:
+        """Return the last hidden states. Shape (rows, length, width)."""
+        base = self._model.base_model
+        if prefix is None:
+            return base(input_ids=ids, use_cache=False).last_hidden_state
+        from transformers import DynamicCache  # noqa: PLC0415  only where it is used
+
+        rows = len(ids)
+        cache = DynamicCache(
+            (key.expand(rows, -1, -1, -1), value.expand(rows, -1, -1, -1))
+            for key, value in prefix.layers
+        )
+        return base(input_ids=ids, past_key_values=cache, use_cache=True).last_hidden_state
+
+    def _prefix(self, ids: TokenIds) -> _Prefix:
+        key = ids.tobytes()
+        if key not in self._prefixes:
+            tokens = torch.from_numpy(ids.astype(np.int64)).to(self.device)
+            self._prefixes[key] = self._run_prefix(tokens)
+            while len(self._prefixes) > _KEPT_PREFIXES:
+                self._prefixes.popitem(last=False)
+        self._prefixes.move_to_end(key)
+        return self._prefixes[key]
+
+    def _run_prefix(self, ids: torch.Tensor) -> _Prefix:
+        from transformers import DynamicCache  # noqa: PLC0415  only where it is used
+
+        cache = DynamicCache()
+        output = self._model.base_model(input_ids=ids[None], past_key_values=cache, use_cache=True)
+        layers = tuple((layer.keys, layer.values) for layer in cache.layers)
+        return _Prefix(layers, output.last_hidden_state[0])
+
+    # What is read off
+
+    def _read(
+        self,
+        hidden: torch.Tensor,
+        prefix: _Prefix | None,
+        before: int,
+        wanted: Sequence[tuple[IndexArray, IndexArray]],
+        statistics: bool,
+    ) -> list[Readout]:
+        rows, length = hidden.shape[:2]
+        flat = hidden.reshape(rows * length, -1)
+        if prefix is not None:
+            flat = torch.cat([prefix.hidden, flat])
+        places = []
+        for row, (targets, _) in enumerate(wanted):
+            # The token at t is predicted by the state at t - 1, which may lie in the beginning.
+            predictor = targets - 1
+            inside = before + row * length + (predictor - before)
+            places.append(np.where(predictor < before, predictor, inside))
+        place = torch.from_numpy(np.concatenate(places)).to(self.device)
+        label = torch.from_numpy(np.concatenate([own for _, own in wanted])).to(self.device)
+        found = self._describe(flat, place, label, statistics)
+        borders = np.cumsum([len(own) for own in places])[:-1]
+        split = [np.split(part, borders) if len(part) else None for part in found]
+        empty = np.empty(0, np.float32)
+        return [
+            Readout(*(empty if part is None else part[row] for part in split))
+            for row in range(rows)
+        ]
+
+    def _describe(
+        self,
+        flat: torch.Tensor,
+        place: torch.Tensor,
+        label: torch.Tensor,
+        statistics: bool,
+    ) -> list[Float32Array]:
+        """Return log-probabilities and, if wanted, entropy, top and rank, chunk by chunk."""
+        if not len(place):
+            return [np.empty(0, np.float32)] * 4
+        parts = []
+        size = positions_at_once(self.device.type)
+        for start in range(0, len(place), size):
+            states = flat[place[start : start + size]]
+            chunk = label[start : start + size]
+            if self._separate_head:
+                parts.append(self._head.describe(states, chunk, statistics))
+            else:
+                logits = self._through_model(states)
+                true = logits.gather(1, chunk[:, None])[:, 0]
+                parts.append(described([logits], chunk, true, statistics))
+        joined = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
+        return joined + [np.empty(0, np.float32)] * (4 - len(joined))
+
+    def _through_model(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the logits of some hidden states as the whole model makes them."""
+        head = self._model.get_output_embeddings()
+        handle = head.register_forward_pre_hook(lambda module, given: (states[None],))
+        try:
+            ids = torch.zeros((1, 1), dtype=torch.long, device=self.device)
+            return self._model(input_ids=ids, use_cache=False).logits[0].float()
+        finally:
+            handle.remove()
+
+    def _pool(
+        self,
+        hidden: torch.Tensor,
+        prefix: _Prefix | None,
+        before: int,
+        weights: Float32Array | None,
+    ) -> Float32Array | None:
+        if weights is None:
+            return None
+        given = torch.from_numpy(weights).to(self.device)
+        rest = len(weights) - before
+        pooled = given[before:] @ hidden[:rest].float()
+        if prefix is not None:
+            pooled = pooled + given[:before] @ prefix.hidden.float()
+        return pooled.cpu().numpy()
+
+
+def _has_windows(config: Any) -> bool:
+    """Return whether some layers look back a limited way only."""
+    kinds = getattr(config, "layer_types", None) or []
+    return any(kind != "full_attention" for kind in kinds) or bool(
+        getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
+    )
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    return "can't allocate memory" in text or "not enough memory" in text

@@ -1,0 +1,314 @@
+"""Causal language models of the transformers library, as the causal pass asks for them."""
+
+import copy
+import json
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.backends.batching import Group, batches, shared_beginnings
+from assay.errors import ConfigError, FeatureError, MissingExtraError, ModelLoadError
+from assay.files import write_text
+from assay.language_models import Advance, Answers, DType, Questions
+from assay.samples import Float32Array
+
+if TYPE_CHECKING:
+    from assay.backends.causal_forward import Work
+
+_BUDGETS: Mapping[str, Sequence[int]] = {"cpu": (1024, 4096), "cuda": (8192, 32768, 131072)}
+_GAIN = 0.85  # a larger budget has to be clearly faster, so that noise does not choose
+_PATIENCE_SECONDS = 0.5
+_TRIED_LENGTH = 128
+_TRIES = 3
+
+
+class TransformersModel:
+    """A causal model and its tokenizer, from a folder or the Hub.
+
+    Args:
+        name: folder or ``org/name``.
+        revision: commit on the Hub; None for a folder.
+        dtype: number format of weights and products.
+        device: where it runs, such as "cpu" or "cuda:0".
+        budgets: folder that keeps the tuned token budgets.
+        identity: what names the model among them.
+        offline: never touch the network.
+
+    Raises:
+        MissingExtraError: if transformers or torch is not installed.
+        ModelLoadError: if it cannot be opened, or is no causal model.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        revision: str | None,
+        dtype: DType,
+        device: str,
+        budgets: Path,
+        identity: str,
+        offline: bool = True,
+    ) -> None:
+        try:
+            import torch  # noqa: PLC0415  heavy
+            import transformers  # noqa: PLC0415  heavy
+        except ImportError as error:
+            raise MissingExtraError(f"the language model {name}", "models") from error
+        from assay.backends.causal_forward import Forward  # noqa: PLC0415  imports torch
+
+        self.name = name
+        self._place = {"revision": revision, "local_files_only": offline or revision is None}
+        self._versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+        self._tokenizer = self._open_tokenizer(transformers)
+        model = self._open_model(transformers, getattr(torch, dtype))
+        try:
+            self._forward: Forward = Forward(model.to(device).eval())
+        except RuntimeError as error:
+            raise ModelLoadError(f"{name} does not run on {device}: {error}") from error
+        self._config = model.config.get_text_config()
+        self._device = device
+        self._budget_file = budgets / f"{identity}-{dtype}-{device.partition(':')[0]}.json"
+
+    def _open_tokenizer(self, transformers: Any) -> Any:
+        try:
+            return transformers.AutoTokenizer.from_pretrained(
+                self.name, trust_remote_code=False, **self._place
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelLoadError(
+                f"the tokenizer of {self.name} cannot be opened: {error}"
+            ) from error
+
+    def _open_model(self, transformers: Any, dtype: Any) -> Any:
+        transformers.utils.logging.disable_progress_bar()
+        try:
+            model, report = transformers.AutoModelForCausalLM.from_pretrained(
+                self.name,
+                dtype=dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **self._place,
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise ModelLoadError(
+                f"{self.name} cannot be opened as a causal language model: {error}",
+                hint="name a folder with config.json, safetensors and tokenizer, or org/name",
+            ) from error
+        missing = sorted(report["missing_keys"])
+        if missing or model.config.is_encoder_decoder:
+            lacks = (
+                f"it has no weights for {', '.join(missing[:3])}"
+                if missing
+                else "it has an encoder"
+            )
+            raise ModelLoadError(
+                f"{self.name} is no causal language model: {lacks}",
+                hint="base or chat models that generate text, such as gpt2, will do",
+            )
+        return model
+
+    # The tokenizer
+
+    @cached_property
+    def window(self) -> int:
+        """Most tokens that it can read at once."""
+        return int(getattr(self._config, "max_position_embeddings", None) or 1 << 20)
+
+    @property
+    def width(self) -> int:
+        """Length of a hidden state."""
+        return self._forward.width
+
+    @property
+    def bos(self) -> int | None:
+        """Id of the token that begins a text."""
+        return self._tokenizer.bos_token_id
+
+    @property
+    def eos(self) -> int | None:
+        """Id of the token that ends a text."""
+        return self._tokenizer.eos_token_id
+
+    @cached_property
+    def special_texts(self) -> Sequence[str]:
+        """Texts that stand for special tokens."""
+        added = self._tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
+        return sorted({token.content for token in added if token.special})
+
+    def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
+        """Return the token ids of each text, with nothing added."""
+        tokenizer = self._reading_special if special else self._reading_plain
+        found = tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [each.ids for each in found]
+
+    def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return what the tokenizer gives by default, with the tokens that it adds."""
+        return [each.ids for each in self._reading_special.encode_batch_fast(list(texts))]
+
+    @cached_property
+    def _reading_special(self) -> Any:
+        tokenizer = copy.deepcopy(self._tokenizer.backend_tokenizer)
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
+
+    @cached_property
+    def _reading_plain(self) -> Any:
+        tokenizer = copy.deepcopy(self._reading_special)
+        tokenizer.encode_special_tokens = True
+        return tokenizer
+
+    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+        """Return a conversation in the model's own format.
+
+        Raises:
+            ConfigError: if the tokenizer has no such format.
+            FeatureError: if the format refuses the conversation.
+        """
+        if not self._tokenizer.chat_template:
+            raise ConfigError(
+                f"{self.name} has no chat template", hint="--set rendering.template=alpaca"
+            )
+        import jinja2  # noqa: PLC0415  comes with torch
+
+        try:
+            return self._tokenizer.apply_chat_template(
+                list(messages), tools=list(tools) or None, tokenize=False
+            )
+        except (jinja2.TemplateError, ValueError, TypeError, KeyError) as error:
+            raise FeatureError(f"the chat template of {self.name}: {error}") from error
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Return the text of each token, so that together they are the text of all."""
+        shown = ""
+        pieces = []
+        for stop in range(1, len(ids) + 1):
+            text = self._tokenizer.decode(
+                list(ids[:stop]), skip_special_tokens=False, clean_up_tokenization_spaces=False
+            )
+            # A character of several tokens appears with the last of them.
+            whole = stop == len(ids) or not text.endswith("\ufffd")
+            pieces.append(text[len(shown) :] if whole else "")
+            shown = text if whole else shown
+        return pieces
+
+    # The model
+
+    def producer(self) -> Mapping[str, str]:
+        """Return the versions and the device that make its numbers."""
+        return {**self._versions, "device": self._device.partition(":")[0]}
+
+    def read(self, questions: Questions, advance: Advance) -> Answers:
+        """Run every different sequence through the model once, and return what is asked."""
+        from assay.backends.causal_forward import Readout  # noqa: PLC0415  imports torch
+
+        names = list(questions.pools)
+        first, place_of, repeats = _different(questions)
+        work = _work(questions, first)
+        readouts: list[Readout] = [Readout(*[np.empty(0, np.float32)] * 4)] * len(first)
+        vectors: list[list[Float32Array | None]] = [[]] * len(first)
+        for group in shared_beginnings(work.sequences, share=self._forward.shares_prefixes):
+            for batch in batches(group, work.sequences, self._token_budget):
+                read, pooled = self._forward.run(batch, work, statistics=questions.statistics)
+                for place, readout, vector in zip(batch.members, read, pooled, strict=True):
+                    readouts[place], vectors[place] = readout, vector
+                advance(int(repeats[batch.members].sum()))
+        nothing = np.empty(0, np.float32)
+        parts = [
+            np.concatenate([nothing, *(readouts[place][part] for place in place_of)])
+            for part in range(4)
+        ]
+        pooled_by_name = {
+            name: np.array([_or_zeros(vectors[p][number], self.width) for p in place_of])
+            for number, name in enumerate(names)
+        }
+        return Answers(parts[0], parts[1], parts[2], parts[3], pooled_by_name)
+
+    @cached_property
+    def _token_budget(self) -> int:
+        """Tokens of a batch: measured once for this model on this kind of device, then kept."""
+        if self._budget_file.exists():
+            return int(json.loads(self._budget_file.read_text(encoding="utf-8"))["tokens"])
+        tried = _BUDGETS.get(self._device.partition(":")[0], _BUDGETS["cpu"])
+        chosen, rates = _fastest(self._seconds_per_token, tried)
+        write_text(
+            self._budget_file,
+            json.dumps({"tokens": chosen, "microseconds_per_token": rates}, indent=1) + "\n",
+        )
+        return chosen
+
+    def _seconds_per_token(self, tokens: int) -> float:
+        length = min(_TRIED_LENGTH, self.window)
+        count = max(1, tokens // length)
+        vocabulary = int(self._config.vocab_size)
+        ids = (np.arange(count * length, dtype=np.int64) * 7919 + 13) % vocabulary
+        sequences = list(ids.astype(np.int32).reshape(count, length))
+        targets = [np.arange(length // 2, length)] * count
+        work = _work(Questions(sequences, targets), range(count))
+        (batch,) = batches(Group(sequences[0][:0], np.arange(count)), work.sequences, tokens)
+        times = []
+        for _ in range(_TRIES):
+            started = time.perf_counter()
+            self._forward.run(batch, work)
+            times.append(time.perf_counter() - started)
+        return min(times) / (count * length)
+
+
+def _fastest(seconds_per_token: Any, budgets: Sequence[int]) -> tuple[int, dict[str, float]]:
+    """Return the smallest budget that no larger one beats clearly, and what was measured."""
+    chosen = budgets[0]
+    best = np.inf
+    rates: dict[str, float] = {}
+    for budget in budgets:
+        try:
+            seconds = seconds_per_token(budget)
+        except FeatureError:
+            break
+        rates[str(budget)] = round(seconds * 1e6, 1)
+        if seconds < _GAIN * best:
+            chosen, best = budget, seconds
+        if seconds * budget > _PATIENCE_SECONDS:
+            break
+    return chosen, rates
+
+
+def _work(questions: Questions, places: Sequence[int]) -> "Work":
+    """Return some sequences, cut behind the last token whose state is needed."""
+    from assay.backends.causal_forward import Work  # noqa: PLC0415  imports torch
+
+    pools = [[pool[place] for place in places] for pool in questions.pools.values()]
+    sequences, targets, labels = [], [], []
+    for number, place in enumerate(places):
+        ids, wanted = questions.sequences[place], questions.targets[place]
+        pooled = any(pool[number] is not None for pool in pools)
+        sequences.append(ids if pooled or not len(wanted) else ids[: wanted[-1]])
+        targets.append(wanted)
+        labels.append(ids[wanted].astype(np.int64))
+    return Work(sequences, targets, labels, pools)
+
+
+def _different(questions: Questions) -> tuple[list[int], list[int], Any]:
+    """Return the first place of each different sequence, each one's number, and how often it is."""
+    numbers: dict[bytes, int] = {}
+    first: list[int] = []
+    place_of: list[int] = []
+    for place, (ids, wanted) in enumerate(zip(questions.sequences, questions.targets, strict=True)):
+        key = ids.tobytes() + b"/" + wanted.tobytes()
+        for pool in questions.pools.values():
+            weights = pool[place]
+            key += b"/" if weights is None else weights.tobytes()
+        if key not in numbers:
+            numbers[key] = len(first)
+            first.append(place)
+        place_of.append(numbers[key])
+    return first, place_of, np.bincount(np.array(place_of, np.int64), minlength=len(first))
+
+
+def _or_zeros(vector: Float32Array | None, width: int) -> Float32Array:
+    return np.zeros(width, np.float32) if vector is None else vector

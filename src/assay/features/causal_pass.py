@@ -1,0 +1,276 @@
+"""The causal pass: one forward of a language model over every row, which many features share."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.features.tokenization import Given, token_rows
+from assay.language_models import Answers, DType, LanguageModel, Questions
+from assay.passes import Pass, Reading, RowFeature
+from assay.references import ModelRef, name_of
+from assay.rendering import COMMON, Rendering
+from assay.runtime import Runtime
+from assay.samples import Conversation, Flag, Float32Array, FloatArray, IndexArray
+from assay.token_rows import TokenRow, Window
+from assay.values import RowValue
+
+_FEW_TOKENS = 3
+_TOLERANCES: Mapping[DType, float] = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 1e-2}
+
+
+class CausalPass(Pass):
+    """One forward of a causal language model over every row, under one rendering."""
+
+    rows_per_shard: ClassVar[int] = 1024
+    least_rows: ClassVar[int] = 512
+    parallel: ClassVar[bool] = False  # a model uses all cores of its device by itself
+    sampled_rows: ClassVar[int] = 32
+
+    model: ModelRef
+    rendering: Rendering
+    given: Given
+    dtype: DType
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        """Yield a reader that holds the model."""
+        yield CausalReading(runtime.language_model(self.model, self.dtype), self)
+
+    def devices(self, runtime: Runtime) -> Sequence[str]:
+        """Return the devices at hand."""
+        return runtime.devices()
+
+    def producer(self, runtime: Runtime) -> Mapping[str, str]:
+        """Return the versions and the device of the model."""
+        return runtime.language_model(self.model, self.dtype).producer()
+
+    def label(self) -> str:
+        """Return what a progress bar calls it."""
+        given = self.given if isinstance(self.given, str) else "a text"
+        return f"answers given {given} ({name_of(self.model)})"
+
+
+class CausalFeature(RowFeature):
+    """A feature that is read off a causal pass. Subclasses say what they ask, and write `collect`.
+
+    Features of one model, rendering, context and dtype share the forward.
+    """
+
+    extra: ClassVar[str] = "models"
+    statistics: ClassVar[bool] = False
+    """Whether the predicting distributions are wanted."""
+    prompt_targets: ClassVar[bool] = False
+    """Whether tokens that are not scored are wanted, too."""
+
+    model: ModelRef = ""
+    """Causal language model: a folder with safetensors, or org/name."""
+    rendering: Rendering = COMMON
+    """Template, turns, limit and context token."""
+    dtype: DType = "float32"
+    """Number format of the model."""
+
+    @property
+    def tolerance(self) -> float:
+        """Bound of what batches and devices may change a mean by, at this number format."""
+        return _TOLERANCES[self.dtype]
+
+    def context(self) -> Given:
+        """Return what the answers are scored after."""
+        return "prompt"
+
+    def reading(self) -> Pass:
+        """Return the forward."""
+        return CausalPass(
+            model=self.model, rendering=self.rendering, given=self.context(), dtype=self.dtype
+        )
+
+    def weights(self, window: Window) -> Float32Array | None:
+        """Return weights over a window's positions, to sum hidden states by; None for none."""
+        return None
+
+    def collect(self, rows: "ReadRows") -> RowValue:
+        """Return the value of each row."""
+        raise TypeError(f"{type(self).__name__} has no collect()")
+
+
+class Place(NamedTuple):
+    """A window of a row; `number` counts those of the row."""
+
+    row: int
+    number: int
+    window: Window
+
+
+class ReadRows:
+    """Rows, and what the model answered for their tokens.
+
+    Args:
+        rows: as they were read.
+        places: the windows that went through the model, in order.
+        questions: what was asked of them.
+        answers: what came of it.
+        width: length of a hidden state.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[TokenRow],
+        places: Sequence[Place],
+        questions: Questions,
+        answers: Answers,
+        width: int,
+    ) -> None:
+        self.rows = rows
+        self.places = places
+        self.answers = answers
+        self.width = width
+        self._questions = questions
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.rows)
+
+    @cached_property
+    def row_of(self) -> IndexArray:
+        """Row of each target. Shape (total,)."""
+        return self._repeated([place.row for place in self.places])
+
+    @cached_property
+    def turn_of(self) -> IndexArray:
+        """Assistant turn of each target, -1 for those that are not scored. Shape (total,)."""
+        parts = [np.empty(0, np.int64)]
+        for place, targets in zip(self.places, self._questions.targets, strict=True):
+            turns = np.full(len(targets), -1, np.int64)
+            for turn, start, stop in place.window.answers:
+                turns[(targets >= start) & (targets < stop)] = turn
+            parts.append(turns)
+        return np.concatenate(parts)
+
+    @cached_property
+    def first_window(self) -> NDArray[np.bool_]:
+        """Whether each target is in the first window of its row. Shape (total,)."""
+        return self._repeated([place.number for place in self.places]) == 0
+
+    @cached_property
+    def before_answer(self) -> NDArray[np.bool_]:
+        """Whether each target stands before the last answer of its window. Shape (total,)."""
+        stops = self._repeated([place.window.prompt_stop for place in self.places])
+        return np.concatenate([np.empty(0, np.int64), *self._questions.targets]) < stops
+
+    def _repeated(self, values: Sequence[int]) -> IndexArray:
+        counts = [len(targets) for targets in self._questions.targets]
+        return np.repeat(np.array(values, np.int64), np.array(counts, np.int64))
+
+    def sums(self, values: Float32Array, chosen: NDArray[np.bool_]) -> FloatArray:
+        """Return the sum over each row's chosen targets, in double precision. Shape (n,)."""
+        weights = values[chosen].astype(np.float64)
+        return np.bincount(self.row_of[chosen], weights, minlength=len(self)).astype(np.float64)
+
+    def counts(self, chosen: NDArray[np.bool_]) -> FloatArray:
+        """Return how many chosen targets each row has. Shape (n,)."""
+        return np.bincount(self.row_of[chosen], minlength=len(self)).astype(np.float64)
+
+    def reasons(self) -> NDArray[np.uint8]:
+        """Return why a row has no scored token. Shape (n,)."""
+        return np.array([row.reason for row in self.rows], np.uint8)
+
+    def flags(self, counts: FloatArray) -> NDArray[np.uint16]:
+        """Return what to know about each row, `counts` being its scored tokens. Shape (n,)."""
+        flags = np.array([row.flags for row in self.rows], np.uint16)
+        flags[counts == 1] |= np.uint16(Flag.ONE_TOKEN)
+        flags[(counts > 0) & (counts < _FEW_TOKENS)] |= np.uint16(Flag.FEW_TOKENS)
+        return flags
+
+
+class CausalReading:
+    """Reads rows with a language model for some features at once.
+
+    Args:
+        model: what reads.
+        pass_: rendering and context.
+    """
+
+    def __init__(self, model: LanguageModel, pass_: CausalPass) -> None:
+        self._model = model
+        self._pass = pass_
+
+    def prepare(
+        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+    ) -> list[TokenRow]:
+        """Return the rows as tokens."""
+        return token_rows(self._model, self._pass.rendering, self._pass.given, conversations)
+
+    def finish(
+        self,
+        prepared: list[TokenRow],
+        features: Sequence[RowFeature],
+        advance: Callable[[int], None],
+    ) -> list[RowValue]:
+        """Return the value of each feature for the rows."""
+        asking = [feature for feature in features if isinstance(feature, CausalFeature)]
+        if len(asking) != len(features):
+            raise TypeError("a causal pass fills causal features alone")
+        places, questions = _questions(prepared, asking)
+        done = _InRows(advance, len(places), len(prepared))
+        answers = self._model.read(questions, done)
+        read = ReadRows(prepared, places, questions, answers, self._model.width)
+        return [feature.collect(read) for feature in asking]
+
+    def __call__(
+        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+    ) -> list[RowValue]:
+        """Return the value of each feature for some conversations."""
+        return self.finish(self.prepare(conversations, features), features, lambda count: None)
+
+
+class _InRows:
+    """Turns sequences done into rows done."""
+
+    def __init__(self, advance: Callable[[int], None], sequences: int, rows: int) -> None:
+        self._advance, self._sequences, self._rows = advance, max(sequences, 1), rows
+        self._done = 0
+        self._told = 0
+
+    def __call__(self, count: int) -> None:
+        self._done += count
+        rows = self._rows * self._done // self._sequences
+        self._advance(rows - self._told)
+        self._told = rows
+
+
+def _questions(
+    rows: Sequence[TokenRow], features: Sequence[CausalFeature]
+) -> tuple[list[Place], Questions]:
+    """Return the windows that have to be read, and what is asked of them."""
+    with_prompt = any(feature.prompt_targets for feature in features)
+    places: list[Place] = []
+    targets: list[IndexArray] = []
+    pools: dict[str, list[Float32Array | None]] = {feature.key: [] for feature in features}
+    for row, place in ((row, place) for place, row in enumerate(rows)):
+        for number, window in enumerate(row.windows):
+            weights = [_weights(feature, row, number) for feature in features]
+            wanted = _targets(window, with_prompt)
+            if not len(wanted) and all(weight is None for weight in weights):
+                continue
+            places.append(Place(place, number, window))
+            targets.append(wanted)
+            for feature, weight in zip(features, weights, strict=True):
+                pools[feature.key].append(weight)
+    used = {key: own for key, own in pools.items() if any(w is not None for w in own)}
+    statistics = any(feature.statistics for feature in features)
+    return places, Questions([p.window.ids for p in places], targets, statistics, used)
+
+
+def _targets(window: Window, with_prompt: bool) -> IndexArray:
+    return np.arange(1, len(window.ids)) if with_prompt else window.answer_positions()
+
+
+def _weights(feature: CausalFeature, row: TokenRow, number: int) -> Float32Array | None:
+    # Of a row in several windows the last one stands for it: its end is whole.
+    if number != len(row.windows) - 1:
+        return None
+    return feature.weights(row.windows[number])

@@ -1,0 +1,92 @@
+"""Embeddings from a language model's own hidden states."""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from assay.component import NoPaper, Paper
+from assay.features.causal_pass import CausalFeature, ReadRows
+from assay.runtime import Runtime
+from assay.samples import Flag, Float32Array, Reason
+from assay.token_rows import Window
+from assay.values import Matrix, RowValue
+
+Pooling = Literal["first", "mean", "last", "position_weighted_mean"]
+Over = Literal["prompt", "response", "conversation"]
+
+
+class HiddenStates(CausalFeature):
+    """A vector of length 1 per row: last hidden states of a language model, pooled over tokens.
+
+    The states are those after the model's final normalisation, of the forward in which the answer
+    is scored given its prompt; padding has no part in it. The context token counts as one of the
+    prompt. A row longer than the window is represented by its end, and flagged.
+    """
+
+    name: ClassVar[str] = "hidden_states"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(
+        reason="what LESS, DEITA, DiverseEvol, RDS+ and IFD's first phase embed with"
+    )
+    value: ClassVar[type[RowValue]] = Matrix
+
+    pooling: Pooling = "mean"
+    """The first token, the mean of all, the last, or the mean weighted by position from 1 on."""
+    over: Over = "conversation"
+    """Tokens that are pooled: before the last answer, of the answers, or all."""
+
+    @property
+    def tolerance(self) -> float:
+        """One float16 step at 1, and what the number format allows."""
+        return 2e-3 + super().tolerance
+
+    def width(self, runtime: Runtime) -> int:
+        """Return the length of a vector."""
+        return runtime.language_model(runtime.pin("language_model", self.model), self.dtype).width
+
+    def weights(self, window: Window) -> Float32Array | None:
+        """Return the share of each position in the pooled vector."""
+        weights = np.zeros(len(window.ids), np.float32)
+        if self.over == "prompt":
+            positions = np.arange(window.prompt_stop)
+        elif self.over == "response":
+            positions = window.answer_positions()
+        else:
+            positions = np.arange(len(window.ids))
+        if not len(positions):
+            return None
+        if self.pooling == "first":
+            weights[positions[0]] = 1.0
+        elif self.pooling == "last":
+            weights[positions[-1]] = 1.0
+        elif self.pooling == "mean":
+            weights[positions] = 1.0 / len(positions)
+        else:
+            place = np.arange(1, len(positions) + 1, dtype=np.float64)
+            weights[positions] = (place / place.sum()).astype(np.float32)
+        return weights
+
+    def collect(self, rows: ReadRows) -> Matrix:
+        """Return the pooled vectors, at length 1."""
+        pooled = rows.answers.pools.get(self.key)
+        vectors = np.zeros((len(rows), rows.width), np.float32)
+        reasons = rows.reasons()
+        flags = rows.flags(np.full(len(rows), np.inf))
+        known = np.zeros(len(rows), np.bool_)
+        for number, place in enumerate(rows.places):
+            row = rows.rows[place.row]
+            if pooled is None or place.number != len(row.windows) - 1:
+                continue
+            if self.weights(place.window) is None:
+                continue
+            vectors[place.row] = pooled[number]
+            known[place.row] = True
+            if len(row.windows) > 1 or row.flags & Flag.PROMPT_TRUNCATED:
+                flags[place.row] |= np.uint16(Flag.TEXT_TRUNCATED)
+        reasons[known] = 0
+        lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+        broken = ~np.isfinite(lengths[:, 0])
+        reasons[broken] = Reason.NON_FINITE
+        vectors[broken] = 0
+        flags[known & ~broken & (lengths[:, 0] == 0)] |= np.uint16(Flag.ZERO_VECTOR)
+        unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+        return Matrix(reasons, flags, unit.astype(np.float16))

@@ -1,0 +1,180 @@
+"""Log-probabilities of answers and prompts, and what predicted them."""
+
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from assay.component import NoPaper, Paper
+from assay.features.causal_pass import CausalFeature, ReadRows
+from assay.features.tokenization import Given
+from assay.samples import FloatArray, Reason
+from assay.values import LogProbs, Numbers, RowValue
+
+_COMMON = NoPaper(reason="what every language model gives")
+
+
+class ResponseLogProbs(CausalFeature):
+    """Log-probabilities of the answer's tokens, given the prompt, nothing, or a text before it.
+
+    Sums and counts per row; per turn where the rendering holds turns apart, and per token on
+    request. Truncation cuts the prompt from its left. An answer that does not fit by itself is
+    scored on its beginning, and flagged.
+    """
+
+    name: ClassVar[str] = "response_log_probs"
+    paper: ClassVar[Paper | NoPaper] = _COMMON
+    value: ClassVar[type[RowValue]] = LogProbs
+
+    given: Given = "prompt"
+    """"prompt", "nothing", or {text: ...}, which stands before the prompt."""
+    tokens: bool = False
+    """Also keep the number of every token."""
+
+    def context(self) -> Given:
+        """Return what the answers are scored after."""
+        return self.given
+
+    def collect(self, rows: ReadRows) -> LogProbs:
+        """Return the sums over the scored tokens."""
+        found = _log_probs(rows, rows.turn_of >= 0, tokens=self.tokens)
+        if self.rendering.turns != "each":
+            return found
+        sums, counts = _per_turn(rows)
+        return LogProbs(**{**found.__dict__, "turn_sums": sums, "turn_counts": counts})
+
+
+class PromptLogProbs(CausalFeature):
+    """Log-probabilities of the prompt's tokens, template included, from the answer's own forward.
+
+    A model is causal, so what it makes of a prompt does not depend on the answer that follows.
+    """
+
+    name: ClassVar[str] = "prompt_log_probs"
+    paper: ClassVar[Paper | NoPaper] = _COMMON
+    value: ClassVar[type[RowValue]] = LogProbs
+    prompt_targets: ClassVar[bool] = True
+
+    tokens: bool = False
+    """Also keep the number of every token."""
+
+    def collect(self, rows: ReadRows) -> LogProbs:
+        """Return the sums over what stands before the last answer and is not scored.
+
+        Of several windows the first counts.
+        """
+        chosen = (rows.turn_of < 0) & rows.before_answer & rows.first_window
+        reasons = rows.reasons()
+        reasons[:] = np.where(reasons == Reason.PARSE_FAILED, reasons, 0)
+        reasons[(reasons == 0) & (rows.counts(chosen) == 0)] = Reason.NO_SCORED_TOKENS
+        return _log_probs(rows, chosen, tokens=self.tokens, reasons=reasons)
+
+
+class TokenStatistics(CausalFeature):
+    """How sure the model was of each token of the answer: means over the scored tokens.
+
+    Columns entropy (nats, of the distribution that predicts the token), top_probability (its
+    largest), rank (of the true token, 1 for the most probable) and accuracy (share of rank 1).
+    """
+
+    name: ClassVar[str] = "token_statistics"
+    paper: ClassVar[Paper | NoPaper] = _COMMON
+    value: ClassVar[type[RowValue]] = Numbers
+    statistics: ClassVar[bool] = True
+
+    given: Given = "prompt"
+    """"prompt", "nothing", or {text: ...}, which stands before the prompt."""
+
+    @property
+    def tolerance(self) -> float:
+        """Ranks jump where two tokens are almost equally probable; a mean moves by a step."""
+        return super().tolerance * 1e4
+
+    def context(self) -> Given:
+        """Return what the answers are scored after."""
+        return self.given
+
+    def collect(self, rows: ReadRows) -> Numbers:
+        """Return the four means."""
+        chosen = rows.turn_of >= 0
+        counts = rows.counts(chosen)
+        answers = rows.answers
+        columns = {
+            "entropy": answers.entropy,
+            "top_probability": answers.top,
+            "rank": answers.rank,
+            "accuracy": (answers.rank == 1).astype(np.float32),
+        }
+        empty = counts == 0
+        reasons = rows.reasons()
+        known = reasons == 0
+        means = {
+            name: np.where(known, rows.sums(each, chosen) / np.where(empty, 1, counts), np.nan)
+            for name, each in columns.items()
+        }
+        return Numbers(reasons, rows.flags(counts), means)
+
+
+def _log_probs(
+    rows: ReadRows,
+    chosen: NDArray[np.bool_],
+    *,
+    tokens: bool,
+    reasons: NDArray[np.uint8] | None = None,
+) -> LogProbs:
+    sums = rows.sums(rows.answers.log_probs, chosen)
+    counts = rows.counts(chosen)
+    reasons = rows.reasons() if reasons is None else reasons
+    reasons[(reasons == 0) & ~np.isfinite(sums)] = Reason.NON_FINITE
+    sums[reasons != 0] = np.nan
+    return LogProbs(
+        reasons,
+        rows.flags(counts),
+        sums,
+        counts,
+        _each(rows, "prompt_tokens"),
+        _each(rows, "response_tokens"),
+        _each(rows, "total_tokens"),
+        tokens=_token_lists(rows, chosen, len(rows)) if tokens else None,
+    )
+
+
+def _each(rows: ReadRows, name: str) -> FloatArray:
+    return np.array([getattr(row, name) for row in rows.rows], np.float64)
+
+
+def _token_lists(rows: ReadRows, chosen: NDArray[np.bool_], count: int) -> pl.Series:
+    frame = pl.DataFrame(
+        {"row": rows.row_of[chosen], "token": rows.answers.log_probs[chosen]},
+        schema={"row": pl.Int64, "token": pl.Float32},
+    )
+    return _by_row(frame.group_by("row", maintain_order=True).agg("token"), "token", count)
+
+
+def _per_turn(rows: ReadRows) -> tuple[pl.Series, pl.Series]:
+    chosen = rows.turn_of >= 0
+    frame = pl.DataFrame(
+        {
+            "row": rows.row_of[chosen],
+            "turn": rows.turn_of[chosen],
+            "value": rows.answers.log_probs[chosen].astype(np.float64),
+        },
+        schema={"row": pl.Int64, "turn": pl.Int64, "value": pl.Float64},
+    )
+    turns = (
+        frame.group_by("row", "turn", maintain_order=True)
+        .agg(sum=pl.col("value").sum(), count=pl.len().cast(pl.Float64))
+        .sort("row", "turn")
+        .group_by("row", maintain_order=True)
+        .agg("sum", "count")
+    )
+    return _by_row(turns, "sum", len(rows)), _by_row(turns, "count", len(rows))
+
+
+def _by_row(lists: pl.DataFrame, name: str, count: int) -> pl.Series:
+    """Return one list per row, empty where there is none."""
+    whole = pl.DataFrame({"row": np.arange(count)}).join(
+        lists, on="row", how="left", maintain_order="left"
+    )
+    return whole[name].fill_null([])

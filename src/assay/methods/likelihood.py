@@ -1,0 +1,55 @@
+"""What the scores that read a language model's likelihoods have in common."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from assay.component import Scorer
+from assay.features.log_probs import ResponseLogProbs
+from assay.features.tokenization import Given
+from assay.language_models import DType
+from assay.references import ModelRef
+from assay.rendering import COMMON, Rendering
+from assay.samples import Flag, FloatArray, Reason, Scores
+from assay.values import LogProbs
+
+_LEAST_LOSS = 1e-9
+
+
+class LikelihoodScore(Scorer):
+    """A score from one model under one rendering; those that agree on both share their passes."""
+
+    extra: ClassVar[str] = "models"
+
+    model: ModelRef = ""
+    """Causal language model: a folder with safetensors, or org/name such as gpt2."""
+    rendering: Rendering = COMMON
+    """Template, turns, limit and context token."""
+    dtype: DType = "float32"
+    """Number format of the model."""
+
+    def used_rendering(self) -> Rendering:
+        """Return the rendering; methods with a reference mode have one of their own there."""
+        return self.rendering
+
+    def log_probs(self, given: Given = "prompt") -> ResponseLogProbs:
+        """Return the log-probabilities of the answers after their prompts, or after nothing."""
+        return ResponseLogProbs(
+            model=self.model, rendering=self.used_rendering(), dtype=self.dtype, given=given
+        )
+
+    def both_ways(self) -> dict[str, Any]:
+        """Return the log-probabilities given the prompt, and alone."""
+        return {"conditioned": self.log_probs("prompt"), "alone": self.log_probs("nothing")}
+
+
+def against_prompt(values: FloatArray, conditioned: LogProbs, alone: LogProbs) -> Scores:
+    """Return a comparison of an answer given its prompt with the answer alone.
+
+    Where nothing was asked there is nothing to compare: EMPTY_PROMPT. Where the answer alone is
+    certain to the last digit there is nothing to divide by: ZERO_DENOMINATOR.
+    """
+    reason = np.zeros(len(values), np.uint8)
+    reason[-alone.mean() < _LEAST_LOSS] = Reason.ZERO_DENOMINATOR
+    reason[(conditioned.flags & Flag.EMPTY_PROMPT) != 0] = Reason.EMPTY_PROMPT
+    return Scores(values, reason)

@@ -1,0 +1,52 @@
+"""Superfiltering: how little the instruction helps a small model write the answer."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from assay.component import NoPaper, Paper, Rule
+from assay.methods.likelihood import LikelihoodScore, against_prompt
+from assay.rendering import COMMON, SUPERFILTERING, Rendering
+from assay.samples import Scores
+from assay.values import LogProbs
+
+
+class Superfiltering(LikelihoodScore):
+    """Perplexity of the answer given the prompt over its perplexity alone, by a small model.
+
+    Near 1: the prompt hardly helps, so there is something to learn. Above 1 it misleads; the
+    paper leaves those rows out. Another order than IFD's ratio of losses, with the same boundary.
+    Differs from the reference: in logarithms, so that no perplexity overflows; one rendering
+    shared with the other likelihood methods; a row that cannot be scored has a reason, not 0.
+    """
+
+    name: ClassVar[str] = "superfiltering"
+    prefer = "high"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="Superfiltering: Weak-to-Strong Data Filtering for Fast Instruction-Tuning",
+        authors="Li et al.",
+        year=2024,
+        arxiv="2402.00530",
+        code="https://github.com/tianyi-lab/Superfiltering",
+    )
+
+    mode: Literal["canonical", "reference"] = "canonical"
+    """"reference" counts tokens as the published code does: no template, 1,024 tokens, nothing
+    before the answer alone; then the passes are its own."""
+
+    def used_rendering(self) -> Rendering:
+        """Return the rendering given, or that of the published code."""
+        plain = self.mode == "reference" and self.rendering == COMMON
+        return SUPERFILTERING if plain else self.rendering
+
+    def requires(self) -> dict[str, Any]:
+        """Return the answer's log-probabilities given the prompt, and alone."""
+        return self.both_ways()
+
+    def score(self, *, conditioned: LogProbs, alone: LogProbs) -> Scores:
+        """Return the ratio of perplexities. Shape (n,), positive."""
+        return against_prompt(np.exp(alone.mean() - conditioned.mean()), conditioned, alone)
+
+    def default_rule(self) -> Rule:
+        """Return the paper's cut-off: a prompt that makes the answer less likely misleads."""
+        return Rule(below=1.0)
