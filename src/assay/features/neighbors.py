@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from assay.component import AnyFeature, Feature, NoPaper, Paper
 from assay.features.embeddings import Embeddings
+from assay.features.hidden_states import HiddenStates
 from assay.passes import PoolFeature, PoolView
 from assay.runtime import Runtime
 from assay.solvers.nearest import Neighbors, nearest_neighbors
@@ -29,6 +30,10 @@ class NearestNeighbors(PoolFeature):
     search: Literal["auto", "exact", "approximate"] = "auto"
     """How to search; auto is exact up to 200,000 rows."""
 
+    def requires(self) -> dict[str, Feature]:
+        """Return the vectors of the rows that the graph is of."""
+        return {"vectors": self.vectors.at(self.dataset)}
+
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return the products of all pairs, or of those that an approximate search looks at."""
         exact = self.search == "exact" or (self.search == "auto" and rows <= EXACT_ROWS)
@@ -50,4 +55,6 @@ class NearestNeighbors(PoolFeature):
 
 def vector_width(vectors: Feature, runtime: Runtime) -> int:
     """Return the length of a feature's vectors, a common one where only computing would tell."""
-    return vectors.width(runtime) if isinstance(vectors, Embeddings) else _USUAL_WIDTH
+    if isinstance(vectors, (Embeddings, HiddenStates)):
+        return vectors.width(runtime)
+    return _USUAL_WIDTH

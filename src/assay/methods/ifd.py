@@ -6,7 +6,7 @@ import numpy as np
 
 from assay.component import NoPaper, Paper, Rule
 from assay.methods.likelihood import LikelihoodScore, against_prompt
-from assay.rendering import CHERRY, COMMON, Rendering
+from assay.rendering import CHERRY, Rendering, as_published
 from assay.samples import Scores
 from assay.values import LogProbs
 
@@ -38,9 +38,9 @@ class IFD(LikelihoodScore):
     before the answer alone; then the passes are its own."""
 
     def used_rendering(self) -> Rendering:
-        """Return the rendering given, or that of the published code."""
-        plain = self.mode == "reference" and self.rendering == COMMON
-        return CHERRY if plain else self.rendering
+        """Return the rendering given, in reference mode with what the published code does."""
+        published = self.mode == "reference"
+        return as_published(self.rendering, CHERRY) if published else self.rendering
 
     def requires(self) -> dict[str, Any]:
         """Return the answer's log-probabilities given the prompt, and alone."""

@@ -1,0 +1,48 @@
+"""All rows within a similarity of every row, however many: what a row stands for."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from numpy.typing import NDArray
+from pydantic import Field
+
+from assay.component import AnyFeature, NoPaper, Paper
+from assay.features.embeddings import Embeddings
+from assay.features.neighbors import vector_width
+from assay.passes import PoolFeature, PoolView
+from assay.runtime import Runtime
+from assay.solvers.nearest import Neighbors, neighbors_above
+from assay.solvers.vector_search import DEFAULT_EFFORT, EXACT_ROWS
+from assay.values import Matrix
+
+
+class SimilarRows(PoolFeature):
+    """The rows whose cosine with a row is at least a threshold; a row is not its own neighbour."""
+
+    name: ClassVar[str] = "similar_rows"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a data structure, not a method")
+
+    vectors: AnyFeature = Embeddings()
+    """Vectors that are compared."""
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Smallest similarity."""
+    search: Literal["auto", "exact", "approximate"] = "auto"
+    """How to search; auto is exact up to 200,000 rows."""
+
+    def operations(self, rows: int, runtime: Runtime) -> float:
+        """Return the products of half of all pairs, or of those that are looked at."""
+        exact = self.search == "exact" or (self.search == "auto" and rows <= EXACT_ROWS)
+        compared = rows / 2 if exact else DEFAULT_EFFORT
+        return 2.0 * rows * compared * vector_width(self.vectors, runtime)
+
+    def memory(self, rows: int, runtime: Runtime) -> float:
+        """Return the bytes of the vectors in float32; how many pairs there are, nobody knows."""
+        return rows * 4.0 * vector_width(self.vectors, runtime)
+
+    def compute(self, view: PoolView, runtime: Runtime, *, vectors: Matrix) -> Neighbors:
+        """Return the graph of the rows in view."""
+        return neighbors_above(vectors.array, self.threshold, method=self.search)
+
+    def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Neighbors:
+        """Return the graph that was stored."""
+        return Neighbors(*(arrays[field] for field in Neighbors._fields))
