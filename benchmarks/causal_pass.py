@@ -1,6 +1,6 @@
 """How fast is the causal pass against the published loop, and does it rank the same?
 
-    python benchmarks/causal_pass.py alpaca_data.json                       # 124 M, template, float32
+    python benchmarks/causal_pass.py alpaca_data.json    # 124 M, Alpaca's template, float32
     python benchmarks/causal_pass.py alpaca_data.json --dtype bfloat16 --template plain
     python benchmarks/causal_pass.py alpaca_data.json --size 1b --rows 64 --no-loop
 

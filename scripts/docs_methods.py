@@ -18,6 +18,8 @@ _COSTS = {
     "text": "one reading of the text, shared with every other method that needs it, and kept",
     "encoder": "one run of a sentence encoder, shared with every other method that needs it, and "
     "kept",
+    "language model": "a language model over every row, shared by equal passes and kept; the slowest "
+    "kind of method, and the reason for [the causal pass](../concepts/causal-pass.md)",
     "nothing": "none of its own",
 }
 _METHODS = """\
@@ -39,6 +41,7 @@ _EXAMPLES: dict[str, object] = {
     "column": "stars",
     "of": ["compression_ifd", "mtld"],
     "by": "compression_ifd",
+    "keep": "mid",
 }
 """Values for the examples of methods that cannot do without."""
 
@@ -155,15 +158,18 @@ def _use(method: type[Component]) -> Iterator[list[str]]:
     settings = "".join(f" --set {name}={_word(value)}" for name, value in values.items())
     needs_budget = not issubclass(method, Selector) or method.needs_budget or method.name == "quota"
     budget = " --budget 5%" if needs_budget else ""
-    lines = [f"assay select data.json {method.name}{settings}{budget} -o subset.json"]
+    reads_model = describe_method(method)["cost"] == "language model"
+    model = " --model gpt2" if reads_model else ""
+    lines = [f"assay select data.json {method.name}{settings}{model}{budget} -o subset.json"]
     if issubclass(method, Scorer):
-        lines.insert(0, f"assay score data.json {method.name}{settings}")
+        lines.insert(0, f"assay score data.json {method.name}{settings}{model}")
     yield ["```console", *(f"$ {line}" for line in lines), "```"]
     entry: dict[str, object] = {"method": method.name}
     entry |= values
     if needs_budget:
         entry["budget"] = "5%"
-    yield ["```yaml", yaml_text({"selections": {"chosen": entry}}).strip(), "```"]
+    file: dict[str, object] = {"defaults": {"language_model": "gpt2"}} if reads_model else {}
+    yield ["```yaml", yaml_text(file | {"selections": {"chosen": entry}}).strip(), "```"]
 
 
 def _word(value: object) -> str:

@@ -355,6 +355,10 @@ class Selector(Component):
         """Return about how many floating-point operations `select` takes; 0 if they are few."""
         return 0.0
 
+    def memory(self, rows: int, count: int, runtime: Any) -> float:
+        """Return about how many bytes of memory `select` takes; 0 if they are few."""
+        return 0.0
+
     def requires(self) -> Mapping[str, Component | Sequence[Component]]:
         """Return the components among the parameters, apart from `within`."""
         needs = dict(super().requires())

@@ -67,6 +67,7 @@ class Config:
         plugins: Python files whose methods it uses.
         max_unscored: share of rows that may fail; None leaves it to the runtime.
         workers: processes; None leaves it to the runtime.
+        device: where language models run; None leaves it to the runtime.
     """
 
     file: Path
@@ -80,6 +81,7 @@ class Config:
     plugins: tuple[Path, ...] = ()
     max_unscored: float | None = None
     workers: int | None = None
+    device: str | None = None
 
     def only(self, names: Collection[str]) -> "Config":
         """Return the configuration reduced to some scores and selections, with their exports.
@@ -112,6 +114,8 @@ class Config:
             changes["max_unscored"] = self.max_unscored
         if self.workers is not None:
             changes["workers"] = self.workers
+        if self.device is not None:
+            changes["device"] = self.device
         if self.plugins:
             changes["plugin_files"] = self.plugins
         return dataclasses.replace(base or Runtime(), **changes)
@@ -196,6 +200,7 @@ def load_config(path: str | Path) -> Config:
         plugins=plugins,
         max_unscored=sections.limits.max_unscored,
         workers=sections.limits.workers,
+        device=sections.limits.device,
     )
 
 

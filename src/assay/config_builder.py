@@ -102,8 +102,10 @@ class _Names:
         defaults = self._sections.defaults
         return with_defaults(
             component,
-            encoder=defaults.encoder,
-            tokenizer=defaults.tokenizer,
+            encoder=self._builder.path(defaults.encoder),
+            tokenizer=self._builder.path(defaults.tokenizer),
+            language_model=self._builder.path(defaults.language_model),
+            dtype=defaults.dtype or "",
             seed=defaults.seed if seed is None else seed,
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from assay.budget import Budget
 from assay.component import Component, Kind, Scorer, changed_fields
@@ -68,7 +69,7 @@ def describe(component: Component, *, relative_to: Path | None = None) -> dict[s
 def _fields(model: BaseModel, relative_to: Path | None) -> dict[str, Any]:
     pinned = pinned_fields(type(model))
     return {
-        name: _moved(value, relative_to, back=False)
+        name: _moved(value, relative_to, pinned[name])
         if name in pinned
         else _plain(value, relative_to)
         for name, value in changed_fields(model).items()
@@ -112,17 +113,25 @@ def _plain_budget(budget: Budget, relative_to: Path | None) -> Any:
     return _fields(budget, relative_to)
 
 
-def _moved(text: str, folder: Path | None, *, back: bool) -> str:
-    """Return a name that may be a path as seen from `folder`, or `back` from there."""
+def _moved(text: str, folder: Path | None, kind: str) -> str:
+    """Return a name that may be a path as seen from `folder`."""
     name = name_of(text)
-    if folder is None or not name:
+    if folder is None or not _is_path(name, Path(name), kind):
         return text
-    moved = name
-    if back and (folder / name).exists():
-        moved = str(folder / name)
-    elif not back and Path(name).exists():
-        moved = os.path.relpath(name, folder)
-    return moved + text[len(name) :]
+    return os.path.relpath(name, folder) + text[len(name) :]
+
+
+def _moved_back(text: str, folder: Path, kind: str) -> str:
+    """Return a name that may be a path seen from `folder` as seen from the working folder."""
+    name = name_of(text)
+    path = folder / name
+    return str(path) + text[len(name) :] if _is_path(name, path, kind) else text
+
+
+def _is_path(name: str, path: Path, kind: str) -> bool:
+    # The name of a template stays one, even where a folder is called like it.
+    named = kind == "template" and path.suffix != ".json"
+    return bool(name) and not named and path.exists()
 
 
 # Defaults of a whole configuration
@@ -212,7 +221,9 @@ class Builder:
             if name in holds and value is not None:
                 parameters[name] = self._held(value, holds[name], inner)
             elif name in pinned and isinstance(value, str):
-                parameters[name] = _moved(value, self.folder, back=True)
+                parameters[name] = _moved_back(value, self.folder, pinned[name])
+            elif isinstance(value, Mapping):
+                parameters[name] = self._mapping(value, component.model_fields[name], inner)
             else:
                 parameters[name] = self._value(value, inner)
         with self._located(place, parameters):
@@ -220,7 +231,22 @@ class Builder:
 
     def path(self, text: str) -> str:
         """Return a path of the document as it is seen from the working folder."""
-        return _moved(text, self.folder, back=True)
+        return _moved_back(text, self.folder, "file")
+
+    def _mapping(
+        self, value: Mapping[str, Any], field: FieldInfo, place: Place
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return the fields of a parameter that holds some, its paths seen from here."""
+        pinned: dict[str, str] = {}
+        for kind in _types(field.annotation):
+            if issubclass(kind, BaseModel):
+                pinned |= pinned_fields(kind)
+        return {
+            name: _moved_back(item, self.folder, pinned[name])
+            if name in pinned and isinstance(item, str)
+            else self._value(item, (*place, name))
+            for name, item in value.items()
+        }
 
     def _held(self, value: Any, kind: Kind, place: Place) -> Any:
         if isinstance(value, list):

@@ -169,6 +169,7 @@ def _work(seen: Seen, stem: str) -> Iterator[str]:
     yield "defaults:"
     yield f"  budget: {budget}  # of all rows; or 1000 rows, or 2M tokens"
     yield "  seed: 0"
+    yield "  # language_model: gpt2  # or a folder; for ifd and all else that reads one"
     yield ""
     yield "scores: [compression_ifd, longest_response]"
     yield ""
@@ -191,6 +192,7 @@ def _work(seen: Seen, stem: str) -> Iterator[str]:
     yield "limits:"
     yield "  max_unscored: 2%  # stop if more rows than this fail to get a score"
     yield "  # workers: 4  # processes; one per core by default"
+    yield "  # device: cpu  # where language models run; graphics processors by default"
 
 
 def _per(seen: Seen) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,6 +19,7 @@ from assay.config_yaml import Document, LocatedError
 from assay.errors import did_you_mean
 from assay.formats.export_trainers import TrainerLayout
 from assay.formats.records import Container
+from assay.language_models import DType
 from assay.loading import MAX_SET_ASIDE
 
 _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
@@ -42,6 +44,19 @@ Share: TypeAlias = Annotated[
     float, BeforeValidator(_share), Field(ge=0, le=1), WithJsonSchema(_SHARE_SCHEMA)
 ]
 """A part of the whole, from 0 to 1, or written ``2%``."""
+_DEVICE = r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"
+
+
+def _device(value: str) -> str:
+    if not re.match(_DEVICE, value):
+        raise ValueError("write auto, cpu, cuda, cuda:0 or mps")
+    return value
+
+
+Device: TypeAlias = Annotated[
+    str, AfterValidator(_device), WithJsonSchema({"type": "string", "pattern": _DEVICE})
+]
+"""A device that models may run on."""
 Description: TypeAlias = str | dict[str, Any]
 """A component: its name, ``{method: name, parameter: value}``, or ``=name`` of another one."""
 
@@ -115,6 +130,10 @@ class DefaultsSection(Section):
     """Sentence encoder."""
     tokenizer: str = ""
     """Tokenizer, where tokens are counted."""
+    language_model: str = ""
+    """Causal language model: a folder with safetensors, or org/name."""
+    dtype: DType | None = None
+    """Number format of language models; float32 by default."""
     budget: str | int | None = None
     """Budget of every selection that has none of its own."""
     seed: int | None = None
@@ -141,6 +160,8 @@ class LimitsSection(Section):
     """Share of rows that may fail before a score is refused."""
     workers: int | None = Field(default=None, ge=1)
     """Processes; one per core by default."""
+    device: Device | None = None
+    """Where language models run: auto, cpu, cuda, cuda:0 or mps."""
 
 
 class Sections(Section):

@@ -13,7 +13,6 @@ from assay.engine import Engine, walk
 from assay.errors import AssayError, BudgetError
 from assay.passes import PoolFeature, PoolView, RowFeature
 
-_SAMPLE_ROWS = 256
 _MATRIX_SIDE = 1536
 _MEMORY_SHARE = 0.8
 _EXTRAS = {"models": "torch"}
@@ -92,15 +91,18 @@ def _row_step(engine: Engine, feature: RowFeature, *, first: bool) -> Step:
     if not missing or not first:
         note = "" if first else "in the same pass"
         return Step(feature.name, rows, missing, 0.0, note)
-    places = np.linspace(0, len(view) - 1, min(_SAMPLE_ROWS, len(view))).astype(np.int64)
+    reading = feature.reading()
+    sampled = min(reading.sampled_rows, len(view))
+    places = np.linspace(0, len(view) - 1, sampled).astype(np.int64)
     conversations = view.conversations(np.unique(places))
-    with feature.reading().open(engine.runtime) as read:
+    with reading.open(engine.runtime) as read:
         read(conversations[:8], [feature])
         started = time.perf_counter()
         read(conversations, [feature])
         per_row = (time.perf_counter() - started) / max(len(conversations), 1)
-    workers = engine.runtime.workers if feature.reading().parallel else 1
-    return Step(feature.name, rows, missing, per_row * missing / max(1, workers))
+    workers = engine.runtime.workers if reading.parallel else len(reading.devices(engine.runtime))
+    note = reading.label() if feature.extra else ""  # which of a model's passes it is
+    return Step(feature.name, rows, missing, per_row * missing / max(1, workers), note)
 
 
 def _selector_step(engine: Engine, selector: Selector, rate: "_Rate", refusals: list[str]) -> Step:
@@ -114,6 +116,7 @@ def _selector_step(engine: Engine, selector: Selector, rate: "_Rate", refusals: 
     elif selector.needs_budget:
         refusals.append(f"{selector.name} needs a budget (--budget 5%)")
     operations = selector.operations(rows, count, engine.runtime)
+    refusals.extend(_too_big(selector.name, selector.memory(rows, count, engine.runtime)))
     return Step(selector.name, rows, rows, rate.seconds(operations))
 
 

@@ -48,3 +48,18 @@ SUPERFILTERING = Rendering(template="plain", max_tokens=1024, reference="superfi
 """As the code of arXiv 2402.00530: no template, 1,024 tokens, no context token."""
 CHERRY = Rendering(template="alpaca", max_tokens=512, reference="cherry")
 """As the code of arXiv 2308.12032: Alpaca's template, 512 tokens, a marker before the answer."""
+
+
+def as_published(rendering: Rendering, published: Rendering) -> Rendering:
+    """Return a published code's rendering, with what a given one changes of the common one.
+
+    Args:
+        rendering: as asked for, its template pinned or not; one that names a reference is taken
+            as it is.
+        published: what the code does by default.
+    """
+    if rendering.reference:
+        return rendering
+    plain = rendering.model_copy(update={"template": name_of(rendering.template)})
+    changed = [name for name, value in plain if value != getattr(COMMON, name)]
+    return published.model_copy(update={name: getattr(rendering, name) for name in changed})

@@ -157,7 +157,7 @@ class Fitting:
         ]
         scored = tuple(answer for answer in moved if answer.start < answer.stop)
         ids = np.array([*self.context, *body[begin:stop]], np.int32)
-        return Window(ids, scored, scored[-1].start if scored else len(ids))
+        return Window(ids, scored, answers[-1].start + shift if answers else len(ids))
 
     def _row(self, windows: Sequence[Window], parts: Sequence[Part], flags: Flag) -> TokenRow:
         answered = any(part.turn >= 0 for part in parts)

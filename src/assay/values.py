@@ -225,7 +225,7 @@ class LogProbs(RowValue):
         if self.turn_sums is not None and self.turn_counts is not None:
             frame = pl.DataFrame({"sum": self.turn_sums, "count": self.turn_counts})
             means = frame.select((pl.col("sum") / pl.col("count")).list.mean().fill_null(np.nan))
-            return means["sum"].to_numpy()
+            return np.where(self.reason == 0, means["sum"].to_numpy(), np.nan)
         empty = np.full(len(self), np.nan)
         return np.divide(self.sum, self.count, out=empty, where=self.count > 0)
 

@@ -16,11 +16,14 @@ from assay.methods.compression_ifd import CompressionIFD
 from assay.methods.decontaminate import Decontaminate
 from assay.methods.deduplicate import Deduplicate
 from assay.methods.filters import Where
+from assay.methods.ifd import IFD
 from assay.methods.k_center import KCenterGreedy
 from assay.methods.quota import Quota
 from assay.methods.ranking import Threshold, TopScore
+from assay.methods.superfiltering import Superfiltering
 from assay.recipes import default_recipe
 from assay.registry import build, components
+from assay.rendering import Rendering
 from assay.runtime import Runtime
 
 _MINIMUM: dict[str, dict[str, Any]] = {
@@ -28,10 +31,13 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "chosen": {"by": {"method": "random", "budget": "5%"}},
     "contamination": {"against": {"method": "file", "source": "questions.jsonl"}},
     "decontaminate": {"against": "questions.jsonl"},
+    "deita_filter": {"by": "compression_ifd"},
     "file": {"source": "questions.jsonl", "role": "evaluation"},
+    "ifd": {"model": "gpt2", "rendering": {"template": "vicuna", "turns": "last"}},
     "imported": {"file": "ratings.csv", "column": "rating"},
     "imported_column": {"file": "ratings.csv", "column": "rating"},
     "attribute": {"attribute": "task"},
+    "perplexity_pruning": {"by": "compression_ifd", "keep": "low"},
     "product": {"of": ["compression_ifd", "mtld"]},
     "quota": {"by": "random", "weights": {"a": 1.0, "b": 0.5}, "budgets": {"a": 5, "b": "5%"}},
     "rank_mean": {"of": ["compression_ifd", "mtld"], "weights": [1, 3]},
@@ -221,11 +227,12 @@ def test_a_single_source_may_have_its_fields_beside_it(tmp_path: Path) -> None:
 
 
 def test_limits_reach_the_runtime(tmp_path: Path) -> None:
-    config = _load(tmp_path, "limits: {max_unscored: 10%, workers: 3}")
+    config = _load(tmp_path, "limits: {max_unscored: 10%, workers: 3, device: 'cuda:1'}")
 
     runtime = config.runtime(Runtime(offline=True))
 
     assert (runtime.max_unscored, runtime.workers, runtime.offline) == (0.1, 3, True)
+    assert runtime.device == "cuda:1"
 
 
 def test_scores_are_a_list_or_names_of_ones_own(tmp_path: Path) -> None:
@@ -443,6 +450,71 @@ def test_a_value_set_by_hand_is_never_replaced_by_a_default() -> None:
     assert changed == TopScore(by=RankMean(of=of), budget=5, seed=8)
 
 
+def test_a_default_language_model_is_a_path_of_the_files_folder(tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+
+    config = _load(
+        tmp_path,
+        """
+defaults: {language_model: tiny, dtype: bfloat16}
+scores: {a: ifd, b: {method: superfiltering, model: gpt2, dtype: float32}, c: compression_ifd}
+selections:
+  best: {method: ifd, budget: 2}
+""",
+    )
+
+    tiny = IFD(model=str(tmp_path / "tiny"), dtype="bfloat16")
+    gpt2 = Superfiltering(model="gpt2")
+    assert config.scores == {"a": tiny, "b": gpt2, "c": CompressionIFD()}
+    assert config.selections["best"] == (TopScore(by=tiny, budget=2),)
+
+
+def test_a_rendering_is_written_inside_its_method(tmp_path: Path) -> None:
+    (tmp_path / "own.json").touch()
+    (tmp_path / "vicuna").mkdir()
+
+    config = _load(
+        tmp_path,
+        """
+scores:
+  named: {method: ifd, rendering: {template: vicuna, turns: last, max_tokens: 512}}
+  own: {method: ifd, rendering: {template: own.json}}
+""",
+    )
+
+    named = Rendering(template="vicuna", turns="last", max_tokens=512)
+    own = Rendering(template=str(tmp_path / "own.json"))
+    assert config.scores == {"named": IFD(rendering=named), "own": IFD(rendering=own)}
+
+
+def test_a_run_writes_models_and_templates_as_paths_from_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs" / "plain").mkdir(parents=True)
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "own.json").touch()
+    (tmp_path / "plain").mkdir()
+    monkeypatch.chdir(tmp_path)
+    digest = "0123456789ab"
+    own = IFD(model=f"tiny@{digest}", rendering=Rendering(template=f"own.json@{digest}"))
+    named = IFD(model="gpt2", rendering=Rendering(template=f"plain@{digest}"), dtype="float16")
+    path = tmp_path / "runs" / "run.yaml"
+
+    write_run_config(path, sources=[SourceSpec("data.jsonl")], scores=[own, named])
+
+    text = path.read_text(encoding="utf-8")
+    assert f"model: ../tiny@{digest}" in text
+    assert f"template: ../own.json@{digest}" in text
+    assert f"template: plain@{digest}" in text
+    again = load_config(path).scores
+    assert again["ifd-2"] == named
+    assert describe(again["ifd"]) == {
+        "method": "ifd",
+        "model": f"{tmp_path}/runs/../tiny@{digest}",
+        "rendering": {"template": f"{tmp_path}/runs/../own.json@{digest}"},
+    }
+
+
 # Errors
 
 _WRONG = [
@@ -450,6 +522,15 @@ _WRONG = [
     ("selection: {}", "line 2", "has no key 'selection'", "'selections'"),
     ("limits: {worker: 2}", "line 2", "limits has no key 'worker'", "'workers'"),
     ("limits: {workers: 0}", "line 2", "limits.workers = 0", ""),
+    ("limits: {device: gpu}", "line 2", "limits.device = 'gpu': write auto, cpu, cuda", ""),
+    ("defaults: {dtype: float8}", "line 2", "defaults.dtype = 'float8'", ""),
+    ("defaults: {model: gpt2}", "line 2", "defaults has no key 'model'", "'language_model'"),
+    (
+        "scores:\n  a: {method: ifd,\n      rendering: {turns: lst}}",
+        "line 4",
+        "rendering.turns = 'lst'",
+        "",
+    ),
     ("limits:\n  max_unscored: lots", "line 3", "limits.max_unscored", ""),
     ("data: {hold_out: 1%}", "line 1", "data names no source", "source"),
     ("data:\n  source: a.json\n  sauce: b", "line 3", "has no key 'sauce'", "'source'"),

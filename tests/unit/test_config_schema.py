@@ -101,7 +101,9 @@ def test_every_example_fits_the_schema(path: Path, schema: dict[str, Any]) -> No
         "data: a\nselections: {s: {method: mtld, rule: {below: 3}}}",
         "data: a\nselections: {s: {method: mtld, budget: {amount: 5%, of: eligible}}}",
         "data: a\nselections: {s: {method: quota, by: mtld, weights: {a: 1}, budgets: [[b, 5%]]}}",
-        "data: a\nlimits: {max_unscored: 2%, workers: 3}",
+        "data: a\nlimits: {max_unscored: 2%, workers: 3, device: 'cuda:0'}",
+        "data: a\ndefaults: {language_model: gpt2, dtype: bfloat16}",
+        "data: a\nscores: [{method: ifd, model: gpt2, rendering: {template: own.json}}]",
         "data: a\nselections: {s: {method: threshold, by: mtld, low: null, high: 3}}",
     ],
 )
@@ -127,6 +129,10 @@ def test_what_is_accepted_fits_the_schema(text: str, schema: dict[str, Any]) -> 
         "data: a\nselections: {s: {method: random, bugdet: 5}}",
         "data: a\nexports: [{selection: s, output: o, format: trll}]",
         "data: a\nlimits: {workers: 0}",
+        "data: a\nlimits: {device: gpu}",
+        "data: a\ndefaults: {dtype: float8}",
+        "data: a\nscores: [{method: ifd, rendering: {turns: none}}]",
+        "data: a\nscores: [{method: ifd, rendering: {tmplate: alpaca}}]",
     ],
 )
 def test_what_is_refused_does_not_fit_the_schema(text: str, schema: dict[str, Any]) -> None:

@@ -11,13 +11,14 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 PLAIN = ("samples", "errors", "budget", "random_numbers", "progress", "references", "files")
 MACHINERY = (
-    "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting", "loading",
-    "passes", "planning", "pool", "recipes", "registry", "results", "row_work", "run_log",
-    "runtime", "values",
+    "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
+    "language_models", "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
+    "rendering", "results", "row_shards", "row_work", "run_log", "runtime", "templates",
+    "token_rows", "values",
 )  # fmt: skip
 DOORS = (
     "project", "stored", "testing", "config", "config_builder", "config_components", "config_init",
-    "config_schema", "config_sections", "config_selections", "config_yaml",
+    "config_schema", "config_sections", "config_selections", "config_yaml", "token_view",
 )  # fmt: skip
 LEVELS = {
     **dict.fromkeys(PLAIN, 0),

@@ -10,6 +10,7 @@ from assay.language_models import TokenIds
 from assay.samples import IndexArray
 
 _OPENING = 16  # sequences are taken to share a beginning if so many tokens agree
+_SIMILAR = 0.92  # of the longest sequence of a batch
 _FEWEST = 8  # sharing a beginning costs a forward of its own
 
 
@@ -66,6 +67,9 @@ def _common(sequences: Sequence[TokenIds]) -> TokenIds:
 def batches(group: Group, sequences: Sequence[TokenIds], token_budget: int) -> list[Batch]:
     """Return the members of a group in batches, by falling length, ties by place.
 
+    A batch that is at least half full ends where the next sequence is much shorter than its
+    first: what padding would cost is more than what a fuller batch gains.
+
     Args:
         group: sequences with a common beginning.
         sequences: all sequences.
@@ -78,7 +82,16 @@ def batches(group: Group, sequences: Sequence[TokenIds], token_budget: int) -> l
     made = []
     start = 0
     while start < len(order):
-        size = max(1, token_budget // int(lengths[order[start]]))
+        size = _batch_size(lengths[order[start:]], token_budget)
         made.append(Batch(group.prefix, group.members[order[start : start + size]]))
         start += size
     return made
+
+
+def _batch_size(lengths: IndexArray, token_budget: int) -> int:
+    """Return how many of some falling lengths make a batch."""
+    most = max(1, token_budget // int(lengths[0]))
+    within = lengths[:most]
+    shorter = np.flatnonzero(within < _SIMILAR * lengths[0])
+    enough = -(-len(within) // 2)
+    return max(int(shorter[0]), enough) if len(shorter) else len(within)

@@ -14,6 +14,7 @@ from assay.language_models import TokenIds
 from assay.samples import Float32Array, IndexArray
 
 _KEPT_PREFIXES = 8
+_WRITTEN_OUT_GELU = ("NewGELUActivation", "FastGELUActivation")
 _PROBE_TOKENS = 12
 _PROBE_TOLERANCE = 1e-3
 
@@ -59,6 +60,7 @@ class Forward:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        _fuse_activations(model)
         self.device = next(model.parameters()).device
         self.dtype = next(model.parameters()).dtype
         head = model.get_output_embeddings()
@@ -285,6 +287,14 @@ class Forward:
         if prefix is not None:
             pooled = pooled + given[:before] @ prefix.hidden.float()
         return pooled.cpu().numpy()
+
+
+def _fuse_activations(model: Any) -> None:
+    """Let the tanh form of GELU run as one operation where it is written out as eight."""
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if type(child).__name__ in _WRITTEN_OUT_GELU:
+                setattr(module, name, torch.nn.GELU(approximate="tanh"))
 
 
 def _has_windows(config: Any) -> bool:

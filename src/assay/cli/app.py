@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_type_
 import typer
 
 from assay.cli.completion import complete_words
+from assay.cli.models import DeviceOption, parse_device
 from assay.console import Settings, configure, terminal
 
 if TYPE_CHECKING:
@@ -152,6 +153,7 @@ class Working:
                      help="Share of rows that may fail; 2% by default.",
                      rich_help_panel="Working",),
     ] = None  # fmt: skip
+    device: DeviceOption = None
 
 
 def verb(
@@ -244,6 +246,8 @@ def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runti
         runtime.shard = parse_shard(working.shard)
     if working.max_unscored is not None:
         runtime.max_unscored = parse_share(working.max_unscored, "--max-unscored")
+    if working.device is not None:
+        runtime.device = parse_device(working.device)
     return runtime
 
 

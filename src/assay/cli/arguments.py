@@ -160,6 +160,16 @@ def shown_path(path: Path) -> str:
         return str(path)
 
 
+def shown_names(text: str) -> str:
+    """Return a label in which models go by their names, without digests and folders."""
+
+    def name(found: re.Match[str]) -> str:
+        whole = found[1]
+        return whole if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", whole) else whole.rpartition("/")[2]
+
+    return re.sub(r"([^\s=,()\[\]]+)@[0-9a-f]{12,}", name, text)
+
+
 def shown_source(project: "Project") -> str:
     """Return the words by which a command line names a project's data."""
     from assay.project import default_folder

@@ -6,6 +6,7 @@ import types
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from assay.component import Component, Feature, Kind, Paper, Scorer, Selector, changed_fields
@@ -13,6 +14,7 @@ from assay.config_components import component_fields
 from assay.console import facts, table
 from assay.engine import walk
 from assay.errors import AssayError
+from assay.passes import RowFeature
 from assay.references import Pinned, pinned_fields
 from assay.registry import METHOD_KINDS, components, find
 
@@ -25,6 +27,7 @@ _FREE = {"identity", "attribute", "imported_column"}
 _SHARED = {"seed": "--seed", "rule": "--set rule=none"}
 _FAMILIES = (
     "scores of the text",
+    "scores from a language model",
     "scores from embeddings",
     "scores of scores",
     "scores from elsewhere",
@@ -34,9 +37,11 @@ _FAMILIES = (
     "selections by chance",
     "filters and quotas",
 )
+_READ_BY = {"encoder": "embeddings", "language model": "a language model"}
 _COSTS = {
     "text": "low: one reading of the text, shared and kept; no model",
     "encoder": "medium: one run of a sentence encoder, shared and kept",
+    "language model": "high: a language model over every row, shared by equal passes and kept",
     "nothing": "none of its own",
 }
 
@@ -92,7 +97,8 @@ def _score_family(method: type[Component], holds: set[Kind], reads: Sequence[Fea
         return "scores from elsewhere"
     if [feature.name for feature in reads] == ["identity"]:
         return "scores by chance"
-    return "scores from embeddings" if _class_of(reads) == "encoder" else "scores of the text"
+    found = _class_of(reads)
+    return f"scores from {_READ_BY[found]}" if found in _READ_BY else "scores of the text"
 
 
 def needs_of(method: type[Component]) -> list[Feature]:
@@ -107,9 +113,25 @@ def needs_of(method: type[Component]) -> list[Feature]:
 
 
 def _class_of(reads: Sequence[Feature]) -> str:
+    if any(_reads_language_model(feature) for feature in reads):
+        return "language model"
     if any("encoder" in pinned_fields(type(feature)).values() for feature in reads):
         return "encoder"
     return "text" if {feature.name for feature in reads} - _FREE else "nothing"
+
+
+def _reads_language_model(component: Component) -> bool:
+    return "language_model" in pinned_fields(type(component)).values()
+
+
+def _passes(reads: Sequence[Feature]) -> list[str]:
+    """Return the passes of language models that some features need, each named once."""
+    found = (
+        feature.reading().label().partition(" (")[0]
+        for feature in reads
+        if isinstance(feature, RowFeature) and _reads_language_model(feature)
+    )
+    return list(dict.fromkeys(found))
 
 
 def describe_method(method: type[Component]) -> dict[str, Any]:
@@ -122,18 +144,14 @@ def describe_method(method: type[Component]) -> dict[str, Any]:
         "summary": method.summary(),
         "description": inspect.cleandoc(method.__doc__ or ""),
         "parameters": [
-            {
-                "name": name,
-                "type": type_text(info.annotation, info.metadata),
-                "default": _default_text(info),
-                "required": info.is_required(),
-                "description": _meaning(method, name),
-            }
+            entry
             for name, info in method.model_fields.items()
             if name not in _BY_OPTION
+            for entry in _parameters(method, name, info)
         ],
         "needs": sorted({feature.name for feature in needs_of(method)}),
         "cost": _class_of(needs_of(method)),
+        "passes": _passes(needs_of(method)),
         "extra": method.extra or None,
         "paper": method.paper.model_dump(),
     }
@@ -142,7 +160,26 @@ def describe_method(method: type[Component]) -> dict[str, Any]:
     return described
 
 
-def _meaning(method: type[Component], name: str) -> str:
+def _parameters(model: type[BaseModel], name: str, info: FieldInfo) -> Iterator[dict[str, Any]]:
+    """Yield what is known about a parameter, or about those that it holds: ``outer.inner``."""
+    kind = info.annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and not issubclass(kind, Component):
+        held = None if info.is_required() else info.default
+        for inner, field in kind.model_fields.items():
+            for entry in _parameters(kind, inner, field):
+                own = {} if held is None else {"default": _value_text(getattr(held, inner))}
+                yield entry | {"name": f"{name}.{entry['name']}"} | own
+        return
+    yield {
+        "name": name,
+        "type": type_text(kind, info.metadata),
+        "default": _default_text(info),
+        "required": info.is_required(),
+        "description": _meaning(model, name),
+    }
+
+
+def _meaning(method: type[BaseModel], name: str) -> str:
     """Return what a parameter is; a subclass that changes its default need not say it again."""
     for parent in method.__mro__:
         fields = getattr(parent, "model_fields", {})
@@ -188,13 +225,16 @@ def _shared(method: type[Component], name: str) -> bool:
 def _facts(
     method: type[Component], described: dict[str, Any], own: Sequence[dict[str, Any]]
 ) -> Iterator[tuple[str, object]]:
-    if own:
-        yield "set them by", f"--set {own[0]['name']}=VALUE"
+    example = next((entry for entry in own if entry["type"] != "language model"), None)
+    if example is not None:
+        yield "set them by", f"--set {example['name']}=VALUE"
+    if described["cost"] == "language model":
+        yield "model", "--model NAME, --dtype and --device say what reads the rows, and where"
     if issubclass(method, Selector):
         yield "also takes", ", ".join(["--budget", *_SHARED.values(), "filters and quotas"])
     if described["needs"]:
         yield "needs", ", ".join(described["needs"])
-    yield "cost", _COSTS[described["cost"]]
+    yield "cost", _cost_text(described)
     if described["extra"]:
         yield "install", f"pip install 'assay[{described['extra']}]'"
     rule = _rule_text(method)
@@ -206,8 +246,19 @@ def _facts(
     yield "try", f"assay select data.json {method.name}{_required(method)} -o subset.json"
 
 
+def _cost_text(described: dict[str, Any]) -> str:
+    passes = described["passes"]
+    if not passes:
+        return _COSTS[described["cost"]]
+    count = "1 pass" if len(passes) == 1 else f"{len(passes)} passes"
+    named = ", ".join(passes)
+    return f"high: {count} of a language model over every row ({named}), shared and kept"
+
+
 def _required(method: type[Component]) -> str:
-    parts = [
+    reads_model = _class_of(needs_of(method)) == "language model"
+    parts = [" --model gpt2"] if reads_model else []
+    parts += [
         f" --set {name}={'compression_ifd' if name == 'by' else name.upper()}"
         for name, info in method.model_fields.items()
         if info.is_required()
@@ -272,11 +323,11 @@ def type_text(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     named = [mark.kind for mark in metadata if isinstance(mark, Pinned)]
     origin, inner = get_origin(annotation), get_args(annotation)
     if named:
-        return named[0]
+        return named[0].replace("_", " ")
     if origin is Annotated:
         return type_text(inner[0], inner[1:])
     if origin is Literal:
-        return " | ".join(str(word) for word in inner)
+        return " | ".join(str(word) or "none" for word in inner)
     if origin in (Union, types.UnionType):
         return " | ".join(type_text(part) for part in inner if part is not type(None))
     if origin is tuple:
@@ -295,7 +346,10 @@ def _plain_type(annotation: Any) -> str:
 def _default_text(info: FieldInfo) -> str | None:
     if info.is_required():
         return None
-    value = info.get_default(call_default_factory=True, validated_data={})
+    return _value_text(info.get_default(call_default_factory=True, validated_data={}))
+
+
+def _value_text(value: Any) -> str:
     if isinstance(value, Component):
         return value.label()
     if isinstance(value, bool):

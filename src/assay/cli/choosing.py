@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assay.cli.grammar import parse_assignments
+from assay.cli.models import Models, with_models
 from assay.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -81,12 +82,6 @@ class Choosing:
         typer.Option(min=1, help="Make so many selections, with seeds 0, 1, ...",
                      rich_help_panel=_PANEL, show_default=False),
     ] = None  # fmt: skip
-    encoder: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", show_default=False,
-                     help="Sentence encoder: assay:encoder, a folder, or org/name.",
-                     rich_help_panel=_PANEL,),
-    ] = None  # fmt: skip
     tokenizer: Annotated[
         str | None,
         typer.Option(metavar="NAME", show_default=False,
@@ -103,8 +98,10 @@ class Request:
     label: str
 
 
-def requests(project: "Project", words: "Words", choosing: Choosing) -> list[Request]:
-    """Return the selections that a command line asks for.
+def requests(
+    project: "Project", words: "Words", choosing: Choosing, models: Models | None = None
+) -> list[Request]:
+    """Return the selections that a command line asks for, which read the models that it names.
 
     Raises:
         AssayError: if a method, a parameter or an option is wrong.
@@ -125,19 +122,9 @@ def requests(project: "Project", words: "Words", choosing: Choosing) -> list[Req
             full = seeded if inner is None else _put_within(seeded, inner)
             suffix = "" if choosing.seeds is None else f"seed{seed}"
             joined = "-".join(part for part in (label, suffix) if part)
-            made.append(Request(_with_encoder(full, choosing.encoder), joined))
-    return made
-
-
-def _with_encoder(selector: "Selector", encoder: str | None) -> "Selector":
-    from assay.defaults import with_defaults
-
-    if encoder is None:
-        return selector
-    changed = with_defaults(selector, encoder=encoder)
-    if changed is selector:
-        raise UsageError(f"--encoder: {selector.name} uses no encoder")
-    return changed
+            made.append(Request(full, joined))
+    selectors = with_models([request.selector for request in made], models or Models())
+    return [replace(old, selector=new) for old, new in zip(made, selectors, strict=True)]
 
 
 def _bases(
@@ -147,17 +134,18 @@ def _bases(
     from assay.cli.parameters import describe_methods, parse_settings, set_inside
     from assay.recipes import default_recipe
 
-    settings = parse_settings(choosing.settings or [])
     methods: Sequence[str] = words.methods
     inner_budget = None if choosing.per else budget
     if not methods:
         if budget is None and not choosing.share:
             raise UsageError("a selection needs a budget", hint="add --budget 5%")
         recipe = default_recipe(budget or "1%").selector
+        settings = parse_settings(choosing.settings or [], [recipe.name])
         own = [replace(setting, method=setting.method or recipe.name) for setting in settings]
         base = set_inside(recipe, own)
         yield "", base.model_copy(update={"budget": inner_budget})
         return
+    settings = parse_settings(choosing.settings or [], methods, selecting=True)
     described, inside = describe_methods(methods, settings, selecting=True)
     for name, description in zip(methods, described, strict=True):
         selector = project.selector(_with_budget(description, inner_budget))

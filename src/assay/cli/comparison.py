@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assay.cli.arguments import shown_names
 from assay.config_components import describe
 from assay.console import Column, facts, number_text, one_line, table
 from assay.pool import format_id
@@ -137,7 +138,7 @@ def selection_parts(described: Mapping[str, Any]) -> "Iterator[RenderableType]":
         ["", ("samples", "right"), ("tokens", "right"), ("alone", "right"), "method"],
         [
             (names[i], described["samples"][i], described["tokens"][i], described["alone"][i],
-             described["methods"][i])
+             shown_names(described["methods"][i]))
             for i in range(2)
         ],
     )  # fmt: skip
@@ -148,7 +149,7 @@ def selection_parts(described: Mapping[str, Any]) -> "Iterator[RenderableType]":
         ("Jaccard", number_text(described["jaccard"])),
     ]
     for label, value in described["rank_correlation"].items():
-        pairs.append(("rank correlation", f"{number_text(value)} of {label}"))
+        pairs.append(("rank correlation", f"{number_text(value)} of {shown_names(label)}"))
     yield facts(pairs)
     for name, words in described["composition"].items():
         if len(words) > 1:

@@ -9,11 +9,12 @@ from assay.console import facts, size_text, table, terminal
 
 _PACKAGES = (
     "numpy", "polars", "pydantic", "typer", "rich", "ruamel.yaml", "tokenizers", "safetensors",
-    "huggingface_hub", "zstandard", "faiss-cpu", "py3langid",
+    "huggingface_hub", "zstandard", "faiss-cpu", "py3langid", "torch", "transformers",
+    "sentence-transformers", "scikit-learn",
 )  # fmt: skip
 _VARIABLES = (
     "ASSAY_CACHE", "HF_TOKEN", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "OMP_NUM_THREADS",
-    "POLARS_MAX_THREADS", "NO_COLOR",
+    "POLARS_MAX_THREADS", "CUDA_VISIBLE_DEVICES", "NO_COLOR",
 )  # fmt: skip
 _EXTRAS = {"models": ("torch", "transformers", "sentence_transformers", "sklearn")}
 
@@ -60,6 +61,7 @@ def describe() -> dict[str, Any]:
             extra: {name: find_spec(name) is not None for name in names}
             for extra, names in _EXTRAS.items()
         },
+        "devices": _devices(),
         "variables_set": {name: name in os.environ for name in _VARIABLES},
         "cache": str(cache),
         "cache_bytes": sum(entry.size for entry in cache_entries(cache)),
@@ -88,6 +90,17 @@ def _plugins() -> list[str]:
     from importlib.metadata import entry_points
 
     return sorted(entry.name for entry in entry_points(group="assay.methods"))
+
+
+def _devices() -> list[str] | str:
+    """Return the devices that language models run on, or why there are none."""
+    from assay.errors import ConfigError
+    from assay.runtime import Runtime
+
+    try:
+        return list(Runtime().devices())
+    except (ImportError, OSError, ConfigError) as error:  # a broken installation says so itself
+        return str(error)
 
 
 def _processor() -> str:
@@ -122,6 +135,7 @@ def _parts(described: dict[str, Any]) -> Iterator[Any]:
             ("processor", f"{described['processor']}, {described['cores']} cores"),
             ("memory", f"{size_text(described['memory_available_bytes'])} available"),
             ("BLAS", described["blas"]),
+            ("devices", _devices_text(described)),
             ("cache", f"{described['cache']}, {size_text(described['cache_bytes'])}"),
             ("methods", described["methods"]),
             ("plugins", ", ".join(described["plugins"]) or "none"),
@@ -147,6 +161,13 @@ def _parts(described: dict[str, Any]) -> Iterator[Any]:
     yield Text()
     rows = [(name, "set" if there else "") for name, there in described["variables_set"].items()]
     yield table(["variable", ""], rows)
+
+
+def _devices_text(described: dict[str, Any]) -> str:
+    devices = described["devices"]
+    if not described["extras"]["models"]["torch"]:
+        return "none for language models: the extra 'models' is not installed"
+    return ", ".join(devices) if isinstance(devices, list) else f"none: {devices}"
 
 
 def _installed(names: dict[str, bool]) -> str:

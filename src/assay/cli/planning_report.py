@@ -1,6 +1,7 @@
 """What ``--dry-run`` prints: the work ahead, and why it cannot start, if so."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assay.console import Column, table, terminal
@@ -11,16 +12,28 @@ if TYPE_CHECKING:
     from assay.project import Project
 
 
-def print_plan(project: "Project", components: "Sequence[Component]") -> None:
+def print_plan(
+    project: "Project", components: "Sequence[Component]", *, naming: str = "--model gpt2"
+) -> None:
     """Print what computing some components would take; nothing is computed.
+
+    Args:
+        project: whose rows they are computed for.
+        components: scores and selections.
+        naming: how a person names a language model here.
 
     Raises:
         PlanError: if the work could not start.
     """
+    from assay.cli.models import model_errors
     from assay.planning import plan
     from assay.progress import format_seconds
 
-    planned = plan(project.engine, components)
+    faulty = dict(model_errors(project, components, naming=naming))
+    planned = plan(project.engine, [item for item in components if item not in faulty])
+    sentences = [f"{error.message} ({error.hint})" for error in faulty.values()]
+    refusals = list(dict.fromkeys([*sentences, *planned.refusals]))
+    planned = replace(planned, refusals=refusals)
     page = terminal()
     if page.settings.as_json:
         page.document(

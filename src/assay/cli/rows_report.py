@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from assay.project import Project
 
+    Answers = Mapping[int, Sequence[RenderableType]]
+
 _LONG = 1200
 _PROMPT, _RESPONSE = 60, 60
 
@@ -74,8 +76,16 @@ def _fate(result: StoredResult, place: int) -> dict[str, Any]:
     }
 
 
-def row_parts(row: Mapping[str, Any], *, full: bool) -> "Iterator[RenderableType]":
-    """Yield what a person reads about a row."""
+def row_parts(
+    row: Mapping[str, Any], *, full: bool, answers: "Answers | None" = None
+) -> "Iterator[RenderableType]":
+    """Yield what a person reads about a row.
+
+    Args:
+        row: from `describe_row`.
+        full: show long texts to their end.
+        answers: what is shown in place of the text of some assistant turns, by their number.
+    """
     from rich.padding import Padding
     from rich.text import Text
 
@@ -86,20 +96,30 @@ def row_parts(row: Mapping[str, Any], *, full: bool) -> "Iterator[RenderableType
     if row["held_out"]:
         where.append("held out")
     yield Text.assemble((row["id"], "bold"), "  ", (plain(", ".join(where)), "dim"))
+    turn = 0
     for message in row["messages"]:
         yield Text(
             message["role"], style="bold cyan" if message["role"] == "user" else "bold green"
         )
-        parts = [message["reasoning"], message["content"], message["context"]]
-        for text in (part for part in parts + message["tool_calls"] if part):
-            shown = text if full or len(text) <= _LONG else text[:_LONG]
-            yield Padding(Text(plain(shown)), (0, 0, 0, 2))
-            if len(shown) < len(text):
-                rest = len(text) - len(shown)
-                yield Text(f"  ... {rest:,} more characters (--full)", style="dim")
+        parts: list[Any] = [message["reasoning"], message["content"], message["context"]]
+        if message["role"] == "assistant":
+            parts[1] = (answers or {}).get(turn, message["content"])
+            turn += 1
+        for part in (part for part in parts + message["tool_calls"] if part):
+            for shown in _shortened(part, full=full) if isinstance(part, str) else part:
+                yield Padding(shown, (0, 0, 0, 2))
     told = [*_score_lines(row["scores"]), *_fate_lines(row["selections"])]
     if told:
         yield facts(told)
+
+
+def _shortened(text: str, *, full: bool) -> "Iterator[RenderableType]":
+    from rich.text import Text
+
+    shown = text if full or len(text) <= _LONG else text[:_LONG]
+    yield Text(plain(shown))
+    if len(shown) < len(text):
+        yield Text(f"... {len(text) - len(shown):,} more characters (--full)", style="dim")
 
 
 def _score_lines(scores: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from assay.config import Config, RunResult
     from assay.runtime import Runtime
 
+_NAMING = "defaults: {language_model: gpt2}"
+
 
 @verb(
     "run",
@@ -41,6 +43,7 @@ def run(
     import dataclasses
 
     from assay.cli.arguments import shown_path
+    from assay.cli.models import check_models
     from assay.cli.planning_report import print_plan
     from assay.cli.recording import recorded
     from assay.config import load_config
@@ -53,10 +56,11 @@ def run(
     runtime = _runtime(config, everywhere, working)
     project = config.open(runtime)
     if working.dry_run:
-        print_plan(project, config.components())
+        print_plan(project, config.components(), naming=_NAMING)
         for export in config.exports:
             terminal().note(f"would write {shown_path(export.output)}")
         return
+    check_models(project, config.components(), naming=_NAMING)
     with recorded(project, "run", sys.argv[2:], config.components()) as record:
         result = config.run(project=project)
         record.facts |= _describe(result)
@@ -73,6 +77,8 @@ def _runtime(config: "Config", everywhere: Everywhere, working: Working) -> "Run
         changes["workers"] = given.workers
     if working.max_unscored is not None:
         changes["max_unscored"] = given.max_unscored
+    if working.device is not None:
+        changes["device"] = given.device
     return dataclasses.replace(config.runtime(given), **changes)
 
 
@@ -107,7 +113,7 @@ def _describe(result: "RunResult") -> dict[str, Any]:
 
 
 def _show(result: "RunResult") -> None:
-    from assay.cli.arguments import shown_path
+    from assay.cli.arguments import shown_names, shown_path
     from assay.console import table
     from assay.results import reason_counts
 
@@ -126,7 +132,7 @@ def _show(result: "RunResult") -> None:
         several = any(len(group) > 1 for group in result.selections.values())
         chosen = [
             (name, *([item.selector.seed] if several else []), len(item), item.record.eligible,
-             item.selector.label())
+             shown_names(item.selector.label()))
             for name, group in result.selections.items()
             for item in group
         ]  # fmt: skip

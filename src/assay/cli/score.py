@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
+from assay.cli.models import Models
 from assay.console import table, terminal
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     examples=(
         "assay score alpaca_data.json compression_ifd longest_response",
         "assay score alpaca_data.json longest_response --set unit_of_length=words",
+        "assay score alpaca_data.json ifd superfiltering --model gpt2",
         "assay score alpaca_data.json my_method.py",
     ),
 )
@@ -29,15 +31,11 @@ def score(
     reading: Reading,
     everywhere: Everywhere,
     working: Working,
+    models: Models,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="[METHOD.]PARAMETER=VALUE", show_default=False,
                      help="Set a parameter of a method. Repeatable."),
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(help="Sentence encoder: assay:encoder, a folder, or org/name.",
-                     show_default=False),
     ] = None,
 ) -> None:  # fmt: skip
     """Give every row a number, and keep it in the project.
@@ -45,6 +43,7 @@ def score(
     What several methods need is computed once; what was computed before is not computed again.
     """
     from assay.cli.grammar import parse_words
+    from assay.cli.models import check_models
     from assay.cli.planning_report import print_plan
     from assay.errors import UsageError
 
@@ -56,29 +55,30 @@ def score(
     )
     for note in parsed.notes:
         terminal().note(note, style="yellow")
-    scorers = _scorers(project, parsed.methods, settings or [], encoder)
+    scorers = _scorers(project, parsed.methods, settings or [], models)
     if working.dry_run:
         print_plan(project, scorers)
         return
+    check_models(project, scorers)
     _score(project, scorers)
 
 
 def _scorers(
-    project: "Project", methods: Sequence[str], settings: Sequence[str], encoder: str | None
+    project: "Project", methods: Sequence[str], settings: Sequence[str], models: Models
 ) -> "list[Scorer]":
+    from assay.cli.models import with_models
     from assay.cli.parameters import describe_methods, parse_settings, set_inside
-    from assay.defaults import with_defaults
 
-    described, inside = describe_methods(methods, parse_settings(settings))
-    found = []
-    for description in described:
-        scorer = project.scorer(set_inside(project.scorer(description), inside))
-        found.append(with_defaults(scorer, encoder=encoder or ""))
-    return found
+    described, inside = describe_methods(methods, parse_settings(settings, methods))
+    found = [
+        project.scorer(set_inside(project.scorer(description), inside)) for description in described
+    ]
+    return with_models(found, models)
 
 
 def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
-    from assay.cli.arguments import output_name, shown_path, shown_source
+    from assay.cli.arguments import output_name, shown_names, shown_path, shown_source
+    from assay.cli.models import model_words
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
 
@@ -101,7 +101,7 @@ def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
         table(
             ["score", ("rows", "right"), ("without", "right"), ("10 %", "right"),
              ("median", "right"), ("90 %", "right"), ("better", "left"), "why without"],
-            [(r["label"], r["scored"], r["unscored"], r["quantiles"]["0.1"],
+            [(shown_names(r["label"]), r["scored"], r["unscored"], r["quantiles"]["0.1"],
               r["quantiles"]["0.5"], r["quantiles"]["0.9"], r["prefer"], _reasons(r["reasons"]))
              for r in rows],
         )
@@ -109,7 +109,8 @@ def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
     seconds = format_seconds(project.load_seconds + sum(run.stages.values()))
     page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
     name, subset = shown_source(project), output_name(project, "subset")
-    page.next(f"assay select {name} {resolved[0].name} --budget 5% -o {subset}")
+    method = f"{resolved[0].name} {model_words(resolved[0])}"
+    page.next(f"assay select {name} {method}--budget 5% -o {subset}")
 
 
 def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:

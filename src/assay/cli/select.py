@@ -10,6 +10,7 @@ import typer
 
 from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
 from assay.cli.choosing import Choosing
+from assay.cli.models import Models
 from assay.console import terminal
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Writing:
     examples=(
         "assay select alpaca_data.json --budget 5% -o subset.json",
         "assay select alpaca_data.json longest_response --budget 1000 -o longest.json",
+        "assay select alpaca_data.json ifd --model gpt2 --budget 5% -o ifd.json",
         "assay select alpaca_data.json random --budget 5% --seeds 3 -o chance.json",
         "assay select a.json b.json --budget '2M tokens' --per source --format trl -o mix.jsonl",
         "assay select p3.jsonl --where task=closed_qa --dedup near --budget 500 -o qa.jsonl",
@@ -54,6 +56,7 @@ class Writing:
 def select(
     words: Words,
     choosing: Choosing,
+    models: Models,
     writing: Writing,
     reading: Reading,
     everywhere: Everywhere,
@@ -68,6 +71,7 @@ def select(
     from assay.cli.choosing import requests
     from assay.cli.exporting import check_output
     from assay.cli.grammar import parse_words
+    from assay.cli.models import check_models
     from assay.cli.planning_report import print_plan
 
     parsed = parse_words(words or [], everywhere.project)
@@ -77,11 +81,13 @@ def select(
     )
     for note in parsed.notes:
         terminal().note(note, style="yellow")
-    wanted = requests(project, parsed, choosing)
+    wanted = requests(project, parsed, choosing, models)
+    selectors = [request.selector for request in wanted]
     if working.dry_run:
-        print_plan(project, [request.selector for request in wanted])
+        print_plan(project, selectors)
         return
-    for note in project.advice([request.selector for request in wanted]):
+    check_models(project, selectors)
+    for note in project.advice(selectors):
         terminal().warn(note)
     _select(project, wanted, writing)
 

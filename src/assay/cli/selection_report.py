@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.cli.arguments import output_name, shown_path, shown_source
+from assay.cli.arguments import output_name, shown_names, shown_path, shown_source
 from assay.config_components import describe
 from assay.console import Column, facts, labelled, number_text, one_line, table, terminal
 from assay.errors import DataError
@@ -137,7 +137,7 @@ def print_selections(
     page.note(facts(_loaded(project)))
     page.note()
     rows = [
-        (entry["selection"], entry["method_text"], entry["chosen"], entry["tokens"],
+        (entry["selection"], shown_names(entry["method_text"]), entry["chosen"], entry["tokens"],
          ", ".join(shown_path(Path(path)) for path in entry["written"][:1]))
         for entry in described
     ]  # fmt: skip
@@ -173,7 +173,7 @@ def _summary(
 ) -> Iterator[tuple[str, object]]:
     yield from _loaded(selection.project)
     selector, rows = selection.selector, len(selection.project)
-    yield "method", described["method_text"]
+    yield "method", shown_names(described["method_text"])
     share = len(selection) / max(rows, 1)
     yield (
         "chosen",

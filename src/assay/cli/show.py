@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assay.cli.app import LOOK, Everywhere, Words, verb
+from assay.cli.models import DeviceOption, DTypeOption, ModelOption
 from assay.console import terminal
 
 if TYPE_CHECKING:
+    from assay.methods.ifd import IFD
     from assay.project import Project
+    from assay.token_view import TokenView
 
 _RANDOM_ROWS = 3
 
@@ -20,6 +23,7 @@ _RANDOM_ROWS = 3
     examples=(
         "assay show alpaca_data.json",
         "assay show alpaca_data.json 0059a1b2c3d4e5f6",
+        "assay show alpaca_data.json 0059a1b2c3d4e5f6 --model gpt2",
         "assay show alpaca_data.json random-5pct --limit 5",
         "assay show alpaca_data.json compression_ifd",
     ),
@@ -33,22 +37,45 @@ def show(
     full: Annotated[
         bool, typer.Option("--full", help="Show long texts to their end.")
     ] = False,
+    model: ModelOption = None,
+    dtype: DTypeOption = None,
+    device: DeviceOption = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PARAMETER=VALUE", show_default=False,
+                     rich_help_panel="Models",
+                     help="Parameter of ifd, such as rendering.template=plain. Repeatable."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Show rows by id, the first of a selection, the ends of a score, or a few at random.
 
     The beginning of an id is enough. A row comes with its scores, its place among all rows by
     each, and why selections took it or left it.
+
+    With --model a language model reads the answers of rows, given the prompt and alone, and every
+    token is coloured by its probability: what IFD and Superfiltering compare. Without colours, or
+    with --json, it is a table of log-probabilities.
     """
     from assay.cli.names import open_named
+    from assay.errors import UsageError
     from assay.stored import find_result, row_ids
 
+    if model is None and (dtype is not None or device is not None or settings):
+        raise UsageError("--dtype, --device and --set go with --model", hint="--model gpt2")
     project, names = open_named(words or [], everywhere)
     if not names:
         names = row_ids(project.pool.ids[:_RANDOM_ROWS])
     ids = [row_id for name in names for row_id in _ids(project, name)]
-    if ids:
-        _show_rows(project, ids, full=full)
     listed = [find_result(project, name) for name in names if not _ids(project, name)]
+    if listed and model is not None:
+        first = listed[0]
+        raise UsageError(
+            f"--model reads rows, and {first.name} is a {first.kind}", hint="name rows by their id"
+        )
+    if model is not None:
+        _show_tokens(project, ids, _reader(project, model, dtype, device, settings or []), full)
+    elif ids:
+        _show_rows(project, ids, full=full)
     for result in listed:
         _show_list(project, result.name, result.kind, limit)
 
@@ -61,7 +88,10 @@ def _ids(project: "Project", word: str) -> list[int]:
 
 
 def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
+    from assay.cli.arguments import shown_source
+    from assay.cli.models import is_installed
     from assay.cli.rows_report import describe_row, row_parts
+    from assay.pool import format_id
 
     page = terminal()
     described = [describe_row(project, row_id) for row_id in ids]
@@ -72,6 +102,63 @@ def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
         page.result() if place else None
         for part in row_parts(row, full=full):
             page.result(part)
+    if is_installed("models"):
+        page.next(f"assay show {shown_source(project)} {format_id(ids[0])[:8]} --model gpt2")
+
+
+def _reader(
+    project: "Project",
+    model: str,
+    dtype: str | None,
+    device: str | None,
+    settings: Sequence[str],
+) -> "IFD":
+    """Return the score whose model and rendering are shown, everything it names pinned."""
+    from assay.cli.models import Models, check_models, parse_device, with_models
+    from assay.cli.parameters import describe_methods, parse_settings, set_inside
+    from assay.methods.ifd import IFD
+
+    if device is not None:
+        project.runtime.device = parse_device(device)
+    described, inside = describe_methods([IFD.name], parse_settings(settings, [IFD.name]))
+    scorer = set_inside(project.scorer(described[0]), inside)
+    [named] = with_models([scorer], Models(model=model, dtype=dtype))
+    check_models(project, [named])
+    resolved = project.engine.resolve(named)
+    assert isinstance(resolved, IFD)  # noqa: S101  narrows what the registry returns
+    return resolved
+
+
+def _show_tokens(project: "Project", ids: Sequence[int], scorer: "IFD", full: bool) -> None:
+    from assay.cli.rows_report import describe_row, row_parts
+    from assay.cli.tokens_report import (
+        answers_parts,
+        describe_tokens,
+        has_colours,
+        legend,
+        view_facts,
+    )
+    from assay.token_view import token_view
+
+    page = terminal()
+    views: list[TokenView] = [
+        token_view(project.sample(row_id).conversation, scorer, project.runtime) for row_id in ids
+    ]
+    rows: list[dict[str, Any]] = [describe_row(project, row_id) for row_id in ids]
+    if page.settings.as_json:
+        page.document(
+            [row | {"tokens": describe_tokens(view)} for row, view in zip(rows, views, strict=True)]
+        )
+        return
+    colours = has_colours(page.out)
+    for row, view in zip(rows, views, strict=True):
+        answers = answers_parts(view, full=full, colours=colours)
+        for part in row_parts(row, full=full, answers=answers):
+            page.result(part)
+        page.result()
+        page.result(view_facts(view))
+        page.result()
+    page.result(legend(colours=colours))
 
 
 def _show_list(project: "Project", name: str, kind: str, limit: int) -> None:

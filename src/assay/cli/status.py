@@ -136,6 +136,8 @@ def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
 def _results_table(kind: str, results: "Sequence[dict[str, Any]]") -> "RenderableType":
     from datetime import datetime
 
+    from assay.cli.arguments import shown_names
+
     return table(
         [kind, "", "made", "by"],
         [
@@ -143,7 +145,7 @@ def _results_table(kind: str, results: "Sequence[dict[str, Any]]") -> "Renderabl
                 result["name"],
                 "" if result["current"] else "of older rows",
                 datetime.fromtimestamp(result["made"]).astimezone().strftime("%Y-%m-%d %H:%M"),
-                result["made_by"],
+                shown_names(result["made_by"]),
             )
             for result in results
         ],

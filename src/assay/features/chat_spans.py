@@ -7,7 +7,7 @@ are put back: only if both agree to the letter are the places of the words known
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from assay.errors import FeatureError
@@ -32,14 +32,11 @@ def chat_spans(model: LanguageModel, conversation: Conversation) -> ChatSpans | 
 
     Returns:
         Spans whose texts together are what the format gives; None if the places of the turns
-        cannot be told, or the format refuses the conversation. Words that look like special tokens
-        are in spans of their own, so that they are read as plain text.
+        cannot be told, or the format refuses the conversation. Messages that look like special
+        tokens are in spans of their own, so that they are read as plain text.
     """
     hostile = any(
-        special in text
-        for message in conversation.messages
-        for text in (message.content, message.context)
-        for special in model.special_texts
+        special in text for text in _texts(conversation) for special in model.special_texts
     )
     marked = {
         place: _mark(conversation, place)
@@ -92,6 +89,16 @@ def _cut(text: str, marked: Mapping[int, str]) -> list[tuple[str, int]] | None:
 def _mark(conversation: Conversation, place: int) -> str:
     digest = hashlib.blake2b(conversation.content_hash, digest_size=6).hexdigest()
     return f"mark{digest}n{place}end"
+
+
+def _texts(conversation: Conversation) -> Iterator[str]:
+    """Yield every text that a format may show."""
+    for message in conversation.messages:
+        yield from (message.content, message.context)
+        for call in message.tool_calls:
+            yield from (call.name, call.arguments)
+    for tool in conversation.tools:
+        yield from (tool.name, tool.description, tool.parameters)
 
 
 def _words(message: Message) -> str:

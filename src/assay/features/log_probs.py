@@ -113,6 +113,10 @@ class TokenStatistics(CausalFeature):
             name: np.where(known, rows.sums(each, chosen) / np.where(empty, 1, counts), np.nan)
             for name, each in columns.items()
         }
+        broken = known & ~np.isfinite(np.sum(list(means.values()), axis=0))
+        reasons[broken] = Reason.NON_FINITE
+        for column in means.values():
+            column[broken] = np.nan
         return Numbers(reasons, rows.flags(counts), means)
 
 

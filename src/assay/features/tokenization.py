@@ -139,7 +139,9 @@ def _row(
     parts = [Part(known[span.text, span.special], span.turn) for span in spans]
     if alone:
         return fitting.alone(parts)
-    if fitting.context and parts and tuple(parts[0].ids[:1]) == fitting.context:
-        parts[0] = parts[0]._replace(ids=parts[0].ids[1:])  # the chat format has put it there
+    opening = next((place for place, span in enumerate(spans) if span.special), 0)
+    if fitting.context and parts and tuple(parts[opening].ids[:1]) == fitting.context:
+        # The chat format has put it there.
+        parts[opening] = parts[opening]._replace(ids=parts[opening].ids[1:])
     row = fitting.given_prompt(parts)
     return replace(row, flags=row.flags | rendered.flags)

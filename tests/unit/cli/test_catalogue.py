@@ -1,13 +1,16 @@
 """Every method can be found, explained and cited."""
 
+from io import StringIO
 from typing import Annotated, Literal
 
 import pytest
+from rich.console import Console
 
 from assay.cli.catalogue import (
     _FAMILIES,
     bibtex_entry,
     describe_method,
+    explanation,
     family,
     find_all,
     type_text,
@@ -31,6 +34,7 @@ def test_every_method_has_a_family_and_explained_parameters(method: type[Compone
     ("name", "heading"),
     [
         ("compression_ifd", "scores of the text"),
+        ("ifd", "scores from a language model"),
         ("rank_mean", "scores of scores"),
         ("imported", "scores from elsewhere"),
         ("top_score", "selections by a score"),
@@ -42,6 +46,35 @@ def test_every_method_has_a_family_and_explained_parameters(method: type[Compone
 )
 def test_a_family_follows_from_what_a_method_requires(name: str, heading: str) -> None:
     assert family(find(name)) == heading
+
+
+def test_parameters_inside_a_parameter_are_listed_as_they_are_set() -> None:
+    entries = {entry["name"]: entry for entry in describe_method(find("ifd"))["parameters"]}
+
+    assert "rendering" not in entries
+    assert entries["rendering.turns"] == {
+        "name": "rendering.turns", "type": "all | last | first | each", "default": "all",
+        "required": False,
+        "description": 'Assistant turns that are scored; with "each", a row\'s mean is that of its '
+        "turns' means.",
+    }  # fmt: skip
+    assert entries["rendering.reference"]["type"] == "none | superfiltering | cherry"
+    assert entries["model"]["type"] == "language model"
+
+
+def test_a_method_that_reads_a_language_model_names_its_passes_and_a_line_that_works() -> None:
+    console = Console(file=StringIO(), width=300)
+    for part in explanation(find("ifd")):
+        console.print(part)
+
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert (
+        "high: 2 passes of a language model over every row "
+        "(answers given prompt, answers given nothing), shared and kept"
+    ) in shown
+    assert "assay select data.json ifd --model gpt2 --budget 5%" in shown
+    assert "set them by  --set rendering.template=VALUE" in shown
+    assert "--model NAME, --dtype and --device" in shown
 
 
 def test_a_citation_of_a_preprint() -> None:

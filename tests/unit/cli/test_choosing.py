@@ -7,6 +7,7 @@ import pytest
 
 from assay.cli.choosing import Choosing, requests
 from assay.cli.grammar import Words
+from assay.cli.models import Models
 from assay.component import Selector
 from assay.config_components import describe
 from assay.errors import BudgetError, UsageError
@@ -26,8 +27,10 @@ def project(tmp_path: Path) -> Project:
     return Project(data=path, runtime=Runtime(cache=tmp_path / "cache", workers=1))
 
 
-def _one(project: Project, choosing: Choosing, *methods: str) -> Selector:
-    [request] = requests(project, Words(methods=methods), choosing)
+def _one(
+    project: Project, choosing: Choosing, *methods: str, models: Models | None = None
+) -> Selector:
+    [request] = requests(project, Words(methods=methods), choosing, models)
     return request.selector
 
 
@@ -135,13 +138,35 @@ def test_options_that_do_not_fit_are_refused(
 
 def test_an_encoder_for_a_method_without_one_is_refused(project: Project) -> None:
     with pytest.raises(UsageError, match="uses no encoder"):
-        _one(project, Choosing(budget="3", encoder="org/name"), "random")
+        _one(project, Choosing(budget="3"), "random", models=Models(encoder="org/name"))
 
 
 def test_an_encoder_reaches_the_features_of_a_method(project: Project) -> None:
-    selector = _one(project, Choosing(budget="3", encoder="org/name"), "k_center")
+    models = Models(encoder="org/name")
+
+    selector = _one(project, Choosing(budget="3"), "k_center", models=models)
 
     assert describe(selector)["vectors"] == {"method": "embeddings", "model": "org/name"}
+
+
+def test_a_language_model_reaches_the_scores_of_a_selection(project: Project) -> None:
+    choosing = Choosing(budget="3", per="task", settings=["rendering.turns=last"])
+    models = Models(model="gpt2", dtype="bfloat16")
+
+    selector = _one(project, choosing, "ifd", models=models)
+
+    assert describe(selector)["by"]["by"] == {
+        "method": "ifd", "model": "gpt2", "dtype": "bfloat16", "rendering": {"turns": "last"},
+    }  # fmt: skip
+
+
+def test_one_method_that_reads_the_model_is_enough(project: Project) -> None:
+    made = requests(
+        project, Words(methods=("ifd", "random")), Choosing(budget="3"), Models(model="gpt2")
+    )
+
+    assert describe(made[0].selector)["by"] == {"method": "ifd", "model": "gpt2"}
+    assert describe(made[1].selector) == {"method": "random", "budget": 3}
 
 
 def test_a_budget_that_cannot_be_read_is_refused(project: Project) -> None:

@@ -1,11 +1,17 @@
 """`--set` reads text as the parameter's type says."""
 
+from typing import Literal
+
 import pytest
 
 from assay.cli.parameters import Setting, describe_methods, parse_settings, set_inside, typed
-from assay.errors import ConfigError, UnknownMethodError, UsageError
+from assay.component import Rule
+from assay.errors import AssayError, ConfigError, UnknownMethodError, UsageError
 from assay.methods.combination import RankMean
+from assay.methods.ifd import IFD
+from assay.methods.ranking import TopScore
 from assay.registry import build, find
+from assay.rendering import Rendering
 
 
 def test_a_parameter_may_name_its_method() -> None:
@@ -32,6 +38,85 @@ def test_a_setting_with_a_method_goes_to_it_alone() -> None:
     )
 
     assert described[1] == {"method": "longest_instruction"}
+
+
+def test_a_word_before_a_dot_is_a_method_of_the_line_or_a_parameter_of_one() -> None:
+    texts = ["ifd.mode=reference", "rendering.turns=last", "ifd.rendering.template=a.json",
+             "embeddings.part=response"]  # fmt: skip
+
+    assert parse_settings(texts, ["ifd"]) == [
+        Setting("ifd", "mode", "reference"),
+        Setting("", "rendering.turns", "last"),
+        Setting("ifd", "rendering.template", "a.json"),
+        Setting("embeddings", "part", "response"),
+    ]
+
+
+def test_parameters_inside_a_parameter_are_set_one_by_one() -> None:
+    settings = parse_settings(
+        ["rendering.turns=last", "ifd.rendering.template=vicuna", "rendering.max_tokens=512"],
+        ["ifd", "superfiltering", "mtld"],
+    )
+
+    described, _ = describe_methods(["ifd", "superfiltering", "mtld"], settings)
+
+    shared = {"turns": "last", "max_tokens": "512"}
+    assert described == [
+        {"method": "ifd", "rendering": shared | {"template": "vicuna"}},
+        {"method": "superfiltering", "rendering": shared},
+        {"method": "mtld"},
+    ]
+    assert build(described[0], "scorer") == IFD(
+        rendering=Rendering(turns="last", template="vicuna", max_tokens=512)
+    )
+
+
+def test_what_a_default_says_besides_stays() -> None:
+    described, _ = describe_methods(
+        ["k_center"], parse_settings(["vectors.part=response"], ["k_center"])
+    )
+    again, _ = describe_methods(
+        ["top_score"],
+        parse_settings(["by=ifd", "by.rendering.turns=last", "rule.below=2"], ["top_score"]),
+    )
+
+    assert described == [
+        {"method": "k_center", "vectors": {"method": "embeddings", "part": "response"}}
+    ]
+    assert build(again[0], "selector") == TopScore.model_validate(
+        {"by": IFD(rendering=Rendering(turns="last")), "rule": Rule(below=2)}
+    )
+
+
+def test_a_setting_reaches_parameters_inside_parameters_of_components_inside() -> None:
+    outer = RankMean.model_validate(
+        {"of": [{"method": "ifd", "rendering": {"template": "plain"}}, "mtld"]}
+    )
+
+    changed = set_inside(outer, [Setting("ifd", "rendering.turns", "last")])
+
+    of = [IFD(rendering=Rendering(template="plain", turns="last")), "mtld"]
+    assert changed == RankMean.model_validate({"of": of})
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("rendering.tmplate=x", "rendering has no parameter 'tmplate'", "did you mean 'template'?"),
+        ("ifd.rendering.turn=x", "ifd.rendering has no parameter 'turn'", "did you mean 'turns'?"),
+        ("mode.x=y", "mode holds no parameters", None),
+        ("ifd.renderin.turns=x", "ifd has no parameter 'renderin'", "did you mean 'rendering'?"),
+        ("rendring.turns=x", "'rendring' is neither a method nor a parameter",
+         "did you mean 'rendering'?"),
+    ],
+)  # fmt: skip
+def test_a_path_that_leads_nowhere_says_where_it_ends(
+    text: str, message: str, hint: str | None
+) -> None:
+    with pytest.raises(AssayError) as raised:
+        describe_methods(["ifd"], parse_settings([text], ["ifd"]))
+
+    assert (raised.value.message, raised.value.hint) == (message, hint)
 
 
 def test_an_unknown_parameter_names_the_nearest() -> None:
@@ -62,12 +147,18 @@ def test_a_score_that_is_selected_by_takes_a_rule() -> None:
         ("threshold", "low", "1.5", "1.5"),
         ("top_score", "rule", '{"below": 1}', {"below": 1}),
         ("top_score", "rule", "none", "none"),
+        ("ifd", "mode", "none", "none"),
     ],
 )
 def test_text_is_read_by_type(method: str, parameter: str, text: str, value: object) -> None:
     annotation = find(method, None).model_fields[parameter].annotation
 
     assert typed(annotation, text) == value
+
+
+def test_none_is_the_empty_word_where_that_is_one_of_some() -> None:
+    assert typed(Literal["", "cherry"], "none") == ""
+    assert typed(Literal["", "none"], "none") == "none"
 
 
 def test_broken_json_is_refused() -> None:
