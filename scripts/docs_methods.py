@@ -18,8 +18,8 @@ _COSTS = {
     "text": "one reading of the text, shared with every other method that needs it, and kept",
     "encoder": "one run of a sentence encoder, shared with every other method that needs it, and "
     "kept",
-    "language model": "a language model over every row, shared by equal passes and kept; the slowest "
-    "kind of method, and the reason for [the causal pass](../concepts/causal-pass.md)",
+    "language model": "a language model over every row, shared by equal passes and kept; the "
+    "slowest kind of method, and the reason for [the causal pass](../concepts/causal-pass.md)",
     "nothing": "none of its own",
 }
 _METHODS = """\
