@@ -104,5 +104,5 @@ class LanguageModel(Protocol):
 
         Args:
             questions: equal sequences are run once.
-            advance: called with the number of sequences done, as they are.
+            advance: called with the number of tokens done, of all sequences, as they are.
         """

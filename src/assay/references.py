@@ -51,6 +51,12 @@ def identity_of(pinned: str) -> str:
     return _PIN.sub(r"@\1", pinned)
 
 
+def short_name(pinned: str) -> str:
+    """Return a model's name for people: without its digest, and of a path the last part."""
+    name = name_of(pinned)
+    return name if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) else name.rpartition("/")[2]
+
+
 def name_of(pinned: str) -> str:
     """Return a pinned name without its digest."""
     return pinned.rpartition("@")[0] if _PIN.match(pinned) else pinned

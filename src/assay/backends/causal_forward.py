@@ -17,6 +17,7 @@ _KEPT_PREFIXES = 8
 _WRITTEN_OUT_GELU = ("NewGELUActivation", "FastGELUActivation")
 _PROBE_TOKENS = 12
 _PROBE_TOLERANCE = 1e-3
+_LOOK_AHEAD = 0.02  # states that do not depend on later tokens differ by rounding at most
 
 
 class Readout(NamedTuple):
@@ -67,6 +68,7 @@ class Forward:
         self._head = OutputLayer(head)
         self._prefixes: OrderedDict[bytes, _Prefix] = OrderedDict()
         with torch.inference_mode():
+            self.looks_ahead = self._later_tokens_count()
             self._separate_head = self._head_is_all_there_is()
             self.shares_prefixes = self._prefix_changes_nothing()
 
@@ -81,6 +83,16 @@ class Forward:
         vocabulary = int(self._model.config.get_text_config().vocab_size)
         ids = (np.arange(2 * _PROBE_TOKENS) * 7919 + 13) % vocabulary
         return torch.tensor(ids.reshape(2, _PROBE_TOKENS), device=self.device)
+
+    def _later_tokens_count(self) -> bool:
+        """Return whether a state depends on tokens that come after it, as in a masked model."""
+        ids = self._probe()
+        half = _PROBE_TOKENS // 2
+        ids[1, :half] = ids[0, :half]
+        states = self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        states = states[:, :half].float()
+        difference = (states[0] - states[1]).abs().max() / states.abs().max().clamp(min=1.0)
+        return bool(difference > _LOOK_AHEAD)
 
     def _head_is_all_there_is(self) -> bool:
         """Return whether logits are the head's own product: some models scale or cap them."""

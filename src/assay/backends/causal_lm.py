@@ -24,6 +24,7 @@ _GAIN = 0.85  # a larger budget has to be clearly faster, so that noise does not
 _PATIENCE_SECONDS = 0.5
 _TRIED_LENGTH = 128
 _TRIES = 3
+_WILL_DO = "base or chat models that generate text, such as gpt2, will do"
 
 
 class TransformersModel:
@@ -70,6 +71,12 @@ class TransformersModel:
             self._forward: Forward = Forward(model.to(device).eval())
         except RuntimeError as error:
             raise ModelLoadError(f"{name} does not run on {device}: {error}") from error
+        if self._forward.looks_ahead:
+            raise ModelLoadError(
+                f"{name} is no causal language model: what it makes of a token depends on those "
+                "that follow",
+                hint=_WILL_DO,
+            )
         self._config = model.config.get_text_config()
         self._device = device
         self._budget_file = budgets / f"{identity}-{dtype}-{device.partition(':')[0]}.json"
@@ -109,7 +116,7 @@ class TransformersModel:
             )
             raise ModelLoadError(
                 f"{self.name} is no causal language model: {lacks}",
-                hint="base or chat models that generate text, such as gpt2, will do",
+                hint=_WILL_DO,
             )
         return model
 
@@ -211,6 +218,7 @@ class TransformersModel:
         names = list(questions.pools)
         first, place_of, repeats = _different(questions)
         work = _work(questions, first)
+        tokens = repeats * np.array([len(questions.sequences[place]) for place in first], np.int64)
         readouts: list[Readout] = [Readout(*[np.empty(0, np.float32)] * 4)] * len(first)
         vectors: list[list[Float32Array | None]] = [[]] * len(first)
         for group in shared_beginnings(work.sequences, share=self._forward.shares_prefixes):
@@ -218,7 +226,7 @@ class TransformersModel:
                 read, pooled = self._forward.run(batch, work, statistics=questions.statistics)
                 for place, readout, vector in zip(batch.members, read, pooled, strict=True):
                     readouts[place], vectors[place] = readout, vector
-                advance(int(repeats[batch.members].sum()))
+                advance(int(tokens[batch.members].sum()))
         nothing = np.empty(0, np.float32)
         parts = [
             np.concatenate([nothing, *(readouts[place][part] for place in place_of)])

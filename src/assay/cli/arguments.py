@@ -162,12 +162,9 @@ def shown_path(path: Path) -> str:
 
 def shown_names(text: str) -> str:
     """Return a label in which models go by their names, without digests and folders."""
+    from assay.references import short_name
 
-    def name(found: re.Match[str]) -> str:
-        whole = found[1]
-        return whole if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", whole) else whole.rpartition("/")[2]
-
-    return re.sub(r"([^\s=,()\[\]]+)@[0-9a-f]{12,}", name, text)
+    return re.sub(r"([^\s=,()\[\]]+)@[0-9a-f]{12,}", lambda found: short_name(found[0]), text)
 
 
 def shown_source(project: "Project") -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from assay.features.tokenization import Given, token_rows
 from assay.language_models import Answers, DType, LanguageModel, Questions
 from assay.passes import Pass, Reading, RowFeature
-from assay.references import ModelRef, name_of
+from assay.references import ModelRef, short_name
 from assay.rendering import COMMON, Rendering
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Float32Array, FloatArray, IndexArray
@@ -51,7 +51,7 @@ class CausalPass(Pass):
     def label(self) -> str:
         """Return what a progress bar calls it."""
         given = self.given if isinstance(self.given, str) else "a text"
-        return f"answers given {given} ({name_of(self.model)})"
+        return f"answers given {given} ({short_name(self.model)})"
 
 
 class CausalFeature(RowFeature):
@@ -215,7 +215,8 @@ class CausalReading:
         if len(asking) != len(features):
             raise TypeError("a causal pass fills causal features alone")
         places, questions = _questions(prepared, asking)
-        done = _InRows(advance, len(places), len(prepared))
+        tokens = sum(len(place.window.ids) for place in places)
+        done = _InRows(advance, tokens, len(prepared))
         answers = self._model.read(questions, done)
         read = ReadRows(prepared, places, questions, answers, self._model.width)
         return [feature.collect(read) for feature in asking]
@@ -228,16 +229,16 @@ class CausalReading:
 
 
 class _InRows:
-    """Turns sequences done into rows done."""
+    """Turns tokens done into rows done: time goes by tokens, and long rows come first."""
 
-    def __init__(self, advance: Callable[[int], None], sequences: int, rows: int) -> None:
-        self._advance, self._sequences, self._rows = advance, max(sequences, 1), rows
+    def __init__(self, advance: Callable[[int], None], tokens: int, rows: int) -> None:
+        self._advance, self._tokens, self._rows = advance, max(tokens, 1), rows
         self._done = 0
         self._told = 0
 
     def __call__(self, count: int) -> None:
         self._done += count
-        rows = self._rows * self._done // self._sequences
+        rows = self._rows * self._done // self._tokens
         self._advance(rows - self._told)
         self._told = rows
 
