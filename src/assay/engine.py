@@ -29,12 +29,12 @@ from assay.references import REQUIRED_KINDS, pinned_fields
 from assay.results import Results, ScoreTable, SelectionRecord, reason_counts
 from assay.row_work import RowWork
 from assay.runtime import Runtime
-from assay.samples import UNFINISHED, FloatArray, Reason, ReasonArray, Scores, Selection
+from assay.samples import FloatArray, Reason, ReasonArray, Scores
+from assay.settling import evaluate, flatten, is_unfinished, record_of, settle
 from assay.values import RowValue
 
 ComponentType = TypeVar("ComponentType", bound=Component)
 OpenFile = Callable[[FileSet], Pool]
-_SCORE_ROWS = 1 << 18
 
 
 class Engine:
@@ -249,12 +249,12 @@ class Engine:
         count = len(self.pool)
         table = ScoreTable(
             {
-                name: _settle(scores, needs, count)
-                for name, scores in _evaluate(scorer, needs, count).items()
+                name: settle(scores, needs, count)
+                for name, scores in evaluate(scorer, needs, count).items()
             }
         )
         self._check_unscored(scorer, table.main)
-        if self._results is not None and not _unfinished(table):
+        if self._results is not None and not is_unfinished(table):
             self._results.write_scores(scorer, self.pool.ids, table, self.pool.context)
         return table
 
@@ -281,7 +281,7 @@ class Engine:
         allowance = self._allowance(selector, reason)
         rng = generator(seed=selector.seed, purpose=selector.name)
         selection = selector.select(allowance, rng, **needs)
-        record = _record(selector, selection, allowance, reason)
+        record = record_of(selector, selection, allowance, reason)
         if self._results is not None:
             self._results.write_selection(selector, self.pool.ids, record, self.pool.context)
         return record
@@ -293,7 +293,7 @@ class Engine:
             inner: SelectionRecord = self._value(self.resolve(selector.within))
             reason[:] = inner.reason
         reason[(reason == 0) & self.pool.held_out] = Reason.HELD_OUT
-        for value in _flatten(needs.values()):
+        for value in flatten(needs.values()):
             if isinstance(value, (RowValue, Scores)) and len(value.reason) == len(reason):
                 empty = reason == 0
                 reason[empty] = value.reason[empty]
@@ -368,95 +368,3 @@ def _all_children(component: Component) -> Iterable[Component]:
         if isinstance(component.dataset, Chosen):
             yield component.dataset.by
     yield from component.children()
-
-
-def _evaluate(scorer: Scorer, needs: dict[str, Any], count: int) -> dict[str, Scores]:
-    """Call a scorer, block by block where it may be, and return its columns."""
-    sliceable = all(isinstance(need, RowValue) for need in needs.values())
-    if not (scorer.rowwise and sliceable and count > _SCORE_ROWS):
-        return _columns(scorer, scorer.score(**needs))
-    parts: list[dict[str, Scores]] = []
-    for start in range(0, count, _SCORE_ROWS):
-        index = np.arange(start, min(start + _SCORE_ROWS, count))
-        block = {name: need.take(index) for name, need in needs.items()}
-        parts.append(_columns(scorer, scorer.score(**block)))
-    return {name: _join([part[name] for part in parts]) for name in parts[0]}
-
-
-def _columns(
-    scorer: Scorer, result: FloatArray | Scores | Mapping[str, FloatArray | Scores]
-) -> dict[str, Scores]:
-    named = result if isinstance(result, Mapping) else {scorer.columns[0]: result}
-    if tuple(named) != scorer.columns:
-        raise TypeError(f"{scorer.name} gave columns {tuple(named)}, declared {scorer.columns}")
-    return {
-        name: part
-        if isinstance(part, Scores)
-        else Scores(np.asarray(part, np.float64), np.zeros(len(part), np.uint8))
-        for name, part in named.items()
-    }
-
-
-def _join(parts: Sequence[Scores]) -> Scores:
-    flags = [p.flags if p.flags is not None else np.zeros(len(p.reason), np.uint16) for p in parts]
-    return Scores(
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.reason for part in parts]),
-        np.concatenate(flags),
-    )
-
-
-def _settle(scores: Scores, needs: Mapping[str, Any], count: int) -> Scores:
-    """Give every row a number or a reason: the first that a requirement has, else its own."""
-    values = np.array(scores.values, np.float64)
-    if values.shape != (count,):
-        raise TypeError(f"a score has shape {values.shape}, the pool has {count} rows")
-    reason = np.zeros(count, np.uint8)
-    flags = np.zeros(count, np.uint16)
-    for need in _flatten(needs.values()):
-        if isinstance(need, (RowValue, Scores)):
-            empty = reason == 0
-            reason[empty] = need.reason[empty]
-            if need.flags is not None:
-                flags |= need.flags
-    if scores.flags is not None:
-        flags |= scores.flags
-    reason[reason == 0] = scores.reason[reason == 0]
-    reason[(reason == 0) & ~np.isfinite(values)] = Reason.NON_FINITE
-    values[reason != 0] = np.nan
-    return Scores(values, reason, flags)
-
-
-def _unfinished(table: ScoreTable) -> bool:
-    return any(np.isin(column.reason, UNFINISHED).any() for column in table.columns.values())
-
-
-def _flatten(values: Iterable[Any]) -> Iterable[Any]:
-    for value in values:
-        if isinstance(value, list):
-            yield from value
-        else:
-            yield value
-
-
-def _record(
-    selector: Selector, selection: Selection, allowance: Allowance, reason: ReasonArray
-) -> SelectionRecord:
-    """Check what a selector returned, and say of every row what became of it."""
-    chosen = selection.indices
-    if len(np.unique(chosen)) != len(chosen) or not allowance.eligible[chosen].all():
-        raise TypeError(f"{selector.name} chose a row twice, or one that is not eligible")
-    if allowance.count is not None and len(chosen) > allowance.count:
-        raise TypeError(f"{selector.name} chose more than its budget")
-    reason = reason.copy()
-    for code, rows in selection.rejected.items():
-        free = rows[reason[rows] == 0]
-        reason[free] = code
-    rest = reason == 0
-    rest[chosen] = False
-    reason[rest] = Reason.NOT_CHOSEN
-    reason[chosen] = Reason.OK
-    facts: dict[str, Any] = {"budget": str(selector.budget) if selector.budget else None}
-    if allowance.costs is not None:
-        facts["tokens"] = float(allowance.costs[chosen].sum())
-    return SelectionRecord(selection, reason, int(np.count_nonzero(allowance.eligible)), facts)

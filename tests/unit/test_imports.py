@@ -13,7 +13,7 @@ PLAIN = ("samples", "errors", "budget", "random_numbers", "progress", "reference
 MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
     "language_models", "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
-    "rendering", "results", "row_shards", "row_work", "run_log", "runtime", "templates",
+    "rendering", "results", "row_shards", "row_work", "run_log", "runtime", "settling", "templates",
     "token_rows", "values",
 )  # fmt: skip
 DOORS = (
