@@ -34,6 +34,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from assay.backends.batching import shared_beginnings
 from assay.engine import Engine
 from assay.features.tokenization import token_rows
 from assay.methods.ifd import IFD
@@ -116,10 +117,18 @@ def machine_rate(width: int, inner: int, dtype: torch.dtype, device: str) -> flo
 
 
 def operations(config: Any, layer_weights: int, both: Sequence[Sequence[TokenRow]]) -> float:
-    """Return the products that the rows need: layers for all tokens, output for scored ones."""
-    rows = [row for way in both for row in way]
-    tokens = sum(row.total_tokens for row in rows)
-    scored = sum(len(w.answer_positions()) for row in rows for w in row.windows)
+    """Return the products that the rows need: layers for all tokens, output for scored ones.
+
+    What many rows begin with counts once, padding not at all.
+    """
+    tokens = scored = 0
+    for rows in both:
+        windows = [window for row in rows for window in row.windows]
+        sequences = [window.ids for window in windows]
+        scored += sum(len(window.answer_positions()) for window in windows)
+        tokens += sum(len(ids) for ids in sequences)
+        for group in shared_beginnings(sequences):
+            tokens -= (len(group.members) - 1) * len(group.prefix)
     return 2.0 * layer_weights * tokens + 2.0 * config.vocab_size * config.hidden_size * scored
 
 

@@ -185,3 +185,72 @@ class Shortness(assay.Scorer):
         len(project.sample(row_id).conversation.responses) for row_id in project.pool.ids.tolist()
     ]
     assert len(project.sample(int(chosen.ids[0])).conversation.responses) == min(lengths)
+
+
+_BITS = '''
+"""Bits of an answer's letters: a plugin that reads a language model."""
+
+import assay
+import numpy as np
+from assay.features.log_probs import ResponseLogProbs
+from assay.features.text import Lengths
+from assay.methods.likelihood import LikelihoodScore
+
+
+class BitsPerCharacter(LikelihoodScore):
+    """Information in an answer, in bits per character."""
+
+    name = "example_bits"
+    paper = assay.NoPaper(reason="an example")
+
+    def requires(self):
+        return {"answer": self.log_probs(), "lengths": Lengths()}
+
+    def score(self, *, answer, lengths):
+        return -answer.sum / np.log(2) / lengths["response_characters"]
+'''
+_SHARE = """
+import json, sys
+from pathlib import Path
+from assay.project import Project
+from tests.causal_rows import open_runtime, set_budget
+from tests.watching import forwards
+
+folder, model, data, vocabulary = sys.argv[1:]
+runtime = open_runtime(Path(folder) / "cache")
+set_budget(runtime, Path(model), 1000)
+project = Project(Path(folder) / "project", data=data, runtime=runtime)
+named = {"model": model, "rendering": {"template": "plain"}}
+counts = []
+for names in (["ifd", "example_bits"], ["ifd", "example_bits"]):
+    runtime.language_model(runtime.pin("language_model", model), "float32")
+    with forwards(int(vocabulary)) as seen:
+        tables = project.score(*({"method": name, **named} for name in names))
+    counts.append(sum(rows for rows, _ in seen))
+print(json.dumps([len(project), counts, tables[1].main.values.tolist()]))
+"""
+
+
+def test_an_installed_plugin_shares_the_forwards_of_ifd(llama_folder: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    _install(site)
+    (site / "assay_example_plugin.py").write_text(_BITS, encoding="utf-8")
+    rows = [
+        {"instruction": f"{word} and what follows?", "output": f"{word} comes before {place}."}
+        for place, word in enumerate(("One", "Two", "Three", "Four", "Five", "Six"))
+    ]
+    data = tmp_path / "rows.json"
+    data.write_text(json.dumps(rows), encoding="utf-8")
+    vocabulary = json.loads((llama_folder / "config.json").read_text())["vocab_size"]
+
+    here = os.pathsep.join([str(site), str(Path(__file__).parents[2])])
+    done = _python(
+        _SHARE, str(tmp_path), str(llama_folder), str(data), str(vocabulary), path=Path(here)
+    )
+
+    assert done.returncode == 0, done.stderr
+    count, forwards, bits = json.loads(done.stdout)
+    assert count == len(rows)
+    assert forwards == [2 * count, 0]
+    assert all(value > 0 for value in bits)

@@ -14,12 +14,20 @@ from assay.component import Rule, Selector
 from assay.engine import Engine
 from assay.methods.baselines import RandomSample
 from assay.methods.combination import RankMean, WeightedSum
+from assay.methods.coverage import Coverage
+from assay.methods.dataset_quantization import DatasetQuantization
 from assay.methods.deduplicate import Deduplicate
+from assay.methods.deita_filter import DeitaFilter
 from assay.methods.facility_location import FacilityLocation
 from assay.methods.filters import Everything, Where
+from assay.methods.graph_cut import GraphCut
 from assay.methods.k_center import KCenterGreedy
+from assay.methods.log_det import LogDet
+from assay.methods.perplexity_pruning import PerplexityPruning
 from assay.methods.quota import Quota
 from assay.methods.ranking import Band, Threshold, TopScore
+from assay.methods.semdedup import SemDeDup
+from assay.methods.superfiltering_diversity import SuperfilteringDiversity
 from assay.results import SelectionRecord
 from assay.samples import Reason
 from tests.unit.methods.planted import PlantedLoss, PlantedScore, PlantedVectors, planted_engine
@@ -51,6 +59,20 @@ METHODS: dict[str, Make] = {
     ),
     "quality": lambda budget: FacilityLocation(
         vectors=_VECTORS, quality=PlantedScore(), budget=budget
+    ),
+    "graph_cut": lambda budget: GraphCut(vectors=_VECTORS, budget=budget),
+    "dataset_quantization": lambda budget: DatasetQuantization(
+        vectors=_VECTORS, bins=3, budget=budget
+    ),
+    "log_det": lambda budget: LogDet(vectors=_VECTORS, budget=budget),
+    "coverage": lambda budget: Coverage(vectors=_VECTORS, budget=budget),
+    "semdedup": lambda budget: SemDeDup(vectors=_VECTORS, clusters=2, budget=budget),
+    "deita_filter": lambda budget: DeitaFilter(by=PlantedScore(), vectors=_VECTORS, budget=budget),
+    "superfiltering_diversity": lambda budget: SuperfilteringDiversity(
+        quality=PlantedScore(), vectors=_VECTORS, budget=budget
+    ),
+    "perplexity_pruning": lambda budget: PerplexityPruning(
+        by=PlantedScore(), keep="mid", budget=budget
     ),
     "within": lambda budget: TopScore(
         by=PlantedScore(), budget=budget, within=Threshold(by=PlantedScore(), low=2)

@@ -92,6 +92,9 @@ class TransformersModel:
             ) from error
 
     def _open_model(self, transformers: Any, dtype: Any) -> Any:
+        from safetensors import SafetensorError  # noqa: PLC0415  costs start-up time
+
+        unreadable = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
         transformers.utils.logging.disable_progress_bar()
         try:
             model, report = transformers.AutoModelForCausalLM.from_pretrained(
@@ -102,7 +105,7 @@ class TransformersModel:
                 output_loading_info=True,
                 **self._place,
             )
-        except (OSError, ValueError, KeyError) as error:
+        except unreadable as error:
             raise ModelLoadError(
                 f"{self.name} cannot be opened as a causal language model: {error}",
                 hint="name a folder with config.json, safetensors and tokenizer, or org/name",

@@ -1,0 +1,33 @@
+"""Tiny language models, made once per test run."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_models import tiny_chat, tiny_gpt2, tiny_llama
+
+
+def _needs_torch() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="session")
+def gpt2_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A GPT-2: byte-level tokens, 256 absolute positions, nothing added to a text."""
+    _needs_torch()
+    return tiny_gpt2(tmp_path_factory.mktemp("gpt2"))
+
+
+@pytest.fixture(scope="session")
+def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LLaMA: byte fallback, BOS before every text, 256 rotary positions."""
+    _needs_torch()
+    return tiny_llama(tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(scope="session")
+def chat_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LLaMA with a chat format: <|im_start|>role, line break, words, <|im_end|>, line break."""
+    _needs_torch()
+    return tiny_chat(tmp_path_factory.mktemp("chat"))
