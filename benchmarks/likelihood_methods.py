@@ -19,6 +19,7 @@ from harness import Comparison, argument_parser, report
 
 from assay import Project
 from assay.defaults import with_defaults
+from assay.features.hidden_states import HiddenStates
 from assay.progress import Task
 from assay.results import reason_counts
 from assay.runtime import Runtime
@@ -97,10 +98,13 @@ def main() -> None:
         project = Project(Path(folder) / "project", data=arguments.data, runtime=runtime)
         named = {"language_model": arguments.model, "dtype": arguments.dtype}
         scorers = [with_defaults(project.scorer(score), **named) for score in SCORES]
-        tables = project.score(*scorers)
+        states = with_defaults(HiddenStates(pooling="last"), **named)
+        tables = project.engine.compute([*scorers, states])[:-1]  # from the same forward
         scored = time.perf_counter() - begin
         nulls = {
-            scorer.label(): dict(reason_counts(table.main.reason))
+            scorer.label().replace(arguments.model, Path(arguments.model).name): dict(
+                reason_counts(table.main.reason)
+            )
             for scorer, table in zip(scorers, tables, strict=True)
         }
         selections = []
