@@ -206,3 +206,9 @@ def test_a_pattern_may_name_the_same_field_twice() -> None:
     template = Template(user="{instruction}/{instruction}", user_with_context="", answer="")
 
     assert template.spans(conversation("{context}", "A"))[0].text == "{context}/{context}"
+
+
+def test_braces_in_a_wording_stay_unless_they_name_a_field() -> None:
+    template = Template(user='{"q": "{instruction}"} {x} {{y}}', user_with_context="", answer="")
+
+    assert template.spans(conversation("Q", "A"))[0].text == '{"q": "Q"} {x} {{y}}'

@@ -233,6 +233,16 @@ def test_a_prompt_over_the_window_is_scored_where_it_is_kept_and_flagged(letters
     assert value.flags[0] & Flag.PROMPT_TRUNCATED
 
 
+def test_of_a_prompt_in_several_windows_the_first_counts(letters: Letters) -> None:
+    rendering = Rendering(template="plain", max_tokens=24)
+    talk = turns("Q" * 10, "A" * 8, "R" * 10, "B" * 8)
+
+    value = _value(PromptLogProbs(model="x", rendering=rendering), [talk])
+
+    assert value.sum == pytest.approx([sum(_log_probs("", "Q" * 10 + "\n"))])
+    assert value.count.tolist() == [11]
+
+
 # Statistics
 
 
