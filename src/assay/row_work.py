@@ -152,20 +152,29 @@ class RowWork:
     ) -> None:
         """Recompute a few stored rows before more are put beside them."""
         distinct, first, _ = view.unique
+        by_rows: dict[bytes, list[RowFeature]] = {}
         for feature, mask in zip(features, lacking, strict=True):
             known = np.flatnonzero(~mask)[:_CHECKED_ROWS]
-            if not len(known) or not mask.any():
-                continue
-            stored = self.store(feature).read(distinct[known], keep=False)
-            with feature.reading().open(self._runtime) as read:
-                fresh = read(view.conversations(first[known]), [feature])[0]
-            difference = fresh.difference(stored)
-            if not difference <= feature.tolerance:
-                before = sorted({shard.producer for shard in self.store(feature).shards()})
-                now = producer(feature.reading(), self._runtime)
-                raise CacheError(
-                    f"{feature.label()}: stored values differ by {difference:.3g} from what is "
-                    f"computed now; stored by {'; '.join(before)}, now {now}",
-                    hint=f"delete {self.store(feature).folder} to compute all anew, or go back "
-                    "to the versions that stored them",
-                )
+            if len(known) and mask.any():
+                by_rows.setdefault(known.tobytes(), []).append(feature)
+        if not by_rows:
+            return
+        with features[0].reading().open(self._runtime) as read:
+            for rows, group in by_rows.items():
+                known = np.frombuffer(rows, np.int64)
+                fresh = read(view.conversations(first[known]), group)
+                for feature, value in zip(group, fresh, strict=True):
+                    self._compare(feature, distinct[known], value)
+
+    def _compare(self, feature: RowFeature, hashes: HashArray, fresh: RowValue) -> None:
+        difference = fresh.difference(self.store(feature).read(hashes, keep=False))
+        if difference <= feature.tolerance:
+            return
+        before = sorted({shard.producer for shard in self.store(feature).shards()})
+        now = producer(feature.reading(), self._runtime)
+        raise CacheError(
+            f"{feature.label()}: stored values differ by {difference:.3g} from what is "
+            f"computed now; stored by {'; '.join(before)}, now {now}",
+            hint=f"delete {self.store(feature).folder} to compute all anew, or go back "
+            "to the versions that stored them",
+        )

@@ -86,6 +86,7 @@ class Flag(enum.IntFlag):
     FEW_WORDS = 256
     TEXT_TRUNCATED = 512
     EMPTY_PROMPT = 1024
+    PROMPT_LOST = 2048
 
 
 @dataclass(frozen=True, slots=True)

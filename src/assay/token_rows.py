@@ -108,6 +108,8 @@ class Fitting:
             begin, taken = self._next_window(answers, bool(windows))
             if begin > 0:
                 flags |= Flag.PROMPT_TRUNCATED
+            if begin >= answers[0].start > 0:
+                flags |= Flag.PROMPT_LOST
             inside = answers[:taken]
             stop = inside[-1].stop
             if inside[0].stop - inside[0].start > self.room:

@@ -198,7 +198,7 @@ class LogProbs(RowValue):
     Attributes:
         sum: shape (n,), NaN where `reason` is not 0.
         count: shape (n,), float64; tokens that are scored.
-        prompt_tokens: shape (n,); tokens before and between them, before anything was cut.
+        prompt_tokens: shape (n,); tokens that are not scored, before anything was cut.
         response_tokens: shape (n,); tokens of the answers, before anything was cut.
         total_tokens: shape (n,); tokens that went through the model.
         turn_sums: lists of float64, one number per scored turn; None unless turns are apart.

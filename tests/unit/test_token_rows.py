@@ -52,6 +52,16 @@ def test_an_answer_that_does_not_fit_by_itself_keeps_its_beginning_and_a_quarter
     assert row.flags == Flag.PROMPT_TRUNCATED | Flag.RESPONSE_TRUNCATED
 
 
+def test_an_answer_that_leaves_no_room_for_its_prompt_says_so() -> None:
+    barely = _fitting(8).given_prompt(_parts(3, 6))
+    full = _fitting(8).given_prompt(_parts(3, 7))
+    unasked = _fitting(8).given_prompt([Part(range(7), 0), Part(range(7, 12))])
+
+    assert barely.flags == Flag.PROMPT_TRUNCATED
+    assert full.flags == Flag.PROMPT_TRUNCATED | Flag.PROMPT_LOST
+    assert not unasked.flags & Flag.PROMPT_LOST
+
+
 def test_such_an_answer_alone_keeps_the_same_tokens() -> None:
     row = _fitting(8).alone(_parts(3, 9))
 

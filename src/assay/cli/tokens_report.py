@@ -31,6 +31,7 @@ _LISTED = 400
 _FLAGS = {
     Flag.RESPONSE_TRUNCATED: "an answer was cut at its end",
     Flag.PROMPT_TRUNCATED: "the prompt was cut at its beginning",
+    Flag.PROMPT_LOST: "the answer left no room for its prompt",
     Flag.BOUNDARY_MERGE: "prompt and answer share a token",
     Flag.INJECTION_SUSPECT: "the text holds special tokens of the model",
     Flag.EMPTY_PROMPT: "the prompt is empty",

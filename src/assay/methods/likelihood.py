@@ -46,10 +46,12 @@ class LikelihoodScore(Scorer):
 def against_prompt(values: FloatArray, conditioned: LogProbs, alone: LogProbs) -> Scores:
     """Return a comparison of an answer given its prompt with the answer alone.
 
-    Where nothing was asked there is nothing to compare: EMPTY_PROMPT. Where the answer alone is
-    certain to the last digit there is nothing to divide by: ZERO_DENOMINATOR.
+    Where nothing was asked there is nothing to compare: EMPTY_PROMPT. Where an answer fills the
+    window so that nothing of its prompt is left, it was read alone both times: TOO_LONG. Where the
+    answer alone is certain to the last digit there is nothing to divide by: ZERO_DENOMINATOR.
     """
     reason = np.zeros(len(values), np.uint8)
     reason[-alone.mean() < _LEAST_LOSS] = Reason.ZERO_DENOMINATOR
+    reason[(conditioned.flags & Flag.PROMPT_LOST) != 0] = Reason.TOO_LONG
     reason[(conditioned.flags & Flag.EMPTY_PROMPT) != 0] = Reason.EMPTY_PROMPT
     return Scores(values, reason)

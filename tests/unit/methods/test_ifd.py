@@ -51,6 +51,14 @@ def test_an_answer_that_the_prompt_makes_certain_scores_zero() -> None:
     assert (found.values.tolist(), found.reason.tolist()) == ([0.0], [0])
 
 
+def test_an_answer_read_alone_both_times_has_no_score() -> None:
+    lost = losses(1.0, 1.0, flags=[Flag.PROMPT_TRUNCATED | Flag.PROMPT_LOST, Flag.PROMPT_TRUNCATED])
+
+    found = METHOD.score(conditioned=lost, alone=losses(1.0, 1.0))
+
+    assert found.reason.tolist() == [Reason.TOO_LONG, 0]
+
+
 def test_where_nothing_was_asked_there_is_nothing_to_compare() -> None:
     conditioned = losses(1.0, 1.0, flags=[Flag.EMPTY_PROMPT, Flag.ONE_TOKEN])
 
