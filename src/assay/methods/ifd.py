@@ -1,17 +1,17 @@
 """IFD: how much of an answer's difficulty is left when the instruction is known."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
 from assay.component import NoPaper, Paper, Rule
-from assay.methods.likelihood import LikelihoodScore, against_prompt
-from assay.rendering import CHERRY, Rendering, as_published
+from assay.methods.likelihood import PromptComparison, against_prompt
+from assay.rendering import CHERRY, Rendering
 from assay.samples import Scores
 from assay.values import LogProbs
 
 
-class IFD(LikelihoodScore):
+class IFD(PromptComparison):
     """Instruction-following difficulty: mean loss of the answer given the prompt over alone.
 
     Near 0 the prompt all but says the answer; near 1 it hardly helps, so there is something to
@@ -33,18 +33,7 @@ class IFD(LikelihoodScore):
         code="https://github.com/tianyi-lab/Cherry_LLM",
     )
 
-    mode: Literal["canonical", "reference"] = "canonical"
-    """"reference" counts tokens as the published code does: its template, 512 tokens, a marker
-    before the answer alone; then the passes are its own."""
-
-    def used_rendering(self) -> Rendering:
-        """Return the rendering given, in reference mode with what the published code does."""
-        published = self.mode == "reference"
-        return as_published(self.rendering, CHERRY) if published else self.rendering
-
-    def requires(self) -> dict[str, Any]:
-        """Return the answer's log-probabilities given the prompt, and alone."""
-        return self.both_ways()
+    published: ClassVar[Rendering] = CHERRY
 
     def score(self, *, conditioned: LogProbs, alone: LogProbs) -> Scores:
         """Return the ratio of losses. Shape (n,), positive."""

@@ -1,6 +1,6 @@
 """What the scores that read a language model's likelihoods have in common."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from assay.features.log_probs import ResponseLogProbs
 from assay.features.tokenization import Given
 from assay.language_models import DType
 from assay.references import ModelRef
-from assay.rendering import COMMON, Rendering
+from assay.rendering import COMMON, Rendering, as_published
 from assay.samples import Flag, FloatArray, Reason, Scores
 from assay.values import LogProbs
 
@@ -38,8 +38,27 @@ class LikelihoodScore(Scorer):
             model=self.model, rendering=self.used_rendering(), dtype=self.dtype, given=given
         )
 
-    def both_ways(self) -> dict[str, Any]:
-        """Return the log-probabilities given the prompt, and alone."""
+
+class PromptComparison(LikelihoodScore):
+    """A score that compares an answer given its prompt with the answer alone.
+
+    Subclasses set `published`, the rendering of the authors' code, and write `score`.
+    """
+
+    published: ClassVar[Rendering]
+
+    mode: Literal["canonical", "reference"] = "canonical"
+    """"reference" counts tokens as the published code does, with its template, its limit and what
+    it puts before the answer alone; then the passes are its own."""
+
+    def used_rendering(self) -> Rendering:
+        """Return the rendering given, in reference mode with what the published code does."""
+        if self.mode == "canonical":
+            return self.rendering
+        return as_published(self.rendering, self.published)
+
+    def requires(self) -> dict[str, Any]:
+        """Return the answer's log-probabilities given the prompt, and alone."""
         return {"conditioned": self.log_probs("prompt"), "alone": self.log_probs("nothing")}
 
 

@@ -1,17 +1,17 @@
 """Superfiltering: how little the instruction helps a small model write the answer."""
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 
 from assay.component import NoPaper, Paper, Rule
-from assay.methods.likelihood import LikelihoodScore, against_prompt
-from assay.rendering import SUPERFILTERING, Rendering, as_published
+from assay.methods.likelihood import PromptComparison, against_prompt
+from assay.rendering import SUPERFILTERING, Rendering
 from assay.samples import Scores
 from assay.values import LogProbs
 
 
-class Superfiltering(LikelihoodScore):
+class Superfiltering(PromptComparison):
     """Perplexity of the answer given the prompt over its perplexity alone, by a small model.
 
     Near 1: the prompt hardly helps, so there is something to learn. Above 1 it misleads; the
@@ -30,18 +30,7 @@ class Superfiltering(LikelihoodScore):
         code="https://github.com/tianyi-lab/Superfiltering",
     )
 
-    mode: Literal["canonical", "reference"] = "canonical"
-    """"reference" counts tokens as the published code does: no template, 1,024 tokens, nothing
-    before the answer alone; then the passes are its own."""
-
-    def used_rendering(self) -> Rendering:
-        """Return the rendering given, in reference mode with what the published code does."""
-        published = self.mode == "reference"
-        return as_published(self.rendering, SUPERFILTERING) if published else self.rendering
-
-    def requires(self) -> dict[str, Any]:
-        """Return the answer's log-probabilities given the prompt, and alone."""
-        return self.both_ways()
+    published: ClassVar[Rendering] = SUPERFILTERING
 
     def score(self, *, conditioned: LogProbs, alone: LogProbs) -> Scores:
         """Return the ratio of perplexities. Shape (n,), positive."""
