@@ -212,7 +212,7 @@ class Project:
         """Return one row per sample: id as 16 hex digits, then a column per stored score."""
         columns = {"id": pl.Series([format_id(row_id) for row_id in self.pool.ids.tolist()])}
         for name, path in self.results.names().items():
-            if path.parent.name != "scores" or not path.exists():
+            if path.parent.name != "scores":
                 continue
             stored = pl.read_parquet(path)
             if pl.read_parquet_metadata(path).get("context") != self.pool.context:

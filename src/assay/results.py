@@ -88,8 +88,8 @@ class Results:
                 _beside(name, "flags"): flags,
             }
         path = self.score_path(scorer)
-        _write(path, pl.DataFrame(frame), _describe(scorer, context))
         self._point(scorer.name, path)
+        _write(path, pl.DataFrame(frame), _describe(scorer, context))
 
     def read_selection(self, selector: Selector, context: str) -> SelectionRecord | None:
         """Return the stored result of a selector, or None if there is none for these rows."""
@@ -118,10 +118,12 @@ class Results:
             "eligible": record.eligible,
         }
         path = self.selection_path(selector)
-        _write(path, frame, _describe(selector, context) | {"facts": json.dumps(facts)})
         self._point(selection_name(selector), path)
+        _write(path, frame, _describe(selector, context) | {"facts": json.dumps(facts)})
 
     def _point(self, name: str, path: Path) -> None:
+        # Before the file itself: a run killed in between writes both again, where one killed after
+        # the file would find it and never name it.
         target = str(path.relative_to(self.folder))
         write_text(self.folder / "names" / _slug(name), target + "\n")
 
@@ -130,11 +132,12 @@ class Results:
         folder = self.folder / "names"
         if not folder.is_dir():
             return {}
-        return {
+        pointed = {
             entry.name: self.folder / entry.read_text(encoding="utf-8").strip()
             for entry in sorted(folder.iterdir())
             if not entry.name.startswith(".")
         }
+        return {name: path for name, path in pointed.items() if path.exists()}
 
 
 def selection_name(selector: Selector) -> str:

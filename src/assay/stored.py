@@ -48,8 +48,6 @@ def stored_results(results: Results, context: str) -> list[StoredResult]:
     """
     found = []
     for name, path in results.names().items():
-        if not path.exists():
-            continue
         try:
             metadata = pl.read_parquet_metadata(path)
         except (OSError, pl.exceptions.PolarsError) as error:

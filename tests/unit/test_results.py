@@ -110,6 +110,25 @@ def test_a_name_points_to_the_newest_result(tmp_path: Path) -> None:
     assert results.selection_path(_SELECTOR).exists()
 
 
+def test_a_run_killed_while_it_writes_leaves_no_result_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = Results(tmp_path)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("assay.results._write", killed)
+        results.write_selection(_SELECTOR, _IDS, _record(), "context")
+    assert results.names() == {}  # it points to nothing yet
+    assert results.read_selection(_SELECTOR, "context") is None
+
+    results.write_selection(_SELECTOR, _IDS, _record(), "context")
+
+    assert list(results.names().values()) == [results.selection_path(_SELECTOR)]
+
+
 def test_an_unfinished_name_of_a_killed_run_is_no_name(tmp_path: Path) -> None:
     results = Results(tmp_path)
     results.write_scores(_SCORER, _IDS, _table(), "context")
