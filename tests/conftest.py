@@ -1,10 +1,19 @@
 """Tiny language models, made once per test run."""
 
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.tiny_models import tiny_chat, tiny_gpt2, tiny_llama
+
+
+@pytest.fixture(autouse=True)
+def _no_terminal_is_left_behind() -> Iterator[None]:
+    """Take away what a test attached to the library's log: it writes to a stream that is closed."""
+    yield
+    logging.getLogger("assay").handlers.clear()
 
 
 def _needs_torch() -> None:

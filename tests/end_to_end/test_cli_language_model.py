@@ -1,7 +1,6 @@
 """Language models from the command line: what is needed, what is refused, and what is shown."""
 
 import json
-import logging
 import shutil
 import subprocess
 import sys
@@ -51,7 +50,6 @@ def here(
 
     yield call
     configure(Settings())
-    logging.getLogger("assay").handlers.clear()  # they write to streams that are closed now
 
 
 def _without_torch(folder: Path, *words: str) -> Called:
