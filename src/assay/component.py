@@ -6,7 +6,6 @@ equal recipe keys and are computed once; sharing, caching, resuming and pricing 
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
@@ -16,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticUndefined
 
 from assay.budget import Budget
-from assay.errors import ConfigError, did_you_mean
+from assay.parameter_errors import wrong_parameter
 from assay.references import FileRef, identity_of, pinned_fields
 from assay.samples import FloatArray, Scores, Selection
 
@@ -108,7 +107,7 @@ class Component(BaseModel):
         try:
             super().__init__(**parameters)
         except ValidationError as error:
-            raise _explain(type(self), error) from None
+            raise wrong_parameter(type(self), self.name, error) from None
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -213,28 +212,6 @@ def recipe(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     raise TypeError(f"a parameter of type {type(value).__name__} cannot be part of a key")
-
-
-def _explain(component: type[Component], error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    hint: str | None = None
-    if first["type"] == "extra_forbidden":
-        message = f"{component.name or component.__name__} has no parameter {place!r}"
-        known = list(component.model_fields)
-        hint = did_you_mean(place, known) or (
-            f"it takes {', '.join(known)}" if known else "it takes no parameters"
-        )
-    elif first["type"] == "missing":
-        message = f"{component.name} needs a value for {place!r}"
-        described = (
-            component.model_fields[place].description if place in component.model_fields else None
-        )
-        hint = f"{place}: {described}" if described else None
-    else:
-        reason = re.sub("^(Value|Assertion) error, ", "", first["msg"])
-        message = f"{component.name}: {place} = {first['input']!r}: {reason}"
-    return ConfigError(message, hint=hint)
 
 
 def _named(kind: Kind) -> BeforeValidator:

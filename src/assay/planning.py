@@ -1,6 +1,5 @@
 """What some work would cost, before any of it is done; and every reason why it cannot start."""
 
-import importlib.util
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ import numpy as np
 from assay.component import Chosen, Component, Selector
 from assay.engine import Engine, walk
 from assay.errors import AssayError, BudgetError
+from assay.extras import is_installed
 from assay.passes import PoolFeature, PoolView, RowFeature
 
 _MATRIX_SIDE = 1536
 _MEMORY_SHARE = 0.8
-_EXTRAS = {"models": "torch"}
 
 
 class Step(NamedTuple):
@@ -63,8 +62,7 @@ def plan(engine: Engine, components: Sequence[Component]) -> Plan:
     rate = _Rate()
     timed: set[str] = set()
     for component in walk(wanted, skip=engine.is_stored, resolve=engine.resolve):
-        missing_extra = _EXTRAS.get(component.extra)
-        if missing_extra and importlib.util.find_spec(missing_extra) is None:
+        if component.extra and not is_installed(component.extra):
             refusals.append(f"{component.name} needs pip install 'assay[{component.extra}]'")
             continue
         if isinstance(component, RowFeature):

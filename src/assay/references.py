@@ -32,6 +32,8 @@ ModelRef: TypeAlias = Annotated[str, Pinned("language_model")]
 TemplateRef: TypeAlias = Annotated[str, Pinned("template")]
 """Name of a template, or the path of its ``.json`` file."""
 
+LANGUAGE_MODELS = "any causal model on the Hugging Face Hub, or a folder with safetensors"
+"""What may be named where a language model is read."""
 REQUIRED_KINDS = ("language_model",)
 """Kinds for which an empty name is refused when keys are taken: there is no default."""
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from assay.references import TemplateRef, name_of
+from assay.templates import CHAT
 
 
 class Rendering(BaseModel):
@@ -30,6 +31,11 @@ class Rendering(BaseModel):
     """Score an answer's hidden reasoning, too."""
     reference: Literal["", "superfiltering", "cherry"] = ""
     """Count tokens as a published code does, its slips included; see the method's page."""
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the template is the one that the model's own tokenizer brings along."""
+        return name_of(self.template) == CHAT
 
     def __str__(self) -> str:
         """Return the template's name and what else differs from the default, for people."""

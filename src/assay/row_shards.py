@@ -33,7 +33,7 @@ Results = Callable[[Callable[[int], None]], Iterator[Unfinished]]
 class Job(NamedTuple):
     """One shard of work, in a form that can be sent to another process.
 
-    `places` are view positions of the rows to read; `lacking[f]` says which of them feature f
+    `positions` are pool positions of the rows to read; `lacking[f]` says which of them feature f
     has no value for; `hashes` are their content hashes, ascending.
     """
 

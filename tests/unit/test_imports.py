@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
-PLAIN = ("samples", "errors", "budget", "random_numbers", "progress", "references", "files")
+PLAIN = (
+    "samples", "errors", "budget", "random_numbers", "progress", "references", "files", "extras",
+    "parameter_errors",
+)  # fmt: skip
 MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
     "language_models", "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",

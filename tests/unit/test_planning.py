@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from assay import planning
+from assay import extras
 from assay.component import NoPaper, Paper
 from assay.engine import Engine
 from assay.features.text import CompressedLengths, Lengths
@@ -86,7 +86,7 @@ def test_features_of_one_pass_are_timed_once(tmp_path: Path) -> None:
 
 
 def test_every_refusal_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
+    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
     asked = [
         TopScore(by=ToyScore()),
         TopScore(by=ToyScore(), budget=5000),

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 from assay.backends.pins import check_same, folder_digest, is_pinned, pin_model, split_pin
 from assay.errors import ModelLoadError
+from assay.references import LANGUAGE_MODELS
 
 if TYPE_CHECKING:
     from assay.language_models import DType, LanguageModel
     from assay.runtime import Runtime
 
-_KINDS = "--model gpt2, any causal model on the Hugging Face Hub, or a folder with safetensors"
+_KINDS = f"--model gpt2, {LANGUAGE_MODELS}"
 
 
 def pin_language_model(text: str, *, offline: bool) -> str:

@@ -58,16 +58,18 @@ class OutputLayer:
             labels: the tokens that came. Shape (s,).
             statistics: also entropy, top probability and rank.
         """
-        true = (states.float() * self._weight[labels].float()).sum(-1)
-        if self._bias is not None:
-            true = true + self._bias[labels].float()
+        true = None
+        if statistics or not self._exact:
+            true = (states.float() * self._weight[labels].float()).sum(-1)
+            if self._bias is not None:
+                true = true + self._bias[labels].float()
         return described(self.blocks(states), labels, true, statistics, exact=self._exact)
 
 
 def described(
     blocks: Iterable[torch.Tensor],
     labels: torch.Tensor,
-    true: torch.Tensor,
+    true: torch.Tensor | None,
     statistics: bool,
     *,
     exact: bool = True,
@@ -77,8 +79,8 @@ def described(
     Args:
         blocks: logits, the vocabulary cut into blocks. Shape (s, block) each, float32.
         labels: the tokens that came. Shape (s,).
-        true: their logits. Shape (s,), float32.
-        statistics: also describe the distributions.
+        true: their logits. Shape (s,), float32; may be None where neither needs them.
+        statistics: also describe the distributions, for which `true` is needed.
         exact: whether the blocks hold the labels' logits as well as `true` does; then these count.
 
     Returns:
@@ -93,13 +95,16 @@ def described(
 class _Running:
     """Sums over the vocabulary so far, relative to the largest logit so far."""
 
-    def __init__(self, labels: torch.Tensor, true: torch.Tensor) -> None:
-        self._labels, self._true = labels, true
+    def __init__(self, labels: torch.Tensor, true: torch.Tensor | None) -> None:
+        nothing = torch.zeros(labels.shape, device=labels.device)
+        self._labels = labels
+        self._true = nothing if true is None else true
         self._start = 0
-        self._largest = torch.full_like(true, -torch.inf)
-        self._total, self._weighted = torch.zeros_like(true), torch.zeros_like(true)
+        self._largest = torch.full_like(nothing, -torch.inf)
+        self._total, self._weighted = nothing.clone(), nothing.clone()
         self._above = torch.zeros_like(labels)
-        self._among = true
+        # A label beyond the vocabulary stays NaN: it must not pass for a logit of zero.
+        self._among = torch.full_like(nothing, torch.nan)
 
     def add(self, block: torch.Tensor, statistics: bool) -> None:
         width = block.shape[1]

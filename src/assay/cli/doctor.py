@@ -6,6 +6,7 @@ from typing import Any
 
 from assay.cli.app import KEEP, Everywhere, verb
 from assay.console import facts, size_text, table, terminal
+from assay.extras import EXTRAS
 
 _PACKAGES = (
     "numpy", "polars", "pydantic", "typer", "rich", "ruamel.yaml", "tokenizers", "safetensors",
@@ -16,7 +17,6 @@ _VARIABLES = (
     "ASSAY_CACHE", "HF_TOKEN", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "OMP_NUM_THREADS",
     "POLARS_MAX_THREADS", "CUDA_VISIBLE_DEVICES", "NO_COLOR",
 )  # fmt: skip
-_EXTRAS = {"models": ("torch", "transformers", "sentence_transformers", "sklearn")}
 
 
 @verb("doctor", panel=KEEP, examples=("assay doctor", "assay doctor --json"))
@@ -59,7 +59,7 @@ def describe() -> dict[str, Any]:
         "packages": {name: _version(name) for name in _PACKAGES},
         "extras": {
             extra: {name: find_spec(name) is not None for name in names}
-            for extra, names in _EXTRAS.items()
+            for extra, names in EXTRAS.items()
         },
         "devices": _devices(),
         "variables_set": {name: name in os.environ for name in _VARIABLES},

@@ -1,6 +1,5 @@
 """The options that name models, and what is wrong with them before any work is done."""
 
-import importlib.util
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 ComponentType = TypeVar("ComponentType", bound="Component")
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
-_PROVIDERS = {"models": "torch"}
 _OPTION = "--model gpt2"
 _PANEL = "Models"
 
@@ -95,11 +93,6 @@ def _method_of(component: "Component") -> str:
     return inner.name if component.name == "top_score" and inner is not None else component.name
 
 
-def is_installed(extra: str) -> bool:
-    """Return whether an optional group of dependencies is there."""
-    return importlib.util.find_spec(_PROVIDERS[extra]) is not None
-
-
 def model_words(component: "Component") -> str:
     """Return the option that names the language model of a component, with a space after it."""
     import shlex
@@ -140,10 +133,13 @@ def model_errors(
         components: that are to be computed.
         naming: how a person names a model here.
     """
+    from assay.references import LANGUAGE_MODELS
+
     for component in components:
         unnamed = next(_unnamed(component), None)
         if unnamed is not None:
-            yield component, _unnamed_error(unnamed, project, naming)
+            message = f"{unnamed} reads a causal language model, and none is named"
+            yield component, ModelLoadError(message, hint=f"{naming}, {LANGUAGE_MODELS}")
             continue
         extra = _missing_extra(project, component)
         if extra is not None:
@@ -180,24 +176,15 @@ def _unnamed(component: "Component") -> Iterator[str]:
     yield from (_method_of(component) for _ in lacking[:1])
 
 
-def _unnamed_error(method: str, project: "Project", naming: str) -> AssayError:
-    """Return the error for a model that is not named, with the method that reads one."""
-    try:
-        project.runtime.pin("language_model", "")
-    except ModelLoadError as error:
-        message = f"{method} reads a causal language model, and none is named"
-        return ModelLoadError(message, hint=(error.hint or "").replace(_OPTION, naming))
-    raise TypeError("a language model without a name was taken for one")
-
-
 def _missing_extra(project: "Project", component: "Component") -> AssayError | None:
     """Return that an extra is missing without which rows that lack a value cannot be read."""
     from assay.component import Chosen, Feature
     from assay.defaults import kinds_named
     from assay.engine import walk
+    from assay.extras import EXTRAS, is_installed
     from assay.passes import RowFeature
 
-    missing = {extra for extra in _PROVIDERS if not is_installed(extra)}
+    missing = {extra for extra in EXTRAS if not is_installed(extra)}
     held = list(walk([component]))
     readers = [
         item

@@ -89,8 +89,8 @@ def _ids(project: "Project", word: str) -> list[int]:
 
 def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
     from assay.cli.arguments import shown_source
-    from assay.cli.models import is_installed
     from assay.cli.rows_report import describe_row, row_parts
+    from assay.extras import is_installed
     from assay.pool import format_id
 
     page = terminal()

@@ -161,6 +161,18 @@ class ReadRows:
         stops = self._repeated([place.window.prompt_stop for place in self.places])
         return np.concatenate([np.empty(0, np.int64), *self._questions.targets]) < stops
 
+    def pooled(self, feature: "CausalFeature") -> tuple[IndexArray, Float32Array]:
+        """Return the rows that a feature gave weights for, and their sums of hidden states.
+
+        Shape (k,), ascending, and (k, width).
+        """
+        weights = self._questions.pools.get(feature.key)
+        if weights is None:
+            return np.empty(0, np.int64), np.empty((0, self.width), np.float32)
+        weighed = [number for number, weight in enumerate(weights) if weight is not None]
+        rows = np.array([self.places[number].row for number in weighed], np.int64)
+        return rows, self.answers.pools[feature.key][weighed]
+
     def _repeated(self, values: Sequence[int]) -> IndexArray:
         counts = [len(targets) for targets in self._questions.targets]
         return np.repeat(np.array(values, np.int64), np.array(counts, np.int64))

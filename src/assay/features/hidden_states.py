@@ -67,21 +67,15 @@ class HiddenStates(CausalFeature):
 
     def collect(self, rows: ReadRows) -> Matrix:
         """Return the pooled vectors, at length 1."""
-        pooled = rows.answers.pools.get(self.key)
+        index, states = rows.pooled(self)
         vectors = np.zeros((len(rows), rows.width), np.float32)
+        vectors[index] = states
         reasons = rows.reasons()
         flags = rows.flags(np.full(len(rows), np.inf))
         known = np.zeros(len(rows), np.bool_)
-        for number, place in enumerate(rows.places):
-            row = rows.rows[place.row]
-            if pooled is None or place.number != len(row.windows) - 1:
-                continue
-            if self.weights(place.window) is None:
-                continue
-            vectors[place.row] = pooled[number]
-            known[place.row] = True
-            if len(row.windows) > 1 or row.flags & Flag.PROMPT_TRUNCATED:
-                flags[place.row] |= np.uint16(Flag.TEXT_TRUNCATED)
+        known[index] = True
+        cut = [len(r.windows) > 1 or bool(r.flags & Flag.PROMPT_TRUNCATED) for r in rows.rows]
+        flags[known & np.array(cut, np.bool_)] |= np.uint16(Flag.TEXT_TRUNCATED)
         reasons[known] = 0
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         broken = ~np.isfinite(lengths[:, 0])

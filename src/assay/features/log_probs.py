@@ -140,7 +140,7 @@ def _log_probs(
         _each(rows, "prompt_tokens"),
         _each(rows, "response_tokens"),
         _each(rows, "total_tokens"),
-        tokens=_token_lists(rows, chosen, len(rows)) if tokens else None,
+        tokens=_token_lists(rows, chosen) if tokens else None,
     )
 
 
@@ -148,12 +148,12 @@ def _each(rows: ReadRows, name: str) -> FloatArray:
     return np.array([getattr(row, name) for row in rows.rows], np.float64)
 
 
-def _token_lists(rows: ReadRows, chosen: NDArray[np.bool_], count: int) -> pl.Series:
+def _token_lists(rows: ReadRows, chosen: NDArray[np.bool_]) -> pl.Series:
     frame = pl.DataFrame(
         {"row": rows.row_of[chosen], "token": rows.answers.log_probs[chosen]},
         schema={"row": pl.Int64, "token": pl.Float32},
     )
-    return _by_row(frame.group_by("row", maintain_order=True).agg("token"), "token", count)
+    return _by_row(frame.group_by("row", maintain_order=True).agg("token"), "token", len(rows))
 
 
 def _per_turn(rows: ReadRows) -> tuple[pl.Series, pl.Series]:

@@ -21,7 +21,7 @@ from assay.errors import ConfigError
 from assay.language_models import LanguageModel
 from assay.rendering import Rendering
 from assay.samples import Conversation, Flag, Reason
-from assay.templates import CHAT, load_template
+from assay.templates import load_template
 from assay.token_rows import Answer, TokenRow, Window
 
 
@@ -42,7 +42,7 @@ def reference_rows(
         alone: leave out the prompt.
         conversations: one row each.
     """
-    if rendering.template.partition("@")[0] == CHAT:
+    if rendering.is_chat:
         raise ConfigError("a reference rendering needs a template of its own, not the model's chat")
     template = load_template(rendering.template)
     marker = template.marker if rendering.reference == "cherry" else ""

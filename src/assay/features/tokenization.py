@@ -12,7 +12,7 @@ from assay.features.reference_tokens import reference_rows
 from assay.language_models import LanguageModel
 from assay.rendering import Rendering
 from assay.samples import Conversation, Flag, Reason
-from assay.templates import CHAT, Span, load_template
+from assay.templates import Span, load_template
 from assay.token_rows import Fitting, Part, TokenRow
 
 
@@ -51,7 +51,7 @@ def token_rows(
         _context_token(model, rendering),
         rendering.on_truncate == "drop",
     )
-    if rendering.reasoning and rendering.template.partition("@")[0] == CHAT:
+    if rendering.reasoning and rendering.is_chat:
         raise ConfigError("hidden reasoning is not scored in a model's own chat format")
     rendered = [_render(model, rendering, given, conversation) for conversation in conversations]
     alone = given == "nothing"
@@ -83,7 +83,7 @@ def _render(
     model: LanguageModel, rendering: Rendering, given: Given, conversation: Conversation
 ) -> _Rendered:
     flags = Flag.NONE if conversation.prompt.strip() else Flag.EMPTY_PROMPT
-    if rendering.template.partition("@")[0] == CHAT:
+    if rendering.is_chat:
         found = chat_spans(model, conversation)
         if found is None:
             return _Rendered(None, flags)

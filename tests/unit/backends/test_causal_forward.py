@@ -290,7 +290,7 @@ def test_another_error_is_not_taken_for_too_little_memory(
     llama_folder: Path, tmp_path: Path
 ) -> None:
     model = open_model(llama_folder, tmp_path)
-    beyond = np.array([1, 10**6], np.int32)
+    beyond = np.array([10**6, 1], np.int32)
 
     with pytest.raises(IndexError):
         model.read(Questions([beyond, beyond], [np.array([1]), np.array([1])]), lambda c: None)
