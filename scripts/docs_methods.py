@@ -10,6 +10,7 @@ from pathlib import Path
 from assay.cli.catalogue import bibtex_entry, describe_method, family, find_all
 from assay.component import Component, Feature, Paper, Scorer, Selector
 from assay.config import yaml_text
+from assay.references import EMBEDDED_MODEL
 from assay.registry import components
 from scripts.docs_text import page, table
 
@@ -149,6 +150,9 @@ def _needs(described: dict[str, object]) -> list[str]:
     lines += ["", f"Cost: {_COSTS[str(described['cost'])]}."]
     if described["extra"]:
         lines += ["", f"Install: `pip install 'assay[{described['extra']}]'`."]
+    elif described["extra_for_other_models"]:
+        line = f"`pip install 'assay[{described['extra_for_other_models']}]'`"
+        lines += ["", f"Install: nothing for `{EMBEDDED_MODEL}`; {line} for other models."]
     return lines
 
 
@@ -158,18 +162,15 @@ def _use(method: type[Component]) -> Iterator[list[str]]:
     settings = "".join(f" --set {name}={_word(value)}" for name, value in values.items())
     needs_budget = not issubclass(method, Selector) or method.needs_budget or method.name == "quota"
     budget = " --budget 5%" if needs_budget else ""
-    reads_model = describe_method(method)["cost"] == "language model"
-    model = " --model gpt2" if reads_model else ""
-    lines = [f"assay select data.json {method.name}{settings}{model}{budget} -o subset.json"]
+    lines = [f"assay select data.json {method.name}{settings}{budget} -o subset.json"]
     if issubclass(method, Scorer):
-        lines.insert(0, f"assay score data.json {method.name}{settings}{model}")
+        lines.insert(0, f"assay score data.json {method.name}{settings}")
     yield ["```console", *(f"$ {line}" for line in lines), "```"]
     entry: dict[str, object] = {"method": method.name}
     entry |= values
     if needs_budget:
         entry["budget"] = "5%"
-    file: dict[str, object] = {"defaults": {"language_model": "gpt2"}} if reads_model else {}
-    yield ["```yaml", yaml_text(file | {"selections": {"chosen": entry}}).strip(), "```"]
+    yield ["```yaml", yaml_text({"selections": {"chosen": entry}}).strip(), "```"]
 
 
 def _word(value: object) -> str:

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from assay.config import Config, load_config
     from assay.errors import AssayError
     from assay.formats.records import SourceSpec
+    from assay.named_selection import NamedSelection
     from assay.passes import Pass, PoolFeature, PoolView, RowFeature
     from assay.pool import Pool
-    from assay.project import NamedSelection, Project
+    from assay.project import Project
     from assay.references import EncoderRef, FileRef, TokenizerRef
     from assay.runtime import Runtime
     from assay.samples import (
@@ -62,7 +63,8 @@ _HOMES = {
     "assay.formats.records": ("SourceSpec",),
     "assay.passes": ("Pass", "PoolFeature", "PoolView", "RowFeature"),
     "assay.pool": ("Pool",),
-    "assay.project": ("NamedSelection", "Project"),
+    "assay.named_selection": ("NamedSelection",),
+    "assay.project": ("Project",),
     "assay.references": ("EncoderRef", "FileRef", "TokenizerRef"),
     "assay.runtime": ("Runtime",),
     "assay.samples": (

@@ -4,6 +4,7 @@ A shard is named by what it holds, so two processes that do the same work write 
 a killed run loses at most the shard at hand. Nothing is pickled.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assay.errors import CacheError
-from assay.files import atomic_write, remove_leftovers, write_text
+from assay.files import atomic_folder, atomic_write, remove_leftovers, write_text
 from assay.pool import HashArray, hash_array
 from assay.samples import UNFINISHED, IndexArray
 from assay.values import Matrix, RowValue
@@ -253,6 +254,26 @@ class PoolStore:
 
         with atomic_write(self.path) as temporary:
             save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, temporary)
+
+
+class FolderStore:
+    """A stored value that is a folder of files: ``<cache>/<feature>/<key>/<digest>``."""
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        self.path = folder / digest
+
+    def read(self) -> Path | None:
+        """Return the folder, or None if nothing is stored."""
+        return self.path if self.path.is_dir() else None
+
+    def filling(self) -> contextlib.AbstractContextManager[Path]:
+        """Return a context that yields a folder to fill, which becomes the stored one."""
+        return atomic_folder(self.path)
+
+    def write(self, folder: Path) -> None:
+        """Check that a value was stored while it was made: it is too large to be moved about."""
+        if folder != self.path:
+            raise TypeError(f"{folder} is not where this value is kept")
 
 
 def _save(file: BinaryIO, array: NDArray[np.floating]) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import io
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from assay.component import Component, Scorer, Selector
 from assay.config_builder import build_all
+from assay.config_compare import ComparisonConfig, build_comparison
 from assay.config_components import describe, escaped
 from assay.config_sections import Sections, parse_sections
 from assay.config_yaml import Document, read_yaml
@@ -23,9 +24,12 @@ from assay.registry import load_file
 from assay.runtime import Runtime
 
 if TYPE_CHECKING:
+    from assay.compare.outcome import Outcome
+    from assay.compare.runner import Runner, Step
     from assay.formats.export import ExportReport
     from assay.formats.export_trainers import LayoutReport
-    from assay.project import NamedSelection, Project
+    from assay.named_selection import NamedSelection
+    from assay.project import Project
     from assay.results import ScoreTable
 
 __all__ = ["Config", "Export", "RunResult", "describe", "load_config", "write_run_config"]
@@ -49,6 +53,7 @@ class RunResult:
     scores: Mapping[str, "ScoreTable"]
     selections: Mapping[str, "Sequence[NamedSelection]"]
     exports: "Sequence[tuple[Export, ExportReport | LayoutReport]]"
+    comparison: "Outcome | None" = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Config:
         max_unscored: share of rows that may fail; None leaves it to the runtime.
         workers: processes; None leaves it to the runtime.
         device: where language models run; None leaves it to the runtime.
+        comparison: of selections by what models tuned on them learn; None if there is none.
     """
 
     file: Path
@@ -82,9 +88,10 @@ class Config:
     max_unscored: float | None = None
     workers: int | None = None
     device: str | None = None
+    comparison: ComparisonConfig | None = None
 
     def only(self, names: Collection[str]) -> "Config":
-        """Return the configuration reduced to some scores and selections, with their exports.
+        """Return the configuration reduced to some scores and selections, and their exports.
 
         Raises:
             ConfigError: if a name is neither.
@@ -101,6 +108,7 @@ class Config:
             scores={name: item for name, item in self.scores.items() if name in names},
             selections={name: item for name, item in self.selections.items() if name in names},
             exports=tuple(export for export in self.exports if export.selection in names),
+            comparison=None,
         )
 
     def components(self) -> list[Component]:
@@ -139,12 +147,21 @@ class Config:
             runtime=runtime or self.runtime(),
         )
 
-    def run(self, *, runtime: Runtime | None = None, project: "Project | None" = None) -> RunResult:
-        """Load, score, select and export; what is at hand already is not made again.
+    def run(
+        self,
+        *,
+        runtime: Runtime | None = None,
+        project: "Project | None" = None,
+        runner: "Runner | None" = None,
+        tell: "Callable[[Step], None] | None" = None,
+    ) -> RunResult:
+        """Load, score, select, export and compare; what is at hand is not made again.
 
         Args:
             runtime: how to work; by default as the file says.
             project: what `open` returned, if that was called before.
+            runner: what `runner` returned, if that was called before.
+            tell: called after every trial of a comparison.
 
         Raises:
             AssayError: whatever stops the work, each with what to do about it.
@@ -162,7 +179,32 @@ class Config:
             for export in self.exports
             for placed, chosen in _one_per_seed(export, selections[export.selection])
         ]
-        return RunResult(project, dict(zip(self.scores, tables, strict=True)), selections, exports)
+        outcome = self._compare(runner or self.runner(project), tell)
+        named = dict(zip(self.scores, tables, strict=True))
+        return RunResult(project, named, selections, exports, outcome)
+
+    def runner(self, project: "Project") -> "Runner | None":
+        """Return what carries out the comparison; None if the file asks for none."""
+        if self.comparison is None:
+            return None
+        from assay.compare.runner import Runner  # noqa: PLC0415  as above
+
+        return Runner(project, self.comparison.experiment)
+
+    def _compare(
+        self, runner: "Runner | None", tell: "Callable[[Step], None] | None"
+    ) -> "Outcome | None":
+        if runner is None or self.comparison is None:
+            return None
+        from assay.compare.outcome import carry_out  # noqa: PLC0415  as above
+
+        return carry_out(
+            runner,
+            rebuild=f"assay run {self.file.name}",
+            report=self.comparison.report,
+            best=self.comparison.best,
+            tell=tell,
+        )
 
 
 def _one_per_seed(
@@ -201,6 +243,7 @@ def load_config(path: str | Path) -> Config:
         max_unscored=sections.limits.max_unscored,
         workers=sections.limits.workers,
         device=sections.limits.device,
+        comparison=build_comparison(document, sections, file.parent),
     )
 
 
@@ -256,6 +299,7 @@ def write_run_config(  # noqa: PLR0913  one keyword per part of the file
     max_set_aside: float | None = None,
     project: Path | None = None,
     plugins: Sequence[Path] = (),
+    compare: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a configuration that does a run again; `assay run` reads it.
 
@@ -269,6 +313,7 @@ def write_run_config(  # noqa: PLR0913  one keyword per part of the file
         max_set_aside: share of records that might be set aside, if not the default.
         project: folder of the project.
         plugins: Python files whose methods are used.
+        compare: section of a comparison that was carried out.
     """
     folder = path.parent
     data: dict[str, Any] = {"sources": [_source(spec, folder) for spec in sources]}
@@ -288,6 +333,7 @@ def write_run_config(  # noqa: PLR0913  one keyword per part of the file
         "exports": [
             {**export, "output": os.path.relpath(export["output"], folder)} for export in exports
         ],
+        "compare": compare,
     }
     write_text(path, yaml_text({key: value for key, value in content.items() if value}))
 

@@ -13,7 +13,7 @@ from assay.config_components import (
     find_for,
     with_fixed_seeds,
 )
-from assay.config_sections import Sections
+from assay.config_sections import Description, Sections
 from assay.config_selections import WISHES, as_selector, narrowed, per_group
 from assay.config_yaml import Document, LocatedError
 from assay.config_yaml import Path as Place
@@ -45,10 +45,43 @@ def build_all(
     )
 
 
+def build_arms(
+    document: Document, sections: Sections, folder: Path, methods: Mapping[str, Description]
+) -> dict[str, Selector]:
+    """Return what the arms of a comparison choose by; a name of a selection stands for it.
+
+    Args:
+        document: for file and line in errors.
+        sections: the file, checked.
+        folder: from which its paths are read.
+        methods: descriptions by the names of the arms.
+
+    Raises:
+        LocatedError: with file, line and remedy, for the first thing that is wrong.
+    """
+    known = sections.selections
+    arms: dict[str, Description] = {}
+    for name, description in methods.items():
+        named = isinstance(description, str) and description in known
+        if not (name in known and description in (name, f"={name}")):
+            arms[name] = f"={description}" if named else description
+    places: dict[str, Place] = {name: ("compare", "methods", name) for name in arms}
+    both = sections.model_copy(update={"selections": {**known, **arms}})
+    names = _Names(document, both, folder, places)
+    return {name: names.selection(name)[0] for name in methods}
+
+
 class _Names:
     """Builds what the file names when it is first asked for, so that order does not matter."""
 
-    def __init__(self, document: Document, sections: Sections, folder: Path) -> None:
+    def __init__(
+        self,
+        document: Document,
+        sections: Sections,
+        folder: Path,
+        places: Mapping[str, Place] | None = None,
+    ) -> None:
+        self._places = places or {}
         self._document = document
         self._sections = sections
         self._builder = Builder(document, folder, self._reference)
@@ -110,7 +143,7 @@ class _Names:
         )
 
     def _select(self, name: str) -> tuple[Selector, ...]:
-        place: Place = ("selections", name)
+        place = self._places.get(name, ("selections", name))
         description = self._sections.selections[name]
         if isinstance(description, str):
             description = {"method": description}
@@ -118,10 +151,11 @@ class _Names:
         with self._located(place):
             selector = as_selector(self._method(parameters, place))
             seeds = self._seeds(wishes, place)
-            return tuple(
-                with_fixed_seeds(self._narrow(self._with_defaults(selector, seed), wishes, place))
-                for seed in seeds
-            )
+            made = [
+                self._narrow(self._with_defaults(selector, seed), wishes, place) for seed in seeds
+            ]
+            # A comparison draws anew for every training, unless the file says with which seed.
+            return tuple(made if self._places else map(with_fixed_seeds, made))
 
     @contextlib.contextmanager
     def _located(self, place: Place) -> Iterator[None]:

@@ -169,7 +169,7 @@ def _work(seen: Seen, stem: str) -> Iterator[str]:
     yield "defaults:"
     yield f"  budget: {budget}  # of all rows; or 1000 rows, or 2M tokens"
     yield "  seed: 0"
-    yield "  # language_model: gpt2  # or a folder; for ifd and all else that reads one"
+    yield "  # language_model: gpt2  # or a folder, in place of assay:lm"
     yield ""
     yield "scores: [compression_ifd, longest_response]"
     yield ""

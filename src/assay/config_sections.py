@@ -1,7 +1,7 @@
 """The sections of a configuration file, as pydantic checks them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -21,6 +21,7 @@ from assay.formats.export_trainers import TrainerLayout
 from assay.formats.records import Container
 from assay.language_models import DType
 from assay.loading import MAX_SET_ASIDE
+from assay.tuning import Recipe
 
 _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
@@ -153,6 +154,58 @@ class ExportSection(Section):
     """Also write ids, ranks, scores and reasons beside it."""
 
 
+class CompareSection(Section):
+    """A comparison: one model tuned on what each method chooses, and asked what it has learned."""
+
+    base: str
+    """Causal language model that is tuned: a folder, or org/name."""
+    budgets: tuple[str | int, ...] = Field(min_length=1)
+    """How much every arm chooses: 5%, 5000 or 2M tokens."""
+    methods: dict[str, Description] | None = None
+    """Arms: names of selections of this file, methods, or names of your own and their methods;
+    all selections of this file by default. Random and longest rows are arms in any case."""
+    budget_axis: Literal["samples", "tokens", "steps"] = "samples"
+    """What is equal between arms of a budget: rows, their tokens, or rows and optimiser steps."""
+    tune_seeds: int = Field(default=3, ge=1)
+    """Trainings of every arm at every budget."""
+    draws: int = Field(default=5, ge=5)
+    """Random samples at every budget."""
+    other_sources: tuple[str, ...] = ()
+    """Files of questions from other sources."""
+    hold_out: Share | None = None
+    """Share of rows kept to measure on, where `data` holds out none."""
+    questions: int = Field(default=1000, ge=2)
+    """Most rows of a set to measure on."""
+    full_data: bool = True
+    """Whether training on all rows is an arm."""
+    base_model: bool = True
+    """Whether the base model as it is is an arm."""
+    recipe: Recipe = Recipe()
+    """How every model is tuned."""
+    keep_models: bool = False
+    """Whether tuned models stay in the cache; each goes once it is measured."""
+    title: str = ""
+    """Headline of the report."""
+    report: str | None = None
+    """HTML file; beside the records in the project by default."""
+    best: str | None = None
+    """File for the winner's rows; random ones where nothing beats chance."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_short(cls, value: Any) -> Any:
+        """Accept one budget in place of a list, and a list of methods in place of named ones."""
+        if not isinstance(value, Mapping):
+            return value
+        section = dict(value)
+        for name in ("budgets", "other_sources"):
+            if isinstance(section.get(name), (str, int)):
+                section[name] = [section[name]]
+        if isinstance(section.get("methods"), list):
+            section["methods"] = _by_method(section["methods"], "methods")
+        return section
+
+
 class LimitsSection(Section):
     """How the work is done."""
 
@@ -181,6 +234,8 @@ class Sections(Section):
     """Selections to make, by name."""
     exports: tuple[ExportSection, ...] = ()
     """Files to write."""
+    compare: CompareSection | None = None
+    """A comparison of selections by what models tuned on them learn."""
     limits: LimitsSection = LimitsSection()
     """How the work is done."""
 
@@ -190,15 +245,20 @@ class Sections(Section):
         """Accept a list of scores, each of which is called by its method's name."""
         if not isinstance(value, Mapping) or not isinstance(value.get("scores"), list):
             return value
-        named: dict[str, Any] = {}
-        for item in value["scores"]:
-            name = item.get("method") if isinstance(item, Mapping) else item
-            if not isinstance(name, str):
-                raise ValueError(f"scores: {item!r} names no method")
-            if name in named:
-                raise ValueError(f"scores: {name!r} stands twice; name them: {{a: ..., b: ...}}")
-            named[name] = item
-        return {**value, "scores": named}
+        return {**value, "scores": _by_method(value["scores"], "scores")}
+
+
+def _by_method(items: Sequence[Any], where: str) -> dict[str, Any]:
+    """Return descriptions by the names of their methods."""
+    named: dict[str, Any] = {}
+    for item in items:
+        name = item.get("method") if isinstance(item, Mapping) else item
+        if not isinstance(name, str):
+            raise ValueError(f"{where}: {item!r} names no method")
+        if name in named:
+            raise ValueError(f"{where}: {name!r} stands twice; name them: {{a: ..., b: ...}}")
+        named[name] = item
+    return named
 
 
 def parse_sections(document: Document) -> Sections:
@@ -241,7 +301,8 @@ def _known_at(place: tuple[str | int, ...]) -> list[str]:
     section: type[BaseModel] = Sections
     inner: dict[str, type[BaseModel]] = {
         "data": DataSection, "sources": SourceSection, "defaults": DefaultsSection,
-        "exports": ExportSection, "limits": LimitsSection,
+        "exports": ExportSection, "limits": LimitsSection, "compare": CompareSection,
+        "recipe": Recipe,
     }  # fmt: skip
     for part in place:
         section = inner.get(str(part), section)

@@ -9,7 +9,6 @@ import numpy as np
 from pydantic import BaseModel
 
 from assay.budget import Allowance
-from assay.cache import PoolStore
 from assay.component import (
     Chosen,
     Component,
@@ -134,7 +133,7 @@ class Engine:
             return self._results.read_selection(component, self.pool.context) is not None
         if isinstance(component, PoolFeature) and component.stored:
             view = self._view_if_known(component.dataset)
-            return view is not None and self._pool_store(component, view).path.exists()
+            return view is not None and component.store(self.runtime.cache, view).path.exists()
         return False
 
     def _value(self, component: Component) -> Any:
@@ -216,17 +215,13 @@ class Engine:
         """Return how many distinct rows lack a stored value of a feature."""
         return self._rows.missing(self.view(feature.dataset), feature)
 
-    def _pool_store(self, feature: PoolFeature, view: PoolView) -> PoolStore:
-        folder = self.runtime.cache / feature.name / feature.row_key
-        return PoolStore(folder, view.digest)
-
     def _pool_value(self, feature: PoolFeature) -> Any:
         view = self.view(feature.dataset)
-        store = self._pool_store(feature, view)
+        store = feature.store(self.runtime.cache, view)
         if feature.stored:
-            arrays = store.read()
-            if arrays is not None:
-                return feature.unpack(arrays)
+            held = store.read()
+            if held is not None:
+                return feature.unpack(held)
         needs = self._needs(feature)
         if self.runtime.shard is not None:
             raise IncompleteError(

@@ -12,7 +12,8 @@ AssayError
 ├── BudgetError
 ├── FeatureError
 │   ├── ModelLoadError
-│   └── NonFiniteError
+│   ├── NonFiniteError
+│   └── UnfinishedError
 ├── TooManyUnscoredError
 ├── IncompleteError
 └── CacheError
@@ -96,6 +97,12 @@ class ModelLoadError(FeatureError):
 
 class NonFiniteError(FeatureError):
     """A matrix that must be finite holds NaN or infinity."""
+
+
+class UnfinishedError(FeatureError):
+    """Some rows could not be read for now; what is done is kept, and a rerun goes on."""
+
+    exit_code = 3
 
 
 class TooManyUnscoredError(AssayError):

@@ -2,9 +2,14 @@
 
 import importlib.util
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
-    "models": ("torch", "transformers", "sentence_transformers", "sklearn")
+    "models": ("torch", "transformers", "sentence_transformers", "sklearn"),
+    "tune": ("trl", "peft"),
 }
 """Modules that each group brings, the one that tells whether it is there first."""
 
@@ -12,3 +17,25 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 def is_installed(extra: str) -> bool:
     """Return whether an optional group of dependencies is there."""
     return importlib.util.find_spec(EXTRAS[extra][0]) is not None
+
+
+def needed_extra(component: "BaseModel") -> str:
+    """Return the group that a component cannot run without; none where its model brings its own."""
+    from assay.references import (  # noqa: PLC0415  help starts without
+        EMBEDDED_MODEL,
+        is_endpoint,
+        name_of,
+        pinned_fields,
+    )
+
+    models = [
+        getattr(component, name)
+        for name, kind in pinned_fields(type(component)).items()
+        if kind == "language_model"
+    ]
+    in_full = getattr(component, "dtype", "float32") == "float32"
+    if models and all(
+        is_endpoint(model) or (name_of(model) == EMBEDDED_MODEL and in_full) for model in models
+    ):
+        return ""
+    return str(getattr(type(component), "extra", ""))

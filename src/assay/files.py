@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import os
 import re
+import shutil
 import socket
 import zlib
 from collections.abc import Iterator
@@ -12,12 +14,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import BinaryIO
 
-from assay.errors import DataError
+from assay.errors import AssayError, DataError
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 _PROBE_BYTES = 1 << 16
+_CLAIM = ".claim"
 _counter = itertools.count()
 # A writer on another machine that shares the folder must not be taken for a dead process of ours.
 _host = f"{zlib.crc32(socket.gethostname().encode()):08x}"
@@ -73,6 +76,57 @@ def atomic_stream(path: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder to fill, which becomes `path` when the block ends well.
+
+    What a block leaves that fails or is killed stays, and the next one on this machine gets the
+    same folder: long work goes on where it was. If another machine made `path` meanwhile, its
+    folder stays.
+
+    Raises:
+        DataError: if the disk is full, the place cannot be written to, or another process on this
+            machine is filling it.
+    """
+    work = path.with_name(f".{path.name}.{_host}.work")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        with _claimed(work):
+            yield work
+            for entry in [*work.rglob("*"), work]:
+                _flush(entry)
+            (work / _CLAIM).unlink()
+            if path.is_dir():
+                shutil.rmtree(work)
+            else:
+                work.replace(path)
+                _flush(path.parent)
+    except OSError as error:
+        raise write_error(path, error) from error
+    except AssayError:
+        raise
+    except Exception as error:
+        cause = _stated_cause(error) or _refused_file(work)
+        if cause is None:
+            raise
+        raise write_error(path, cause) from error
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Keep other processes of this machine off a folder; a kill ends the claim."""
+    with (folder / _CLAIM).open("a") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                f"another process is at work in {folder}", hint="wait until it has ended"
+            ) from None
+        if not (folder / _CLAIM).exists():
+            raise DataError(f"another process has just finished {folder}", hint="run it again")
+        yield
+
+
 def write_error(path: Path, error: OSError) -> DataError:
     """Return the error a person can act on for a failed write to `path`."""
     if error.errno in _NO_SPACE:
@@ -100,6 +154,19 @@ def _refused_write(path: Path) -> OSError | None:
         return None
     except OSError as error:
         return error
+    return None
+
+
+def _refused_file(folder: Path) -> OSError | None:
+    """Return why no file can grow in a folder, None if one can."""
+    probe = folder / ".probe"
+    try:
+        probe.write_bytes(bytes(_PROBE_BYTES))
+    except OSError as error:
+        return error
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
     return None
 
 

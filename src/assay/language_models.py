@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.samples import Float32Array, IndexArray
+from assay.samples import Float32Array, IndexArray, ReasonArray
 
 DType = Literal["float32", "bfloat16", "float16"]
 """Number format of a model's weights and products; sums and logarithms are always float32."""
@@ -43,6 +43,8 @@ class Answers(NamedTuple):
         top: its largest probability; with `statistics`. Shape (total,).
         rank: place of the true token in it, 1 for the most probable; with `statistics`.
         pools: one vector per sequence. Shape (sequences, d) each.
+        reason: of each sequence, why it was not read; 0 where it was. Shape (sequences,); None if
+            all were. Numbers of a sequence that was not read are NaN.
     """
 
     log_probs: Float32Array
@@ -50,6 +52,7 @@ class Answers(NamedTuple):
     top: Float32Array
     rank: Float32Array
     pools: Mapping[str, Float32Array]
+    reason: ReasonArray | None = None
 
 
 class LanguageModel(Protocol):
@@ -105,4 +108,16 @@ class LanguageModel(Protocol):
         Args:
             questions: equal sequences are run once.
             advance: called with the number of tokens done, of all sequences, as they are.
+        """
+
+
+@runtime_checkable
+class Unsteady(Protocol):
+    """A model that may leave a sequence unread for now, such as one on another machine."""
+
+    def settle(self) -> None:
+        """Say what was left unread since the last call.
+
+        Raises:
+            UnfinishedError: if anything was.
         """

@@ -4,13 +4,14 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from assay.cache import FolderStore, PoolStore
 from assay.component import Feature
 from assay.pool import Attribute, HashArray, Pool, digest_of
 from assay.runtime import Runtime
@@ -209,11 +210,15 @@ class PoolFeature(Feature):
         """Return about how many bytes of memory `compute` takes; 0 if they are few."""
         return 0.0
 
-    def pack(self, value: Any) -> Mapping[str, NDArray[Any]]:
+    def store(self, cache: Path, view: PoolView) -> PoolStore | FolderStore:
+        """Return where the value for the rows in view is kept."""
+        return PoolStore(cache / self.name / self.row_key, view.digest)
+
+    def pack(self, value: Any) -> Any:
         """Return the arrays that are stored; for a NamedTuple or dataclass, its fields."""
         names = getattr(value, "_fields", None) or list(value.__dataclass_fields__)
         return {name: np.asarray(getattr(value, name)) for name in names}
 
-    def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Any:
+    def unpack(self, arrays: Any) -> Any:
         """Return the value that `pack` took apart."""
         raise TypeError(f"{type(self).__name__} has no unpack()")

@@ -9,8 +9,8 @@ import numpy as np
 
 from assay.component import Chosen, Component, Selector
 from assay.engine import Engine, walk
-from assay.errors import AssayError, BudgetError
-from assay.extras import is_installed
+from assay.errors import AssayError, BudgetError, ConfigError
+from assay.extras import is_installed, needed_extra
 from assay.passes import PoolFeature, PoolView, RowFeature
 
 _MATRIX_SIDE = 1536
@@ -62,11 +62,16 @@ def plan(engine: Engine, components: Sequence[Component]) -> Plan:
     rate = _Rate()
     timed: set[str] = set()
     for component in walk(wanted, skip=engine.is_stored, resolve=engine.resolve):
-        if component.extra and not is_installed(component.extra):
-            refusals.append(f"{component.name} needs pip install 'assay[{component.extra}]'")
+        extra = needed_extra(component)
+        if extra and not is_installed(extra):
+            refusals.append(f"{component.name} needs pip install 'assay[{extra}]'")
             continue
         if isinstance(component, RowFeature):
-            place = f"{component.dataset.key}/{component.reading()!r}"
+            try:
+                place = f"{component.dataset.key}/{component.reading()!r}"
+            except ConfigError as error:
+                refusals.append(_sentence(error))
+                continue
             steps.append(_row_step(engine, component, first=place not in timed))
             timed.add(place)
         elif isinstance(component, PoolFeature):

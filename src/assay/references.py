@@ -7,6 +7,9 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel
 
 _PIN = re.compile(r"^.*@([0-9a-f]{12,})$", re.DOTALL)
+_ENDPOINT = re.compile(r"https?://", re.IGNORECASE)
+UNPINNED = "unpinned"
+"""Label of a model behind HTTP of which nobody said which version it is."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,16 @@ TokenizerRef: TypeAlias = Annotated[str, Pinned("tokenizer")]
 FileRef: TypeAlias = Annotated[str, Pinned("file")]
 """Path of a file."""
 ModelRef: TypeAlias = Annotated[str, Pinned("language_model")]
-"""Name of a causal language model: a folder with safetensors, or ``org/name``."""
+"""Name of a causal language model: a folder with safetensors, ``org/name``, or an address."""
 TemplateRef: TypeAlias = Annotated[str, Pinned("template")]
 """Name of a template, or the path of its ``.json`` file."""
 
-LANGUAGE_MODELS = "any causal model on the Hugging Face Hub, or a folder with safetensors"
+EMBEDDED_MODEL = "assay:lm"
+"""The causal language model in the wheel."""
+LANGUAGE_MODELS = "assay:lm, any causal model on the Hugging Face Hub, or a folder with safetensors"
 """What may be named where a language model is read."""
 REQUIRED_KINDS = ("language_model",)
-"""Kinds for which an empty name is refused when keys are taken: there is no default."""
+"""Kinds for which an empty name is refused when keys are taken."""
 
 
 def pinned_fields(model: type[BaseModel]) -> dict[str, str]:
@@ -48,17 +53,31 @@ def pinned_fields(model: type[BaseModel]) -> dict[str, str]:
     }
 
 
+def is_endpoint(text: str) -> bool:
+    """Return whether a model's name is an address: it is read over HTTP, by whatever serves it."""
+    return _ENDPOINT.match(text) is not None
+
+
 def identity_of(pinned: str) -> str:
-    """Return the part of a pinned name that counts: the digest, or all of it if unpinned."""
+    """Return the part of a pinned name that counts: the digest, or all of it if unpinned.
+
+    Of an address all counts: its label is the user's word, not a digest of content.
+    """
+    if is_endpoint(pinned):
+        return pinned
     return _PIN.sub(r"@\1", pinned)
 
 
 def short_name(pinned: str) -> str:
     """Return a model's name for people: without its digest, and of a path the last part."""
+    if is_endpoint(pinned):
+        return pinned.rpartition("#")[2]
     name = name_of(pinned)
     return name if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) else name.rpartition("/")[2]
 
 
 def name_of(pinned: str) -> str:
-    """Return a pinned name without its digest."""
+    """Return a pinned name without its digest; of an address, as it is typed."""
+    if is_endpoint(pinned):
+        return re.sub(r"@[0-9a-f]{12,}(?=[&#])", "", pinned.removesuffix(f"@{UNPINNED}"))
     return pinned.rpartition("@")[0] if _PIN.match(pinned) else pinned

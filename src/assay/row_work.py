@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.cache import RowStore
-from assay.errors import CacheError, IncompleteError
+from assay.errors import CacheError, IncompleteError, UnfinishedError
 from assay.passes import Pass, PoolView, RowFeature
 from assay.pool import HashArray
 from assay.row_shards import Job, open_store, producer, work_through
@@ -79,6 +79,7 @@ class RowWork:
 
         Raises:
             CacheError: if stored rows cannot be reproduced, so that new ones would not fit them.
+            UnfinishedError: if a pass says that it had to leave rows out; the others are stored.
         """
         distinct, first, _ = view.unique
         lacking = [self._lacking(feature, distinct) for feature in features]
@@ -105,13 +106,18 @@ class RowWork:
         self._check_stored(view, features, lacking)
         # Models are opened and processes started before the clock runs, so that the time left
         # is that of the work itself.
-        with (
-            work_through(jobs, total, self._runtime) as results,
-            self._runtime.progress.task(reading.label(), total, reused=reused) as task,
-        ):
-            for done in results(task.advance):
-                for key, rows in done.items():
-                    self._unfinished.setdefault(key, {}).update(rows)
+        try:
+            with (
+                work_through(jobs, total, self._runtime) as results,
+                self._runtime.progress.task(reading.label(), total, reused=reused) as task,
+            ):
+                for done in results(task.advance):
+                    for key, rows in done.items():
+                        self._unfinished.setdefault(key, {}).update(rows)
+        except UnfinishedError:
+            for feature in features:  # they are to be tried again, by this run as by the next
+                self._unfinished.pop(feature.row_key, None)
+            raise
 
     def _lacking(self, feature: RowFeature, distinct: HashArray) -> NDArray[np.bool_]:
         """Return which rows have no value and were not tried in vain by this run."""

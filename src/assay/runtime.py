@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from assay.cache import default_cache_folder
-from assay.errors import ModelLoadError
+from assay.errors import MissingExtraError, ModelLoadError
 from assay.progress import Progress, Silent
-from assay.references import name_of
+from assay.references import name_of, short_name
 from assay.samples import FloatArray, IndexArray
 from assay.templates import pin_template
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from assay.backends.static_encoder import EncodedTexts
+    from assay.features.training_rows import Trainable
     from assay.language_models import DType, LanguageModel
+    from assay.tuning import Recipe
 
 
 class Encoder(Protocol):
@@ -104,6 +106,25 @@ class Runtime:
         return self._hold(
             f"language model {pinned} {dtype}", lambda: load_language_model(pinned, dtype, self)
         )
+
+    def trainable(self, pinned: str, recipe: "Recipe") -> "Trainable":
+        """Return the causal language model of a pinned name, opened anew to be trained.
+
+        Raises:
+            ModelLoadError: if it cannot be opened or trained, or has changed since it was pinned.
+            MissingExtraError: if what trains is not installed.
+        """
+        try:
+            from assay.backends.trl_trainer import open_base  # noqa: PLC0415  heavy
+        except ImportError as error:
+            raise MissingExtraError(f"training {short_name(pinned)}", "tune") from error
+        return open_base(pinned, recipe, self)
+
+    def parameter_count(self, pinned: str) -> int:
+        """Return how many weights a language model has, 0 if that cannot be told from here."""
+        from assay.backends.model_size import count_parameters  # noqa: PLC0415  opens files
+
+        return count_parameters(pinned, offline=self.offline)
 
     def devices(self) -> tuple[str, ...]:
         """Return the devices that language models run on.

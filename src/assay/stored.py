@@ -12,8 +12,9 @@ import polars as pl
 
 from assay.component import Component, Selector
 from assay.errors import CacheError, DataError, did_you_mean
+from assay.named_selection import NamedSelection
 from assay.pool import format_id
-from assay.project import NamedSelection, Project
+from assay.project import Project
 from assay.registry import build
 from assay.results import Results
 from assay.samples import FloatArray, IdArray

@@ -273,6 +273,8 @@ def _check_pool_feature(feature: PoolFeature, rows: Pool) -> None:
     if not feature.stored:
         return
     packed, again = feature.pack(first), feature.pack(second)
+    if isinstance(packed, Path):
+        return  # a folder of weights; what is the same in it only its author can say
     _require(_same_arrays(packed, again), f"{feature.name} gives other values the second time")
     back = feature.pack(feature.unpack(packed))
     _require(_same_arrays(packed, back), f"{feature.name}: its value does not survive storing")

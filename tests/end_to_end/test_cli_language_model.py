@@ -64,18 +64,19 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_a_method_without_its_model_stops_with_the_kinds_that_it_takes(folder: Path) -> None:
-    called = assay(folder, "score", "data.jsonl", "ifd")
+def test_a_model_named_empty_stops_with_the_kinds_that_may_be_named(folder: Path) -> None:
+    called = assay(folder, "score", "data.jsonl", "ifd", "--set", "model=")
 
     said = _one_line(called.err)
     assert called.code == 1
     assert "error: ifd reads a causal language model, and none is named" in said
-    assert "hint: --model gpt2, any causal model on the Hugging Face Hub, or a folder" in said
+    assert "hint: --model gpt2, assay:lm, any causal model on the Hugging Face Hub, or a" in said
     assert not list((folder / "data.assay").glob("runs/*"))
 
 
-def test_a_dry_run_lists_every_model_that_is_not_named(folder: Path) -> None:
-    called = assay(folder, "score", "data.jsonl", "ifd", "mtld", "superfiltering", "-n", "--json")
+def test_a_dry_run_lists_every_model_that_is_named_empty(folder: Path) -> None:
+    called = assay(folder, "score", "data.jsonl", "ifd", "mtld", "superfiltering", "-n", "--json",
+                   "--set", "ifd.model=", "--set", "superfiltering.model=")  # fmt: skip
 
     refusals = called.document["refusals"]
     assert called.code == 1
@@ -93,7 +94,9 @@ def test_without_torch_the_install_line_is_told(folder: Path) -> None:
         "error: ifd needs the optional extra 'models' hint: pip install 'assay[models]'"
     )
     assert "pip install 'assay[models]'" in planned.err
-    assert "'models' is not installed" in doctor.out
+    assert (
+        "the processor for assay:lm; for others the extra 'models' is not installed" in doctor.out
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,13 +158,16 @@ def test_a_run_with_a_model_is_replayed_from_what_was_written(here: Here, folder
     assert (folder / "out.jsonl").read_bytes() == first
 
 
-def test_a_configuration_without_a_model_says_how_it_names_one(folder: Path) -> None:
-    (folder / "assay.yaml").write_text("data: data.jsonl\nscores: [ifd]\n")
+def test_a_configuration_whose_model_is_empty_says_how_it_names_one(folder: Path) -> None:
+    scores = "{ifd: {method: ifd, model: ''}}"
+    (folder / "assay.yaml").write_text(f"data: data.jsonl\nscores: {scores}\n")
 
     called = assay(folder, "run", "assay.yaml")
 
     assert called.code == 1
-    assert "hint: defaults: {language_model: gpt2}, any causal model" in _one_line(called.err)
+    assert "hint: defaults: {language_model: gpt2}, assay:lm, any causal model" in _one_line(
+        called.err
+    )
 
 
 def test_show_reads_a_row_with_a_model(here: Here) -> None:

@@ -15,13 +15,19 @@ from assay.methods.ranking import TopScore
 from assay.methods.superfiltering import Superfiltering
 
 
-def test_a_language_model_fills_every_parameter_that_was_left_empty() -> None:
+def test_a_language_model_replaces_the_embedded_one_where_nobody_named_another() -> None:
     selector = TopScore(by=RankMean(of=(IFD(), Superfiltering(model="own"), CompressionIFD())))
 
     changed = with_defaults(selector, language_model="gpt2")
 
     of = (IFD(model="gpt2"), Superfiltering(model="own"), CompressionIFD())
     assert changed == TopScore(by=RankMean(of=of))
+
+
+def test_the_embedded_model_named_by_hand_stays() -> None:
+    scorer = IFD(model="assay:lm")
+
+    assert with_defaults(scorer, language_model="gpt2") is scorer
 
 
 def test_a_language_model_reaches_features_that_a_selection_holds() -> None:

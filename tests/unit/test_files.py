@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from assay.errors import DataError
-from assay.files import atomic_stream, atomic_write, remove_leftovers, write_text
+from assay.files import (
+    atomic_folder,
+    atomic_stream,
+    atomic_write,
+    remove_leftovers,
+    write_text,
+)
 
 _OVER_LIMIT = """
 import resource, sys
@@ -210,3 +216,73 @@ def test_an_error_that_is_no_failed_write_stays_what_it_was(tmp_path: Path) -> N
         raise KeyError("name")
 
     assert _names(tmp_path) == []
+
+
+# Folders
+
+
+def test_a_folder_appears_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "model"
+
+    with atomic_folder(target) as folder:
+        (folder / "part").mkdir()
+        (folder / "part" / "file").write_text("text")
+        assert not target.exists()
+
+    assert (target / "part" / "file").read_text() == "text"
+    assert _names(target) == ["part"]
+    assert _names(target.parent) == ["model"]
+
+
+def test_what_a_failed_block_left_is_there_for_the_next(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with pytest.raises(KeyError), atomic_folder(target) as folder:
+        (folder / "done").write_text("once")
+        raise KeyError("stopped")
+    assert not target.exists()
+
+    with atomic_folder(target) as folder:
+        assert (folder / "done").read_text() == "once"
+        (folder / "rest").write_text("twice")
+
+    assert _names(target) == ["done", "rest"]
+    assert _names(tmp_path) == ["model"]
+
+
+def test_a_folder_that_another_made_meanwhile_stays(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+
+    with atomic_folder(target) as folder:
+        (folder / "mine").write_text("mine")
+        target.mkdir()
+        (target / "theirs").write_text("theirs")
+
+    assert _names(target) == ["theirs"]
+    assert _names(tmp_path) == ["model"]
+
+
+def test_two_blocks_do_not_fill_one_folder(tmp_path: Path) -> None:
+    with atomic_folder(tmp_path / "model") as folder:
+        (folder / "file").write_text("first")
+        with (
+            pytest.raises(DataError, match="another process is at work"),
+            atomic_folder(tmp_path / "model"),
+        ):
+            pass
+
+    assert (tmp_path / "model" / "file").read_text() == "first"
+
+
+def test_errors_of_the_system_name_the_folder(tmp_path: Path) -> None:
+    with (
+        pytest.raises(DataError, match=r"disk is full while writing .*model"),
+        atomic_folder(tmp_path / "model"),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with (
+        pytest.raises(DataError, match=r"disk is full while writing .*model"),
+        atomic_folder(tmp_path / "model"),
+    ):
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+    with pytest.raises(DataError, match="a remedy"), atomic_folder(tmp_path / "model"):
+        raise DataError("a remedy")

@@ -17,11 +17,14 @@ MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
     "language_models", "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
     "rendering", "results", "row_shards", "row_work", "run_log", "runtime", "settling", "templates",
-    "token_rows", "values",
+    "token_rows", "values", "tuning", "pages", "seen_rows",
 )  # fmt: skip
 DOORS = (
-    "project", "stored", "testing", "config", "config_builder", "config_components", "config_init",
-    "config_schema", "config_sections", "config_selections", "config_yaml", "token_view",
+    "project", "named_selection", "stored", "agreement", "sample_reading", "trainings",
+    "assessment", "compare",
+    "testing", "config", "config_builder", "config_components", "config_init",
+    "config_schema", "config_sections", "config_selections", "config_yaml", "config_compare",
+    "token_view",
 )  # fmt: skip
 LEVELS = {
     **dict.fromkeys(PLAIN, 0),

@@ -9,6 +9,7 @@ import torch
 
 from assay.backends.batching import Batch
 from assay.backends.output_layer import OutputLayer, described, positions_at_once
+from assay.backends.reading import Readout, Work
 from assay.errors import FeatureError
 from assay.language_models import TokenIds
 from assay.samples import Float32Array, IndexArray
@@ -18,31 +19,6 @@ _WRITTEN_OUT_GELU = ("NewGELUActivation", "FastGELUActivation")
 _PROBE_TOKENS = 12
 _PROBE_TOLERANCE = 1e-3
 _LOOK_AHEAD = 1e-4  # of rows that differ in later tokens alone the earlier states are the same
-
-
-class Readout(NamedTuple):
-    """Numbers of some targets. Shape (s,) each; all but the first empty unless asked for."""
-
-    log_probs: Float32Array
-    entropy: Float32Array
-    top: Float32Array
-    rank: Float32Array
-
-
-class Work(NamedTuple):
-    """Sequences to run, and what is wanted of each.
-
-    Attributes:
-        sequences: tokens that go through the model. Shape (t,) each.
-        targets: positions whose token is to be predicted, up to t included. Shape (s,) each.
-        labels: the tokens at these positions. Shape (s,) each.
-        pools: for each pool, weights over the positions of every sequence; None for none.
-    """
-
-    sequences: Sequence[TokenIds]
-    targets: Sequence[IndexArray]
-    labels: Sequence[IndexArray]
-    pools: Sequence[Sequence[Float32Array | None]] = ()
 
 
 class _Prefix(NamedTuple):

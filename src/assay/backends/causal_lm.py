@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.backends.batching import Group, batches, shared_beginnings
-from assay.errors import ConfigError, FeatureError, MissingExtraError, ModelLoadError
+from assay.backends.batching import Group, batches
+from assay.backends.reading import read_batches, work_of
+from assay.backends.token_text import chat_text, pieces
+from assay.backends.weights import merge_adapter
+from assay.errors import FeatureError, MissingExtraError, ModelLoadError
 from assay.files import write_text
 from assay.language_models import Advance, Answers, DType, Questions
-from assay.samples import Float32Array
 
 if TYPE_CHECKING:
-    from assay.backends.causal_forward import Work
+    from assay.backends.causal_forward import Forward
 
 _BUDGETS: Mapping[str, Sequence[int]] = {"cpu": (1024, 4096), "cuda": (8192, 32768, 131072)}
 _GAIN = 0.85  # a larger budget has to be clearly faster, so that noise does not choose
@@ -34,7 +36,7 @@ class TransformersModel:
         name: folder or ``org/name``.
         revision: commit on the Hub; None for a folder.
         dtype: number format of weights and products.
-        device: where it runs, such as "cpu" or "cuda:0".
+        device: where it runs, such as "cpu" or "cuda:0"; "" for one that is only to be trained.
         budgets: folder that keeps the tuned token budgets.
         identity: what names the model among them.
         offline: never touch the network.
@@ -60,26 +62,53 @@ class TransformersModel:
             import transformers  # noqa: PLC0415  heavy
         except ImportError as error:
             raise MissingExtraError(f"the language model {name}", "models") from error
-        from assay.backends.causal_forward import Forward  # noqa: PLC0415  imports torch
-
         self.name = name
         self._place = {"revision": revision, "local_files_only": offline or revision is None}
         self._versions = {"torch": torch.__version__, "transformers": transformers.__version__}
         self._tokenizer = self._open_tokenizer(transformers)
-        model = self._open_model(transformers, getattr(torch, dtype))
+        self._model = self._open_model(transformers, getattr(torch, dtype))
+        self._config = self._model.config.get_text_config()
+        self._device = device
+        if device:
+            self._forward = self._open_forward()
+        self._budget_file = budgets / f"{identity}-{dtype}-{device.partition(':')[0]}.json"
+
+    def _open_forward(self) -> "Forward":
+        from assay.backends.causal_forward import Forward  # noqa: PLC0415  imports torch
+
         try:
-            self._forward: Forward = Forward(model.to(device).eval())
+            forward = Forward(self._model.to(self._device).eval())
         except RuntimeError as error:
-            raise ModelLoadError(f"{name} does not run on {device}: {error}") from error
-        if self._forward.looks_ahead:
+            raise ModelLoadError(f"{self.name} does not run on {self._device}: {error}") from error
+        if forward.looks_ahead:
             raise ModelLoadError(
-                f"{name} is no causal language model: what it makes of a token depends on those "
-                "that follow",
+                f"{self.name} is no causal language model: what it makes of a token depends on "
+                "those that follow",
                 hint=_WILL_DO,
             )
-        self._config = model.config.get_text_config()
-        self._device = device
-        self._budget_file = budgets / f"{identity}-{dtype}-{device.partition(':')[0]}.json"
+        return forward
+
+    def merge(self, adapter: Path) -> None:
+        """Merge an adapter into the weights, and go by its name from now on.
+
+        Raises:
+            MissingExtraError: if PEFT is not installed.
+            ModelLoadError: if the adapter does not fit.
+        """
+        self._model = merge_adapter(self._model, adapter)
+        self.name = str(adapter)
+        if self._device:
+            self._forward = self._open_forward()
+
+    @property
+    def module(self) -> Any:
+        """The model itself, as transformers opened it."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer, as transformers opened it."""
+        return self._tokenizer
 
     def _open_tokenizer(self, transformers: Any) -> Any:
         try:
@@ -181,32 +210,19 @@ class TransformersModel:
             ConfigError: if the tokenizer has no such format.
             FeatureError: if the format refuses the conversation.
         """
-        if not self._tokenizer.chat_template:
-            raise ConfigError(
-                f"{self.name} has no chat template", hint="--set rendering.template=alpaca"
-            )
-        import jinja2  # noqa: PLC0415  comes with torch
-
-        try:
-            return self._tokenizer.apply_chat_template(
-                list(messages), tools=list(tools) or None, tokenize=False
-            )
-        except (jinja2.TemplateError, ValueError, TypeError, KeyError) as error:
-            raise FeatureError(f"the chat template of {self.name}: {error}") from error
+        return chat_text(self._tokenizer, self.name, messages, tools)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Return the text of each token, so that together they are the text of all."""
-        shown = ""
-        pieces = []
-        for stop in range(1, len(ids) + 1):
-            text = self._tokenizer.decode(
-                list(ids[:stop]), skip_special_tokens=False, clean_up_tokenization_spaces=False
-            )
-            # A character of several tokens appears with the last of them.
-            whole = stop == len(ids) or not text.endswith("\ufffd")
-            pieces.append(text[len(shown) :] if whole else "")
-            shown = text if whole else shown
-        return pieces
+        return pieces(
+            ids,
+            lambda sequences: [
+                self._tokenizer.decode(
+                    list(each), skip_special_tokens=False, clean_up_tokenization_spaces=False
+                )
+                for each in sequences
+            ],
+        )
 
     # The model
 
@@ -216,30 +232,7 @@ class TransformersModel:
 
     def read(self, questions: Questions, advance: Advance) -> Answers:
         """Run every different sequence through the model once, and return what is asked."""
-        from assay.backends.causal_forward import Readout  # noqa: PLC0415  imports torch
-
-        names = list(questions.pools)
-        first, place_of, repeats = _different(questions)
-        work = _work(questions, first)
-        tokens = repeats * np.array([len(questions.sequences[place]) for place in first], np.int64)
-        readouts: list[Readout] = [Readout(*[np.empty(0, np.float32)] * 4)] * len(first)
-        vectors: list[list[Float32Array | None]] = [[]] * len(first)
-        for group in shared_beginnings(work.sequences, share=self._forward.shares_prefixes):
-            for batch in batches(group, work.sequences, self._token_budget):
-                read, pooled = self._forward.run(batch, work, statistics=questions.statistics)
-                for place, readout, vector in zip(batch.members, read, pooled, strict=True):
-                    readouts[place], vectors[place] = readout, vector
-                advance(int(tokens[batch.members].sum()))
-        nothing = np.empty(0, np.float32)
-        parts = [
-            np.concatenate([nothing, *(readouts[place][part] for place in place_of)])
-            for part in range(4)
-        ]
-        pooled_by_name = {
-            name: np.array([_or_zeros(vectors[p][number], self.width) for p in place_of])
-            for number, name in enumerate(names)
-        }
-        return Answers(parts[0], parts[1], parts[2], parts[3], pooled_by_name)
+        return read_batches(self._forward, lambda: self._token_budget, questions, advance)
 
     @cached_property
     def _token_budget(self) -> int:
@@ -261,7 +254,7 @@ class TransformersModel:
         ids = (np.arange(count * length, dtype=np.int64) * 7919 + 13) % vocabulary
         sequences = list(ids.astype(np.int32).reshape(count, length))
         targets = [np.arange(length // 2, length)] * count
-        work = _work(Questions(sequences, targets), range(count))
+        work = work_of(Questions(sequences, targets), range(count))
         (batch,) = batches(Group(sequences[0][:0], np.arange(count)), work.sequences, tokens)
         times = []
         for _ in range(_TRIES):
@@ -287,39 +280,3 @@ def _fastest(seconds_per_token: Any, budgets: Sequence[int]) -> tuple[int, dict[
         if seconds * budget > _PATIENCE_SECONDS:
             break
     return chosen, rates
-
-
-def _work(questions: Questions, places: Sequence[int]) -> "Work":
-    """Return some sequences, cut behind the last token whose state is needed."""
-    from assay.backends.causal_forward import Work  # noqa: PLC0415  imports torch
-
-    pools = [[pool[place] for place in places] for pool in questions.pools.values()]
-    sequences, targets, labels = [], [], []
-    for number, place in enumerate(places):
-        ids, wanted = questions.sequences[place], questions.targets[place]
-        pooled = any(pool[number] is not None for pool in pools)
-        sequences.append(ids if pooled or not len(wanted) else ids[: wanted[-1]])
-        targets.append(wanted)
-        labels.append(ids[wanted].astype(np.int64))
-    return Work(sequences, targets, labels, pools)
-
-
-def _different(questions: Questions) -> tuple[list[int], list[int], Any]:
-    """Return the first place of each different sequence, each one's number, and how often it is."""
-    numbers: dict[bytes, int] = {}
-    first: list[int] = []
-    place_of: list[int] = []
-    for place, (ids, wanted) in enumerate(zip(questions.sequences, questions.targets, strict=True)):
-        key = ids.tobytes() + b"/" + wanted.tobytes()
-        for pool in questions.pools.values():
-            weights = pool[place]
-            key += b"/" if weights is None else weights.tobytes()
-        if key not in numbers:
-            numbers[key] = len(first)
-            first.append(place)
-        place_of.append(numbers[key])
-    return first, place_of, np.bincount(np.array(place_of, np.int64), minlength=len(first))
-
-
-def _or_zeros(vector: Float32Array | None, width: int) -> Float32Array:
-    return np.zeros(width, np.float32) if vector is None else vector

@@ -1,6 +1,7 @@
 """The devices of this machine that models can run on."""
 
-from assay.errors import ConfigError
+from assay.errors import ConfigError, MissingExtraError
+from assay.extras import is_installed
 
 
 def resolve_devices(wanted: str) -> tuple[str, ...]:
@@ -12,7 +13,12 @@ def resolve_devices(wanted: str) -> tuple[str, ...]:
 
     Raises:
         ConfigError: if there is no such device.
+        MissingExtraError: if torch is needed to use it and not installed.
     """
+    if wanted in ("auto", "cpu") and not is_installed("models"):
+        return ("cpu",)  # what runs without torch runs there
+    if not is_installed("models"):
+        raise MissingExtraError(f"--device {wanted}", "models")
     import torch  # noqa: PLC0415  heavy
 
     cards = tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))

@@ -1,11 +1,15 @@
 """Causal language models by name."""
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assay.backends.embedded_lm import EmbeddedModel, embedded_digest
+from assay.backends.endpoint_address import pin_address
 from assay.backends.pins import check_same, folder_digest, is_pinned, pin_model, split_pin
+from assay.backends.weights import adapter_base, is_adapter
 from assay.errors import ModelLoadError
-from assay.references import LANGUAGE_MODELS
+from assay.references import EMBEDDED_MODEL, LANGUAGE_MODELS, is_endpoint
 
 if TYPE_CHECKING:
     from assay.language_models import DType, LanguageModel
@@ -22,31 +26,80 @@ def pin_language_model(text: str, *, offline: bool) -> str:
     """
     if not text:
         raise ModelLoadError("this reads a causal language model, and none is named", hint=_KINDS)
+    if is_endpoint(text):
+        return pin_address(text, offline=offline)
     if is_pinned(text):
         return text
+    if text == EMBEDDED_MODEL:
+        return f"{text}@{embedded_digest()}"
     if text.startswith("assay:"):
         raise ModelLoadError(f"no language model is called {text!r}", hint=_KINDS)
+    if is_adapter(Path(text)):
+        return f"{text}@{_adapter_pin(text, offline=offline)[1]}"
     return pin_model("language model", text, offline=offline)
 
 
-def load_language_model(pinned: str, dtype: "DType", runtime: "Runtime") -> "LanguageModel":
+def _adapter_pin(text: str, *, offline: bool) -> tuple[str, str]:
+    """Return the pinned base of an adapter's folder, and the digest of both together.
+
+    Raises:
+        ModelLoadError: if the base is not found, or is not the one that the adapter names.
+    """
+    name, revision = adapter_base(Path(text))
+    local = Path(name).exists()
+    fixed = revision is not None and is_pinned(f"{name}@{revision}")
+    base = pin_language_model(name if local or not fixed else f"{name}@{revision}", offline=offline)
+    if local and fixed:
+        check_same(name, split_pin(base)[1], str(revision))
+    parts = f"{folder_digest(Path(text))} {split_pin(base)[1]}"
+    return base, hashlib.blake2b(parts.encode(), digest_size=6).hexdigest()
+
+
+def load_language_model(
+    pinned: str, dtype: "DType", runtime: "Runtime", *, runs: bool = True
+) -> "LanguageModel":
     """Return the model that a pinned name stands for, on the runtime's first device.
+
+    Args:
+        pinned: a model's name and digest; of an adapter, its folder.
+        dtype: number format of weights and products.
+        runtime: device, and whether the network may be asked.
+        runs: put it on the device; else it is only opened, to be trained.
 
     Raises:
         ModelLoadError: if it cannot be opened or no longer has that digest.
         MissingExtraError: if torch or transformers is not installed.
     """
+    if is_endpoint(pinned):
+        from assay.backends.http_lm import load_endpoint  # noqa: PLC0415  asks the server
+
+        if not runs:
+            raise ModelLoadError(f"{pinned} is behind HTTP, and cannot be trained", hint=_KINDS)
+        return load_endpoint(pinned, dtype, runtime)
+    name, digest = split_pin(pinned)
+    if name == EMBEDDED_MODEL:
+        check_same(name, embedded_digest(), digest)
+        if not runs:
+            raise ModelLoadError(f"{name} is for scoring, and cannot be trained", hint=_KINDS)
+        return EmbeddedModel(dtype, runtime.devices()[0])
     from assay.backends.causal_lm import TransformersModel  # noqa: PLC0415  opens models
 
-    name, digest = split_pin(pinned)
     local = Path(name).exists()
+    if is_adapter(Path(name)):
+        base, found = _adapter_pin(name, offline=runtime.offline)
+        check_same(name, found, digest)
+        opened = load_language_model(base, dtype, runtime, runs=runs)
+        if not isinstance(opened, TransformersModel):
+            raise ModelLoadError(f"the base of {name} takes no adapter", hint=_KINDS)
+        opened.merge(Path(name))
+        return opened
     if local:
         check_same(name, folder_digest(Path(name)), digest)
     return TransformersModel(
         name,
         revision=None if local else digest,
         dtype=dtype,
-        device=runtime.devices()[0],
+        device=runtime.devices()[0] if runs else "",
         budgets=runtime.cache / "token_budgets",
         identity=digest,
         offline=runtime.offline,

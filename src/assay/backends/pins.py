@@ -6,6 +6,8 @@ from pathlib import Path
 
 from assay.errors import ModelLoadError
 
+_NAME_PART = r"\w[\w.-]*"  # a dot at the beginning makes it a path
+_NAME = f"{_NAME_PART}/{_NAME_PART}"
 _PIN = re.compile(r"^(?P<name>.+)@(?P<digest>[0-9a-f]{12,})$", re.DOTALL)
 _WEIGHT_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 
@@ -25,7 +27,7 @@ def pin_model(kind: str, text: str, *, offline: bool) -> str:
     if path.exists():
         return f"{text}@{folder_digest(path)}"
     bare = kind == "language model"  # the oldest models of the Hub, such as gpt2, have no owner
-    if re.fullmatch(r"[\w.-]+/[\w.-]+" + (r"|[\w.-]+" if bare else ""), text):
+    if re.fullmatch(_NAME + (rf"|{_NAME_PART}" if bare else ""), text):
         return f"{text}@{hub_commit(text, offline=offline)}"
     raise ModelLoadError(
         f"no {kind} is found at {text!r}",

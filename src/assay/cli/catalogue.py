@@ -14,8 +14,9 @@ from assay.config_components import component_fields
 from assay.console import facts, table
 from assay.engine import walk
 from assay.errors import AssayError
+from assay.extras import needed_extra
 from assay.passes import RowFeature
-from assay.references import Pinned, pinned_fields
+from assay.references import EMBEDDED_MODEL, Pinned, pinned_fields
 from assay.registry import METHOD_KINDS, components, find
 
 if TYPE_CHECKING:
@@ -152,12 +153,27 @@ def describe_method(method: type[Component]) -> dict[str, Any]:
         "needs": sorted({feature.name for feature in needs_of(method)}),
         "cost": _class_of(needs_of(method)),
         "passes": _passes(needs_of(method)),
-        "extra": method.extra or None,
+        "extra": _extra(method) or None,
+        "extra_for_other_models": _extra_for_other_models(method) or None,
         "paper": method.paper.model_dump(),
     }
     if issubclass(method, Scorer):
         described |= {"prefer": _prefer(method), "columns": list(method.columns)}
     return described
+
+
+def _extra(method: type[Component]) -> str:
+    """Return the optional group that a method needs with its default parameters."""
+    try:
+        return needed_extra(method())
+    except AssayError:
+        return method.extra
+
+
+def _extra_for_other_models(method: type[Component]) -> str:
+    """Return the optional group that it needs with language models that are not embedded."""
+    extras = (reads.extra for reads in needs_of(method) if _reads_language_model(reads))
+    return next(extras, "")
 
 
 def _parameters(model: type[BaseModel], name: str, info: FieldInfo) -> Iterator[dict[str, Any]]:
@@ -229,14 +245,15 @@ def _facts(
     if example is not None:
         yield "set them by", f"--set {example['name']}=VALUE"
     if described["cost"] == "language model":
-        yield "model", "--model NAME, --dtype and --device say what reads the rows, and where"
+        yield "model", f"{EMBEDDED_MODEL}; --model NAME, --dtype and --device choose otherwise"
     if issubclass(method, Selector):
         yield "also takes", ", ".join(["--budget", *_SHARED.values(), "filters and quotas"])
     if described["needs"]:
         yield "needs", ", ".join(described["needs"])
     yield "cost", _cost_text(described)
-    if described["extra"]:
-        yield "install", f"pip install 'assay[{described['extra']}]'"
+    install = _install_text(described)
+    if install:
+        yield "install", install
     rule = _rule_text(method)
     if rule:
         yield "leaves out", rule
@@ -244,6 +261,15 @@ def _facts(
     if isinstance(method.paper, Paper) and method.paper.code:
         yield "code", method.paper.code
     yield "try", f"assay select data.json {method.name}{_required(method)} -o subset.json"
+
+
+def _install_text(described: dict[str, Any]) -> str:
+    if described["extra"]:
+        return f"pip install 'assay[{described['extra']}]'"
+    if described["extra_for_other_models"]:
+        line = f"pip install 'assay[{described['extra_for_other_models']}]'"
+        return f"nothing for {EMBEDDED_MODEL}; {line} for other models"
+    return ""
 
 
 def _cost_text(described: dict[str, Any]) -> str:
@@ -256,9 +282,7 @@ def _cost_text(described: dict[str, Any]) -> str:
 
 
 def _required(method: type[Component]) -> str:
-    reads_model = _class_of(needs_of(method)) == "language model"
-    parts = [" --model gpt2"] if reads_model else []
-    parts += [
+    parts = [
         f" --set {name}={'compression_ifd' if name == 'by' else name.upper()}"
         for name, info in method.model_fields.items()
         if info.is_required()

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from assay.composition import Composition
-    from assay.project import NamedSelection, Project
+    from assay.named_selection import NamedSelection
+    from assay.project import Project
 
 _BEST_SHARES = (0.01, 0.05, 0.1)
 _LISTED = 8

@@ -166,7 +166,7 @@ def _parts(described: dict[str, Any]) -> Iterator[Any]:
 def _devices_text(described: dict[str, Any]) -> str:
     devices = described["devices"]
     if not described["extras"]["models"]["torch"]:
-        return "none for language models: the extra 'models' is not installed"
+        return "the processor for assay:lm; for others the extra 'models' is not installed"
     return ", ".join(devices) if isinstance(devices, list) else f"none: {devices}"
 
 

@@ -20,7 +20,8 @@ from assay.console import print_bug, print_error, terminal
 from assay.errors import AssayError, UsageError, did_you_mean
 
 VERBS = (
-    "load", "methods", "score", "select", "export", "show", "diff",
+    "load", "methods", "score", "select", "export", "tune", "show", "diff", "agree",
+    "compare", "assess",
     "run", "init", "schema", "status", "import_scores", "cache", "doctor",
 )  # fmt: skip
 """Modules of this package that register a verb, in the order in which help lists them."""

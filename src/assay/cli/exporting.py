@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from assay.cli.select import Writing
     from assay.formats.export import ExportReport
     from assay.formats.export_trainers import LayoutReport
-    from assay.project import NamedSelection
+    from assay.named_selection import NamedSelection
 
 _STDOUT = Path("-")
 

@@ -23,7 +23,8 @@ _PANEL = "Models"
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME", show_default=False, rich_help_panel=_PANEL,
-                 help="Causal language model: org/name such as gpt2, or a folder."),
+                 help="Causal language model: assay:lm by default, org/name such as gpt2, a "
+                 "folder, or http://host:8000/v1#model."),
 ]  # fmt: skip
 DTypeOption = Annotated[
     str | None,
@@ -61,6 +62,7 @@ def with_models(components: Sequence[ComponentType], models: Models) -> list[Com
     """
     from assay.defaults import kinds_named, with_defaults
     from assay.language_models import DType
+    from assay.references import is_endpoint
 
     known = get_args(DType)
     if models.dtype is not None and models.dtype not in known:
@@ -76,6 +78,11 @@ def with_models(components: Sequence[ComponentType], models: Models) -> list[Com
             names = list(dict.fromkeys(_method_of(component) for component in components))
             subject = names[0] if len(names) == 1 else f"each of {', '.join(names)}"
             raise UsageError(f"{option}: {subject} {phrase}")
+    if models.dtype is not None and is_endpoint(models.model or ""):
+        raise UsageError(
+            "--dtype: the number format of a model behind HTTP is its server's own",
+            hint="leave it away",
+        )
     return [
         with_defaults(
             component,
@@ -94,17 +101,20 @@ def _method_of(component: "Component") -> str:
 
 
 def model_words(component: "Component") -> str:
-    """Return the option that names the language model of a component, with a space after it."""
+    """Return the option that names the language model of a component, with a space after it.
+
+    The embedded one need not be named.
+    """
     import shlex
 
     from assay.cli.arguments import shown_path
     from assay.engine import walk
-    from assay.references import name_of, pinned_fields
+    from assay.references import EMBEDDED_MODEL, name_of, pinned_fields
 
     for item in walk([component]):
         for name, kind in pinned_fields(type(item)).items():
-            if kind == "language_model" and getattr(item, name):
-                model = name_of(getattr(item, name))
+            model = name_of(getattr(item, name))
+            if kind == "language_model" and model != EMBEDDED_MODEL:
                 shown = shown_path(Path(model)) if Path(model).exists() else model
                 return f"--model {shlex.quote(shown)} "
     return ""
@@ -181,7 +191,7 @@ def _missing_extra(project: "Project", component: "Component") -> AssayError | N
     from assay.component import Chosen, Feature
     from assay.defaults import kinds_named
     from assay.engine import walk
-    from assay.extras import EXTRAS, is_installed
+    from assay.extras import EXTRAS, is_installed, needed_extra
     from assay.passes import RowFeature
 
     missing = {extra for extra in EXTRAS if not is_installed(extra)}
@@ -190,7 +200,7 @@ def _missing_extra(project: "Project", component: "Component") -> AssayError | N
         item
         for item in held
         if isinstance(item, Feature)
-        and item.extra in missing
+        and needed_extra(item) in missing
         and "language_model" in kinds_named(item)
     ]
     if not readers:
@@ -208,7 +218,7 @@ def _missing_extra(project: "Project", component: "Component") -> AssayError | N
     needed = (
         item
         for item in walk([resolved], skip=engine.is_stored, resolve=engine.resolve)
-        if isinstance(item, RowFeature) and item.extra in missing
+        if isinstance(item, RowFeature) and needed_extra(item) in missing
     )
     # Rows of a selection that is not made yet cannot be looked up.
     lacking = (isinstance(item.dataset, Chosen) or engine.missing_rows(item) for item in needed)

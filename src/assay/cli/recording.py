@@ -35,6 +35,7 @@ def write_config(
     scores: "Sequence[Scorer]" = (),
     selections: "Mapping[str, Selector] | None" = None,
     exports: Sequence[Mapping[str, Any]] = (),
+    compare: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the configuration that does a run again, by ``assay run``."""
     from assay.config import write_run_config
@@ -46,6 +47,7 @@ def write_config(
         scores=scores,
         selections=selections,
         exports=exports,
+        compare=compare,
         hold_out=project.load_record.hold_out,
         project=project.folder,
         plugins=project.runtime.plugin_files,

@@ -36,13 +36,16 @@ def run(
                      show_default=False),
     ] = None,
 ) -> None:  # fmt: skip
-    """Load, score, select and export as a configuration file says.
+    """Load, score, select, export and compare as a configuration file says.
 
     What is at hand already is not made again: after an interruption the same line goes on.
     """
     import dataclasses
 
     from assay.cli.arguments import shown_path
+    from assay.cli.compare import FAILED
+    from assay.cli.compare_report import print_both_plans, tell
+    from assay.cli.compare_report import print_plan as print_comparison_plan
     from assay.cli.models import check_models
     from assay.cli.planning_report import print_plan
     from assay.cli.recording import recorded
@@ -55,16 +58,26 @@ def run(
         config = dataclasses.replace(config, project=everywhere.project)
     runtime = _runtime(config, everywhere, working)
     project = config.open(runtime)
+    runner = config.runner(project)
     if working.dry_run:
+        if runner is not None and terminal().settings.as_json:
+            print_both_plans(project, config.components(), runner)
+            return
         print_plan(project, config.components(), naming=_NAMING)
         for export in config.exports:
             terminal().note(f"would write {shown_path(export.output)}")
+        if runner is not None:
+            print_comparison_plan(runner, dry_run=True)
         return
     check_models(project, config.components(), naming=_NAMING)
+    if runner is not None:
+        print_comparison_plan(runner, dry_run=False)
     with recorded(project, "run", sys.argv[2:], config.components()) as record:
-        result = config.run(project=project)
+        result = config.run(project=project, runner=runner, tell=tell)
         record.facts |= _describe(result)
     _show(result)
+    if result.comparison is not None and result.comparison.failed:
+        raise typer.Exit(FAILED)
 
 
 def _runtime(config: "Config", everywhere: Everywhere, working: Working) -> "Runtime":
@@ -109,11 +122,12 @@ def _describe(result: "RunResult") -> dict[str, Any]:
             {"selection": export.selection, "paths": [str(path) for path in report.paths]}
             for export, report in result.exports
         ],
-    }  # fmt: skip
+    } | ({"comparison": result.comparison.facts()} if result.comparison else {})  # fmt: skip
 
 
 def _show(result: "RunResult") -> None:
     from assay.cli.arguments import shown_names, shown_path
+    from assay.cli.compare_report import print_outcome
     from assay.console import table
     from assay.results import reason_counts
 
@@ -144,6 +158,8 @@ def _show(result: "RunResult") -> None:
         page.result(f"{export.selection} -> {paths}")
         for note in report.notes:
             page.note(f"note: {note}", style="yellow")
+    if result.comparison is not None:
+        print_outcome(result.project, result.comparison)
     page.note(f"made {shown_path(result.project.folder)}", style="dim")
     first = next((chosen for group in result.selections.values() for chosen in group), None)
     if first is not None:

@@ -15,7 +15,8 @@ from assay.console import terminal
 
 if TYPE_CHECKING:
     from assay.cli.choosing import Request
-    from assay.project import NamedSelection, Project
+    from assay.named_selection import NamedSelection
+    from assay.project import Project
     from assay.run_log import Run
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from assay.composition import TrainingCost
-    from assay.project import NamedSelection, Project
+    from assay.named_selection import NamedSelection
+    from assay.project import Project
     from assay.results import ScoreTable
 
 EXAMPLES = 3

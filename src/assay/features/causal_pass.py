@@ -2,19 +2,22 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.errors import ConfigError
 from assay.features.tokenization import Given, token_rows
-from assay.language_models import Answers, DType, LanguageModel, Questions
+from assay.language_models import Answers, DType, LanguageModel, Questions, Unsteady
 from assay.passes import Pass, Reading, RowFeature
-from assay.references import ModelRef, short_name
+from assay.references import EMBEDDED_MODEL, ModelRef, is_endpoint, name_of, short_name
 from assay.rendering import COMMON, Rendering
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Float32Array, FloatArray, IndexArray
+from assay.seen_rows import seen
 from assay.token_rows import TokenRow, Window
 from assay.values import RowValue
 
@@ -38,11 +41,14 @@ class CausalPass(Pass):
     @contextlib.contextmanager
     def open(self, runtime: Runtime) -> Iterator[Reading]:
         """Yield a reader that holds the model."""
-        yield CausalReading(runtime.language_model(self.model, self.dtype), self)
+        model = runtime.language_model(self.model, self.dtype)
+        yield CausalReading(model, self)
+        if isinstance(model, Unsteady):
+            model.settle()  # what was read is stored by now
 
     def devices(self, runtime: Runtime) -> Sequence[str]:
-        """Return the devices at hand."""
-        return runtime.devices()
+        """Return the devices at hand; what is behind HTTP needs none."""
+        return () if is_endpoint(self.model) else runtime.devices()
 
     def producer(self, runtime: Runtime) -> Mapping[str, str]:
         """Return the versions and the device of the model."""
@@ -66,8 +72,8 @@ class CausalFeature(RowFeature):
     prompt_targets: ClassVar[bool] = False
     """Whether tokens that are not scored are wanted, too."""
 
-    model: ModelRef = ""
-    """Causal language model: a folder with safetensors, or org/name."""
+    model: ModelRef = EMBEDDED_MODEL
+    """Causal language model: the embedded one, a folder with safetensors, org/name, an address."""
     rendering: Rendering = COMMON
     """Template, turns, limit and context token."""
     dtype: DType = "float32"
@@ -76,17 +82,42 @@ class CausalFeature(RowFeature):
     @property
     def tolerance(self) -> float:
         """Bound of what batches and devices may change a mean by, at this number format."""
-        return _TOLERANCES[self.dtype]
+        # A server has its own format, which is seldom a full one.
+        return _TOLERANCES["bfloat16" if is_endpoint(self.model) else self.dtype]
 
     def context(self) -> Given:
         """Return what the answers are scored after."""
         return "prompt"
 
     def reading(self) -> Pass:
-        """Return the forward."""
+        """Return the forward.
+
+        Raises:
+            ConfigError: if the model is behind HTTP, and more than log-probabilities is wanted.
+        """
+        if is_endpoint(self.model):
+            self._check_endpoint()
         return CausalPass(
             model=self.model, rendering=self.rendering, given=self.context(), dtype=self.dtype
         )
+
+    def _check_endpoint(self) -> None:
+        lacking = ""
+        if self.statistics:
+            lacking = "the distributions that predict the tokens"
+        elif type(self).weights is not CausalFeature.weights:
+            lacking = "hidden states"
+        if lacking:
+            raise ConfigError(
+                f"{self.name} needs {lacking}, which {short_name(self.model)} behind HTTP does "
+                "not give",
+                hint="name the model itself: a folder, or org/name on the Hugging Face Hub",
+            )
+        if self.dtype != "float32":
+            raise ConfigError(
+                f"the number format of {name_of(self.model)} is its server's own",
+                hint="leave --dtype away",
+            )
 
     def weights(self, window: Window) -> Float32Array | None:
         """Return weights over a window's positions, to sum hidden states by; None for none."""
@@ -188,7 +219,17 @@ class ReadRows:
 
     def reasons(self) -> NDArray[np.uint8]:
         """Return why a row has no scored token. Shape (n,)."""
-        return np.array([row.reason for row in self.rows], np.uint8)
+        own = np.array([row.reason for row in self.rows], np.uint8)
+        return np.where(own == 0, self.unread(), own)
+
+    def unread(self) -> NDArray[np.uint8]:
+        """Return why the model did not read a row, 0 if it did. Shape (n,)."""
+        found = np.zeros(len(self), np.uint8)
+        if self.answers.reason is not None:
+            for place, reason in zip(self.places, self.answers.reason.tolist(), strict=True):
+                # What is to be asked again outranks what was refused for good.
+                found[place.row] = max(found[place.row], reason)
+        return found
 
     def flags(self, counts: FloatArray) -> NDArray[np.uint16]:
         """Return what to know about each row, `counts` being its scored tokens. Shape (n,)."""
@@ -214,7 +255,13 @@ class CausalReading:
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
     ) -> list[TokenRow]:
         """Return the rows as tokens."""
-        return token_rows(self._model, self._pass.rendering, self._pass.given, conversations)
+        rows = token_rows(self._model, self._pass.rendering, self._pass.given, conversations)
+        if name_of(self._pass.model) != EMBEDDED_MODEL:
+            return rows
+        return [
+            replace(row, flags=row.flags | Flag.SEEN_IN_TRAINING) if known else row
+            for row, known in zip(rows, seen(conversations), strict=True)
+        ]
 
     def finish(
         self,
@@ -236,8 +283,15 @@ class CausalReading:
     def __call__(
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
     ) -> list[RowValue]:
-        """Return the value of each feature for some conversations."""
-        return self.finish(self.prepare(conversations, features), features, lambda count: None)
+        """Return the value of each feature for some conversations.
+
+        Raises:
+            UnfinishedError: if a row could not be read for now.
+        """
+        values = self.finish(self.prepare(conversations, features), features, lambda count: None)
+        if isinstance(self._model, Unsteady):
+            self._model.settle()
+        return values
 
 
 class _InRows:

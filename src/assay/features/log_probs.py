@@ -66,7 +66,7 @@ class PromptLogProbs(CausalFeature):
         """
         chosen = (rows.turn_of < 0) & rows.before_answer & rows.first_window
         reasons = rows.reasons()
-        reasons[:] = np.where(reasons == Reason.PARSE_FAILED, reasons, 0)
+        reasons[:] = np.where(reasons == Reason.PARSE_FAILED, reasons, rows.unread())
         reasons[(reasons == 0) & (rows.counts(chosen) == 0)] = Reason.NO_SCORED_TOKENS
         return _log_probs(rows, chosen, tokens=self.tokens, reasons=reasons)
 

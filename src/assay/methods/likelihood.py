@@ -8,7 +8,7 @@ from assay.component import Scorer
 from assay.features.log_probs import ResponseLogProbs
 from assay.features.tokenization import Given
 from assay.language_models import DType
-from assay.references import ModelRef
+from assay.references import EMBEDDED_MODEL, ModelRef
 from assay.rendering import COMMON, Rendering, as_published
 from assay.samples import Flag, FloatArray, Reason, Scores
 from assay.values import LogProbs
@@ -21,8 +21,9 @@ class LikelihoodScore(Scorer):
 
     extra: ClassVar[str] = "models"
 
-    model: ModelRef = ""
-    """Causal language model: a folder with safetensors, or org/name such as gpt2."""
+    model: ModelRef = EMBEDDED_MODEL
+    """Causal language model: the embedded one, a folder with safetensors, org/name such as gpt2, or
+    an address."""
     rendering: Rendering = COMMON
     """Template, turns, limit and context token."""
     dtype: DType = "float32"

@@ -88,8 +88,8 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 def test_a_name_that_nothing_has_is_refused() -> None:
     with pytest.raises(ModelLoadError, match="no language model is found at 'a/b/c/d'"):
         _pin("a/b/c/d")
-    with pytest.raises(ModelLoadError, match="no language model is called 'assay:lm'"):
-        _pin("assay:lm")
+    with pytest.raises(ModelLoadError, match="no language model is called 'assay:ml'"):
+        _pin("assay:ml")
     with pytest.raises(ModelLoadError, match="cannot be fetched"):
         _pin("nobody-has/a-model-of-this-name")
 
@@ -109,7 +109,7 @@ def test_no_name_is_refused_with_what_would_do(tmp_path: Path) -> None:
 
     engine = Engine(pool_of([("Q", "A")]), Runtime(cache=tmp_path))
     with pytest.raises(ModelLoadError, match="none is named"):
-        engine.resolve(Perplexity())
+        engine.resolve(Perplexity(model=""))
 
 
 def test_a_name_without_a_pin_is_not_opened() -> None:

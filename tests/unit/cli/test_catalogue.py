@@ -72,9 +72,29 @@ def test_a_method_that_reads_a_language_model_names_its_passes_and_a_line_that_w
         "high: 2 passes of a language model over every row "
         "(answers given prompt, answers given nothing), shared and kept"
     ) in shown
-    assert "assay select data.json ifd --model gpt2 --budget 5%" in shown
+    assert "assay select data.json ifd --budget 5% -o subset.json" in shown
     assert "set them by  --set rendering.template=VALUE" in shown
-    assert "--model NAME, --dtype and --device" in shown
+    assert "assay:lm; --model NAME, --dtype and --device choose otherwise" in shown
+
+
+@pytest.mark.parametrize(
+    "name", ["ifd", "token_rank", "perplexity_pruning", "superfiltering_diversity"]
+)
+def test_the_embedded_model_needs_nothing_and_others_an_install_line(name: str) -> None:
+    described = describe_method(find(name))
+    console = Console(file=StringIO(), width=300)
+    for part in explanation(find(name)):
+        console.print(part)
+
+    assert (described["extra"], described["extra_for_other_models"]) == (None, "models")
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "nothing for assay:lm; pip install 'assay[models]' for other models" in shown
+
+
+def test_a_method_without_a_language_model_has_no_install_line() -> None:
+    described = describe_method(find("compression_ifd"))
+
+    assert (described["extra"], described["extra_for_other_models"]) == (None, None)
 
 
 def test_a_citation_of_a_preprint() -> None:

@@ -18,6 +18,7 @@ from assay.cli.models import (
 from assay.component import Component, Scorer
 from assay.errors import AssayError, MissingExtraError, ModelLoadError, UsageError
 from assay.features.hidden_states import HiddenStates
+from assay.features.tuned_model import TunedModel
 from assay.methods.baselines import LongestResponse
 from assay.methods.combination import RankMean
 from assay.methods.compression_ifd import CompressionIFD
@@ -101,13 +102,14 @@ def test_a_device_of_another_form_is_refused(device: str) -> None:
 @pytest.mark.parametrize(
     ("component", "named"),
     [
-        (IFD(), "ifd"),
-        (TopScore(by=IFD(), budget=5), "ifd"),
-        (RankMean(of=(CompressionIFD(), IFD())), "ifd"),
-        (KCenterGreedy(vectors=HiddenStates(), budget=5), "k_center"),
+        (IFD(model=""), "ifd"),
+        (TopScore(by=IFD(model=""), budget=5), "ifd"),
+        (RankMean(of=(CompressionIFD(), IFD(model=""))), "ifd"),
+        (KCenterGreedy(vectors=HiddenStates(model=""), budget=5), "k_center"),
+        (TunedModel(), "tuned_model"),
     ],
 )
-def test_a_method_whose_model_is_not_named_says_so(
+def test_a_method_whose_model_is_named_empty_says_so(
     project: Project, component: Component, named: str
 ) -> None:
     error = _error(project, component)
@@ -115,16 +117,16 @@ def test_a_method_whose_model_is_not_named_says_so(
     assert isinstance(error, ModelLoadError)
     assert error.message == f"{named} reads a causal language model, and none is named"
     assert error.hint is not None
-    assert error.hint.startswith("--model gpt2, any causal model")
+    assert error.hint.startswith("--model gpt2, assay:lm, any causal model")
     assert "safetensors" in error.hint
 
 
 def test_a_configuration_names_its_model_in_its_own_way(project: Project) -> None:
     with pytest.raises(ModelLoadError) as raised:
-        check_models(project, [IFD()], naming="defaults: {language_model: gpt2}")
+        check_models(project, [IFD(model="")], naming="defaults: {language_model: gpt2}")
 
     assert raised.value.hint is not None
-    assert raised.value.hint.startswith("defaults: {language_model: gpt2}, any")
+    assert raised.value.hint.startswith("defaults: {language_model: gpt2}, assay:lm, any")
 
 
 @pytest.mark.usefixtures("no_torch")
@@ -156,6 +158,17 @@ def test_methods_without_a_language_model_need_no_torch(project: Project) -> Non
     check_models(project, [CompressionIFD(), KCenterGreedy(budget=1)])
 
 
+@pytest.mark.usefixtures("no_torch")
+def test_the_embedded_model_needs_no_torch_unless_products_are_to_be_short(
+    project: Project,
+) -> None:
+    check_models(project, [IFD(), KCenterGreedy(vectors=HiddenStates(), budget=1)])
+
+    error = _error(project, IFD(dtype="bfloat16"))
+    assert isinstance(error, MissingExtraError)
+    assert error.hint == "pip install 'assay[models]'"
+
+
 @pytest.mark.usefixtures("torch_there")
 def test_with_torch_nothing_is_asked_of_the_hub(project: Project) -> None:
     check_models(project, [IFD(model="org/that-is-nowhere")])
@@ -170,3 +183,5 @@ def test_the_next_command_names_the_model_again(
     assert model_words(IFD(model=f"{tmp_path}/tiny@0123456789ab")) == "--model tiny "
     assert model_words(RankMean(of=(CompressionIFD(), IFD(model="gpt2")))) == "--model gpt2 "
     assert model_words(CompressionIFD()) == ""
+    assert model_words(TopScore(by=IFD(), budget=5)) == ""
+    assert model_words(IFD(model="assay:lm@0123456789ab")) == ""

@@ -1,0 +1,120 @@
+"""What every local causal model does alike: each different sequence once, in batches."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from assay.backends.batching import Batch, batches, shared_beginnings
+from assay.language_models import Advance, Answers, Questions, TokenIds
+from assay.samples import Float32Array, IndexArray
+
+
+class Readout(NamedTuple):
+    """Numbers of some targets. Shape (s,) each; all but the first empty unless asked for."""
+
+    log_probs: Float32Array
+    entropy: Float32Array
+    top: Float32Array
+    rank: Float32Array
+
+
+class Work(NamedTuple):
+    """Sequences to run, and what is wanted of each.
+
+    Attributes:
+        sequences: tokens that go through the model. Shape (t,) each.
+        targets: positions whose token is to be predicted, up to t included. Shape (s,) each.
+        labels: the tokens at these positions. Shape (s,) each.
+        pools: for each pool, weights over the positions of every sequence; None for none.
+    """
+
+    sequences: Sequence[TokenIds]
+    targets: Sequence[IndexArray]
+    labels: Sequence[IndexArray]
+    pools: Sequence[Sequence[Float32Array | None]] = ()
+
+
+class Runs(Protocol):
+    """Runs batches through a model."""
+
+    @property
+    def width(self) -> int:
+        """Return the length of a hidden state."""
+
+    @property
+    def shares_prefixes(self) -> bool:
+        """Return whether a common beginning is run once."""
+
+    def run(
+        self, batch: Batch, work: Work, *, statistics: bool = False
+    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
+        """Return what is asked of each member of a batch: its targets, and its pooled states."""
+
+
+def read_batches(
+    forward: Runs, token_budget: Callable[[], int], questions: Questions, advance: Advance
+) -> Answers:
+    """Run every different sequence through a model once, and return what is asked.
+
+    Args:
+        forward: the model.
+        token_budget: gives the most tokens of a batch.
+        questions: what is asked.
+        advance: called with the number of tokens done, of all sequences, as they are.
+    """
+    first, place_of, repeats = _different(questions)
+    work = work_of(questions, first)
+    tokens = repeats * np.array([len(questions.sequences[place]) for place in first], np.int64)
+    readouts: list[Readout] = [Readout(*[np.empty(0, np.float32)] * 4)] * len(first)
+    vectors: list[list[Float32Array | None]] = [[]] * len(first)
+    for group in shared_beginnings(work.sequences, share=forward.shares_prefixes):
+        for batch in batches(group, work.sequences, token_budget()):
+            read, pooled = forward.run(batch, work, statistics=questions.statistics)
+            for place, readout, vector in zip(batch.members, read, pooled, strict=True):
+                readouts[place], vectors[place] = readout, vector
+            advance(int(tokens[batch.members].sum()))
+    nothing = np.empty(0, np.float32)
+    parts = [
+        np.concatenate([nothing, *(readouts[place][part] for place in place_of)])
+        for part in range(4)
+    ]
+    pooled_by_name = {
+        name: np.array([_or_zeros(vectors[p][number], forward.width) for p in place_of])
+        for number, name in enumerate(questions.pools)
+    }
+    return Answers(parts[0], parts[1], parts[2], parts[3], pooled_by_name)
+
+
+def work_of(questions: Questions, places: Sequence[int]) -> Work:
+    """Return some sequences, cut behind the last token whose state is needed."""
+    pools = [[pool[place] for place in places] for pool in questions.pools.values()]
+    sequences, targets, labels = [], [], []
+    for number, place in enumerate(places):
+        ids, wanted = questions.sequences[place], questions.targets[place]
+        pooled = any(pool[number] is not None for pool in pools)
+        sequences.append(ids if pooled or not len(wanted) else ids[: wanted[-1]])
+        targets.append(wanted)
+        labels.append(ids[wanted].astype(np.int64))
+    return Work(sequences, targets, labels, pools)
+
+
+def _different(questions: Questions) -> tuple[list[int], list[int], IndexArray]:
+    """Return the first place of each different sequence, each one's number, and how often it is."""
+    numbers: dict[bytes, int] = {}
+    first: list[int] = []
+    place_of: list[int] = []
+    for place, (ids, wanted) in enumerate(zip(questions.sequences, questions.targets, strict=True)):
+        key = ids.tobytes() + b"/" + wanted.tobytes()
+        for pool in questions.pools.values():
+            weights = pool[place]
+            key += b"/" if weights is None else weights.tobytes()
+        if key not in numbers:
+            numbers[key] = len(first)
+            first.append(place)
+        place_of.append(numbers[key])
+    return first, place_of, np.bincount(np.array(place_of, np.int64), minlength=len(first))
+
+
+def _or_zeros(vector: Float32Array | None, width: int) -> Float32Array:
+    return np.zeros(width, np.float32) if vector is None else vector

@@ -1,0 +1,386 @@
+"""Fine-tuning by TRL and PEFT: the one module that knows either.
+
+The tokens, their order and what is learned of them are Assay's own and are handed over ready made;
+TRL adds up gradients, takes the steps and puts its state on disk, so that a killed run goes on.
+"""
+
+import contextlib
+import copy
+import json
+import random
+import shutil
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import torch
+import transformers
+from peft import LoraConfig
+from torch.utils.data import Sampler
+from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from assay.backends.causal_lm import TransformersModel
+from assay.backends.models import load_language_model
+from assay.backends.pins import split_pin
+from assay.backends.weights import write_adapter, write_model
+from assay.errors import FeatureError, ModelLoadError
+from assay.features.training_rows import Training, TrainingOrder, TrainingRows
+from assay.files import write_text
+from assay.language_models import DType, LanguageModel
+from assay.progress import Task
+from assay.references import short_name
+from assay.runtime import Runtime
+from assay.tuning import RECORD, Recipe, Tuned, epoch_folder, training_flops
+
+SECONDS_BETWEEN_SAVES = 60.0
+"""Work that a kill can cost, unless saving takes long."""
+_SAVING_SHARE = 0.05
+_STATE = "state"
+_WHOLE = "whole.json"
+_PACKAGES = ("torch", "transformers", "trl", "peft")
+_SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+
+
+class Base:
+    """A model that is opened to be trained, once.
+
+    Args:
+        opened: its tokenizer, and weights that nobody else holds.
+        runtime: device, and where progress is told.
+    """
+
+    def __init__(self, opened: TransformersModel, runtime: Runtime) -> None:
+        self._opened, self._runtime = opened, runtime
+        self.parameters: int = sum(each.numel() for each in opened.module.parameters())
+
+    @property
+    def model(self) -> LanguageModel:
+        """What reads its tokens."""
+        return self._opened
+
+    def train(self, training: Training, work: Path) -> None:
+        """Train it, and fill a folder with its weights and a record; see `train`."""
+        train(self._opened, training, work, self._runtime)
+
+
+def open_base(pinned: str, recipe: Recipe, runtime: Runtime) -> Base:
+    """Return a model for a training of its own.
+
+    Raises:
+        ModelLoadError: if it cannot be opened, or is none that can be trained here.
+    """
+    dtype: DType = "float32" if recipe.weights == "full" else recipe.dtype
+    opened = load_language_model(pinned, dtype, runtime, runs=False)
+    if not isinstance(opened, TransformersModel):
+        raise ModelLoadError(
+            f"{short_name(pinned)} cannot be trained: its weights are not here",
+            hint="name a folder with safetensors, or org/name",
+        )
+    return Base(opened, runtime)
+
+
+def train(opened: TransformersModel, training: Training, work: Path, runtime: Runtime) -> None:
+    """Train a model, and fill a folder with its weights and a record of the run.
+
+    What an earlier call that was killed left in the folder is gone on with.
+
+    Args:
+        opened: the base; its weights are changed.
+        training: what is trained, and how.
+        work: folder to fill.
+        runtime: device, and where progress is told.
+
+    Raises:
+        FeatureError: if the training leaves the finite numbers, or memory runs out.
+    """
+    device = runtime.devices()[0]
+    parameters = sum(each.numel() for each in opened.module.parameters())
+    with _to_itself(), _memory_errors(training.recipe):
+        trainer = _Trainer(opened, training, work, device)
+        start = _newest(work / _STATE)
+        done = 0 if start is None else int(start.name.rpartition("-")[2])
+        label = f"training {short_name(training.base)}"
+        with runtime.progress.task(label, training.steps - done, unit="steps", reused=done) as task:
+            watch = _Watch(trainer, training, work, task, _seconds(start))
+            trainer.add_callback(watch)
+            trainer.train(resume_from_checkpoint=None if start is None else str(start))
+        trained = sum(each.numel() for each in trainer.model.parameters() if each.requires_grad)
+        history = trainer.state.log_history
+    record = _record(training, history, parameters, trained, watch.seconds, device)
+    write_text(work / RECORD, record.model_dump_json(indent=1) + "\n")
+    shutil.rmtree(work / _STATE, ignore_errors=True)
+
+
+def _record(
+    training: Training,
+    history: list[dict[str, Any]],
+    parameters: int,
+    trained: int,
+    seconds: float,
+    device: str,
+) -> Tuned:
+    rows, recipe, steps = training.rows, training.recipe, training.steps
+    entries = [entry for entry in history if "loss" in entry]
+    rates = [float(entry["learning_rate"]) for entry in entries]
+    ends = [step for step in range(1, steps + 1) if training.ended_epoch(step)]
+    starts = [0, *ends[:-1]]
+    kept = [
+        epoch
+        for epoch in range(1, len(ends) + 1)
+        if recipe.keeps(epoch) or epoch == len(ends)
+    ]  # fmt: skip
+    tokens = training.order.total(rows.lengths, steps)
+    held_out = {"HELD_OUT": training.held_out} if training.held_out else {}
+    return Tuned(
+        folder=Path(),
+        base=training.base,
+        recipe=recipe,
+        seed=training.seed,
+        epochs=tuple(kept),
+        rows=rows.rows,
+        sequences=len(rows.sequences),
+        left_out=dict(rows.left_out) | held_out,
+        noted=rows.noted,
+        steps=steps,
+        losses=tuple(float(entry["loss"]) for entry in entries),
+        learning_rates=tuple(
+            float(np.mean(rates[start:stop])) for start, stop in zip(starts, ends, strict=True)
+        ),
+        tokens=tokens,
+        scored_tokens=training.order.total(rows.learned_counts, steps),
+        parameters=parameters,
+        trained_parameters=trained,
+        flops=training_flops(recipe.weights, parameters, tokens),
+        seconds=round(seconds, 3),
+        producer={name: version(name) for name in _PACKAGES} | {"device": device.partition(":")[0]},
+    )
+
+
+class _Trainer(SFTTrainer):  # type: ignore[misc]  # has no types
+    """TRL's trainer, with our order of the data and our way of writing weights, and silent."""
+
+    def __init__(
+        self, opened: TransformersModel, training: Training, work: Path, device: str
+    ) -> None:
+        self._order = training.order
+        self._base = _place(training.base)
+        self._config = copy.deepcopy(opened.module.config)
+        self._full = training.recipe.weights == "full"
+        arguments = SFTConfig(
+            output_dir=str(work / _STATE),
+            use_cpu=device == "cpu",
+            **_arguments(training),
+        )
+        _ = arguments.device  # TRL would take the first card, and stop if there are several
+        if device.startswith("cuda"):
+            arguments.__dict__["_setup_devices"] = torch.device(device)
+            arguments._n_gpu = 1
+            torch.cuda.set_device(device)
+        super().__init__(
+            model=opened.module,
+            args=arguments,
+            # Padding is never attended to, so any token serves.
+            data_collator=DataCollatorForLanguageModeling(pad_token_id=0),
+            train_dataset=_dataset(training.rows),
+            processing_class=opened.tokenizer,
+            peft_config=None if self._full else _lora(training, opened.module),
+        )
+        self.model_accepts_loss_kwargs = True  # a step's loss is the mean over its tokens
+        self.remove_callback(transformers.PrinterCallback)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return _Sampler(self._order)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        self.write(Path(str(output_dir)))
+
+    def write(self, folder: Path) -> None:
+        """Write the weights as they are now."""
+        if self._full:
+            write_model(self.model, self._config, self.processing_class, folder)
+        else:
+            write_adapter(self.model, folder, base=self._base)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write none."""
+
+    def _send_telemetry(self) -> None:
+        """Send none."""
+
+
+class _Sampler(Sampler[int]):  # type: ignore[misc]
+    """Places of sequences in the order of an epoch."""
+
+    def __init__(self, order: TrainingOrder) -> None:
+        self._order = order
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of another epoch, counted from 0."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._order.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._order.epoch(self._epoch).tolist())
+
+
+class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
+    """Keeps weights and state at the right steps, and tells how far the training is."""
+
+    def __init__(
+        self, trainer: _Trainer, training: Training, work: Path, task: Task, seconds: float
+    ) -> None:
+        self._trainer, self._training, self._work, self._task = trainer, training, work, task
+        self._begun = time.perf_counter() - seconds
+        self._saved = time.perf_counter()
+        self._pause = SECONDS_BETWEEN_SAVES
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, those before an interruption included."""
+        return time.perf_counter() - self._begun
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Keep the weights where an epoch ends, before anything says that it has ended."""
+        step, training = state.global_step, self._training
+        epoch = training.ended_epoch(step)
+        if epoch and (training.recipe.keeps(epoch) or step == training.steps):
+            self._trainer.write(epoch_folder(self._work, epoch))
+        waited = time.perf_counter() - self._saved
+        control.should_save = step < training.steps and waited >= self._pause
+        self._started_saving = time.perf_counter()
+        self._task.advance(1)
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        """Stop where the loss is no number any more."""
+        if "loss" in logs and not np.isfinite(logs["loss"]):
+            raise FeatureError(
+                f"the loss of step {state.global_step} is {logs['loss']}",
+                hint=f"--learning-rate {self._training.recipe.rate / 10:g}",
+            )
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Mark the state on disk as whole."""
+        folder = self._work / _STATE / f"checkpoint-{state.global_step}"
+        write_text(folder / _WHOLE, json.dumps({"seconds": self.seconds}))
+        self._saved = time.perf_counter()
+        took = self._saved - self._started_saving
+        self._pause = max(SECONDS_BETWEEN_SAVES, took / _SAVING_SHARE)
+
+
+def _arguments(training: Training) -> dict[str, Any]:
+    """Return the settings of the trainer that the recipe and the seed decide, and the quiet."""
+    recipe = training.recipe
+    warm = int(np.ceil(recipe.warmup * training.steps))
+    return {
+        "max_steps": training.steps,
+        "per_device_train_batch_size": recipe.micro_batch,
+        "gradient_accumulation_steps": recipe.batch_size // recipe.micro_batch,
+        "learning_rate": recipe.rate,
+        "lr_scheduler_type": _SCHEDULES[recipe.schedule],
+        "warmup_steps": warm,
+        "weight_decay": recipe.weight_decay,
+        "max_grad_norm": recipe.max_gradient_norm,
+        "optim": "adamw_torch",
+        "seed": training.seed % 2**32,
+        "bf16": recipe.dtype == "bfloat16",
+        "gradient_checkpointing": False,
+        "max_length": None,
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+        "dataloader_pin_memory": False,
+        "save_strategy": "no",
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "log_level": "error",
+    }
+
+
+def _lora(training: Training, module: Any) -> LoraConfig:
+    recipe = training.recipe
+    targets = recipe.lora_targets
+    name, digest = _place(training.base)
+    return LoraConfig(
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=name,
+        revision=digest,
+        r=recipe.lora_rank,
+        lora_alpha=recipe.lora_alpha,
+        lora_dropout=recipe.lora_dropout,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        # Weights of GPT-2's kind lie the other way round.
+        fan_in_fan_out=any(type(part).__name__ == "Conv1D" for part in module.modules()),
+    )
+
+
+def _place(pinned: str) -> tuple[str, str]:
+    """Return name and digest of a model; of a folder, where it is whatever the working folder."""
+    name, digest = split_pin(pinned)
+    return (str(Path(name).absolute()) if Path(name).exists() else name), digest
+
+
+def _dataset(rows: TrainingRows) -> Any:
+    labels = []
+    for ids, learned in zip(rows.sequences, rows.learned, strict=True):
+        own = np.full(len(ids), -100, np.int64)
+        own[learned] = ids[learned]
+        labels.append(own)
+    return datasets.Dataset.from_dict({"input_ids": list(rows.sequences), "labels": labels})
+
+
+def _newest(folder: Path) -> Path | None:
+    """Return the newest whole state of a killed run, None if there is none; remove broken ones."""
+    if not folder.is_dir():
+        return None
+    found = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
+    whole = [step for step, path in found.items() if (path / _WHOLE).is_file()]
+    for step in set(found) - set(whole):
+        shutil.rmtree(found[step])
+    return found[max(whole)] if whole else None
+
+
+def _seconds(state: Path | None) -> float:
+    if state is None:
+        return 0.0
+    return float(json.loads((state / _WHOLE).read_text(encoding="utf-8"))["seconds"])
+
+
+@contextlib.contextmanager
+def _to_itself() -> Iterator[None]:
+    """Give a training random numbers and a tone of its own, and put back those that there were."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  what TRL seeds
+    said = transformers.utils.logging.get_verbosity()
+    cards = range(torch.cuda.device_count())
+    try:
+        with torch.random.fork_rng(devices=list(cards)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            transformers.utils.logging.set_verbosity_error()
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002
+        transformers.utils.logging.set_verbosity(said)
+
+
+@contextlib.contextmanager
+def _memory_errors(recipe: Recipe) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise FeatureError(
+            f"the memory of the device is too small to train with {recipe.micro_batch} sequences "
+            "at once",
+            hint=f"--device-batch {max(1, recipe.micro_batch // 2)}, or a smaller --max-length",
+        ) from error

@@ -1,0 +1,92 @@
+"""Weights on disk: trained ones written, adapters merged into their base."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+from assay.errors import MissingExtraError, ModelLoadError
+
+ADAPTER = "adapter_config.json"
+
+
+def is_adapter(folder: Path) -> bool:
+    """Return whether a folder holds an adapter, which needs its base, and no whole model."""
+    return (folder / ADAPTER).is_file()
+
+
+def adapter_base(folder: Path) -> tuple[str, str | None]:
+    """Return the name of an adapter's base, and its commit or digest if the adapter says it.
+
+    Raises:
+        ModelLoadError: if the adapter names no base, or its settings cannot be read.
+    """
+    try:
+        settings = json.loads((folder / ADAPTER).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"{folder / ADAPTER} cannot be read: {error}") from error
+    name = settings.get("base_model_name_or_path")
+    if not name:
+        raise ModelLoadError(
+            f"the adapter in {folder} names no base",
+            hint=f"write base_model_name_or_path into {ADAPTER}",
+        )
+    return str(name), settings.get("revision")
+
+
+def merge_adapter(module: Any, folder: Path) -> Any:
+    """Return a model with an adapter merged into its weights, which are changed.
+
+    Raises:
+        MissingExtraError: if PEFT is not installed.
+        ModelLoadError: if the adapter does not fit the model.
+    """
+    try:
+        import peft  # noqa: PLC0415  heavy
+    except ImportError as error:
+        raise MissingExtraError(f"the adapter in {folder}", "tune") from error
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ModelLoadError(
+            f"{folder} holds no adapter_model.safetensors", hint="weights must be safetensors"
+        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of PEFT's about transformers
+            return peft.PeftModel.from_pretrained(module, str(folder)).merge_and_unload()
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelLoadError(f"the adapter in {folder} does not fit its base: {error}") from error
+
+
+def write_model(model: Any, config: Any, tokenizer: Any, folder: Path) -> None:
+    """Write a whole model of transformers as safetensors.
+
+    Args:
+        model: whose weights are written.
+        config: its settings, as they were before the training changed them for itself.
+        tokenizer: its tokenizer.
+        folder: that is filled; made if missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+    config.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def write_adapter(model: Any, folder: Path, *, base: tuple[str, str]) -> None:
+    """Write the adapter of a model of PEFT as safetensors; equal weights give equal bytes.
+
+    Args:
+        model: whose adapter is written.
+        folder: that is filled; made if missing.
+        base: name and digest of the model that it belongs to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # a card without content
+    path = folder / ADAPTER
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in settings.items():  # PEFT writes sets in any order
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            settings[name] = sorted(value)
+    settings["base_model_name_or_path"], settings["revision"] = base
+    path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,277 @@
+"""``assay tune``: train a model on rows that were chosen."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
+from assay.cli.models import DTypeOption
+from assay.console import terminal
+
+if TYPE_CHECKING:
+    from assay.cli.grammar import Words as Parsed
+    from assay.component import Selector
+    from assay.features.tuned_model import TunedModel
+    from assay.project import Project
+    from assay.trainings import Losses
+    from assay.tuning import Recipe, Tuned
+
+_PANEL = "How to train"
+
+
+@dataclass(frozen=True)
+class Training:
+    """Options that say what is trained, and how."""
+
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="NAME", show_default=False, rich_help_panel=_PANEL,
+                     help="Causal language model to train: a folder, or org/name."),
+    ] = None  # fmt: skip
+    full: Annotated[
+        bool,
+        typer.Option("--full/--lora", rich_help_panel=_PANEL, show_default=False,
+                     help="Train all weights, or an adapter beside them (the default)."),
+    ] = False  # fmt: skip
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, show_default=False, rich_help_panel=_PANEL,
+                     help="How often every row is seen; 3 by default."),
+    ] = None  # fmt: skip
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, show_default=False, rich_help_panel=_PANEL,
+                     help="So many optimiser steps instead, whatever the number of rows."),
+    ] = None  # fmt: skip
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(show_default=False, rich_help_panel=_PANEL,
+                     help="Highest learning rate; 2e-4, or 2e-5 with --full."),
+    ] = None  # fmt: skip
+    batch_size: Annotated[
+        int | None,
+        typer.Option(min=1, show_default=False, rich_help_panel=_PANEL,
+                     help="Sequences of one step; 128 by default."),
+    ] = None  # fmt: skip
+    device_batch: Annotated[
+        int | None,
+        typer.Option(min=1, show_default=False, rich_help_panel=_PANEL,
+                     help="Most sequences in memory at once; 8 by default."),
+    ] = None  # fmt: skip
+    max_length: Annotated[
+        int | None,
+        typer.Option(min=8, show_default=False, rich_help_panel=_PANEL,
+                     help="Longest sequence in tokens; 1024 by default."),
+    ] = None  # fmt: skip
+    template: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", show_default=False, rich_help_panel=_PANEL,
+                     help="Wording around the turns; alpaca by default, chat for the model's own."),
+    ] = None  # fmt: skip
+    dtype: DTypeOption = None
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="last|all|1,2", show_default=False, rich_help_panel=_PANEL,
+                     help="Epochs whose weights are kept; the last by default."),
+    ] = None  # fmt: skip
+    seeds: Annotated[
+        int,
+        typer.Option(min=1, rich_help_panel=_PANEL,
+                     help="Train so often, with seeds 0, 1, ..."),
+    ] = 1  # fmt: skip
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="AMOUNT", show_default=False, rich_help_panel="What to choose",
+                     help="How much a method named here chooses: 5%, 5000 or '2M tokens'."),
+    ] = None  # fmt: skip
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FOLDER", show_default=False,
+                     help="Folder for the weights; else they stay in the cache.",
+                     rich_help_panel="What to write"),
+    ] = None  # fmt: skip
+
+
+@verb(
+    "tune",
+    panel=CHOOSE,
+    examples=(
+        "assay tune alpaca_data.json ifd-5pct --base gpt2 -o tuned",
+        "assay tune alpaca_data.json random --budget 1000 --base gpt2 --epochs 1",
+        "assay tune alpaca_data.json random --budget 5% --base org/name --full --seeds 3",
+        "assay tune alpaca_data.json --base gpt2 --dry-run",
+    ),
+)
+def tune(
+    words: Words,
+    training: Training,
+    reading: Reading,
+    everywhere: Everywhere,
+    working: Working,
+) -> None:
+    """Train a language model on selections, by name, or by method and budget; or on all rows.
+
+    Rows that are held out are never trained on. A training that was killed goes on where it was,
+    and one that was done before is not done again.
+    """
+    from assay.cli.arguments import shown_path
+    from assay.cli.models import check_models
+    from assay.cli.tuning_report import print_prices
+    from assay.errors import DataError, UsageError
+
+    if training.base is None:
+        raise UsageError("no model to train is named", hint="--base gpt2")
+    output = None if training.output is None else Path(training.output)
+    if output is not None and output.exists() and (output.is_file() or any(output.iterdir())):
+        raise DataError(f"{shown_path(output)} is there already", hint="name a new folder: -o NEW")
+    recipe = recipe_of(training)
+    parsed, names = _split(words or [], everywhere.project)
+    project = open_project(
+        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
+    )
+    wanted = _trainings(project, parsed, names, training, recipe)
+    features = [feature for _, feature in wanted]
+    check_models(project, features, naming="assay select ... --model gpt2, to choose first")
+    if working.dry_run:
+        print_prices(project, wanted)
+        return
+    _tune(project, wanted, output)
+
+
+def recipe_of(training: Training) -> "Recipe":
+    """Return the recipe that the options describe.
+
+    Raises:
+        UsageError: if an option has no such value.
+    """
+    from pydantic import ValidationError
+
+    from assay.errors import UsageError
+    from assay.tuning import Recipe
+
+    given: dict[str, Any] = {
+        "weights": "full" if training.full else "lora",
+        "checkpoints": None if training.keep is None else _epochs(training.keep),
+    }
+    same = ("epochs", "steps", "learning_rate", "batch_size", "device_batch", "max_length",
+            "template", "dtype")  # fmt: skip
+    given |= {name: getattr(training, name) for name in same}
+    try:
+        return Recipe(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-") if first["loc"] else "keep"
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"--{option}: {message}") from None
+
+
+def _epochs(text: str) -> Any:
+    from assay.errors import UsageError
+
+    if text in ("all", "last"):
+        return text
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"--keep {text!r} names no epochs", hint="last, all, or 1,2") from None
+
+
+def _split(words: Sequence[str], project: Path | None) -> "tuple[Parsed, list[str]]":
+    """Return what the words stand for, and those that must be names of selections."""
+    from assay.cli.grammar import method_names, parse_words
+    from assay.cli.names import split_words
+
+    known = set(method_names())
+    _, _, others = split_words([word for word in words if word.replace("-", "_") not in known])
+    return parse_words([word for word in words if word not in others], project), others
+
+
+def _trainings(
+    project: "Project",
+    parsed: "Parsed",
+    names: Sequence[str],
+    training: Training,
+    recipe: "Recipe",
+) -> "list[tuple[str, TunedModel]]":
+    """Return every training by a name that tells it from the others."""
+    from assay.errors import UsageError
+    from assay.results import selection_name
+    from assay.stored import stored_selection
+    from assay.trainings import tuned_model
+
+    if parsed.methods and training.budget is None:
+        raise UsageError("a method needs a budget to choose by", hint="add --budget 5%")
+    if training.budget is not None and not parsed.methods:
+        raise UsageError("--budget is for a method, and none is named", hint="random --budget 5%")
+    selectors: list[Selector | None] = [
+        project.selector(method, budget=training.budget) for method in parsed.methods
+    ]
+    selectors += [stored_selection(project, name).selector for name in names]
+    made = []
+    for selector in selectors or [None]:
+        stem = "all" if selector is None else selection_name(selector)
+        for seed in range(training.seeds):
+            base = str(training.base)
+            feature = tuned_model(selector, base=base, recipe=recipe, seed=seed)
+            made.append((f"{stem}-seed{seed}" if training.seeds > 1 else stem, feature))
+    return made
+
+
+def _tune(
+    project: "Project", wanted: "Sequence[tuple[str, TunedModel]]", output: Path | None
+) -> None:
+    from assay.cli.recording import recorded
+    from assay.cli.tuning_report import print_trainings
+    from assay.trainings import losses
+
+    done: list[tuple[str, Tuned, Losses]] = []
+    written: list[list[Path]] = []
+    with recorded(project, "tune", sys.argv[2:], [feature for _, feature in wanted]) as run:
+        for name, feature in wanted:
+            with run.stage("train"):
+                tuned = project.engine.value(feature)
+            with run.stage("measure"):
+                done.append((name, tuned, losses(project, feature, tuned)))
+        with run.stage("write"):
+            for name, tuned, _ in done:
+                alone = len(wanted) == 1
+                written.append([] if output is None else _write(tuned, name, output, alone))
+        entries = [
+            {"training": name, **tuned.model_dump(mode="json"),
+             "folder": str(tuned.folder), "loss_before": loss.before, "loss_after": loss.after,
+             "models": [str(path) for path in paths or map(tuned.after, tuned.epochs)]}
+            for (name, tuned, loss), paths in zip(done, written, strict=True)
+        ]  # fmt: skip
+        run.facts["trainings"] = [
+            {name: value for name, value in entry.items() if name != "losses"} for entry in entries
+        ]
+    if terminal().settings.as_json:
+        terminal().document(entries[0] if len(entries) == 1 else entries)
+    else:
+        print_trainings(project, entries)
+
+
+def _write(tuned: "Tuned", name: str, output: Path, alone: bool) -> list[Path]:
+    """Copy the weights out, the record beside them, and return the models' folders."""
+    from assay.files import atomic_folder, write_text
+    from assay.tuning import RECORD
+
+    single = alone and len(tuned.epochs) == 1
+    paths = []
+    for epoch in tuned.epochs:
+        suffix = "" if len(tuned.epochs) == 1 else f"-epoch{epoch}"
+        path = output if single else output / f"{name}{suffix}"
+        if path.is_dir():
+            path.rmdir()  # an empty one, as was checked
+        with atomic_folder(path) as folder:
+            shutil.copytree(tuned.after(epoch), folder, dirs_exist_ok=True)
+        paths.append(path)
+    stem = output if single else output / name
+    record = (tuned.folder / RECORD).read_text(encoding="utf-8")
+    write_text(stem.with_name(f"{stem.name}.assay.json"), record)
+    return paths

@@ -1,0 +1,1 @@
+"""Comparing selections by what models tuned on them learn."""

@@ -1,0 +1,197 @@
+"""What choosing costs: the time and the arithmetic of every part, as if nothing were at hand."""
+
+import dataclasses
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay.component import Chosen, Component, Selector
+from assay.defaults import kinds_named
+from assay.engine import Engine, walk
+from assay.errors import AssayError
+from assay.features.causal_pass import CausalFeature
+from assay.features.tuned_model import TunedModel
+from assay.files import write_text
+from assay.passes import PoolFeature, RowFeature
+from assay.planning import plan
+from assay.references import name_of, pinned_fields
+from assay.tuning import Recipe, training_flops
+from assay.values import LogProbs
+
+_UNPRICED_OPERATIONS = 0.0
+_EMBEDDED = "assay:"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall time in seconds and floating-point operations; NaN where the arithmetic is not known."""
+
+    seconds: float
+    flops: float
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Return both together."""
+        return Cost(self.seconds + other.seconds, self.flops + other.flops)
+
+
+class Ledger:
+    """Computes selections part by part, and keeps what each part cost when it was first made.
+
+    A part that lies in the cache already is priced from a sample of the rows, so that an arm costs
+    what it would cost alone, whatever was computed before. Entries are kept on disk: a comparison
+    that is resumed tells the same costs.
+
+    Args:
+        engine: computes.
+        folder: where entries are kept.
+    """
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._known: dict[str, Cost] = {}
+
+    def choose(self, selector: Selector, shared: Sequence[Component] = ()) -> Cost:
+        """Compute a selection and all it requires, and return what that costs.
+
+        Args:
+            selector: resolved.
+            shared: other selectors of the comparison; passes that these need, too, run once.
+        """
+        engine = self._engine
+        parts = list(walk([selector], resolve=engine.resolve))
+        passes = _passes([selector, *shared], engine)
+        total = Cost(0.0, 0.0)
+        counted: set[str] = set()
+        for part in parts:
+            place = _pass_of(part)
+            own = [part] if place is None else [p for p in parts if _pass_of(p) == place]
+            key = _entry_key(part if place is None else place, engine)
+            if key not in counted:
+                counted.add(key)
+                total += self._entry(key, own, own if place is None else passes[place])
+        return total
+
+    def _entry(self, key: str, own: Sequence[Component], group: Sequence[Component]) -> Cost:
+        if key not in self._known:
+            path = self._folder / f"{key}.json"
+            if path.is_file():
+                stored = json.loads(path.read_text(encoding="utf-8"))
+                flops = stored["flops"]
+                self._known[key] = Cost(stored["seconds"], float("nan") if flops is None else flops)
+            else:
+                self._known[key] = self._made(own, group)
+                self._write(path, self._known[key], group)
+        return self._known[key]
+
+    def _write(self, path: Path, cost: Cost, group: Sequence[Component]) -> None:
+        entry: dict[str, Any] = asdict(cost) | {"parts": [part.label() for part in group]}
+        entry["flops"] = cost.flops if np.isfinite(cost.flops) else None
+        write_text(path, json.dumps(entry, indent=1, ensure_ascii=False) + "\n")
+
+    def _made(self, own: Sequence[Component], group: Sequence[Component]) -> Cost:
+        engine, first = self._engine, own[0]
+        priced = 0.0
+        if isinstance(first, RowFeature | PoolFeature) and _at_hand(engine, first):
+            priced = cold_seconds(engine, first)
+        started = time.perf_counter()
+        try:
+            values = engine.compute(group)
+        except Exception:
+            if len(group) == len(own):
+                raise
+            group, values = own, engine.compute(own)  # what others need must not fail this one
+        seconds = time.perf_counter() - started
+        return Cost(max(seconds, priced), _arithmetic(engine, group, values))
+
+
+def _passes(components: Sequence[Component], engine: Engine) -> dict[str, list[Component]]:
+    """Return the features that are read in one pass over the rows, by the pass."""
+    found: dict[str, list[Component]] = {}
+    for component in walk(components, resolve=engine.resolve):
+        place = _pass_of(component)
+        if place is not None:
+            found.setdefault(place, []).append(component)
+    return found
+
+
+def _pass_of(component: Component) -> str | None:
+    """Return what names the pass that fills a feature of the rows; None for anything else."""
+    if not isinstance(component, RowFeature) or component.chosen_by is not None:
+        return None
+    if isinstance(component.dataset, Chosen):
+        return None
+    return f"{component.dataset.key}/{component.reading()!r}"
+
+
+def _entry_key(part: Component | str, engine: Engine) -> str:
+    what = part if isinstance(part, str) else part.key
+    return hashlib.blake2b(f"{what}/{engine.pool.context}".encode(), digest_size=8).hexdigest()
+
+
+def _at_hand(engine: Engine, part: Component) -> bool:
+    """Return whether a part, or some of its rows, lies in the cache already."""
+    if isinstance(part, RowFeature) and _pass_of(part) is not None:
+        return engine.missing_rows(part) < len(engine.view(part.dataset).unique[0])
+    return isinstance(part, PoolFeature) and engine.is_stored(part)
+
+
+def cold_seconds(engine: Engine, part: RowFeature | PoolFeature) -> float:
+    """Return about how long a part takes by itself where nothing is at hand."""
+    if isinstance(part, RowFeature):
+        with part.reading().open(engine.runtime):
+            pass  # its model is held from here on, with what is measured of it kept in the cache
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+        empty = dataclasses.replace(engine.runtime, cache=Path(folder))
+        steps = plan(Engine(engine.pool, empty), [part]).steps
+    return max((step.seconds or 0.0 for step in steps if step.name == part.name), default=0.0)
+
+
+def _arithmetic(engine: Engine, group: Sequence[Component], values: Sequence[Any]) -> float:
+    """Return the floating-point operations of a part; NaN if nothing tells them."""
+    first = group[0]
+    if isinstance(first, CausalFeature):
+        return _forward(engine, first, values)
+    if isinstance(first, RowFeature):
+        models = _models(first)
+        known = all(name_of(model).startswith(_EMBEDDED) for model in models)
+        return _UNPRICED_OPERATIONS if known else float("nan")
+    if isinstance(first, PoolFeature):
+        return first.operations(len(engine.view(first.dataset)), engine.runtime)
+    if isinstance(first, Selector):
+        return first.operations(len(engine.pool), len(values[0].selection.indices), engine.runtime)
+    return _UNPRICED_OPERATIONS
+
+
+def _models(feature: RowFeature) -> Iterator[str]:
+    pinned = pinned_fields(type(feature))
+    outside = kinds_named(feature) & {"encoder", "language_model"}
+    yield from (str(getattr(feature, name)) for name, kind in pinned.items() if kind in outside)
+
+
+def _forward(engine: Engine, feature: CausalFeature, values: Sequence[Any]) -> float:
+    """Return 2 operations per parameter and token of all different rows."""
+    read = next((value for value in values if isinstance(value, LogProbs)), None)
+    if read is None:
+        return float("nan")
+    _, first, _ = engine.view(feature.dataset).unique
+    tokens = float(np.nansum(read.total_tokens[first]))
+    return 2.0 * _parameters(engine, feature.model) * tokens
+
+
+def _parameters(engine: Engine, model: str) -> float:
+    """Return the number of a model's parameters; NaN where its weights are not here."""
+    step = TunedModel(
+        base=model, recipe=Recipe(weights="full", steps=1, batch_size=1, max_length=8)
+    )
+    try:
+        return step.operations(1, engine.runtime) / training_flops("full", 1, 8)
+    except AssayError:
+        return float("nan")

@@ -1,0 +1,264 @@
+"""The trainings of a comparison, what they would take, and why they cannot start, if so."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from assay.budget import Budget
+from assay.compare.division import Division
+from assay.compare.experiment import Contender, Experiment
+from assay.compare.ledger import cold_seconds
+from assay.compare.questions import scoring
+from assay.compare.records import Arm, SetKind
+from assay.component import Chosen, Component, Selector
+from assay.engine import Engine
+from assay.errors import AssayError, BudgetError
+from assay.features.text import TokenCounts
+from assay.features.tuned_model import TunedModel
+from assay.passes import PoolView
+from assay.planning import Step
+from assay.planning import plan as plan_components
+from assay.project import Project
+from assay.trainings import price
+from assay.tuning import Recipe
+
+
+@dataclass(frozen=True)
+class Size:
+    """A budget of the comparison.
+
+    Attributes:
+        words: as it was asked for.
+        budget: as selectors take it.
+        rows: that it is expected to hold; rows are taken to be of common length where it is in
+            tokens.
+    """
+
+    words: str
+    budget: Budget
+    rows: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """One trial: an arm at a size, by a training seed.
+
+    `selector` chooses its rows; where nobody set its seed, that is the draw's number, or else the
+    training's. `tokens` are about those that are trained on, `seconds` what that and the questions
+    take.
+    """
+
+    arm: Arm
+    size: Size | None
+    draw: int | None
+    seed: int
+    selector: Selector | None
+    recipe: Recipe
+    tokens: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def budget(self) -> str:
+        """The budget as the comparison spells it; empty where there is none."""
+        return self.size.words if self.size else ""
+
+    def __str__(self) -> str:
+        """Return the trial in words, such as ``ifd at 5%, seed 0``."""
+        where = f" at {self.budget}" if self.budget else ""
+        run = f"draw {self.draw}" if self.draw is not None else f"seed {self.seed}"
+        return f"{self.arm.name}{where}, {run}" if self.selector else self.arm.name
+
+
+@dataclass(frozen=True)
+class ComparisonPlan:
+    """What a comparison does.
+
+    Attributes:
+        contenders: the arms.
+        sizes: the budgets, from the smallest to the largest.
+        jobs: the trials, in the order in which they are run.
+        steps: the scoring that is not at hand yet.
+        refusals: why the work cannot start.
+    """
+
+    contenders: tuple[Contender, ...]
+    sizes: tuple[Size, ...]
+    jobs: tuple[Job, ...]
+    steps: tuple[Step, ...]
+    refusals: tuple[str, ...]
+
+    @property
+    def trainings(self) -> int:
+        """Number of trainings."""
+        return sum(job.selector is not None for job in self.jobs)
+
+    @property
+    def tokens(self) -> float:
+        """About how many tokens are trained on."""
+        return sum(job.tokens for job in self.jobs)
+
+    @property
+    def training_seconds(self) -> float:
+        """About how long trainings and questions take."""
+        return sum(job.seconds for job in self.jobs)
+
+    @property
+    def seconds(self) -> float | None:
+        """About how long all takes; None if a step cannot be told."""
+        times = [step.seconds for step in self.steps]
+        if None in times:
+            return None
+        return self.training_seconds + sum(time for time in times if time is not None)
+
+
+def make_plan(
+    project: Project,
+    engine: Engine,
+    experiment: Experiment,
+    division: Division,
+    sets: Sequence[tuple[str, SetKind, PoolView]],
+) -> ComparisonPlan:
+    """Return the plan of a comparison; some steps of training are timed on rows of the pool.
+
+    Args:
+        project: whose rows are compared.
+        engine: over the rows of `division`.
+        experiment: what is compared.
+        division: which rows may be chosen.
+        sets: questions, of which some may turn out to have no answer.
+    """
+    contenders = tuple(experiment.contenders())
+    refusals = [f"{name}: {len(view)} rows to measure on, and a comparison needs two"
+                for name, _, view in sets if len(view) < 2]  # fmt: skip
+    refusals += _unfit(division, experiment)
+    if refusals:
+        return ComparisonPlan(contenders, (), (), (), tuple(refusals))
+    sizes = _sizes(engine, experiment, division)
+    jobs = _jobs(contenders, sizes, experiment)
+    steps, found = _prices(engine, experiment, jobs)
+    if not found:
+        questions = sum(len(view) for _, _, view in sets)
+        rates = _rates(project, engine, experiment)
+        jobs = [_priced(job, rates, division, questions) for job in jobs]
+    return ComparisonPlan(contenders, sizes, tuple(jobs), tuple(steps), tuple(found))
+
+
+def _unfit(division: Division, experiment: Experiment) -> Iterator[str]:
+    """Yield why a budget cannot be kept."""
+    rows, free = len(division.pool), division.trainable
+    if not free:
+        yield "no row is left to train on"
+    for budget in experiment.budgets:
+        try:
+            count = budget.count(pool=rows, eligible=free)
+        except BudgetError as error:
+            yield error.message
+            continue
+        if budget.unit == "percent" and experiment.axis == "tokens":
+            continue
+        if count == 0:
+            yield f"{budget} of {rows:,} rows is no row at all"
+        elif count is not None and count > free:
+            yield f"{budget} are {count:,} rows, and {free:,} may be chosen"
+
+
+def _sizes(engine: Engine, experiment: Experiment, division: Division) -> tuple[Size, ...]:
+    free = ~division.pool.held_out
+    sizes: dict[str, Size] = {}
+    if experiment.axis != "tokens":
+        for budget in experiment.budgets:
+            count = budget.count(pool=len(free), eligible=division.trainable)
+            sizes[str(budget)] = Size(str(budget), budget, float(count or 0))
+        return tuple(sorted(sizes.values(), key=lambda size: size.rows))
+    # The base model's own tokenizer counts: its tokens are what is trained on.
+    base = engine.resolve(scoring(experiment.base, experiment.recipe)).model
+    counts = engine.value(TokenCounts(tokenizer=base))["total"]
+    everything = float(counts[free].sum())
+    for budget in experiment.budgets:
+        tokens = budget.limit()
+        if tokens is None:
+            tokens = float(int(everything * float(budget.amount) / 100))
+        taken = Budget(amount=str(int(tokens)), unit="tokens", tokenizer=base)
+        rows = min(tokens / everything, 1.0) * division.trainable
+        sizes[str(budget)] = Size(str(budget), taken, rows)
+    return tuple(sorted(sizes.values(), key=lambda size: size.rows))
+
+
+def _jobs(
+    contenders: Sequence[Contender], sizes: Sequence[Size], experiment: Experiment
+) -> list[Job]:
+    """Return the trials, round by round, so that what an interrupted run has is balanced."""
+    rounds: list[tuple[int, Job]] = []
+    for contender in contenders:
+        arm, selector = contender.arm, contender.selector
+        if selector is None:
+            rounds.append((-1, Job(arm, None, None, 0, None, experiment.recipe)))
+            continue
+        drawn = arm.kind == "random"
+        own: Sequence[Size | None] = (None,) if arm.kind == "full" else sizes
+        for number in range(experiment.draws if drawn else experiment.seeds):
+            seed = number % experiment.seeds
+            for size in own:
+                rows = selector.model_copy(update={"budget": size.budget}) if size else selector
+                recipe = _with_steps(experiment, size)
+                draw = number if drawn else None
+                rounds.append((number, Job(arm, size, draw, seed, rows, recipe)))
+    return [job for _, job in sorted(rounds, key=lambda pair: pair[0])]
+
+
+def _with_steps(experiment: Experiment, size: Size | None) -> Recipe:
+    if experiment.axis != "steps" or size is None:
+        return experiment.recipe
+    steps = experiment.recipe.all_steps(int(size.rows))
+    return experiment.recipe.model_copy(update={"steps": steps})
+
+
+def _prices(
+    engine: Engine, experiment: Experiment, jobs: Sequence[Job]
+) -> tuple[list[Step], list[str]]:
+    """Return the steps before the trainings, and every reason why the work cannot start."""
+    first = [job for job in jobs if job.selector is not None and job.seed == 0 and not job.draw]
+    wanted: list[Component] = [job.selector for job in first if job.selector is not None]
+    try:
+        sample = TunedModel(
+            base=experiment.base, recipe=experiment.recipe, dataset=Chosen(by=wanted[0])
+        )
+        planned = plan_components(engine, [*wanted, sample])
+    except AssayError as error:
+        return [], [error.message]
+    # Equal steps of several budgets are one line; how long training takes is told apart.
+    steps: dict[tuple[str, str], Step] = {}
+    for step in planned.steps:
+        if step.name == TunedModel.name:
+            continue
+        key = (step.name, step.note)
+        known = steps.get(key, step._replace(seconds=0.0)).seconds
+        both = None if known is None or step.seconds is None else known + step.seconds
+        steps[key] = step._replace(seconds=both)
+    return list(steps.values()), planned.refusals
+
+
+class _Rates(NamedTuple):
+    """Tokens of a row, the seconds it takes in training, and those it takes to be scored."""
+
+    tokens: float
+    training_seconds: float
+    scoring_seconds: float
+
+
+def _rates(project: Project, engine: Engine, experiment: Experiment) -> _Rates:
+    plain = experiment.recipe.model_copy(update={"epochs": 1, "steps": None, "checkpoints": "last"})
+    found = price(project, TunedModel(base=experiment.base, recipe=plain))
+    scored = engine.resolve(scoring(experiment.base, experiment.recipe))
+    seconds = cold_seconds(engine, scored) / max(len(engine.pool.unique[0]), 1)
+    return _Rates(found.tokens / found.rows, found.seconds / found.rows, seconds)
+
+
+def _priced(job: Job, rates: _Rates, division: Division, questions: int) -> Job:
+    if job.selector is None:
+        return job
+    recipe = job.recipe
+    rows = job.size.rows if job.size else float(division.trainable)
+    read = rows * recipe.epochs if recipe.steps is None else recipe.steps * recipe.batch_size
+    seconds = read * rates.training_seconds + questions * rates.scoring_seconds
+    return replace(job, tokens=read * rates.tokens, seconds=seconds)

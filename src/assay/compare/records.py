@@ -1,0 +1,214 @@
+"""What a comparison measured: plain records, from which every number and report can be rebuilt.
+
+A trial is one tuned model, or the base model as it is. Its losses are kept per question, so the
+statistics need neither the models nor the data. `record_files` keeps them on disk.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from assay.samples import FloatArray, IdArray, IndexArray
+
+SetKind = Literal["held_out", "other_source"]
+ArmKind = Literal["method", "random", "longest_response", "longest_instruction", "full", "base"]
+BudgetAxis = Literal["samples", "tokens", "steps"]
+
+_T = TypeVar("_T")
+
+BUDGETLESS: tuple[ArmKind, ...] = ("full", "base")
+"""Arms that have no budget and are therefore never compared at one."""
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationSet:
+    """Questions whose answers are scored.
+
+    Attributes:
+        name: unique in a comparison.
+        kind: whether the questions were held out of the pool, or come from another source.
+        ids: shape (q,), uint64; no id twice.
+        tokens: shape (q,), int64; scored tokens of each answer.
+    """
+
+    name: str
+    kind: SetKind
+    ids: IdArray
+    tokens: IndexArray
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.tokens):
+            raise ValueError(f"{self.name}: {len(self.ids)} ids, {len(self.tokens)} token counts")
+        if len(set(self.ids.tolist())) != len(self.ids):
+            raise ValueError(f"{self.name}: an id occurs twice")
+
+    def __len__(self) -> int:
+        """Return the number of questions."""
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to choose rows; `words` is its label with its parameters."""
+
+    name: str
+    kind: ArmKind
+    words: str
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One model of an arm: what it was tuned on, what it cost, and how well it answers.
+
+    Attributes:
+        arm: name of the arm.
+        budget: as the comparison spells it; empty for the full data and the base model.
+        rows: rows chosen.
+        tokens: training tokens, over all epochs.
+        draw: number of the random draw; None for arms that choose one subset.
+        seed: of the training.
+        status: a failed trial has an error and enters no average.
+        error: why it failed.
+        losses: of each evaluation set, shape (q,): mean negative log-likelihood per scored token
+            in nats; NaN where a question has no score.
+        selection_seconds: wall time of choosing.
+        selection_flops: arithmetic of choosing; NaN if unknown.
+        training_seconds: wall time of training.
+        training_flops: arithmetic of training; NaN if unknown.
+        subset: digest of the chosen ids.
+    """
+
+    arm: str
+    budget: str
+    rows: int
+    tokens: int
+    draw: int | None
+    seed: int
+    status: Literal["done", "failed"]
+    error: str | None = None
+    losses: Mapping[str, FloatArray] = field(default_factory=dict)
+    selection_seconds: float = 0.0
+    selection_flops: float = 0.0
+    training_seconds: float = 0.0
+    training_flops: float = 0.0
+    subset: str = ""
+
+
+@dataclass(frozen=True)
+class PowerCheck:
+    """The smallest difference a comparison is able to show; made before anything is trained.
+
+    Attributes:
+        set: name of the primary set.
+        questions: questions with a score.
+        seeds: tuned models per arm.
+        draws: random draws they are compared with.
+        claims: arm-by-budget claims that Holm's correction will count.
+        question_sd: standard deviation over questions of the difference of two models, in nats.
+        paired: whether it was measured on pairs; else it is a bound, from one model's losses.
+        seed_sd: standard deviation of an arm's mean loss between seeds; None if not known, and
+            then the numbers below are question noise only.
+        level: two-sided.
+        power: probability of showing a difference of that size.
+        detectable: in nats, of one claim alone.
+        detectable_first: in nats, of the claim that Holm tests first, at `level / claims`.
+    """
+
+    set: str
+    questions: int
+    seeds: int
+    draws: int
+    claims: int
+    question_sd: float
+    paired: bool
+    seed_sd: float | None
+    level: float
+    power: float
+    detectable: float
+    detectable_first: float
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Arms x budgets x seeds of one base model on one pool.
+
+    Attributes:
+        title: headline of the report.
+        base: the base model, with its revision.
+        pool: what the rows are.
+        pool_rows: how many of them could be chosen.
+        budgets: from the smallest to the largest, as they were asked for.
+        budget_axis: what is equal between arms of one budget.
+        tune_seeds: tuned models per arm and budget.
+        recipe: how they were tuned, in words; equal for all arms.
+        sets: the questions; `primary` names the one set on which claims are made.
+        primary: name of a set.
+        arms: in the order of the report.
+        trials: all of them, failed ones too.
+        models: what made the scores: the name of a model, and what it is.
+        assay_version: of the program.
+        power: the power check; None if there was none.
+    """
+
+    title: str
+    base: str
+    pool: str
+    pool_rows: int
+    budgets: tuple[str, ...]
+    budget_axis: BudgetAxis
+    tune_seeds: int
+    recipe: str
+    sets: tuple[EvaluationSet, ...]
+    primary: str
+    arms: tuple[Arm, ...]
+    trials: tuple[Trial, ...]
+    models: Mapping[str, str]
+    assay_version: str
+    power: PowerCheck | None = None
+
+    def __post_init__(self) -> None:
+        _unique("arms", [arm.name for arm in self.arms])
+        _unique("evaluation sets", [part.name for part in self.sets])
+        _unique("budgets", list(self.budgets))
+        if self.primary not in {part.name for part in self.sets}:
+            raise ValueError(f"the primary set {self.primary!r} is not among the evaluation sets")
+        for trial in self.trials:
+            self._check(trial)
+
+    def _check(self, trial: Trial) -> None:
+        kind = self.arm(trial.arm).kind
+        known = ("",) if kind in BUDGETLESS else self.budgets
+        if trial.budget not in known:
+            raise ValueError(f"{trial.arm}: {trial.budget!r} is not one of the budgets {known}")
+        if (trial.status == "failed") != (trial.error is not None):
+            raise ValueError(f"{trial.arm}: a trial has an error if, and only if, it failed")
+        for name, losses in trial.losses.items():
+            if losses.shape != (len(self.set(name)),):
+                raise ValueError(f"{trial.arm}: losses of {name!r} have shape {losses.shape}")
+
+    def arm(self, name: str) -> Arm:
+        """Return the arm of that name."""
+        return _named(name, {arm.name: arm for arm in self.arms}, "arm")
+
+    def set(self, name: str) -> EvaluationSet:
+        """Return the evaluation set of that name."""
+        return _named(name, {part.name: part for part in self.sets}, "evaluation set")
+
+    def of_kind(self, kind: ArmKind) -> Arm | None:
+        """Return the first arm of a kind, None if there is none."""
+        return next((arm for arm in self.arms if arm.kind == kind), None)
+
+    def trials_of(self, arm: str, budget: str = "") -> tuple[Trial, ...]:
+        """Return the trials of one arm at one budget, failed ones too."""
+        return tuple(t for t in self.trials if t.arm == arm and t.budget == budget)
+
+
+def _unique(what: str, names: list[str]) -> None:
+    if len(set(names)) != len(names):
+        raise ValueError(f"{what} must have different names: {', '.join(names)}")
+
+
+def _named(name: str, known: Mapping[str, _T], what: str) -> _T:
+    if name not in known:
+        raise ValueError(f"no {what} is called {name!r}; there are {', '.join(known)}")
+    return known[name]

@@ -1,0 +1,321 @@
+"""Runs a comparison: questions, plan and power check first, then trial after trial."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from assay import __version__
+from assay.budget import Budget
+from assay.compare.division import Division, divide
+from assay.compare.experiment import Experiment, selector_of
+from assay.compare.ledger import Ledger
+from assay.compare.plan import ComparisonPlan, Job, make_plan
+from assay.compare.power import power_check
+from assay.compare.questions import HELD_OUT, Questions, ask_base, candidates, scoring
+from assay.compare.record_files import write_comparison
+from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, Trial
+from assay.compare.trials import Bench, Choices
+from assay.compare.words import listed
+from assay.component import Component, Selector
+from assay.engine import Engine, walk
+from assay.errors import AssayError, PlanError
+from assay.named_selection import NamedSelection
+from assay.progress import Progress, Silent, seconds_left
+from assay.project import BudgetLike, Method, Project
+from assay.references import name_of, pinned_fields, short_name
+from assay.registry import build
+from assay.results import Results, selection_name
+from assay.tuning import Recipe
+
+FOLDER = "comparisons"
+_log = logging.getLogger("assay.compare")
+
+
+class Step(NamedTuple):
+    """A trial that ended: its place among all, counted from 1, and about how long the rest takes.
+
+    `reused` says that it was at hand; `seconds_left` is None where nothing tells.
+    """
+
+    number: int
+    of: int
+    job: Job
+    trial: Trial
+    reused: bool
+    seconds_left: float | None
+
+
+class Runner:
+    """A comparison of a project's rows, from its plan to its records.
+
+    Selections, costs and trials are kept in the project's folder ``comparisons``: a trial is done
+    once, whatever comparison it is part of, and an interrupted comparison goes on.
+
+    Args:
+        project: whose rows are compared; its own scores and selections are left alone.
+        experiment: what is compared.
+    """
+
+    def __init__(self, project: Project, experiment: Experiment) -> None:
+        self.project = project
+        self.experiment = experiment
+        self.folder = project.folder / FOLDER
+        self.division: Division = divide(project.engine, experiment)
+        own = project.engine
+        self.engine = Engine(
+            self.division.pool,
+            project.runtime,
+            results=Results(self.folder),
+            open_file=lambda dataset: own.view(own.resolve(dataset)).pool,
+        )
+        self.trials: list[Trial] = []
+
+    @cached_property
+    def _candidates(self) -> Any:
+        return candidates(self.engine, self.division, self.experiment)
+
+    @cached_property
+    def plan(self) -> ComparisonPlan:
+        """What would be done, and why it cannot be, if so."""
+        return make_plan(
+            self.project, self.engine, self.experiment, self.division, self._candidates
+        )
+
+    def check(self) -> None:
+        """Check that the comparison can start.
+
+        Raises:
+            PlanError: with every reason why it cannot.
+        """
+        if self.plan.refusals:
+            raise PlanError("; ".join(self.plan.refusals))
+
+    @cached_property
+    def questions(self) -> Sequence[Questions]:
+        """The sets of questions, with the losses of the base model."""
+        return ask_base(self._candidates, self.experiment, self.engine)
+
+    @cached_property
+    def near_duplicates(self) -> int:
+        """How many rows that may be chosen are nearly equal to a question held out."""
+        return self.division.near_duplicates(self.engine)
+
+    @cached_property
+    def power(self) -> PowerCheck:
+        """What difference the comparison is able to show on the rows held out."""
+        primary = self.questions[0]
+        claims = len(self.plan.sizes) * sum(
+            each.arm.kind not in ("random", *BUDGETLESS) for each in self.plan.contenders
+        )
+        return power_check(
+            primary.record.name,
+            primary.base,
+            seeds=self.experiment.seeds,
+            draws=self.experiment.draws,
+            claims=claims,
+        )
+
+    @cached_property
+    def choices(self) -> Choices:
+        """The rows of the arms."""
+        ledger = Ledger(self.engine, self.folder / "costs")
+        return Choices(self.engine, ledger, self.plan.jobs)
+
+    def run(self, tell: Callable[[Step], None] | None = None) -> Comparison:
+        """Do what is not done yet, write the records, and return them.
+
+        Args:
+            tell: called after every trial, in place of the progress of all.
+
+        Raises:
+            PlanError: if the comparison cannot start.
+        """
+        self.check()
+        progress: Progress = self.project.runtime.progress if tell is None else Silent()
+        with progress.task("trials", len(self.plan.jobs), unit="trials") as task:
+            for step in self._steps():
+                task.advance(1)
+                if tell is not None:
+                    tell(step)
+        return self.write()
+
+    def _steps(self) -> Iterator[Step]:
+        bench = Bench(
+            self.engine, self.experiment, self.choices, self.questions, self.folder / "trials"
+        )
+        jobs = self.plan.jobs
+        done = spent = 0.0
+        self.trials = []
+        for place, job in enumerate(jobs):
+            started = time.perf_counter()
+            trial, reused = _tried(bench, job)
+            if not reused:
+                spent += time.perf_counter() - started
+                done += job.seconds
+            self.trials.append(trial)
+            left = seconds_left(
+                done, done + sum(later.seconds for later in jobs[place + 1 :]), spent
+            )
+            yield Step(place + 1, len(jobs), job, trial, reused, left)
+
+    def comparison(self) -> Comparison:
+        """Return what is known so far."""
+        experiment, base = self.experiment, self._base
+        return Comparison(
+            title=experiment.title or f"What {short_name(base)} learns from {self._pool_name}",
+            base=base,
+            pool=self._pool_words(),
+            pool_rows=self.division.trainable,
+            budgets=tuple(size.words for size in self.plan.sizes),
+            budget_axis=experiment.axis,
+            tune_seeds=experiment.seeds,
+            recipe=recipe_words(experiment.recipe, equal_steps=experiment.axis == "steps"),
+            sets=tuple(asked.record for asked in self.questions),
+            primary=HELD_OUT,
+            arms=tuple(each.arm for each in self.plan.contenders),
+            trials=tuple(self.trials),
+            models=self._models(),
+            assay_version=__version__,
+            power=self.power,
+        )
+
+    def write(self) -> Comparison:
+        """Write what is known so far to the project, and return it."""
+        made = self.comparison()
+        write_comparison(self.records, made)
+        return made
+
+    @property
+    def records(self) -> Path:
+        """Folder of this comparison's records, named by all that it compares."""
+        terms = {
+            "pool": self.division.pool.context,
+            "base": self._base,
+            "recipe": self.experiment.recipe.model_dump(mode="json"),
+            "axis": self.experiment.axis,
+            "sizes": [size.words for size in self.plan.sizes],
+            "arms": [
+                [each.arm.name, each.selector.key if each.selector else ""]
+                for each in self.plan.contenders
+            ],
+            "runs": [self.experiment.seeds, self.experiment.draws],
+            "sets": [asked.digest for asked in self.questions],
+        }
+        text = json.dumps(terms, sort_keys=True).encode()
+        return self.folder / f"comparison-{hashlib.blake2b(text, digest_size=4).hexdigest()}"
+
+    @cached_property
+    def _base(self) -> str:
+        return self.engine.resolve(scoring(self.experiment.base, self.experiment.recipe)).model
+
+    @property
+    def _pool_name(self) -> str:
+        return " + ".join(Path(spec["location"]).name for spec in self.project.load_record.specs)
+
+    def _pool_words(self) -> str:
+        division = self.division
+        asked = f"{len(division.held_out):,} of {len(division.pool):,} rows held out"
+        by = "" if division.share is None else " by the comparison"
+        told = [f"{self._pool_name} ({self.project.pool.digest})", asked + by]
+        if self.near_duplicates:
+            told.append(f"{self.near_duplicates:,} others nearly equal to one of these")
+        told += [
+            f"{rows:,} that repeat questions of {Path(file).name} left out"
+            for file, rows in division.repeated.items()
+            if rows
+        ]
+        return ", ".join(told)
+
+    def _models(self) -> dict[str, str]:
+        """Return the models that the methods read, and which methods these are."""
+        readers: dict[str, list[str]] = {}
+        for contender in self.plan.contenders:
+            selector = contender.selector
+            for part in walk([] if selector is None else [self.engine.resolve(selector)]):
+                for name, kind in pinned_fields(type(part)).items():
+                    if kind in ("encoder", "language_model") and getattr(part, name):
+                        model = f"{kind.replace('_', ' ')} {getattr(part, name)}"
+                        readers.setdefault(model, []).append(contender.arm.name)
+        return {
+            short_name(model): f"read by {listed(list(dict.fromkeys(names)))}"
+            for model, names in readers.items()
+        }
+
+
+def _tried(bench: Bench, job: Job) -> tuple[Trial, bool]:
+    """Return the trial of a job, a failed one with its reason: the others go on."""
+    try:
+        return bench.run(job)
+    except Exception as error:  # a method of a plugin may raise anything
+        first = (str(error).strip() or "no reason given").partition("\n")[0]
+        told = first if isinstance(error, AssayError) else f"{type(error).__name__}: {first}"
+        _log.warning("%s failed: %s", job, told)
+        _log.debug("%s", job, exc_info=error)
+        return Trial(job.arm.name, job.budget, 0, 0, job.draw, job.seed, "failed", told), False
+
+
+def recipe_words(recipe: Recipe, *, equal_steps: bool = False) -> str:
+    """Return a recipe for people."""
+    length = f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}"
+    if equal_steps:
+        length = f"as many steps for every arm as random rows take in {length}"
+    elif recipe.steps is not None:
+        length = f"{recipe.steps:,} steps"
+    weights = f"LoRA of rank {recipe.lora_rank}" if recipe.weights == "lora" else "all weights"
+    return (
+        f"{weights}, {length}, batches of {recipe.batch_size}, learning rate {recipe.rate:g} "
+        f"({recipe.schedule}), at most {recipe.max_length:,} tokens, template "
+        f"{name_of(recipe.template)}, {recipe.dtype}"
+    )
+
+
+def compare(
+    project: Project,
+    methods: Sequence[Method | NamedSelection | Sequence[NamedSelection]],
+    *,
+    base: str,
+    budgets: Sequence[BudgetLike] | BudgetLike | None = None,
+    **terms: Any,
+) -> Comparison:
+    """Tune a model on what each method chooses, and return how well the models answer.
+
+    Args:
+        project: whose rows are compared.
+        methods: selections that were made, or methods by name, description or object. Random rows
+            and the longest ones are compared in any case.
+        base: model that is tuned.
+        budgets: how much each may choose; by default what the selections chose.
+        **terms: other terms of an `Experiment`.
+    """
+    arms: dict[str, Selector] = {}
+    own: list[Budget] = []
+    for method in methods:
+        for each in method if isinstance(method, (list, tuple)) else [method]:
+            name, selector = _named(project, each)
+            if selector.budget is not None:
+                own.append(selector.budget)
+            arms.setdefault(name, selector.model_copy(update={"budget": None}))
+    wanted = own if budgets is None else _budgets(budgets)
+    return Runner(
+        project, Experiment(base, tuple(dict.fromkeys(wanted)), methods=arms, **terms)
+    ).run()
+
+
+def _budgets(budgets: Sequence[BudgetLike] | BudgetLike) -> list[Budget]:
+    several = [budgets] if isinstance(budgets, (Budget, str, int)) else budgets
+    return [Budget.model_validate(budget) for budget in several]
+
+
+def _named(project: Project, method: Any) -> tuple[str, Selector]:
+    if isinstance(method, NamedSelection):
+        return selection_name(method.selector.model_copy(update={"budget": None})), method.selector
+    if isinstance(method, Component):
+        selector = selector_of(method)
+    else:
+        selector = selector_of(build(method, "selector"))
+    return selection_name(selector.model_copy(update={"budget": None})), selector

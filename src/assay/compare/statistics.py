@@ -1,0 +1,235 @@
+"""What a comparison says: one row per arm and budget, with its error, its claim and its cost."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from assay.compare.bootstrap import (
+    RESAMPLES,
+    Estimate,
+    Side,
+    difference,
+    mean,
+    question_resamples,
+)
+from assay.compare.cost import data_efficiency, pareto_front
+from assay.compare.losses import Cell, LossTable, cells, loss_table
+from assay.compare.multiplicity import holm
+from assay.compare.power import LEVEL, detectable
+from assay.compare.records import ArmKind, Comparison, Trial
+from assay.random_numbers import generator
+
+
+@dataclass(frozen=True)
+class Row:
+    """An arm at a budget, on one evaluation set.
+
+    Attributes:
+        set: name of the evaluation set.
+        arm: name of the arm.
+        kind: of the arm.
+        words: how the arm chose.
+        budget: empty for the full data and the base model.
+        size: place on the budget axis, equal for all arms of a budget; NaN if no run was finished.
+        rows: mean rows chosen; NaN if no run was finished, as all means below.
+        tokens: mean training tokens.
+        runs: mean loss of each finished run, by draw and seed.
+        loss: mean loss; None if no run was finished.
+        difference: to random rows of the same budget, negative is better; None for random itself
+            and where there is nothing to compare.
+        p_holm: p-value of the difference after Holm's correction; on the primary set only.
+        efficiency: budget at which random rows reach the loss, divided by this budget; None if
+            that lies outside what was run.
+        selection_seconds: mean wall time of choosing.
+        selection_flops: mean arithmetic of choosing.
+        training_seconds: mean wall time of one training.
+        training_flops: mean arithmetic of one training.
+        pareto: whether no other arm reaches as low a loss for as little arithmetic.
+        faults: why runs are missing, in words.
+    """
+
+    set: str
+    arm: str
+    kind: ArmKind
+    words: str
+    budget: str
+    size: float
+    rows: float
+    tokens: float
+    runs: tuple[float, ...]
+    loss: Estimate | None
+    difference: Estimate | None
+    p_holm: float | None
+    efficiency: float | None
+    selection_seconds: float
+    selection_flops: float
+    training_seconds: float
+    training_flops: float
+    pareto: bool
+    faults: tuple[str, ...]
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether the row is one of the claims that Holm's correction counts."""
+        return self.kind not in ("random", "full", "base")
+
+    @property
+    def total_seconds(self) -> float:
+        """Wall time of choosing and one training."""
+        return self.selection_seconds + self.training_seconds
+
+    @property
+    def total_flops(self) -> float:
+        """Arithmetic of choosing and one training."""
+        return self.selection_flops + self.training_flops
+
+    @property
+    def significant(self) -> bool:
+        """Whether the difference to random is a claim that stands."""
+        return self.p_holm is not None and self.p_holm < LEVEL
+
+    @property
+    def detectable(self) -> float:
+        """Difference that this row, as it turned out, shows with a probability of 80 %."""
+        if self.difference is None:
+            return math.nan
+        return detectable(self.difference.standard_error, self.difference.freedom)
+
+    @property
+    def label(self) -> str:
+        """Arm and budget, for people."""
+        return f"{self.arm} at {self.budget}" if self.budget else self.arm
+
+
+def summary(comparison: Comparison, set_name: str | None = None) -> list[Row]:
+    """Return one row per arm and budget that was planned: by budget, then full data and base.
+
+    Arms are compared with random rows of the same budget only. Claims are made on the primary set
+    only, and Holm's correction counts every one that was planned: an arm without a result counts,
+    with a p-value of 1. The result depends on the losses alone, not on the order of trials.
+
+    Args:
+        comparison: finished or not.
+        set_name: an evaluation set; None for the primary one.
+    """
+    name = set_name or comparison.primary
+    table = loss_table(comparison, name)
+    found = _estimates(comparison, name, table)
+    rows = [_row(comparison, name, cell, table, found) for cell in cells(comparison)]
+    rows = _with_cost(rows)
+    return _with_holm(rows) if name == comparison.primary else rows
+
+
+def random_arm(comparison: Comparison) -> str | None:
+    """Return the name of the arm that all others are compared with, None if there is none."""
+    arm = comparison.of_kind("random")
+    return arm.name if arm else None
+
+
+def find(rows: list[Row], arm: str, budget: str) -> Row | None:
+    """Return the row of an arm and a budget, None if there is none."""
+    return next((row for row in rows if row.arm == arm and row.budget == budget), None)
+
+
+@dataclass(frozen=True)
+class _Estimates:
+    losses: Mapping[Cell, Estimate]
+    differences: Mapping[Cell, Estimate]
+
+
+def _estimates(comparison: Comparison, name: str, table: LossTable) -> _Estimates:
+    if table.questions < 2 or not table.units:
+        return _Estimates({}, {})
+    draws = generator(seed=0, purpose=f"compare: questions of {name}")
+    stacked = np.concatenate(list(table.units.values()))
+    resampled = question_resamples(stacked, resamples=RESAMPLES, generator=draws)
+    ends = np.cumsum([len(units) for units in table.units.values()])
+    parts = np.split(resampled, ends[:-1], axis=1)
+    sides = {
+        cell: Side(units, part)
+        for (cell, units), part in zip(table.units.items(), parts, strict=True)
+    }
+    # Each cell has draws of its own: another arm more or less changes no other number.
+    chance = random_arm(comparison)
+    losses, differences = {}, {}
+    for cell, side in sides.items():
+        purpose = f"{name}, {cell[0]}, {cell[1]}"
+        own = generator(seed=0, purpose=f"compare: mean of {purpose}")
+        losses[cell] = mean(side, generator=own, level=LEVEL)
+        against = (chance or "", cell[1])
+        if cell[1] and cell[0] != chance and against in sides:
+            own = generator(seed=0, purpose=f"compare: difference of {purpose}")
+            differences[cell] = difference(side, sides[against], generator=own, level=LEVEL)
+    return _Estimates(losses, differences)
+
+
+def _row(comparison: Comparison, name: str, cell: Cell, table: LossTable, found: _Estimates) -> Row:
+    arm = comparison.arm(cell[0])
+    trials = table.trials.get(cell, ())
+    return Row(
+        set=name,
+        arm=arm.name,
+        kind=arm.kind,
+        words=arm.words,
+        budget=cell[1],
+        size=_size(comparison, cell, table),
+        rows=_mean([trial.rows for trial in trials]),
+        tokens=_mean([trial.tokens for trial in trials]),
+        runs=tuple(float(loss) for loss in table.runs.get(cell, ())),
+        loss=found.losses.get(cell),
+        difference=found.differences.get(cell),
+        p_holm=None,
+        efficiency=None,
+        selection_seconds=_mean([trial.selection_seconds for trial in trials]),
+        selection_flops=_mean([trial.selection_flops for trial in trials]),
+        training_seconds=_mean([trial.training_seconds for trial in trials]),
+        training_flops=_mean([trial.training_flops for trial in trials]),
+        pareto=False,
+        faults=table.faults.get(cell, ()),
+    )
+
+
+def _size(comparison: Comparison, cell: Cell, table: LossTable) -> float:
+    """Return the place of a budget on the axis: that of random rows, or the mean of all arms."""
+    chance = (random_arm(comparison) or "", cell[1])
+    same = [
+        trial for other, trials in table.trials.items() if other[1] == cell[1] for trial in trials
+    ]
+    trials: list[Trial] = list(table.trials.get(chance if cell[1] else cell, ())) or same
+    if comparison.budget_axis == "tokens":
+        return _mean([trial.tokens for trial in trials])
+    return _mean([trial.rows for trial in trials])
+
+
+def _with_cost(rows: list[Row]) -> list[Row]:
+    curve = sorted(
+        (row.size, row.loss.value)
+        for row in rows
+        if row.kind in ("random", "full") and row.loss and row.size > 0
+    )
+    sizes, losses = [size for size, _ in curve], [loss for _, loss in curve]
+    trained = [row.loss.value if row.loss and row.kind != "base" else math.nan for row in rows]
+    front = pareto_front([row.total_flops for row in rows], np.array(trained))
+    changed = []
+    for row, best in zip(rows, front, strict=True):
+        ratio = None
+        if row.is_claim and row.loss and row.size > 0:
+            ratio = data_efficiency(row.loss.value, row.size, sizes, losses)
+        changed.append(replace(row, efficiency=ratio, pareto=bool(best)))
+    return changed
+
+
+def _with_holm(rows: list[Row]) -> list[Row]:
+    claims = [place for place, row in enumerate(rows) if row.is_claim]
+    p = [found.p if (found := rows[place].difference) else 1.0 for place in claims]
+    changed = list(rows)
+    for place, adjusted in zip(claims, holm(p), strict=True):
+        if rows[place].difference is not None:
+            changed[place] = replace(rows[place], p_holm=float(adjusted))
+    return changed
+
+
+def _mean(values: list[int] | list[float]) -> float:
+    return float(np.mean(values)) if values else math.nan

@@ -1,0 +1,213 @@
+"""What to conclude: one arm, one budget, one sentence that the numbers carry."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from assay.compare.bootstrap import Estimate
+from assay.compare.power import LEVEL, POWER
+from assay.compare.records import Comparison
+from assay.compare.statistics import Row, find, random_arm, summary
+from assay.compare.words import (
+    interval,
+    listed,
+    nats,
+    number_of,
+    p_value,
+    percent,
+    signed,
+    times,
+)
+
+_ENOUGH_DRAWS = 5
+_MORE_TOKENS = 1.1
+
+Outcome = Literal["better", "random", "undecided", "nothing"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The conclusion of a comparison.
+
+    Attributes:
+        outcome: "better", an arm beats random rows; "random", none does and random rows beat an
+            arm; "undecided", nothing can be told from random rows; "nothing", there is no result.
+        arm: the arm to use; None without a result.
+        budget: the budget to use it at.
+        headline: the conclusion in a few words.
+        claim: the conclusion with its numbers, interval and corrected p-value.
+        caveats: what a reader must know besides.
+    """
+
+    outcome: Outcome
+    arm: str | None
+    budget: str
+    headline: str
+    claim: str
+    caveats: tuple[str, ...]
+
+
+def verdict(comparison: Comparison, rows: list[Row] | None = None) -> Verdict:
+    """Return the winner: of all arms that beat random rows, the one with the lowest loss.
+
+    If none does, it is random rows, the cheapest arm, at the budget where they do best.
+
+    Args:
+        comparison: finished or not.
+        rows: its `summary` on the primary set, if it is at hand.
+    """
+    rows = summary(comparison) if rows is None else rows
+    chance = random_arm(comparison)
+    of_random = [row for row in rows if row.arm == chance and row.loss]
+    claims = [row for row in rows if row.is_claim and row.difference]
+    if not of_random or not claims:
+        return _no_verdict(comparison, of_random)
+    better = [row for row in claims if row.significant and _found(row).value < 0]
+    worse = [row for row in claims if row.significant and _found(row).value > 0]
+    notes = _caveats(comparison, rows, of_random)
+    count = sum(row.is_claim for row in rows)
+    if better:
+        best = min(better, key=_loss)
+        notes = _context(comparison, rows, best, better, worse) + notes
+        return Verdict("better", best.arm, best.budget, *_won(comparison, best, count), notes)
+    cheapest = min(of_random, key=_loss)
+    if worse:
+        words = _random_won(comparison, worse, count)
+        return Verdict("random", cheapest.arm, cheapest.budget, *words, notes)
+    words = _undecided(comparison, claims, count)
+    return Verdict("undecided", cheapest.arm, cheapest.budget, *words, notes)
+
+
+def _no_verdict(comparison: Comparison, of_random: list[Row]) -> Verdict:
+    lacking = "arm besides random rows" if of_random else "random arm"
+    return Verdict(
+        "nothing",
+        None,
+        "",
+        "No claim can be made",
+        f"No {lacking} has a finished run with losses on {comparison.primary}, so there is nothing "
+        "to compare.",
+        tuple(f"{row.label}: {fault}" for row in summary(comparison) for fault in row.faults[:1]),
+    )
+
+
+def _won(comparison: Comparison, best: Row, claims: int) -> tuple[str, str]:
+    against = _loss(best) - _found(best).value
+    claim = (
+        f"With {best.arm} at {best.budget}, the loss on {comparison.primary} is "
+        f"{nats(_loss(best))} nats per token, against {nats(against)} with random rows of the "
+        f"same budget: a difference of {_numbers(best, claims)}."
+    )
+    limit = "" if _found(best).noise == "questions and seeds" else ", as far as one seed shows"
+    return f"{best.arm} beats random rows at {best.budget}{limit}", claim
+
+
+def _random_won(comparison: Comparison, worse: list[Row], claims: int) -> tuple[str, str]:
+    worst = max(worse, key=lambda row: _found(row).value)
+    names = listed(sorted({row.arm for row in worse}))
+    claim = (
+        f"No arm is better than random rows of the same budget, and {names} "
+        f"{'is' if len({row.arm for row in worse}) == 1 else 'are'} worse. The largest difference "
+        f"on {comparison.primary} is that of {worst.label}: {_numbers(worst, claims)}. Random rows "
+        "are the choice."
+    )
+    return "Random rows win", claim
+
+
+def _undecided(comparison: Comparison, claims: list[Row], count: int) -> tuple[str, str]:
+    nearest = min(claims, key=lambda row: (row.p_holm or 0.0, _found(row).value))
+    limit = max(row.detectable for row in claims)
+    claim = (
+        f"On {comparison.primary}, no arm can be told from random rows of the same budget. The "
+        f"nearest to it is {nearest.label}: {_numbers(nearest, count)}. A difference of "
+        f"{nats(limit)} nats would have been seen with a probability of {percent(POWER)} or more, "
+        "before the correction. Random rows are the cheapest arm."
+    )
+    return "Nothing here is distinguishable from random", claim
+
+
+def _numbers(row: Row, claims: int) -> str:
+    found = _found(row)
+    noise = "" if found.noise == "questions and seeds" else f", {found.noise}"
+    return (
+        f"{signed(found.value)} nats ({percent(1 - LEVEL)} interval "
+        f"{interval(found.low, found.high)}{noise}; Holm p {_equal(p_value(row.p_holm or 0.0))} "
+        f"over {number_of(claims, 'claim')})"
+    )
+
+
+def _equal(p: str) -> str:
+    return p if p.startswith("<") else f"= {p}"
+
+
+def _context(
+    comparison: Comparison, rows: list[Row], best: Row, better: list[Row], worse: list[Row]
+) -> tuple[str, ...]:
+    notes = []
+    others = [row.label for row in better if row is not best]
+    if others:
+        notes.append(
+            f"Also better than random rows: {listed(others)}. Between these and {best.label}, no "
+            "claim is made."
+        )
+    if worse:
+        notes.append(f"Worse than random rows: {listed([row.label for row in worse])}.")
+    lower = [
+        f"{_plain_label(row)} ({nats(_loss(row))})"
+        for row in rows
+        if row.kind in ("random", "full") and row.loss and _loss(row) < _loss(best)
+    ]
+    if lower:
+        notes.append(f"More data has a lower loss still: {listed(lower)}.")
+    notes += _tokens_note(comparison, rows, best)
+    if best.efficiency is not None:
+        notes.append(
+            f"Random rows need {times(best.efficiency)} times this budget for the same loss "
+            "(between the budgets that were run, on a logarithmic scale)."
+        )
+    return tuple(notes)
+
+
+def _tokens_note(comparison: Comparison, rows: list[Row], best: Row) -> list[str]:
+    chance = find(rows, random_arm(comparison) or "", best.budget)
+    if comparison.budget_axis == "tokens" or chance is None or not chance.tokens > 0:
+        return []
+    ratio = best.tokens / chance.tokens
+    if 1 / _MORE_TOKENS < ratio < _MORE_TOKENS:
+        return []
+    axis = comparison.budget_axis
+    return [
+        f"At equal {axis}, {best.arm} trains on {times(ratio)} times the tokens of random rows."
+    ]
+
+
+def _caveats(comparison: Comparison, rows: list[Row], of_random: list[Row]) -> tuple[str, ...]:
+    notes = []
+    if any(row.difference and row.difference.noise == "question noise only" for row in rows):
+        notes.append(
+            "Some arms have one seed: their intervals are question noise only, and another seed "
+            "may turn the order round."
+        )
+    fewest = min(len(row.runs) for row in of_random)
+    if fewest < _ENOUGH_DRAWS:
+        notes.append(
+            f"Random rows have {number_of(fewest, 'run')} at some budget; "
+            f"{_ENOUGH_DRAWS} are the least that shows how much they vary."
+        )
+    missing = [row.label for row in rows if row.faults]
+    if missing:
+        notes.append(f"Runs are missing, and enter no average: {listed(missing)}.")
+    return tuple(notes)
+
+
+def _plain_label(row: Row) -> str:
+    return f"random rows at {row.budget}" if row.kind == "random" else "the full data"
+
+
+def _loss(row: Row) -> float:
+    return row.loss.value if row.loss else float("inf")
+
+
+def _found(row: Row) -> Estimate:
+    if row.difference is None:
+        raise ValueError(f"{row.label} was not compared")
+    return row.difference

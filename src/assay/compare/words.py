@@ -1,0 +1,92 @@
+"""Numbers as people read them: the same in the terminal, in the verdict and in the report."""
+
+import math
+
+_MINUS = "\N{MINUS SIGN}"
+_SECONDS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+NOTHING = "\N{EN DASH}"
+
+
+def nats(value: float) -> str:
+    """Return a loss: 1.2346."""
+    return f"{value:.4f}".replace("-", _MINUS) if math.isfinite(value) else NOTHING
+
+
+def signed(value: float) -> str:
+    """Return a difference with its sign: -0.0123, +0.0040, 0.0000."""
+    text = f"{value:+.4f}"
+    return "0.0000" if text in ("+0.0000", "-0.0000") else text.replace("-", _MINUS)
+
+
+def interval(low: float, high: float) -> str:
+    """Return an interval of differences: -0.0200 to -0.0046."""
+    return f"{signed(low)} to {signed(high)}"
+
+
+def p_value(p: float) -> str:
+    """Return a p-value: 0.013, or < 0.001."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def count(value: float) -> str:
+    """Return a whole number with separators: 12,345."""
+    return f"{value:,.0f}" if math.isfinite(value) else NOTHING
+
+
+def short_count(value: float) -> str:
+    """Return a number of at most four signs: 950, 5.2k, 1.3M."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= 0.9995 * size:
+            scaled = value / size
+            return f"{scaled:.3g}{letter}" if scaled < 999.5 else f"{scaled:.0f}{letter}"
+    return f"{value:.0f}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration: 0 s, 0.4 s, 48 s, 3.2 min, 5.0 h."""
+    if not math.isfinite(value):
+        return NOTHING
+    for size, unit in _SECONDS:
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.0f} s" if value >= 10 or value == 0 else f"{value:.1f} s"
+
+
+def flops(value: float) -> str:
+    """Return an amount of arithmetic: 0, 3.2 · 10¹⁵."""
+    if not math.isfinite(value):
+        return NOTHING
+    if value < 1000:
+        return f"{value:.0f}"
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}10{power_sign(int(exponent))}"
+
+
+def power_sign(exponent: int) -> str:
+    """Return an exponent in superscript."""
+    return str(exponent).translate(_SUPERSCRIPTS)
+
+
+def times(value: float | None) -> str:
+    """Return a ratio, to be followed by "times": 0.85, 2.4, 31; a dash for None."""
+    if value is None:
+        return NOTHING
+    return f"{value:,.{0 if value >= 10 else 1 if value >= 1 else 2}f}"
+
+
+def percent(share: float) -> str:
+    """Return a share: 5 %, 80 %."""
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def number_of(count: int, what: str) -> str:
+    """Return how many there are: 1 seed, 3 seeds."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def listed(words: list[str]) -> str:
+    """Return words in one phrase: a, b and c."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

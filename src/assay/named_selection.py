@@ -1,0 +1,177 @@
+"""A selection of a project's rows: what was chosen, and ways to write it down."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from assay import __version__
+from assay.component import Chosen, Scorer, Selector
+from assay.composition import Composition, compose
+from assay.engine import walk
+from assay.features.text import RowAttribute, TokenCounts
+from assay.formats.export import ExportReport, export_original
+from assay.formats.export_sidecar import write_sidecar
+from assay.formats.export_trainers import LayoutReport, export_layout
+from assay.pool import Attribute, format_id
+from assay.results import ScoreTable, SelectionRecord, selection_name
+from assay.samples import IdArray, Reason
+
+if TYPE_CHECKING:
+    from assay.project import Project
+
+
+@dataclass(frozen=True)
+class NamedSelection:
+    """A selection of a project's rows.
+
+    Attributes:
+        project: whose rows they are.
+        selector: what chose them, everything it names pinned.
+        record: the rows, and what became of the others.
+        seconds: that the computation took, 0 if it was at hand.
+    """
+
+    project: "Project"
+    selector: Selector
+    record: SelectionRecord
+    seconds: float
+
+    def __len__(self) -> int:
+        """Return the number of rows chosen."""
+        return len(self.record.selection.indices)
+
+    @property
+    def name(self) -> str:
+        """Short name, such as ``ifd-5pct``."""
+        return selection_name(self.selector)
+
+    @property
+    def ids(self) -> IdArray:
+        """Ids of the rows chosen, in order of choice. Shape (k,)."""
+        return self.project.pool.ids[self.record.selection.indices]
+
+    def scorers(self) -> list[Scorer]:
+        """Return the scores that took part."""
+        return [item for item in walk([self.selector]) if isinstance(item, Scorer)]
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rows chosen: rank, id, gain, provenance, texts and the scores that counted."""
+        index = self.record.selection.indices
+        order = np.argsort(index)
+        samples = list(self.project.pool.samples(index[order]))
+        back = np.argsort(order)
+        chosen = [samples[place] for place in back.tolist()]
+        columns: dict[str, Any] = {
+            "rank": np.arange(len(index)),
+            "id": [format_id(row_id) for row_id in self.ids.tolist()],
+            "gain": self.record.selection.gains,
+            "source": [sample.source for sample in chosen],
+            "task": [sample.task for sample in chosen],
+            "prompt": [sample.conversation.prompt for sample in chosen],
+            "response": [sample.conversation.response for sample in chosen],
+        }
+        for scorer in self.scorers():
+            table: ScoreTable = self.project.engine.value(scorer)
+            columns[scorer.name] = table.main.values[index]
+        return pl.DataFrame(columns)
+
+    def composition(self) -> Composition:
+        """Return size, tokens, make-up and training cost of the rows chosen."""
+        names: tuple[Attribute, ...] = ("source", "task", "language")
+        rows = Chosen(by=self.selector)
+        tokens, *words = self.project.engine.compute(
+            [
+                TokenCounts(dataset=rows),
+                *(RowAttribute(attribute=name, dataset=rows) for name in names),
+            ]
+        )
+        return compose(tokens["total"], dict(zip(names, words, strict=True)))
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what made the selection; equal for equal selections, so without times."""
+        load = self.project.load_record
+        return {
+            "assay": __version__,
+            "selection": self.name,
+            "method": self.selector.label(),
+            "key": self.selector.key,
+            "budget": str(self.selector.budget) if self.selector.budget else None,
+            "chosen": len(self),
+            "eligible": self.record.eligible,
+            "pool": {
+                "digest": self.project.pool.digest,
+                "rows": len(self.project.pool),
+                "held_out": load.held_out,
+                "set_aside": load.set_aside,
+                "duplicates": load.duplicates,
+            },
+            "sources": [
+                {"file": file.path.name, "source": file.source, "blake2b": file.digest}
+                for file in load.files
+            ],
+            "stop": self.record.selection.stop,
+            "facts": dict(self.record.facts),
+        }
+
+    def export(
+        self, path: str | Path, *, layout: str | None = None, sidecar: bool = True
+    ) -> ExportReport | LayoutReport:
+        """Write the rows chosen: as they came, or in a trainer's layout; with a sidecar.
+
+        Args:
+            path: file or folder; its ending says the container.
+            layout: None keeps the input's own layout and bytes; else a trainer's layout.
+            sidecar: also write ``<path>.assay.parquet`` and ``.json``: ids, ranks, scores, reasons.
+
+        Raises:
+            DataError: if the source changed since it was loaded, or the output cannot be written.
+        """
+        index = np.sort(self.record.selection.indices)
+        pool = self.project.pool
+        origins = pool.origins(index)
+        report: ExportReport | LayoutReport
+        if layout is None:
+            report = export_original(self.project.load_record.files, origins, path)
+        else:
+            in_order = sorted(range(len(index)), key=lambda place: origins[place][:3])
+            samples = list(pool.samples(index))
+            report = export_layout((samples[place] for place in in_order), path, layout=layout)
+        if sidecar:
+            self._write_sidecar(path)
+        return report
+
+    def _write_sidecar(self, path: str | Path) -> None:
+        pool = self.project.pool
+        rank = np.full(len(pool), -1, np.int64)
+        rank[self.record.selection.indices] = np.arange(len(self))
+        gains = np.full(len(pool), np.nan)
+        gains[self.record.selection.indices] = self.record.selection.gains
+        scores = {scorer.name: self.project.engine.value(scorer).main for scorer in self.scorers()}
+        write_sidecar(
+            path,
+            ids=pool.ids,
+            rank=rank,
+            gains=gains,
+            scores=scores,
+            reasons=self.record.reason,
+            manifest=self.manifest(),
+            origins=pool.origins(np.arange(len(pool))),
+        )
+
+    def examples(self, count: int = 3) -> tuple[list[int], list[int]]:
+        """Return ids of the first rows chosen and of rows left out that came nearest to it.
+
+        Rows left out are taken from those that were eligible, by the lowest id.
+        """
+        chosen = self.ids[:count].tolist()
+        left = np.flatnonzero(self.record.reason == Reason.NOT_CHOSEN)
+        others = np.flatnonzero(
+            (self.record.reason != Reason.OK) & (self.record.reason != Reason.NOT_CHOSEN)
+        )
+        # One row of every other reason first: a person wants to see each kind of rejection.
+        _, firsts = np.unique(self.record.reason[others], return_index=True)
+        places = np.concatenate([others[firsts], left])[:count]
+        return chosen, self.project.pool.ids[places].tolist()

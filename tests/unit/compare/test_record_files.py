@@ -1,0 +1,107 @@
+import math
+from dataclasses import fields, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assay.compare.record_files import (
+    read_comparison,
+    read_trial,
+    write_comparison,
+    write_trial,
+)
+from assay.compare.records import Comparison, EvaluationSet, Trial
+from assay.errors import CacheError
+from tests.unit.compare.synthetic import failing, synthetic
+
+SMALL = failing(synthetic(questions=6, seeds=1, draws=2), "ifd", "5%", "out of memory: ä")
+
+
+def _same(one: object, other: object) -> bool:
+    """Compare records field by field: arrays have no plain equality."""
+    if isinstance(one, (Comparison, EvaluationSet, Trial)):
+        return type(one) is type(other) and all(
+            _same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)
+        )
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return list(one) == list(other) and all(_same(one[name], other[name]) for name in one)
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype == float)
+    return one == other
+
+
+def test_a_comparison_comes_back_as_it_was(tmp_path: Path) -> None:
+    write_comparison(tmp_path / "c", SMALL)
+
+    assert _same(read_comparison(tmp_path / "c"), SMALL)
+
+
+def test_equal_records_give_equal_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_comparison(tmp_path / name, SMALL)
+
+    written = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+    again = {path.name: path.read_bytes() for path in (tmp_path / "b").iterdir()}
+    assert written == again
+    assert len(written) == 3
+
+
+def test_a_comparison_without_power_check_or_trials_comes_back(tmp_path: Path) -> None:
+    empty = replace(SMALL, trials=(), power=None)
+
+    write_comparison(tmp_path, empty)
+
+    assert _same(read_comparison(tmp_path), empty)
+
+
+def test_unknown_cost_and_question_without_score_come_back(tmp_path: Path) -> None:
+    trial = replace(
+        SMALL.trials[0],
+        training_flops=math.nan,
+        losses={"held out": np.array([1.5, np.nan, 0.25])},
+    )
+
+    write_trial(tmp_path / "t.parquet", trial)
+
+    found = read_trial(tmp_path / "t.parquet")
+    assert math.isnan(found.training_flops)
+    np.testing.assert_array_equal(found.losses["held out"], [1.5, np.nan, 0.25])
+
+
+def test_a_trial_comes_back_as_it_was(tmp_path: Path) -> None:
+    for place, trial in enumerate(SMALL.trials):
+        write_trial(tmp_path / f"{place}", trial)
+
+    found = [read_trial(tmp_path / f"{place}") for place in range(len(SMALL.trials))]
+    assert all(map(_same, found, SMALL.trials))
+
+
+def test_a_damaged_folder_is_named_with_its_remedy(tmp_path: Path) -> None:
+    write_comparison(tmp_path, SMALL)
+    (tmp_path / "losses.parquet").write_bytes(b"PAR1")
+
+    with pytest.raises(CacheError, match="holds no readable comparison") as caught:
+        read_comparison(tmp_path)
+
+    assert caught.value.hint is not None
+    assert "run again" in caught.value.hint
+
+
+def test_a_later_form_is_refused(tmp_path: Path) -> None:
+    write_comparison(tmp_path, SMALL)
+    path = tmp_path / "comparison.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"format": 1', '"format": 2'))
+
+    with pytest.raises(CacheError, match="in a form of its own"):
+        read_comparison(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no parquet"])
+def test_a_damaged_trial_is_a_cache_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t").write_bytes(content)
+
+    with pytest.raises(CacheError):
+        read_trial(tmp_path / "t")

@@ -1,0 +1,557 @@
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from assay.budget import Budget
+from assay.compare.experiment import Experiment
+from assay.compare.questions import HELD_OUT, losses
+from assay.compare.records import Comparison, Trial
+from assay.compare.runner import Runner, Step, compare, recipe_words
+from assay.component import Chosen, NoPaper, Paper, Rule, Scorer, Selector
+from assay.errors import ConfigError, PlanError
+from assay.features.identity import Identities, Identity
+from assay.features.text import TokenCounts
+from assay.features.tuned_model import TunedModel
+from assay.methods.baselines import LongestResponse, RandomSample
+from assay.methods.ranking import TopScore
+from assay.pool import digest_of
+from assay.runtime import Runtime
+from assay.samples import FloatArray
+from assay.tuning import Recipe
+from tests.causal_rows import PlainLoop, given_prompt
+from tests.comparisons import (
+    RECIPE,
+    TRAINED,
+    experiment,
+    measured_in_no_time,
+    nudge,
+    project_of,
+    runner_of,
+    trained_in_no_time,
+    write_rows,
+)
+
+pytest.importorskip("trl")
+
+
+class Broken(Scorer):
+    """A method that cannot be computed."""
+
+    name: ClassVar[str] = "broken_for_comparisons"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
+
+    def requires(self) -> dict[str, Any]:
+        return {"identity": Identity()}
+
+    def score(self, *, identity: Identities) -> FloatArray:
+        raise ZeroDivisionError("it divides by nothing\nand has more to say")
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained_in_no_time(monkeypatch)
+    measured_in_no_time(monkeypatch)
+
+
+@pytest.fixture
+def _measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tuned models are asked after all."""
+    monkeypatch.setattr("assay.compare.trials.losses", losses)
+
+
+def _of(comparison: Comparison, arm: str) -> list[Trial]:
+    return [trial for trial in comparison.trials if trial.arm == arm]
+
+
+def _chosen(runner: Runner, arm: str, number: int = 0) -> set[int]:
+    jobs = [job for job in runner.plan.jobs if job.arm.name == arm]
+    return set(runner.choices.of(jobs[number]).record.selection.indices.tolist())
+
+
+def _equal(one: Sequence[Trial], other: Sequence[Trial]) -> bool:
+    """Whether trials are equal, losses and costs included."""
+    return [(t.arm, t.budget, t.draw, t.seed, t.rows, t.tokens, t.status, t.subset,
+             t.selection_seconds, t.training_seconds, t.training_flops) for t in one] == [
+            (t.arm, t.budget, t.draw, t.seed, t.rows, t.tokens, t.status, t.subset,
+             t.selection_seconds, t.training_seconds, t.training_flops) for t in other] and all(
+        np.array_equal(a.losses[name], b.losses[name])
+        for a, b in zip(one, other, strict=True) for name in a.losses)  # fmt: skip
+
+
+def test_every_arm_that_is_asked_for_has_its_trials(tmp_path: Path, llama_folder: Path) -> None:
+    runner = runner_of(
+        tmp_path, llama_folder, "10%", "20%", seeds=2,
+        methods={"shortest": TopScore(by=LongestResponse(unit_of_length="words"))},
+    )  # fmt: skip
+
+    made = runner.run()
+
+    runs = {arm.name: [(t.budget, t.draw, t.seed) for t in _of(made, arm.name)]
+            for arm in made.arms}  # fmt: skip
+    both = [("10%", None, 0), ("20%", None, 0), ("10%", None, 1), ("20%", None, 1)]
+    assert [arm.kind for arm in made.arms] == [
+        "method", "random", "longest_response", "longest_instruction", "full", "base"
+    ]  # fmt: skip
+    assert runs["shortest"] == runs["longest_response"] == runs["longest_instruction"] == both
+    assert sorted(runs["random"]) == [
+        (budget, draw, draw % 2) for budget in ("10%", "20%") for draw in range(5)
+    ]
+    assert runs["full"] == [("", None, 0), ("", None, 1)]
+    assert runs["base"] == [("", None, 0)]
+    assert all(trial.status == "done" for trial in made.trials)
+    assert [trial.rows for trial in _of(made, "full")] == [made.pool_rows] * 2
+
+
+def test_arms_that_are_not_wanted_are_left_out(tmp_path: Path, llama_folder: Path) -> None:
+    made = runner_of(tmp_path, llama_folder, full=False, untuned=False).run()
+
+    assert [arm.name for arm in made.arms] == ["random", "longest_response", "longest_instruction"]
+
+
+def test_held_out_rows_are_questions_and_nobody_trains_on_them(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    runner = runner_of(tmp_path, llama_folder, hold_out=0.3)
+    made = runner.run()
+
+    asked = set(runner.division.held_out.tolist())
+    trained = _chosen(runner, "full")
+    hashes = runner.engine.pool.content_hashes
+    assert trained | asked == set(range(60))
+    assert not trained & asked
+    assert not set(hashes[list(trained)].tolist()) & set(hashes[list(asked)].tolist())
+    assert set(made.set(HELD_OUT).ids.tolist()) <= set(runner.engine.pool.ids[list(asked)].tolist())
+    assert "held out by the comparison" in made.pool
+
+
+def test_what_a_project_holds_out_is_what_is_asked(tmp_path: Path, llama_folder: Path) -> None:
+    project = project_of(tmp_path, write_rows(tmp_path), hold_out=0.25)
+    runner = Runner(project, experiment(llama_folder))
+
+    assert np.array_equal(runner.division.held_out, np.flatnonzero(project.pool.held_out))
+    assert runner.division.pool.context == project.pool.context
+    with pytest.raises(ConfigError, match=r"holds out \d+ rows already"):
+        Runner(project, experiment(llama_folder, hold_out=0.2))
+
+
+@pytest.mark.usefixtures("_measured")
+def test_losses_are_those_of_a_plain_loop_over_the_tuned_weights(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    runner = runner_of(tmp_path, llama_folder, full=False, keep_models=True)
+
+    made = runner.run()
+
+    job = next(job for job in runner.plan.jobs if job.draw == 2)
+    choice = runner.choices.of(job)
+    (trial,) = [t for t in _of(made, "random") if t.draw == 2]
+    tuned = runner.engine.resolve(_feature(job.seed, choice.selector, llama_folder))
+    folder = tuned.store(runner.engine.runtime.cache, runner.engine.view(tuned.dataset)).path
+    (asked,) = runner.questions
+    for name, model, found in (
+        ("base", llama_folder, asked.base),
+        ("random", folder / "epoch-1", trial.losses[HELD_OUT]),
+    ):
+        loop = PlainLoop.open(model)
+        scored = [given_prompt(loop, each, 256) for each in asked.view.conversations()]
+        expected = [-loop.scored([each]).mean() for each in scored]
+        assert np.abs(np.array(expected) - found).max() < 1e-5, name
+        assert asked.record.tokens.tolist() == [len(each.places) for each in scored]
+
+
+def _feature(seed: int, selector: Selector, base: Path) -> TunedModel:
+    return TunedModel(base=str(base), recipe=RECIPE, seed=seed, dataset=Chosen(by=selector))
+
+
+def test_the_base_arm_has_the_losses_of_the_untuned_model(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    runner = runner_of(tmp_path, llama_folder, full=False)
+    made = runner.run()
+
+    (base,) = _of(made, "base")
+    assert np.array_equal(base.losses[HELD_OUT], runner.questions[0].base)
+    assert (base.rows, base.tokens, base.training_seconds) == (0, 0, 0.0)
+
+
+def test_a_second_run_trains_nothing_and_tells_the_same_costs(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    first = runner_of(tmp_path, llama_folder).run()
+    trainings = len(TRAINED)
+    steps: list[Step] = []
+
+    again = Runner(project_of(tmp_path, tmp_path / "rows.json"), experiment(llama_folder))
+    second = again.run(steps.append)
+
+    assert trainings == 5 + 1 + 1 + 1
+    assert len(TRAINED) == trainings
+    assert all(step.reused for step in steps)
+    assert _equal(first.trials, second.trials)
+    assert all(t.selection_seconds > 0 and t.training_seconds > 0 for t in second.trials[1:])
+
+
+def test_what_lies_in_the_cache_costs_what_it_would_cost_anew(
+    tmp_path: Path, llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = runner_of(tmp_path, llama_folder, full=False).run()
+    shutil.rmtree(tmp_path / "project/comparisons")
+    monkeypatch.setattr("assay.compare.ledger.cold_seconds", lambda engine, part: 70.0)
+
+    again = Runner(project_of(tmp_path, tmp_path / "rows.json"), experiment(llama_folder)).run()
+
+    before, after = (
+        {trial.arm: trial.selection_seconds for trial in made.trials} for made in (first, again)
+    )
+    assert before["longest_response"] < 70 <= after["longest_response"]
+    assert after["random"] < 70  # it reads nothing that is kept
+
+
+def test_an_interrupted_run_goes_on_and_ends_as_an_undisturbed_one(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    whole = runner_of(tmp_path / "whole", llama_folder).run()
+    TRAINED.clear()
+
+    def stop(step: Step) -> None:
+        if step.number == 4:
+            raise KeyboardInterrupt
+
+    broken = runner_of(tmp_path / "broken", llama_folder)
+    with pytest.raises(KeyboardInterrupt):
+        broken.run(stop)
+    done = len(TRAINED)
+    again = Runner(project_of(tmp_path / "broken", tmp_path / "broken/rows.json"),
+                   experiment(llama_folder)).run()  # fmt: skip
+
+    assert done == 3
+    assert len(TRAINED) == 8
+    assert len(set(TRAINED)) == len(TRAINED)
+    for mine, other in zip(again.trials, whole.trials, strict=True):
+        assert (mine.arm, mine.draw, mine.seed, mine.subset) == (
+            other.arm, other.draw, other.seed, other.subset
+        )  # fmt: skip
+        assert np.array_equal(mine.losses[HELD_OUT], other.losses[HELD_OUT])
+
+
+def test_the_order_of_the_rows_in_the_file_does_not_matter(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    made = []
+    order = np.random.Generator(np.random.Philox(3)).permutation(60).tolist()
+    for name, places in (("one", None), ("other", order)):
+        data = write_rows(tmp_path / name, order=places)
+        made.append(Runner(project_of(tmp_path / name, data), experiment(llama_folder)).run())
+
+    one, other = made
+    for mine, theirs in zip(one.trials, other.trials, strict=True):
+        assert (mine.arm, mine.subset) == (theirs.arm, theirs.subset)
+        assert np.abs(mine.losses[HELD_OUT] - theirs.losses[HELD_OUT]).max() < 1e-5
+    assert np.array_equal(one.set(HELD_OUT).ids, other.set(HELD_OUT).ids)
+
+
+def test_a_method_that_fails_is_shown_as_failed_and_the_others_go_on(
+    tmp_path: Path, llama_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = runner_of(
+        tmp_path, llama_folder, "10%", "20%", methods={"broken": TopScore(by=Broken())}
+    )
+    with caplog.at_level(logging.WARNING):
+        made = runner.run()
+
+    failed = [trial for trial in made.trials if trial.status == "failed"]
+    assert [(trial.arm, trial.budget, trial.error) for trial in failed] == [
+        ("broken", "10%", "ZeroDivisionError: it divides by nothing"),
+        ("broken", "20%", "ZeroDivisionError: it divides by nothing"),
+    ]
+    assert "broken at 10%, seed 0 failed" in caplog.text
+    assert len(made.trials) == 2 + 10 + 4 + 2
+
+
+@pytest.mark.usefixtures("_measured")
+def test_losses_that_are_not_finite_fail_the_trial(
+    tmp_path: Path, llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nudged = TunedModel.compute
+
+    def diverged(self: TunedModel, view: Any, runtime: Runtime) -> Any:
+        tuned = nudged(self, view, runtime)
+        if len(TRAINED) == 2:
+            nudge(tuned.last, np.nan)
+        return tuned
+
+    monkeypatch.setattr(TunedModel, "compute", diverged)
+    made = runner_of(tmp_path, llama_folder, full=False, untuned=False).run()
+
+    (failed,) = [trial for trial in made.trials if trial.status == "failed"]
+    assert "no finite loss" in str(failed.error)
+
+
+def test_tuned_models_go_once_they_are_measured_unless_they_are_to_stay(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    runner_of(tmp_path, llama_folder, full=False).run()
+    left = list((tmp_path / "cache/tuned_model").rglob("model.safetensors"))
+    leftovers = [path for path in (tmp_path / "project/comparisons/trials").iterdir()
+                 if path.suffix != ".parquet"]  # fmt: skip
+
+    kept = runner_of(tmp_path / "kept", llama_folder, full=False, keep_models=True).run()
+
+    assert left == []
+    assert leftovers == []
+    models = list((tmp_path / "kept/cache/tuned_model").rglob("model.safetensors"))
+    assert len(models) == len(kept.trials) - 1
+
+
+def test_what_a_kill_leaves_of_a_trial_that_is_written_down_goes_with_the_next_run(
+    tmp_path: Path, llama_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("assay.compare.trials.Bench._clear", killed)
+        runner_of(tmp_path, llama_folder, full=False, untuned=False).run()
+    left = list((tmp_path / "cache/tuned_model").rglob("model.safetensors"))
+
+    Runner(project_of(tmp_path, tmp_path / "rows.json"),
+           experiment(llama_folder, full=False, untuned=False)).run()  # fmt: skip
+
+    assert len(left) == 1
+    assert len(TRAINED) == 7
+    assert not list((tmp_path / "cache/tuned_model").rglob("model.safetensors"))
+
+
+def test_a_model_that_was_there_before_stays(tmp_path: Path, llama_folder: Path) -> None:
+    project = project_of(tmp_path, write_rows(tmp_path))
+    runner = Runner(project, experiment(llama_folder, full=False))
+    job = next(job for job in runner.plan.jobs if job.draw == 0)
+    own = runner.engine.value(_feature(job.seed, runner.choices.of(job).selector, llama_folder))
+
+    runner.run()
+
+    assert own.last.is_dir()
+    assert len(list((tmp_path / "cache/tuned_model").rglob("model.safetensors"))) == 1
+
+
+def test_a_chance_that_changes_nothing_is_taken_once_and_one_that_does_every_time(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    drawn = RandomSample(within=TopScore(by=LongestResponse(), budget="50%"))
+    runner = runner_of(
+        tmp_path, llama_folder, seeds=3, methods={"drawn": drawn}, full=False, untuned=False
+    )
+
+    runner.run()
+
+    draws = [_chosen(runner, "drawn", number) for number in range(3)]
+    same = [_chosen(runner, "longest_response", number) for number in range(3)]
+    assert len({frozenset(draw) for draw in draws}) == 3
+    assert same[0] == same[1] == same[2]
+    jobs = [job for job in runner.plan.jobs if job.arm.name == "longest_response"]
+    assert len({runner.choices.of(job).selector.key for job in jobs}) == 1
+
+
+def test_a_budget_in_tokens_gives_every_arm_as_many(tmp_path: Path, llama_folder: Path) -> None:
+    runner = runner_of(tmp_path, llama_folder, "25%", "800 tokens", axis="tokens")
+    made = runner.run()
+
+    counts = runner.engine.value(TokenCounts(tokenizer=runner.plan.sizes[0].budget.tokenizer))
+    total = counts["total"]
+    free = ~runner.division.pool.held_out
+    limits = {"25%": 0.25 * total[free].sum(), "800 tokens": 800}
+    for job in runner.plan.jobs:
+        if job.size is None or job.selector is None:
+            continue
+        spent = total[runner.choices.of(job).record.selection.indices].sum()
+        assert limits[job.budget] - total.max() < spent <= limits[job.budget], job
+    rows = {trial.arm: trial.rows for trial in made.trials if trial.budget == "25%"}
+    assert rows["longest_response"] < rows["random"]
+    assert made.budget_axis == "tokens"
+
+
+def test_on_the_axis_of_steps_all_arms_of_a_budget_take_those_of_random_rows(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    few = TopScore(by=LongestResponse(), rule=Rule(high_quantile=0.1))
+    runner = runner_of(tmp_path, llama_folder, "10%", "40%", axis="steps", methods={"few": few})
+    made = runner.run()
+
+    steps = {(job.arm.name, job.budget): job.recipe.steps for job in runner.plan.jobs}
+    rows = {(trial.arm, trial.budget): trial.rows for trial in made.trials}
+    assert {steps[arm, "10%"] for arm in ("few", "random", "longest_response")} == {2}
+    assert {steps[arm, "40%"] for arm in ("few", "random", "longest_response")} == {6}
+    assert steps["full", ""] is None
+    assert rows["few", "40%"] < rows["random", "40%"] == 24
+    tokens = {trial.tokens for trial in made.trials if trial.budget == "40%"}
+    assert len(tokens) == 1
+
+
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        ({"draws": 4}, "4 random draws"),
+        ({"seeds": 0}, "at least one seed"),
+        ({"axis": "rows"}, "'rows' is not known"),
+        ({"axis": "steps", "recipe": Recipe(steps=3)}, "leave them out"),
+    ],
+)
+def test_terms_that_cannot_be_kept_are_refused(
+    tmp_path: Path, llama_folder: Path, terms: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        experiment(llama_folder, **terms)
+
+
+def test_a_method_with_the_name_of_another_arm_gets_a_number(llama_folder: Path) -> None:
+    words = TopScore(by=LongestResponse(unit_of_length="words"))
+    same = TopScore(by=LongestResponse(), budget="3%")
+
+    terms = experiment(llama_folder, methods={"longest_response": words, "mine": same})
+
+    named = {arm.name: arm.kind for arm, _ in terms.contenders()}
+    assert named["longest_response-2"] == "method"
+    assert named["longest_response"] == "longest_response"
+    assert "mine" not in named
+
+
+@pytest.mark.parametrize(
+    ("budgets", "axis", "message"),
+    [
+        (("500 tokens",), "samples", "is in tokens"),
+        (("50",), "tokens", "is in rows"),
+        ((), "samples", "needs a budget"),
+    ],
+)
+def test_a_budget_that_does_not_fit_the_axis_is_refused(
+    budgets: tuple[str, ...], axis: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Experiment("x", tuple(map(Budget.model_validate, budgets)), axis=axis)  # type: ignore[arg-type]
+
+
+def test_every_reason_why_it_cannot_start_is_told_at_once(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    runner = runner_of(tmp_path, llama_folder, "1%", "59", "100")
+
+    with pytest.raises(PlanError) as told:
+        runner.run()
+
+    for words in ("1% of 60 rows is no row", "59 samples are 59 rows, and 4", "asks for 100"):
+        assert words in told.value.message
+    assert TRAINED == []
+
+
+def test_questions_of_another_file_are_measured_and_not_trained_on(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    project = project_of(tmp_path, write_rows(tmp_path))
+    other = tmp_path / "other.json"
+    pairs = [("How many apples are there?", "Two."), ("And now?", "Three."), ("Nothing", "")]
+    other.write_text(json.dumps([{"instruction": q, "output": a} for q, a in pairs]))
+
+    made = Runner(project, experiment(llama_folder, others=(str(other),), full=False)).run()
+
+    asked = made.set("other.json")
+    assert (asked.kind, len(asked)) == ("other_source", 2)
+    assert all(trial.losses["other.json"].shape == (2,) for trial in made.trials)
+    assert made.primary == HELD_OUT
+
+
+def test_rows_that_repeat_a_question_of_another_source_are_no_arm_s(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    project = project_of(tmp_path, write_rows(tmp_path))
+    free = Runner(project, experiment(llama_folder)).division
+    place = int(np.flatnonzero(~free.pool.held_out)[5])
+    known = next(project.pool.samples(np.array([place]))).conversation
+    other = tmp_path / "other.json"
+    rows = [
+        {"instruction": known.instruction, "output": "Something else."},
+        {"instruction": "A question that nobody else asks, is it not?", "output": "It is."},
+    ]
+    other.write_text(json.dumps(rows))  # fmt: skip
+
+    runner = Runner(project, experiment(llama_folder, others=(str(other),)))
+
+    assert runner.division.repeated == {str(other): 1}
+    assert place not in _chosen(runner, "full")
+    assert place not in runner.division.held_out
+
+
+def test_a_set_of_questions_is_a_random_part_of_a_large_one(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    few = runner_of(tmp_path, llama_folder, hold_out=0.5, questions=8).questions[0]
+    more = runner_of(tmp_path, llama_folder, hold_out=0.5, questions=16).questions[0]
+
+    assert (len(few.record), len(more.record)) == (8, 16)
+    assert set(few.record.ids.tolist()) < set(more.record.ids.tolist())
+
+
+def test_the_power_check_is_made_of_the_base_model_s_losses_and_counts_the_claims(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    runner = runner_of(
+        tmp_path, llama_folder, "10%", "20%", seeds=2,
+        methods={"words": TopScore(by=LongestResponse(unit_of_length="words"))},
+    )  # fmt: skip
+
+    power = runner.power
+
+    assert TRAINED == []
+    assert (power.claims, power.seeds, power.draws) == (2 * 3, 2, 5)
+    expected = np.sqrt(2) * runner.questions[0].base.std(ddof=1)
+    assert power.question_sd == pytest.approx(expected)
+
+
+def test_the_plan_prices_every_training(tmp_path: Path, llama_folder: Path) -> None:
+    plan = runner_of(tmp_path, llama_folder, "10%", "20%", seeds=2).plan
+
+    assert plan.trainings == 2 * 5 + 2 * 2 * 2 + 2
+    by_size = {job.budget: job.tokens for job in plan.jobs if job.draw == 0}
+    assert by_size["20%"] == pytest.approx(2 * by_size["10%"])
+    assert plan.seconds is not None
+    assert plan.seconds >= plan.training_seconds > 0
+
+
+def test_a_project_compares_selections_that_were_made(tmp_path: Path, llama_folder: Path) -> None:
+    project = project_of(tmp_path, write_rows(tmp_path))
+    best = project.select("longest_response", budget="20%", unit_of_length="words")
+    chance = project.select("random", budget="20%", seeds=2)
+
+    made = compare(
+        project, [best, chance, "ttr"], base=str(llama_folder), seeds=1, recipe=RECIPE,
+        full=False, untuned=False,
+    )  # fmt: skip
+
+    assert [arm.name for arm in made.arms] == [
+        "longest_response-2", "ttr", "random", "longest_response", "longest_instruction"
+    ]  # fmt: skip
+    assert made.budgets == ("20%",)
+
+
+def test_results_of_the_project_itself_are_left_alone(tmp_path: Path, llama_folder: Path) -> None:
+    project = project_of(tmp_path, write_rows(tmp_path))
+    before = project.select("longest_response", budget="20%")
+
+    Runner(project, experiment(llama_folder)).run()
+
+    again = project_of(tmp_path, tmp_path / "rows.json").select("longest_response", budget="20%")
+    assert digest_of(np.sort(before.ids)) == digest_of(np.sort(again.ids))
+    assert list(project.results.names()) == ["longest_response", "longest_response-20pct"]
+
+
+def test_a_recipe_is_told_in_words() -> None:
+    assert recipe_words(Recipe()) == (
+        "LoRA of rank 16, 3 epochs, batches of 128, learning rate 0.0002 (cosine), at most 1,024 "
+        "tokens, template alpaca, float32"
+    )
+    assert "as many steps for every arm" in recipe_words(Recipe(weights="full"), equal_steps=True)
