@@ -196,6 +196,13 @@ def _caveats(comparison: Comparison, rows: list[Row], of_random: list[Row]) -> t
     missing = [row.label for row in rows if row.faults]
     if missing:
         notes.append(f"Runs are missing, and enter no average: {listed(missing)}.")
+    untuned = next((_loss(row) for row in rows if row.kind == "base"), float("inf"))
+    tuned = [_loss(row) for row in rows if row.budget and row.loss]
+    if tuned and min(tuned) > untuned:
+        notes.append(
+            "Every tuned model answers worse than the base model as it is: the recipe decides "
+            "here, not the choice of rows. Another learning rate or more epochs may help."
+        )
     return tuple(notes)
 
 

@@ -106,3 +106,19 @@ def test_a_difference_that_does_not_survive_holm_is_no_win() -> None:
 
     assert verdict(alone).outcome == "better"
     assert verdict(crowd).outcome == "undecided"
+
+
+def test_tuning_that_only_harms_is_told() -> None:
+    comparison = synthetic({"ifd": 0.0})
+    harmed = replace(
+        comparison,
+        trials=tuple(
+            replace(trial, losses={name: one + 5.0 for name, one in trial.losses.items()})
+            if trial.arm != "base"
+            else trial
+            for trial in comparison.trials
+        ),
+    )
+
+    assert any("worse than the base model" in note for note in verdict(harmed).caveats)
+    assert not any("worse than the base model" in note for note in verdict(comparison).caveats)
