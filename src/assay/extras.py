@@ -22,7 +22,6 @@ def is_installed(extra: str) -> bool:
 def needed_extra(component: "BaseModel") -> str:
     """Return the group that a component cannot run without; none where its model brings its own."""
     from assay.references import (  # noqa: PLC0415  help starts without
-        EMBEDDED_MODEL,
         is_endpoint,
         name_of,
         pinned_fields,
@@ -35,7 +34,7 @@ def needed_extra(component: "BaseModel") -> str:
     ]
     in_full = getattr(component, "dtype", "float32") == "float32"
     if models and all(
-        is_endpoint(model) or (name_of(model) == EMBEDDED_MODEL and in_full) for model in models
+        is_endpoint(model) or (name_of(model).startswith("assay:") and in_full) for model in models
     ):
         return ""
     return str(getattr(type(component), "extra", ""))

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.torch import load_file
 
 from assay.backends.pins import folder_digest
 from assay.errors import DataError, FeatureError, ModelLoadError
@@ -32,6 +31,7 @@ from tests.trainings import (
 from tests.watching import forwards
 
 torch = pytest.importorskip("torch")
+safetensors_torch = pytest.importorskip("safetensors.torch")
 pytest.importorskip("trl")
 peft = pytest.importorskip("peft")
 
@@ -142,7 +142,7 @@ def test_half_precision_trains_alike_and_keeps_weights_in_float32(
     assert found.losses == pytest.approx(expected.losses, rel=0.01)
     assert found.losses != expected.losses
     (file,) = found.last.glob("*.safetensors")
-    assert {value.dtype for value in load_file(file).values()} == {torch.float32}
+    assert {value.dtype for value in safetensors_torch.load_file(file).values()} == {torch.float32}
 
 
 # Bytes
