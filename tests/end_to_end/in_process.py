@@ -14,18 +14,18 @@ Here = Callable[..., Called]
 
 
 def calls_in(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, captured: pytest.CaptureFixture[str]
 ) -> Iterator[Here]:
     """Yield a function that runs one command line in a folder, with a cache of its own."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ASSAY_CACHE", str(folder / "cache"))
 
     def call(*words: str) -> Called:
-        capsys.readouterr()
+        captured.readouterr()
         monkeypatch.setattr(sys, "argv", ["assay", *words])
         with pytest.raises(SystemExit) as ended:
             main()
-        shown = capsys.readouterr()
+        shown = captured.readouterr()
         assert isinstance(ended.value.code, int)
         return Called(ended.value.code, shown.out, shown.err)
 

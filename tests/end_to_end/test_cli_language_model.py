@@ -4,17 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from assay.cli import main
-from assay.console import Settings, configure
 from tests.end_to_end.cli_helpers import Called, assay, write_dolly
+from tests.end_to_end.in_process import Here, calls_in
 
-Here = Callable[..., Called]
 _WITHOUT_TORCH = (
     "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
     "from assay.cli import main; main()"
@@ -36,20 +34,8 @@ def here(
 ) -> Iterator[Here]:
     """Calls the command line in this process, so that torch is imported once."""
     shutil.copytree(gpt2_folder, folder / "tiny")
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("ASSAY_CACHE", str(folder / "cache"))
 
-    def call(*words: str) -> Called:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["assay", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Called(ended.value.code, shown.out, shown.err)
-
-    yield call
-    configure(Settings())
+    yield from calls_in(folder, monkeypatch, capsys)
 
 
 def _without_torch(folder: Path, *words: str) -> Called:

@@ -9,6 +9,16 @@ import typer
 
 from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
 from assay.cli.models import Models
+from assay.cli.recipe_options import (
+    HOW,
+    BatchSizeOption,
+    DeviceBatchOption,
+    EpochsOption,
+    FullOption,
+    LearningRateOption,
+    MaxLengthOption,
+    TemplateOption,
+)
 from assay.console import terminal
 
 if TYPE_CHECKING:
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from assay.tuning import Recipe
 
 FAILED = 3
-_WHAT, _HOW, _WRITE = "What to compare", "How to train", "What to write"
+_WHAT, _WRITE = "What to compare", "What to write"
 
 
 @dataclass(frozen=True)
@@ -87,44 +97,16 @@ class Terms:
 class Recipes:
     """Options that say how every model is tuned."""
 
-    full: Annotated[
-        bool,
-        typer.Option("--full/--lora", rich_help_panel=_HOW, show_default=False,
-                     help="Train all weights, or an adapter beside them (the default)."),
-    ] = False  # fmt: skip
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, show_default=False, rich_help_panel=_HOW,
-                     help="How often every row is seen; 3 by default."),
-    ] = None  # fmt: skip
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(show_default=False, rich_help_panel=_HOW,
-                     help="Highest learning rate; 2e-4, or 2e-5 with --full."),
-    ] = None  # fmt: skip
-    batch_size: Annotated[
-        int | None,
-        typer.Option(min=1, show_default=False, rich_help_panel=_HOW,
-                     help="Sequences of one step; 128 by default."),
-    ] = None  # fmt: skip
-    device_batch: Annotated[
-        int | None,
-        typer.Option(min=1, show_default=False, rich_help_panel=_HOW,
-                     help="Most sequences in memory at once; 8 by default."),
-    ] = None  # fmt: skip
-    max_length: Annotated[
-        int | None,
-        typer.Option(min=8, show_default=False, rich_help_panel=_HOW,
-                     help="Longest sequence in tokens; 1024 by default."),
-    ] = None  # fmt: skip
-    template: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", show_default=False, rich_help_panel=_HOW,
-                     help="Wording around the turns; alpaca by default, chat for the model's own."),
-    ] = None  # fmt: skip
+    full: FullOption = False
+    epochs: EpochsOption = None
+    learning_rate: LearningRateOption = None
+    batch_size: BatchSizeOption = None
+    device_batch: DeviceBatchOption = None
+    max_length: MaxLengthOption = None
+    template: TemplateOption = None
     keep_models: Annotated[
         bool,
-        typer.Option("--keep-models", rich_help_panel=_HOW,
+        typer.Option("--keep-models", rich_help_panel=HOW,
                      help="Keep the tuned models in the cache; each goes once it is measured."),
     ] = False  # fmt: skip
 

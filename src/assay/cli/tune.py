@@ -11,6 +11,16 @@ import typer
 
 from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
 from assay.cli.models import DTypeOption
+from assay.cli.recipe_options import (
+    HOW,
+    BatchSizeOption,
+    DeviceBatchOption,
+    EpochsOption,
+    FullOption,
+    LearningRateOption,
+    MaxLengthOption,
+    TemplateOption,
+)
 from assay.console import terminal
 
 if TYPE_CHECKING:
@@ -21,8 +31,6 @@ if TYPE_CHECKING:
     from assay.trainings import Losses
     from assay.tuning import Recipe, Tuned
 
-_PANEL = "How to train"
-
 
 @dataclass(frozen=True)
 class Training:
@@ -30,58 +38,30 @@ class Training:
 
     base: Annotated[
         str | None,
-        typer.Option("--base", metavar="NAME", show_default=False, rich_help_panel=_PANEL,
+        typer.Option("--base", metavar="NAME", show_default=False, rich_help_panel=HOW,
                      help="Causal language model to train: a folder, or org/name."),
     ] = None  # fmt: skip
-    full: Annotated[
-        bool,
-        typer.Option("--full/--lora", rich_help_panel=_PANEL, show_default=False,
-                     help="Train all weights, or an adapter beside them (the default)."),
-    ] = False  # fmt: skip
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, show_default=False, rich_help_panel=_PANEL,
-                     help="How often every row is seen; 3 by default."),
-    ] = None  # fmt: skip
+    full: FullOption = False
+    epochs: EpochsOption = None
     steps: Annotated[
         int | None,
-        typer.Option(min=1, show_default=False, rich_help_panel=_PANEL,
+        typer.Option(min=1, show_default=False, rich_help_panel=HOW,
                      help="So many optimiser steps instead, whatever the number of rows."),
     ] = None  # fmt: skip
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(show_default=False, rich_help_panel=_PANEL,
-                     help="Highest learning rate; 2e-4, or 2e-5 with --full."),
-    ] = None  # fmt: skip
-    batch_size: Annotated[
-        int | None,
-        typer.Option(min=1, show_default=False, rich_help_panel=_PANEL,
-                     help="Sequences of one step; 128 by default."),
-    ] = None  # fmt: skip
-    device_batch: Annotated[
-        int | None,
-        typer.Option(min=1, show_default=False, rich_help_panel=_PANEL,
-                     help="Most sequences in memory at once; 8 by default."),
-    ] = None  # fmt: skip
-    max_length: Annotated[
-        int | None,
-        typer.Option(min=8, show_default=False, rich_help_panel=_PANEL,
-                     help="Longest sequence in tokens; 1024 by default."),
-    ] = None  # fmt: skip
-    template: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", show_default=False, rich_help_panel=_PANEL,
-                     help="Wording around the turns; alpaca by default, chat for the model's own."),
-    ] = None  # fmt: skip
+    learning_rate: LearningRateOption = None
+    batch_size: BatchSizeOption = None
+    device_batch: DeviceBatchOption = None
+    max_length: MaxLengthOption = None
+    template: TemplateOption = None
     dtype: DTypeOption = None
     keep: Annotated[
         str | None,
-        typer.Option(metavar="last|all|1,2", show_default=False, rich_help_panel=_PANEL,
+        typer.Option(metavar="last|all|1,2", show_default=False, rich_help_panel=HOW,
                      help="Epochs whose weights are kept; the last by default."),
     ] = None  # fmt: skip
     seeds: Annotated[
         int,
-        typer.Option(min=1, rich_help_panel=_PANEL,
+        typer.Option(min=1, rich_help_panel=HOW,
                      help="Train so often, with seeds 0, 1, ..."),
     ] = 1  # fmt: skip
     budget: Annotated[

@@ -107,7 +107,8 @@ class Ledger:
         except Exception:
             if len(group) == len(own):
                 raise
-            group, values = own, engine.compute(own)  # what others need must not fail this one
+            # A part of a plugin may raise anything; what others need must not fail this one.
+            group, values = own, engine.compute(own)
         seconds = time.perf_counter() - started
         return Cost(max(seconds, priced), _arithmetic(engine, group, values))
 

@@ -1,15 +1,12 @@
 """`assay compare` and the section of that name, with trainings that take no time."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from assay.cli import main
-from assay.console import Settings, configure
 from assay.project import Project
 from tests.comparisons import (
     TRAINED,
@@ -17,11 +14,10 @@ from tests.comparisons import (
     trained_in_no_time,
     write_rows,
 )
-from tests.end_to_end.cli_helpers import Called
+from tests.end_to_end.in_process import Here, calls_in
 
 pytest.importorskip("trl")
 
-Here = Callable[..., Called]
 _SHORT = ("--seeds", "1", "--epochs", "1", "--batch-size", "4", "--max-length", "256",
           "--device", "cpu")  # fmt: skip
 _BROKEN = '''
@@ -53,22 +49,10 @@ def here(
     """Calls the command line in this process, beside `rows.json` and the model `tiny`."""
     write_rows(tmp_path)
     (tmp_path / "tiny").symlink_to(llama_folder)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
     trained_in_no_time(monkeypatch)
     measured_in_no_time(monkeypatch)
 
-    def call(*words: str) -> Called:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["assay", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Called(ended.value.code, shown.out, shown.err)
-
-    yield call
-    configure(Settings())
+    yield from calls_in(tmp_path, monkeypatch, capsys)
 
 
 def _one_line(text: str) -> str:

@@ -2,27 +2,24 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from assay.backends.pins import folder_digest
-from assay.cli import main
-from assay.console import Settings, configure
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.tuning import Recipe
 from tests.causal_rows import PlainLoop, given_prompt
-from tests.end_to_end.cli_helpers import Called, write_dolly
+from tests.end_to_end.cli_helpers import write_dolly
+from tests.end_to_end.in_process import Here, calls_in
 
 pytest.importorskip("torch")
 pytest.importorskip("trl")
 pytest.importorskip("peft")
 
-Here = Callable[..., Called]
 _SMALL = ("--base", "tiny", "--epochs", "2", "--batch-size", "4", "--learning-rate", "0.01",
           "--device", "cpu", "--max-length", "256")  # fmt: skip
 
@@ -37,20 +34,8 @@ def here(
     """Calls the command line in this process, in a folder with data and a model."""
     write_dolly(tmp_path / "data.jsonl", 12)
     shutil.copytree(llama_folder, tmp_path / "tiny")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "cache"))
 
-    def call(*words: str) -> Called:
-        capfd.readouterr()
-        monkeypatch.setattr(sys, "argv", ["assay", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        shown = capfd.readouterr()
-        assert isinstance(ended.value.code, int)
-        return Called(ended.value.code, shown.out, shown.err)
-
-    yield call
-    configure(Settings())
+    yield from calls_in(tmp_path, monkeypatch, capfd)
 
 
 def test_a_selection_is_trained_on_and_the_model_written(here: Here, tmp_path: Path) -> None:
