@@ -13,6 +13,7 @@ import pytest
 from assay.budget import Budget
 from assay.compare.experiment import Experiment
 from assay.compare.questions import Questions
+from assay.compare.records import Comparison, Trial
 from assay.compare.runner import Runner
 from assay.engine import Engine
 from assay.features.tuned_model import TunedModel
@@ -121,3 +122,14 @@ def _record(feature: TunedModel, view: PoolView, folder: Path) -> Tuned:
         trained_parameters=10, flops=training_flops(feature.recipe.weights, 1000, tokens),
         seconds=0.5, producer={},
     )  # fmt: skip
+
+
+def trials_of(comparison: Comparison, arm: str) -> list[Trial]:
+    """Return the trials of an arm."""
+    return [trial for trial in comparison.trials if trial.arm == arm]
+
+
+def chosen_rows(runner: Runner, arm: str, number: int = 0) -> set[int]:
+    """Return the rows that a trial of an arm trains on."""
+    jobs = [job for job in runner.plan.jobs if job.arm.name == arm]
+    return set(runner.choices.of(jobs[number]).record.selection.indices.tolist())

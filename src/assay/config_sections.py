@@ -132,7 +132,7 @@ class DefaultsSection(Section):
     tokenizer: str = ""
     """Tokenizer, where tokens are counted."""
     language_model: str = ""
-    """Causal language model: a folder with safetensors, or org/name."""
+    """Causal language model: assay:lm, a folder with safetensors, org/name, or an endpoint."""
     dtype: DType | None = None
     """Number format of language models; float32 by default."""
     budget: str | int | None = None

@@ -22,7 +22,9 @@ from assay.errors import AssayError
 from assay.files import write_text
 
 FORMAT_VERSION = 1
-PACKAGES = ("numpy", "polars", "faiss-cpu", "tokenizers", "torch", "transformers")
+PACKAGES = (
+    "numpy", "polars", "faiss-cpu", "tokenizers", "torch", "transformers", "trl", "peft",
+)  # fmt: skip
 """Packages whose version can change a number, and is therefore written down."""
 
 

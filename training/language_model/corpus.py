@@ -36,6 +36,13 @@ class Pair(NamedTuple):
     source: str
     original: str = ""
     """The answer as the source has it, where we changed it."""
+    context: str = ""
+    """What the question ends with, where the source tells it apart: a text to work on."""
+
+    @property
+    def instruction(self) -> str:
+        """The question without its context."""
+        return self.question.removesuffix(f"\n{self.context}") if self.context else self.question
 
 
 def sources() -> dict[str, dict[str, dict[str, object]]]:
@@ -86,7 +93,7 @@ def _p3(folder: Path) -> Iterator[Pair]:
 def _dolly(folder: Path) -> Iterator[Pair]:
     for row in _lines(folder, "databricks-dolly-15k.jsonl"):
         question = _joined(row["instruction"], row["context"])
-        yield Pair(question, row["response"].strip(), "dolly")
+        yield Pair(question, row["response"].strip(), "dolly", context=row["context"].strip())
 
 
 def _gsm8k(folder: Path) -> Iterator[Pair]:
@@ -102,8 +109,9 @@ def _self_instruct(folder: Path) -> Iterator[Pair]:
     ):
         for row in _lines(folder, name):
             instance: dict[str, str] = row["instances"][0]  # type: ignore[assignment]
-            question = _joined(row["instruction"], instance["input"])
-            yield Pair(question, instance["output"].strip(), source)
+            context = instance["input"].strip()
+            question = _joined(row["instruction"], context)
+            yield Pair(question, instance["output"].strip(), source, context=context)
 
 
 def _wordnet(folder: Path) -> Iterator[Pair]:

@@ -8,7 +8,7 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,57 +20,67 @@ from start import first_network
 from tokenizers import Tokenizer
 from vocabulary import learn_vocabulary
 
+from assay.samples import Conversation, Message
+from assay.templates import Template, load_template
+
 LENGTHS = (32, 64, 128, 256, 384)
 """Documents are padded to one of these: the network is compiled once for each."""
 
-TEMPLATE = (
-    "Below is an instruction that describes a task. Write a response that appropriately "
-    "completes the request.\n\n### Instruction:\n{}\n\n### Response:\n"
-)
-"""The Alpaca template, a format of instruction data that the model is to know."""
+TEMPLATES = {"plain": 0.45, "alpaca": 0.35, "vicuna": 0.1, "wiz": 0.1}
+"""Formats of instruction data that the model is to know, and how many pairs are read in each."""
+
+OFTEN = {"dolly": 2, "seed_tasks": 4, "user_oriented": 4}
+"""Sources whose pairs are read several times in each epoch: the ones most like instruction data."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """How the network is trained; the defaults are those of the released model."""
 
-    steps: int = 1500
+    steps: int = 1800
     tokens: int = 6144
     rate: float = 5e-4
     new_rate: float = 2e-3
     """Learning rate of the parts that do not come from the encoder."""
+    matrix_rate: float = 5e-3
+    """Learning rate of the matrices of the transformer, by Muon."""
     warmup: int = 60
-    constant: float = 0.3
+    constant: float = 0.6
     """Share of the steps before the rate falls, linearly, to a fiftieth."""
     vocabulary: int = 8192
     seed: int = 0
-    prompt_weight: float = 0.5
-    wordnet_share: float = 0.35
+    prompt_weight: float = 0.4
+    alone_weight: float = 0.5
+    """Weight of the transformer's own loss, beside that of the mixture: or it leaves every word
+    that stands in the question to the pointer, and never learns what a question makes likely."""
+    wordnet_share: float = 0.1
     """Of the dictionary's entries, in each epoch."""
-    alone: float = 0.25
+    alone: float = 0.2
     """Share of pairs with a long answer whose answer is read without its question."""
 
 
 def documents(taught: Sequence[Pair], epoch: int, plan: Schedule) -> list[tuple[str, str]]:
     """Return the texts of one epoch: what stands before each answer, and the answer."""
     chance = random.Random(f"{plan.seed} {epoch}")
+    templates = [load_template(name) for name in TEMPLATES]
     found = []
-    for pair in taught:
+    for pair in (each for each in taught for _ in range(OFTEN.get(each.source, 1))):
         if pair.source == "wordnet" and chance.random() > plan.wordnet_share:
             continue
-        draw = chance.random()
-        if draw < plan.alone and len(pair.answer) >= 40:
+        if chance.random() < plan.alone and len(pair.answer) >= 40:
             found.append(("", pair.answer))
-        elif draw < 0.65:
-            found.append((f"{pair.question}\n", pair.answer))
-        elif draw < 0.85:
-            found.append((TEMPLATE.format(pair.question), pair.answer))
-        elif draw < 0.95:
-            found.append((f"{pair.question}\n\n", pair.answer))
         else:
-            found.append((f"Question: {pair.question}\nAnswer: ", pair.answer))
+            (template,) = chance.choices(templates, list(TEMPLATES.values()))
+            found.append((_before(pair, template), pair.answer))
     chance.shuffle(found)
     return found
+
+
+def _before(pair: Pair, template: Template) -> str:
+    """Return what the tool writes before the answer of a pair."""
+    asked = Message(role="user", content=pair.instruction, context=pair.context)
+    answer = Message(role="assistant", content=pair.answer)
+    return template.spans(Conversation(messages=(asked, answer)))[0].text
 
 
 def batches(
@@ -138,23 +148,26 @@ class Run:
         torch.manual_seed(plan.seed)
         counts = torch.from_numpy(token_counts(self.tokenizer, taught)).float()
         self.network = first_network(self.tokenizer, counts)
-        self._optimizer = self._optimizers()
+        self._turns = self._optimizers()
         self._step, self._epoch, self._within = 0, 0, 0
 
-    def _optimizers(self) -> torch.optim.Optimizer:
-        new = ("head", "head_norm", "bias", "scale", "query", "key", "match", "gate", "respell")
-        groups: dict[bool, list[torch.nn.Parameter]] = {True: [], False: []}
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """Return Muon for the matrices of the transformer's blocks, AdamW for everything else."""
+        plan = self._plan
+        matrices, vectors, new = [], [], []
         for name, value in self.network.named_parameters():
-            groups[name.split(".")[0] in new].append(value)
-        return torch.optim.AdamW(
-            [
-                {"params": groups[False], "full_rate": self._plan.rate, "weight_decay": 0.01},
-                {"params": groups[True], "full_rate": self._plan.new_rate, "weight_decay": 0.0},
-            ],
-            lr=self._plan.rate,
-            betas=(0.9, 0.98),
-            fused=True,
-        )
+            inside = name.startswith("blocks.")
+            known = inside or name.split(".")[0] in ("tokens", "positions", "norm")
+            (matrices if inside and value.ndim == 2 else vectors if known else new).append(value)
+        groups = [
+            {"params": vectors, "full_rate": plan.rate, "weight_decay": 0.01},
+            {"params": new, "full_rate": plan.new_rate, "weight_decay": 0.0},
+        ]
+        turned = [{"params": matrices, "full_rate": plan.matrix_rate}]
+        return [
+            torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True),
+            torch.optim.Muon(turned, lr=plan.matrix_rate, momentum=0.95, weight_decay=0.01),
+        ]
 
     def resume(self) -> None:
         """Go back to the last checkpoint, if there is one."""
@@ -162,7 +175,8 @@ class Run:
         if path.exists():
             kept = torch.load(path)
             self.network.load_state_dict(kept["network"])
-            self._optimizer.load_state_dict(kept["optimizer"])
+            for optimizer, state in zip(self._turns, kept["optimizers"], strict=True):
+                optimizer.load_state_dict(state)
             self._step, self._epoch, self._within = kept["place"]
             print(f"going on after step {self._step}")
 
@@ -170,7 +184,7 @@ class Run:
         path = self._folder / "checkpoint.pt"
         kept = {
             "network": self.network.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._turns],
             "place": (self._step, self._epoch, self._within),
         }
         torch.save(kept, path.with_suffix(".part"))
@@ -178,20 +192,21 @@ class Run:
 
     def train(self, every: int) -> None:
         """Train to the last step, with a checkpoint every so many steps."""
-        forward = torch.compile(self.network, dynamic=False)
+        scored = torch.compile(self.network.scored, dynamic=False)
         started, seen, losses = time.monotonic(), 0, []
         while self._step < self._plan.steps:
             texts = documents(self._taught, self._epoch, self._plan)
             for place, batch in enumerate(batches(self.tokenizer, texts, self._plan)):
                 if place < self._within:
                     continue
-                losses.append(self._learn(forward, batch))
+                losses.append(self._learn(scored, batch))
                 self._within, self._step = place + 1, self._step + 1
                 seen += int((batch[2] > 0).sum())
                 if self._step % 25 == 0:
                     speed = seen / (time.monotonic() - started)
-                    mean = float(np.mean(losses[-100:]))
-                    print(f"{self._step} loss {mean:.3f} {speed:.0f} tokens/s", flush=True)
+                    both, alone = np.mean(losses[-100:], 0)
+                    told = f"loss {both:.3f}, of the transformer {alone:.3f}"
+                    print(f"{self._step} {told}, {speed:.0f} tokens/s", flush=True)
                 if self._step % every == 0 or self._step == self._plan.steps:
                     self._save()
                 if self._step == self._plan.steps:
@@ -200,19 +215,22 @@ class Run:
 
     def _learn(
         self,
-        forward: torch.nn.Module,
+        scored: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]],
         batch: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-    ) -> float:
+    ) -> tuple[float, float]:
+        """Take one step, and return the mean loss of the mixture and of the transformer."""
         tokens, labels, weights = batch
+        share = weights / weights.sum()
         with torch.autocast("cpu", torch.bfloat16):
-            loss = -(forward(tokens, labels) * weights).sum() / weights.sum()
-        loss.backward()
+            both, alone = (-(each * share).sum() for each in scored(tokens, labels))
+        (both + self._plan.alone_weight * alone).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        for group in self._optimizer.param_groups:
-            group["lr"] = group["full_rate"] * rate_at(self._step, self._plan)
-        self._optimizer.step()
-        self._optimizer.zero_grad()
-        return float(loss)
+        for optimizer in self._turns:
+            for group in optimizer.param_groups:
+                group["lr"] = group["full_rate"] * rate_at(self._step, self._plan)
+            optimizer.step()
+            optimizer.zero_grad()
+        return float(both.detach()), float(alone.detach())
 
 
 def main() -> None:
@@ -222,8 +240,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=Schedule.steps)
     parser.add_argument("--every", type=int, default=100)
+    parser.add_argument("--plan", default="{}", help="other fields of Schedule, as JSON")
     given = parser.parse_args()
-    plan = Schedule(seed=given.seed, steps=given.steps)
+    plan = Schedule(seed=given.seed, steps=given.steps, **json.loads(given.plan))
     taught = [pair for pair in pairs(given.data) if not is_held_out(pair)]
     run = Run(given.work, taught, plan)
     run.resume()

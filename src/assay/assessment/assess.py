@@ -47,7 +47,7 @@ ALIKE = 0.8
 """Cosine from which two rows are called close in meaning: they are mostly about one subject."""
 
 _COVERAGE_ROWS = 256
-_NO_MODEL = "IFD and perplexity: no language model is named; --model gpt2 adds them"
+_NO_MODEL = "IFD and perplexity: read with a language model, and none is named"
 
 
 @dataclass(frozen=True)

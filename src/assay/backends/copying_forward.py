@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from assay.backends.copying_arrays import Beginning, CopyingArrays, Integers, mi
 from assay.backends.reading import Readout, Work
 from assay.language_models import TokenIds
 from assay.samples import Float32Array
+
+Begun = TypeVar("Begun")
 
 _KEPT_BEGINNINGS = 8
 _AT_ONCE = 512  # positions whose logits are held at a time
@@ -31,10 +33,16 @@ class Targets(NamedTuple):
     labels: Integers
 
 
-class CopyingForward(ABC):
-    """Puts batches together and takes their answers apart."""
+class CopyingForward(ABC, Generic[Begun]):
+    """Puts batches together and takes their answers apart.
 
-    shares_prefixes = False
+    A beginning that many sequences share is run once, and kept as whatever `_begin` returns.
+    """
+
+    shares_prefixes = True
+
+    def __init__(self) -> None:
+        self._beginnings: OrderedDict[bytes, Begun] = OrderedDict()
 
     @property
     @abstractmethod
@@ -42,14 +50,18 @@ class CopyingForward(ABC):
         """Length of a hidden state."""
 
     @abstractmethod
+    def _begin(self, tokens: TokenIds) -> Begun:
+        """Return a beginning, run. Shape (p,)."""
+
+    @abstractmethod
     def _score(
-        self, tokens: Integers, beginning: TokenIds, targets: Targets, statistics: bool
+        self, tokens: Integers, begun: Begun | None, targets: Targets, statistics: bool
     ) -> tuple[list[Float32Array], Float32Array]:
         """Return log-probabilities and perhaps statistics of the targets, and all states.
 
         Args:
             tokens: whole sequences, padded with zeros to the right. Shape (b, t).
-            beginning: what all of them begin with, if it is shared.
+            begun: what all of them begin with, if it is shared.
             targets: what is wanted.
             statistics: also entropy, top probability and rank.
         """
@@ -69,7 +81,7 @@ class CopyingForward(ABC):
             np.concatenate([work.targets[place] for place in places]).astype(np.int64) - 1,
             np.concatenate([work.labels[place] for place in places]).astype(np.int64),
         )
-        found, states = self._score(tokens, batch.prefix, targets, statistics)
+        found, states = self._score(tokens, self._begun(batch.prefix), targets, statistics)
         borders = np.cumsum(counts)[:-1]
         split = [np.split(part, borders) if len(part) else None for part in found]
         empty = np.empty(0, np.float32)
@@ -83,6 +95,17 @@ class CopyingForward(ABC):
         ]
         return readouts, pooled
 
+    def _begun(self, tokens: TokenIds) -> Begun | None:
+        if not len(tokens):
+            return None
+        key = tokens.tobytes()
+        if key not in self._beginnings:
+            self._beginnings[key] = self._begin(tokens)
+            while len(self._beginnings) > _KEPT_BEGINNINGS:
+                self._beginnings.popitem(last=False)
+        self._beginnings.move_to_end(key)
+        return self._beginnings[key]
+
 
 def _pooled(states: Float32Array, weights: Float32Array | None) -> Float32Array | None:
     if weights is None:
@@ -90,36 +113,26 @@ def _pooled(states: Float32Array, weights: Float32Array | None) -> Float32Array 
     return np.asarray(weights @ states[: len(weights)], np.float32)
 
 
-class ArraysForward(CopyingForward):
-    """The forward in numpy; a beginning that many sequences share is run once."""
-
-    shares_prefixes = True
+class ArraysForward(CopyingForward[Beginning]):
+    """The forward in numpy."""
 
     def __init__(self, network: CopyingArrays) -> None:
+        super().__init__()
         self._network = network
-        self._beginnings: OrderedDict[bytes, Beginning] = OrderedDict()
 
     @property
     def width(self) -> int:
         """Length of a hidden state."""
         return self._network.width
 
-    def _begin(self, tokens: TokenIds) -> Beginning | None:
-        if not len(tokens):
-            return None
-        key = tokens.tobytes()
-        if key not in self._beginnings:
-            self._beginnings[key] = self._network.begin(tokens)
-            while len(self._beginnings) > _KEPT_BEGINNINGS:
-                self._beginnings.popitem(last=False)
-        self._beginnings.move_to_end(key)
-        return self._beginnings[key]
+    def _begin(self, tokens: TokenIds) -> Beginning:
+        return self._network.begin(tokens)
 
     def _score(
-        self, tokens: Integers, beginning: TokenIds, targets: Targets, statistics: bool
+        self, tokens: Integers, begun: Beginning | None, targets: Targets, statistics: bool
     ) -> tuple[list[Float32Array], Float32Array]:
-        begun = self._begin(beginning)
-        states = self._network.states(tokens[:, len(beginning) :], begun)
+        before = 0 if begun is None else len(begun.tokens)
+        states = self._network.states(tokens[:, before:], begun)
         if begun is not None:
             shared = np.broadcast_to(begun.states, (len(tokens), *begun.states.shape))
             states = np.concatenate([shared, states], axis=1)

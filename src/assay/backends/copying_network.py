@@ -10,6 +10,7 @@ language models, and may copy a word in another spelling: with a capital, or wit
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -32,6 +33,13 @@ class Shape:
     pointer: int = 64
 
 
+class KeysValues(NamedTuple):
+    """What a layer attends to. Shape (b, heads, t, width / heads) each."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+
+
 class Block(nn.Module):  # type: ignore[misc]
     """Causal self-attention and a feed-forward layer, each followed by its norm."""
 
@@ -45,17 +53,39 @@ class Block(nn.Module):  # type: ignore[misc]
         self.down = nn.Linear(shape.inner, shape.width)
         self.norm_2 = nn.LayerNorm(shape.width, 1e-12)
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Return the states after this block. Shape (b, t, width) both."""
+    def forward(self, states: torch.Tensor, past: KeysValues | None = None) -> torch.Tensor:
+        """Return the states after this block. Shape (b, t, width) both.
+
+        Args:
+            states: before it.
+            past: of what all rows begin with, if that is not among the states.
+        """
         rows, length, width = states.shape
-        query, key, value = (
-            part.view(rows, length, self._heads, width // self._heads).transpose(1, 2)
-            for part in self.qkv(states).chunk(3, -1)
+        query, key, value = self._projected(states)
+        mask = None
+        if past is not None:
+            before = past.keys.shape[2]
+            key = torch.cat([past.keys.expand(rows, -1, -1, -1), key], 2)
+            value = torch.cat([past.values.expand(rows, -1, -1, -1), value], 2)
+            seen = torch.ones(length, before + length, dtype=torch.bool, device=states.device)
+            mask = seen.tril(before)
+        read = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=mask is None
         )
-        read = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         states = self.norm_1(states + self.out(read.transpose(1, 2).reshape(rows, length, width)))
         inner = functional.gelu(self.up(states), approximate="tanh")
         return self.norm_2(states + self.down(inner))
+
+    def keys_values(self, states: torch.Tensor) -> KeysValues:
+        """Return what later positions attend to. States (b, t, width)."""
+        return KeysValues(*self._projected(states)[1:])
+
+    def _projected(self, states: torch.Tensor) -> list[torch.Tensor]:
+        """Return query, key and value. Shape (b, heads, t, width / heads) each."""
+        rows, length, width = states.shape
+        size = width // self._heads
+        parts = self.qkv(states).chunk(3, -1)
+        return [part.view(rows, length, self._heads, size).transpose(1, 2) for part in parts]
 
 
 class CopyingNetwork(nn.Module):  # type: ignore[misc]
@@ -91,13 +121,36 @@ class CopyingNetwork(nn.Module):  # type: ignore[misc]
         counts = torch.bincount(numbers)[numbers].float()
         self.register_buffer("spellings", counts, persistent=False)
 
-    def states(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return the last hidden states. Tokens (b, t), states (b, t, width)."""
-        embedded = self.tokens(tokens) + self.positions.weight[: tokens.shape[1]]
-        states = self.norm(embedded)
-        for block in self.blocks:
-            states = block(states)
+    def states(
+        self, tokens: torch.Tensor, past: Sequence[KeysValues] | None = None
+    ) -> torch.Tensor:
+        """Return the last hidden states. Shape (b, t, width).
+
+        Args:
+            tokens: shape (b, t).
+            past: of each layer, of what all rows begin with and `tokens` does not hold.
+        """
+        before = 0 if past is None else past[0].keys.shape[2]
+        states = self._embedded(tokens, before)
+        for place, block in enumerate(self.blocks):
+            states = block(states, None if past is None else past[place])
         return states
+
+    def begin(self, tokens: torch.Tensor) -> tuple[torch.Tensor, list[KeysValues]]:
+        """Return the last hidden states of a beginning, and each layer's keys and values.
+
+        Args:
+            tokens: shape (1, p).
+        """
+        states, past = self._embedded(tokens, 0), []
+        for block in self.blocks:
+            past.append(block.keys_values(states))
+            states = block(states)
+        return states, past
+
+    def _embedded(self, tokens: torch.Tensor, before: int) -> torch.Tensor:
+        positions = self.positions.weight[before : before + tokens.shape[1]]
+        return self.norm(self.tokens(tokens) + positions)
 
     def predicting(self, states: torch.Tensor) -> torch.Tensor:
         """Return what the output layer and the gate read. Shape (..., width) both."""
@@ -109,18 +162,20 @@ class CopyingNetwork(nn.Module):  # type: ignore[misc]
         weight = (self.tokens.weight * self.scale).to(predicting.dtype)
         return functional.linear(predicting, weight).float() + self.bias.float()
 
-    def pointing(self, tokens: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        """Return how much each position copies from each place. Shape (b, t, t), float32.
+    def pointing(self, tokens: torch.Tensor, states: torch.Tensor, start: int = 0) -> torch.Tensor:
+        """Return how much positions from `start` on copy from each place. (b, t - start, t).
 
         Place i stands for the token at i + 1, so that position t may point to places below t.
+        Float32.
         """
         length = tokens.shape[1]
         following = functional.pad(self.tokens(tokens)[:, 1:], (0, 0, 0, 1))
         following = functional.layer_norm(following, (self.shape.width,))
         keys = self.key(torch.cat([states, following], -1))
-        scores = (self.query(states) @ keys.transpose(1, 2)).float()
-        scores = scores / math.sqrt(self.shape.pointer) + self._matches(tokens)
+        scores = (self.query(states[:, start:]) @ keys.transpose(1, 2)).float()
+        scores = scores / math.sqrt(self.shape.pointer) + self._matches(tokens)[:, start:]
         earlier = torch.ones(length, length, dtype=torch.bool, device=tokens.device).tril(-1)
+        earlier = earlier[start:]
         return torch.softmax(scores.masked_fill(~earlier, -1e9), -1) * earlier
 
     def _matches(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -167,6 +222,12 @@ class CopyingNetwork(nn.Module):  # type: ignore[misc]
 
     def forward(self, tokens: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return the log-probability of each label given the tokens up to it. Shape (b, t)."""
+        return self.scored(tokens, labels)[0]
+
+    def scored(
+        self, tokens: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the log-probability of each label, and the transformer's. Shape (b, t) each."""
         states = self.states(tokens)
         predicting = self.predicting(states)
         logits = self.logits(predicting)
@@ -176,7 +237,8 @@ class CopyingNetwork(nn.Module):  # type: ignore[misc]
         copied = self.copied(sources, labels, self.pointing(tokens, states))
         first = torch.zeros_like(tokens, dtype=torch.bool)
         first[:, 0] = True
-        return mixed(generated, copied, self.gate(predicting)[..., 0].float(), first)
+        both = mixed(generated, copied, self.gate(predicting)[..., 0].float(), first)
+        return both, generated
 
 
 def mixed(

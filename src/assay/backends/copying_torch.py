@@ -1,20 +1,34 @@
 """The forward of ``assay:lm`` by torch, in float32 or with bfloat16 products."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from assay.backends.copying_forward import CopyingForward, Targets
-from assay.backends.copying_network import CopyingNetwork, Shape, mixed
+from assay.backends.copying_network import CopyingNetwork, KeysValues, Shape, mixed
 from assay.language_models import DType, TokenIds
 from assay.samples import Float32Array
 
 _AT_ONCE = 1024  # positions whose logits are held at a time
 
 
-class TorchForward(CopyingForward):
+class Begun(NamedTuple):
+    """A beginning that several sequences share, run once.
+
+    Attributes:
+        states: last hidden states. Shape (1, p, width).
+        past: keys and values of each layer.
+    """
+
+    states: torch.Tensor
+    past: list[KeysValues]
+
+
+class TorchForward(CopyingForward[Begun]):
     """The network with weights on a device.
 
     Args:
@@ -33,6 +47,7 @@ class TorchForward(CopyingForward):
         dtype: DType,
         device: str,
     ) -> None:
+        super().__init__()
         network = CopyingNetwork(shape, words)
         network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
         self._low = None if dtype == "float32" else getattr(torch, dtype)
@@ -50,25 +65,41 @@ class TorchForward(CopyingForward):
         """Length of a hidden state."""
         return self._network.shape.width
 
-    def _score(
-        self, tokens: NDArray[np.int64], beginning: TokenIds, targets: Targets, statistics: bool
-    ) -> tuple[list[Float32Array], Float32Array]:
+    def _begin(self, tokens: TokenIds) -> Begun:
+        with self._products():
+            given = torch.from_numpy(tokens.astype(np.int64))[None].to(self._device)
+            return Begun(*self._network.begin(given))
+
+    @contextmanager
+    def _products(self) -> Iterator[None]:
+        """Compute in the number format of the products, and nothing for training."""
         lower = self._low is not None
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device.type, self._low, enabled=lower),
-        ):
-            return self._scored(torch.from_numpy(tokens).to(self._device), targets, statistics)
+        with torch.inference_mode(), torch.autocast(self._device.type, self._low, enabled=lower):
+            yield
+
+    def _score(
+        self, tokens: NDArray[np.int64], begun: Begun | None, targets: Targets, statistics: bool
+    ) -> tuple[list[Float32Array], Float32Array]:
+        with self._products():
+            given = torch.from_numpy(tokens).to(self._device)
+            return self._scored(given, self._states(given, begun), targets, statistics)
+
+    def _states(self, tokens: torch.Tensor, begun: Begun | None) -> torch.Tensor:
+        """Return the last hidden states of whole sequences. Shape (b, t, width)."""
+        if begun is None:
+            return self._network.states(tokens)
+        own = self._network.states(tokens[:, begun.states.shape[1] :], begun.past)
+        return torch.cat([begun.states.expand(len(tokens), -1, -1), own], 1)
 
     def _scored(
-        self, tokens: torch.Tensor, targets: Targets, statistics: bool
+        self, tokens: torch.Tensor, states: torch.Tensor, targets: Targets, statistics: bool
     ) -> tuple[list[Float32Array], Float32Array]:
         network = self._network
-        states = network.states(tokens)
         kept = states.float().cpu().numpy()
         if not len(targets.rows):
             return [np.empty(0, np.float32)] * 4, kept
-        pointing = network.pointing(tokens, states)
+        begin = int(targets.predictors.min())
+        pointing = network.pointing(tokens, states, begin)
         sources = torch.nn.functional.pad(tokens[:, 1:], (0, 1))
         wanted = [torch.from_numpy(part).to(self._device) for part in targets]
         parts = []
@@ -79,7 +110,7 @@ class TorchForward(CopyingForward):
             logits = logits.float() + network.bias
             total = logits.logsumexp(-1)
             generated = logits.gather(1, labels[:, None])[:, 0] - total
-            weights, places = pointing[rows, predictors], sources[rows]
+            weights, places = pointing[rows, predictors - begin], sources[rows]
             copied = network.copied(places, labels, weights)
             gate = network.gate(predicting.float())[:, 0].float()
             first = predictors == 0

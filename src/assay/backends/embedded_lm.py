@@ -66,7 +66,7 @@ class EmbeddedModel:
         self._device = device if self._by == "torch" else "cpu"
         self._forward = self._open(dtype)
 
-    def _open(self, dtype: DType) -> "CopyingForward":
+    def _open(self, dtype: DType) -> "CopyingForward[Any]":
         weights, words = _weights(self._folder / "model.safetensors")
         if self._by == "numpy":
             from assay.backends.copying_arrays import CopyingArrays  # noqa: PLC0415

@@ -63,7 +63,8 @@ def run(
         if runner is not None and terminal().settings.as_json:
             print_both_plans(project, config.components(), runner)
             return
-        print_plan(project, config.components(), naming=_NAMING)
+        if runner is None or config.components():
+            print_plan(project, config.components(), naming=_NAMING)
         for export in config.exports:
             terminal().note(f"would write {shown_path(export.output)}")
         if runner is not None:

@@ -23,7 +23,7 @@ _RANDOM_ROWS = 3
     examples=(
         "assay show alpaca_data.json",
         "assay show alpaca_data.json 0059a1b2c3d4e5f6",
-        "assay show alpaca_data.json 0059a1b2c3d4e5f6 --model gpt2",
+        "assay show alpaca_data.json 0059a1b2c3d4e5f6 --model assay:lm",
         "assay show alpaca_data.json random-5pct --limit 5",
         "assay show alpaca_data.json compression_ifd",
     ),
@@ -61,7 +61,7 @@ def show(
     from assay.stored import find_result, row_ids
 
     if model is None and (dtype is not None or device is not None or settings):
-        raise UsageError("--dtype, --device and --set go with --model", hint="--model gpt2")
+        raise UsageError("--dtype, --device and --set go with --model", hint="--model assay:lm")
     project, names = open_named(words or [], everywhere)
     if not names:
         names = row_ids(project.pool.ids[:_RANDOM_ROWS])
@@ -90,8 +90,8 @@ def _ids(project: "Project", word: str) -> list[int]:
 def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
     from assay.cli.arguments import shown_source
     from assay.cli.rows_report import describe_row, row_parts
-    from assay.extras import is_installed
     from assay.pool import format_id
+    from assay.references import EMBEDDED_MODEL
 
     page = terminal()
     described = [describe_row(project, row_id) for row_id in ids]
@@ -102,8 +102,8 @@ def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
         page.result() if place else None
         for part in row_parts(row, full=full):
             page.result(part)
-    if is_installed("models"):
-        page.next(f"assay show {shown_source(project)} {format_id(ids[0])[:8]} --model gpt2")
+    shown = format_id(ids[0])[:8]
+    page.next(f"assay show {shown_source(project)} {shown} --model {EMBEDDED_MODEL}")
 
 
 def _reader(

@@ -15,14 +15,11 @@ import numpy as np
 from assay.component import Chosen, Component, Selector
 from assay.defaults import kinds_named
 from assay.engine import Engine, walk
-from assay.errors import AssayError
 from assay.features.causal_pass import CausalFeature
-from assay.features.tuned_model import TunedModel
 from assay.files import write_text
 from assay.passes import PoolFeature, RowFeature
 from assay.planning import plan
 from assay.references import name_of, pinned_fields
-from assay.tuning import Recipe, training_flops
 from assay.values import LogProbs
 
 _UNPRICED_OPERATIONS = 0.0
@@ -189,10 +186,4 @@ def _forward(engine: Engine, feature: CausalFeature, values: Sequence[Any]) -> f
 
 def _parameters(engine: Engine, model: str) -> float:
     """Return the number of a model's parameters; NaN where its weights are not here."""
-    step = TunedModel(
-        base=model, recipe=Recipe(weights="full", steps=1, batch_size=1, max_length=8)
-    )
-    try:
-        return step.operations(1, engine.runtime) / training_flops("full", 1, 8)
-    except AssayError:
-        return float("nan")
+    return float(engine.runtime.parameter_count(model)) or float("nan")
