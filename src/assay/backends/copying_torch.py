@@ -13,7 +13,7 @@ from assay.backends.copying_network import CopyingNetwork, KeysValues, Shape, mi
 from assay.language_models import DType, TokenIds
 from assay.samples import Float32Array
 
-_AT_ONCE = 1024  # positions whose logits are held at a time
+_AT_ONCE = 256  # positions whose logits are held at a time: more fall out of the caches
 
 
 class Begun(NamedTuple):
@@ -107,7 +107,7 @@ class TorchForward(CopyingForward[Begun]):
             rows, predictors, labels = (part[start : start + _AT_ONCE] for part in wanted)
             predicting = network.predicting(states[rows, predictors])
             logits = torch.nn.functional.linear(predicting, self._output.to(predicting.dtype))
-            logits = logits.float() + network.bias
+            logits = logits.float().add_(network.bias)
             total = logits.logsumexp(-1)
             generated = logits.gather(1, labels[:, None])[:, 0] - total
             weights, places = pointing[rows, predictors - begin], sources[rows]

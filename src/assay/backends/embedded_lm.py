@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from assay.backends.copying_forward import CopyingForward
 
 ASSETS = Path(__file__).parent.parent / "assets" / "language_model"
-_TOKENS = 2048  # of a batch: more does not fit into the caches of a processor
+_TOKENS = 1024  # of a batch: more does not fit into the caches of a processor
 _DECIDING = ("config.json", "model.safetensors", "tokenizer.json")
 
 
