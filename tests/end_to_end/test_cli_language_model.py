@@ -193,7 +193,7 @@ def test_show_without_a_model_says_how_tokens_are_shown(here: Here) -> None:
 
     assert "tokens" not in called.document[0]
     assert "next: assay show data.jsonl " in told.err
-    assert told.err.rstrip().endswith("--model gpt2")
+    assert told.err.rstrip().endswith("--model assay:lm")
 
 
 def test_a_device_that_is_not_there_is_an_error(here: Here) -> None:
