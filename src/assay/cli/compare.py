@@ -9,16 +9,7 @@ import typer
 
 from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
 from assay.cli.models import Models
-from assay.cli.recipe_options import (
-    HOW,
-    BatchSizeOption,
-    DeviceBatchOption,
-    EpochsOption,
-    FullOption,
-    LearningRateOption,
-    MaxLengthOption,
-    TemplateOption,
-)
+from assay.cli.recipe_options import HOW, RecipeOptions, recipe_of
 from assay.console import terminal
 
 if TYPE_CHECKING:
@@ -27,7 +18,6 @@ if TYPE_CHECKING:
     from assay.compare.runner import Runner
     from assay.component import Selector
     from assay.project import Project
-    from assay.tuning import Recipe
 
 FAILED = 3
 _WHAT, _WRITE = "What to compare", "What to write"
@@ -91,19 +81,6 @@ class Terms:
         typer.Option(metavar="TEXT", help="Headline of the report.", rich_help_panel=_WRITE,
                      show_default=False),
     ] = ""  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Recipes:
-    """Options that say how every model is tuned."""
-
-    full: FullOption = False
-    epochs: EpochsOption = None
-    learning_rate: LearningRateOption = None
-    batch_size: BatchSizeOption = None
-    device_batch: DeviceBatchOption = None
-    max_length: MaxLengthOption = None
-    template: TemplateOption = None
     keep_models: Annotated[
         bool,
         typer.Option("--keep-models", rich_help_panel=HOW,
@@ -140,7 +117,7 @@ class Made:
 def compare(
     words: Words,
     terms: Terms,
-    recipes: Recipes,
+    recipes: RecipeOptions,
     models: Models,
     made: Made,
     reading: Reading,
@@ -205,7 +182,7 @@ def _selectors(
 def _experiment(
     selectors: "dict[str, Selector]",
     terms: Terms,
-    recipes: Recipes,
+    recipes: RecipeOptions,
     models: Models,
     reading: Reading,
 ) -> "Experiment":
@@ -222,31 +199,14 @@ def _experiment(
         axis=terms.axis,  # type: ignore[arg-type]  # checked there
         seeds=terms.seeds,
         draws=terms.draws,
-        recipe=_recipe(recipes, models),
+        recipe=recipe_of(recipes, dtype=models.dtype),
         others=tuple(terms.others or ()),
         hold_out=None if hold_out is None else parse_share(hold_out, "--hold-out"),
         questions=terms.questions,
         full=not terms.no_full_data,
         untuned=not terms.no_base,
-        keep_models=recipes.keep_models,
+        keep_models=terms.keep_models,
         title=terms.title,
-    )
-
-
-def _recipe(recipes: Recipes, models: Models) -> "Recipe":
-    from assay.cli.tune import Training, recipe_of
-
-    return recipe_of(
-        Training(
-            full=recipes.full,
-            epochs=recipes.epochs,
-            learning_rate=recipes.learning_rate,
-            batch_size=recipes.batch_size,
-            device_batch=recipes.device_batch,
-            max_length=recipes.max_length,
-            template=recipes.template,
-            dtype=models.dtype,
-        )
     )
 
 

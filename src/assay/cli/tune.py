@@ -11,16 +11,7 @@ import typer
 
 from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
 from assay.cli.models import DTypeOption
-from assay.cli.recipe_options import (
-    HOW,
-    BatchSizeOption,
-    DeviceBatchOption,
-    EpochsOption,
-    FullOption,
-    LearningRateOption,
-    MaxLengthOption,
-    TemplateOption,
-)
+from assay.cli.recipe_options import HOW, RecipeOptions, recipe_of
 from assay.console import terminal
 
 if TYPE_CHECKING:
@@ -34,25 +25,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Training:
-    """Options that say what is trained, and how."""
+    """Options that say what is trained, how often and where to."""
 
     base: Annotated[
         str | None,
         typer.Option("--base", metavar="NAME", show_default=False, rich_help_panel=HOW,
                      help="Causal language model to train: a folder, or org/name."),
     ] = None  # fmt: skip
-    full: FullOption = False
-    epochs: EpochsOption = None
     steps: Annotated[
         int | None,
         typer.Option(min=1, show_default=False, rich_help_panel=HOW,
                      help="So many optimiser steps instead, whatever the number of rows."),
     ] = None  # fmt: skip
-    learning_rate: LearningRateOption = None
-    batch_size: BatchSizeOption = None
-    device_batch: DeviceBatchOption = None
-    max_length: MaxLengthOption = None
-    template: TemplateOption = None
     dtype: DTypeOption = None
     keep: Annotated[
         str | None,
@@ -90,6 +74,7 @@ class Training:
 def tune(
     words: Words,
     training: Training,
+    recipes: RecipeOptions,
     reading: Reading,
     everywhere: Everywhere,
     working: Working,
@@ -109,7 +94,12 @@ def tune(
     output = None if training.output is None else Path(training.output)
     if output is not None and output.exists() and (output.is_file() or any(output.iterdir())):
         raise DataError(f"{shown_path(output)} is there already", hint="name a new folder: -o NEW")
-    recipe = recipe_of(training)
+    recipe = recipe_of(
+        recipes,
+        steps=training.steps,
+        checkpoints=None if training.keep is None else _epochs(training.keep),
+        dtype=training.dtype,
+    )
     parsed, names = _split(words or [], everywhere.project)
     project = open_project(
         parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
@@ -121,33 +111,6 @@ def tune(
         print_prices(project, wanted)
         return
     _tune(project, wanted, output)
-
-
-def recipe_of(training: Training) -> "Recipe":
-    """Return the recipe that the options describe.
-
-    Raises:
-        UsageError: if an option has no such value.
-    """
-    from pydantic import ValidationError
-
-    from assay.errors import UsageError
-    from assay.tuning import Recipe
-
-    given: dict[str, Any] = {
-        "weights": "full" if training.full else "lora",
-        "checkpoints": None if training.keep is None else _epochs(training.keep),
-    }
-    same = ("epochs", "steps", "learning_rate", "batch_size", "device_batch", "max_length",
-            "template", "dtype")  # fmt: skip
-    given |= {name: getattr(training, name) for name in same}
-    try:
-        return Recipe(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = str(first["loc"][0]).replace("_", "-") if first["loc"] else "keep"
-        message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"--{option}: {message}") from None
 
 
 def _epochs(text: str) -> Any:
