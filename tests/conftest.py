@@ -1,7 +1,9 @@
 """Tiny language models, made once per test run."""
 
+import importlib.util
 import logging
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -40,3 +42,14 @@ def chat_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LLaMA with a chat format: <|im_start|>role, line break, words, <|im_end|>, line break."""
     _needs_torch()
     return tiny_chat(tmp_path_factory.mktemp("chat"))
+
+
+@pytest.fixture
+def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torch seem not to be installed."""
+    found = importlib.util.find_spec
+
+    def find(name: str, package: str | None = None) -> ModuleSpec | None:
+        return None if name == "torch" else found(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)

@@ -55,16 +55,8 @@ class Answers(NamedTuple):
     reason: ReasonArray | None = None
 
 
-class LanguageModel(Protocol):
-    """A tokenizer and a causal model; backends implement it."""
-
-    @property
-    def window(self) -> int:
-        """Return the most tokens that it can read at once."""
-
-    @property
-    def width(self) -> int:
-        """Return the length of a hidden state."""
+class TextEncoding(Protocol):
+    """How texts and conversations become the token ids of a model."""
 
     @property
     def bos(self) -> int | None:
@@ -76,7 +68,7 @@ class LanguageModel(Protocol):
 
     @property
     def special_texts(self) -> Sequence[str]:
-        """Return the texts that stand for special tokens."""
+        """Return the texts that stand for special tokens, as far as they are known."""
 
     def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
         """Return the token ids of each text, with nothing added.
@@ -95,6 +87,18 @@ class LanguageModel(Protocol):
         Raises:
             FeatureError: if the tokenizer has no such format, or refuses the conversation.
         """
+
+
+class LanguageModel(TextEncoding, Protocol):
+    """A tokenizer and a causal model; backends implement it."""
+
+    @property
+    def window(self) -> int:
+        """Return the most tokens that it can read at once."""
+
+    @property
+    def width(self) -> int:
+        """Return the length of a hidden state."""
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Return the text of each token, so that together they are the text of all."""

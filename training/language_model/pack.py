@@ -35,14 +35,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--gate", type=float, default=0.0, help="added to the odds of copying")
     given = parser.parse_args()
     tokenizer = Tokenizer.from_file(str(given.work / "tokenizer.json"))
     kept = torch.load(given.work / "checkpoint.pt")
     shape = Shape(vocabulary=tokenizer.get_vocab_size())
-    weights = {name: value.float().numpy() for name, value in kept["network"].items()}
-    weights["gate.bias"] = weights["gate.bias"] + np.float32(given.gate)
-    tensors = {name: value.astype(np.float16) for name, value in weights.items()}
+    tensors = {name: value.half().numpy() for name, value in kept["network"].items()}
     tensors["words"] = np.array(word_numbers(tokenizer), np.int32)
     given.out.mkdir(parents=True, exist_ok=True)
     save_file(tensors, given.out / "model.safetensors")
@@ -57,7 +54,6 @@ def main() -> None:
         {
             "schedule": json.loads((given.work / "schedule.json").read_text(encoding="utf-8")),
             "steps": kept["place"][0],
-            "gate": given.gate,
             "versions": {
                 "python": platform.python_version(),
                 **{name: version(name) for name in _PACKAGES},

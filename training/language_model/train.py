@@ -148,10 +148,10 @@ class Run:
         torch.manual_seed(plan.seed)
         counts = torch.from_numpy(token_counts(self.tokenizer, taught)).float()
         self.network = first_network(self.tokenizer, counts)
-        self._turns = self._optimizers()
+        self._optimizers = self._new_optimizers()
         self._step, self._epoch, self._within = 0, 0, 0
 
-    def _optimizers(self) -> list[torch.optim.Optimizer]:
+    def _new_optimizers(self) -> list[torch.optim.Optimizer]:
         """Return Muon for the matrices of the transformer's blocks, AdamW for everything else."""
         plan = self._plan
         matrices, vectors, new = [], [], []
@@ -159,14 +159,14 @@ class Run:
             inside = name.startswith("blocks.")
             known = inside or name.split(".")[0] in ("tokens", "positions", "norm")
             (matrices if inside and value.ndim == 2 else vectors if known else new).append(value)
-        groups = [
+        others = [
             {"params": vectors, "full_rate": plan.rate, "weight_decay": 0.01},
             {"params": new, "full_rate": plan.new_rate, "weight_decay": 0.0},
         ]
-        turned = [{"params": matrices, "full_rate": plan.matrix_rate}]
+        inner = [{"params": matrices, "full_rate": plan.matrix_rate}]
         return [
-            torch.optim.AdamW(groups, lr=plan.rate, betas=(0.9, 0.98), fused=True),
-            torch.optim.Muon(turned, lr=plan.matrix_rate, momentum=0.95, weight_decay=0.01),
+            torch.optim.AdamW(others, lr=plan.rate, betas=(0.9, 0.98), fused=True),
+            torch.optim.Muon(inner, lr=plan.matrix_rate, momentum=0.95, weight_decay=0.01),
         ]
 
     def resume(self) -> None:
@@ -175,7 +175,7 @@ class Run:
         if path.exists():
             kept = torch.load(path)
             self.network.load_state_dict(kept["network"])
-            for optimizer, state in zip(self._turns, kept["optimizers"], strict=True):
+            for optimizer, state in zip(self._optimizers, kept["optimizers"], strict=True):
                 optimizer.load_state_dict(state)
             self._step, self._epoch, self._within = kept["place"]
             print(f"going on after step {self._step}")
@@ -184,7 +184,7 @@ class Run:
         path = self._folder / "checkpoint.pt"
         kept = {
             "network": self.network.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self._turns],
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "place": (self._step, self._epoch, self._within),
         }
         torch.save(kept, path.with_suffix(".part"))
@@ -225,7 +225,7 @@ class Run:
             both, alone = (-(each * share).sum() for each in scored(tokens, labels))
         (both + self._plan.alone_weight * alone).backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        for optimizer in self._turns:
+        for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["full_rate"] * rate_at(self._step, self._plan)
             optimizer.step()

@@ -13,7 +13,7 @@ from assay.backends.reading import Readout, Work
 from assay.language_models import TokenIds
 from assay.samples import Float32Array
 
-Begun = TypeVar("Begun")
+BeginningT = TypeVar("BeginningT")
 
 _KEPT_BEGINNINGS = 8
 _AT_ONCE = 512  # positions whose logits are held at a time
@@ -33,7 +33,7 @@ class Targets(NamedTuple):
     labels: Integers
 
 
-class CopyingForward(ABC, Generic[Begun]):
+class CopyingForward(ABC, Generic[BeginningT]):
     """Puts batches together and takes their answers apart.
 
     A beginning that many sequences share is run once, and kept as whatever `_begin` returns.
@@ -42,7 +42,7 @@ class CopyingForward(ABC, Generic[Begun]):
     shares_prefixes = True
 
     def __init__(self) -> None:
-        self._beginnings: OrderedDict[bytes, Begun] = OrderedDict()
+        self._beginnings: OrderedDict[bytes, BeginningT] = OrderedDict()
 
     @property
     @abstractmethod
@@ -50,12 +50,12 @@ class CopyingForward(ABC, Generic[Begun]):
         """Length of a hidden state."""
 
     @abstractmethod
-    def _begin(self, tokens: TokenIds) -> Begun:
+    def _begin(self, tokens: TokenIds) -> BeginningT:
         """Return a beginning, run. Shape (p,)."""
 
     @abstractmethod
     def _score(
-        self, tokens: Integers, begun: Begun | None, targets: Targets, statistics: bool
+        self, tokens: Integers, begun: BeginningT | None, targets: Targets, statistics: bool
     ) -> tuple[list[Float32Array], Float32Array]:
         """Return log-probabilities and perhaps statistics of the targets, and all states.
 
@@ -95,7 +95,7 @@ class CopyingForward(ABC, Generic[Begun]):
         ]
         return readouts, pooled
 
-    def _begun(self, tokens: TokenIds) -> Begun | None:
+    def _begun(self, tokens: TokenIds) -> BeginningT | None:
         if not len(tokens):
             return None
         key = tokens.tobytes()

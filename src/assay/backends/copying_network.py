@@ -16,8 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-LONGEST_MATCH = 4
-"""Preceding words in common that count, at most."""
+from assay.backends.copying_arrays import LONGEST_MATCH
 
 
 @dataclass(frozen=True)

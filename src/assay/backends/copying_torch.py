@@ -16,7 +16,7 @@ from assay.samples import Float32Array
 _AT_ONCE = 256  # positions whose logits are held at a time: more fall out of the caches
 
 
-class Begun(NamedTuple):
+class TorchBeginning(NamedTuple):
     """A beginning that several sequences share, run once.
 
     Attributes:
@@ -28,7 +28,7 @@ class Begun(NamedTuple):
     past: list[KeysValues]
 
 
-class TorchForward(CopyingForward[Begun]):
+class TorchForward(CopyingForward[TorchBeginning]):
     """The network with weights on a device.
 
     Args:
@@ -65,10 +65,10 @@ class TorchForward(CopyingForward[Begun]):
         """Length of a hidden state."""
         return self._network.shape.width
 
-    def _begin(self, tokens: TokenIds) -> Begun:
+    def _begin(self, tokens: TokenIds) -> TorchBeginning:
         with self._products():
             given = torch.from_numpy(tokens.astype(np.int64))[None].to(self._device)
-            return Begun(*self._network.begin(given))
+            return TorchBeginning(*self._network.begin(given))
 
     @contextmanager
     def _products(self) -> Iterator[None]:
@@ -78,13 +78,17 @@ class TorchForward(CopyingForward[Begun]):
             yield
 
     def _score(
-        self, tokens: NDArray[np.int64], begun: Begun | None, targets: Targets, statistics: bool
+        self,
+        tokens: NDArray[np.int64],
+        begun: TorchBeginning | None,
+        targets: Targets,
+        statistics: bool,
     ) -> tuple[list[Float32Array], Float32Array]:
         with self._products():
             given = torch.from_numpy(tokens).to(self._device)
             return self._scored(given, self._states(given, begun), targets, statistics)
 
-    def _states(self, tokens: torch.Tensor, begun: Begun | None) -> torch.Tensor:
+    def _states(self, tokens: torch.Tensor, begun: TorchBeginning | None) -> torch.Tensor:
         """Return the last hidden states of whole sequences. Shape (b, t, width)."""
         if begun is None:
             return self._network.states(tokens)

@@ -12,42 +12,22 @@ from assay.backends.http_requests import RefusedError, Requests, UnansweredError
 from assay.backends.pins import check_same, folder_digest, hub_file, split_pin
 from assay.backends.token_text import chat_text
 from assay.errors import ConfigError, MissingExtraError, ModelLoadError
+from assay.language_models import TextEncoding
 
 _FILES = ("tokenizer_config.json", "config.json")
 _LOOKS_SPECIAL = re.compile(r"<[^<>\n]{1,60}>|\[/?[A-Z][A-Z_]*\]")
 _NAME_ONE = "name its tokenizer, org/name or a folder: {base}?tokenizer=NAME#{model}"
 
 
-class Tokens(Protocol):
+class Tokens(TextEncoding, Protocol):
     """Turns texts into ids of tokens and back."""
-
-    @property
-    def bos(self) -> int | None:
-        """Return the id of the token that begins a text, if there is one."""
-
-    @property
-    def eos(self) -> int | None:
-        """Return the id of the token that ends a text, if there is one."""
-
-    @property
-    def special_texts(self) -> Sequence[str]:
-        """Return the texts that stand for special tokens, as far as they are known."""
 
     @property
     def window(self) -> int:
         """Return the most tokens that the model takes, if that is known here; else 0."""
 
-    def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
-        """Return the token ids of each text, with nothing added."""
-
-    def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text, with what the tokenizer adds."""
-
     def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
         """Return the text of each sequence, special tokens included."""
-
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
-        """Return a conversation in the model's own format."""
 
 
 class LocalTokens:

@@ -1,9 +1,7 @@
 """The language model in the wheel: its tokens, its two implementations, what it refuses."""
 
-import importlib.util
 import shutil
 from collections.abc import Callable, Sequence
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
@@ -72,16 +70,6 @@ def read_by_numpy(by_numpy: EmbeddedModel) -> ReadByNumpy:
         questions = _questions(by_numpy, given_)
         found[given_] = questions, _read(by_numpy, questions)
     return found
-
-
-@pytest.fixture
-def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
-
-    def find(name: str, package: str | None = None) -> ModuleSpec | None:
-        return None if name == "torch" else found(name, package)
-
-    monkeypatch.setattr(importlib.util, "find_spec", find)
 
 
 def _questions(model: EmbeddedModel, given: Given) -> Questions:

@@ -38,16 +38,6 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
-
-    def find(name: str, package: str | None = None) -> ModuleSpec | None:
-        return None if name == "torch" else found(name, package)
-
-    monkeypatch.setattr(importlib.util, "find_spec", find)
-
-
-@pytest.fixture
 def torch_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: ModuleSpec(name, None))
 
