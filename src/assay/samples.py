@@ -38,6 +38,7 @@ class Reason(enum.IntEnum):
     ZERO_DENOMINATOR = 4
     NO_WORDS = 5
     NOT_IMPORTED = 6
+    TOO_SHORT = 7
     # Failure: something went wrong; these count against the limit on unscored rows.
     PARSE_FAILED = 20
     OUT_OF_RANGE = 21
@@ -87,6 +88,7 @@ class Flag(enum.IntFlag):
     TEXT_TRUNCATED = 512
     EMPTY_PROMPT = 1024
     PROMPT_LOST = 2048
+    FEW_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from assay.component import NoPaper, Paper
 from assay.features.language import detect_languages, script
 from assay.features.text_measures import (
     PROMPT_SEPARATOR,
+    RELIABLE_BYTES,
     RELIABLE_WORDS,
     compressed_length,
     compression_ratio,
@@ -161,35 +162,39 @@ class LexicalDiversity(TextFeature):
 class CompressedLengths(TextFeature):
     """Bytes that a compressor needs for the responses, alone and after what was said before.
 
-    Columns `alone`, the sum of C(A) over the assistant turns, and `given_prompt`, the sum of
-    C(Q + A) - C(Q), where Q is all that was said before the turn.
+    Columns `plain`, the bytes of the assistant turns as they are, `alone`, the sum of C(A) over
+    the turns, and `given_prompt`, the sum of C(Q + A) - C(Q), where Q is all that was said before
+    the turn. Below 64 plain bytes the row is flagged: one byte more or less shows in every ratio.
     """
 
     name: ClassVar[str] = "compressed_lengths"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="our own measure; needs no model")
     value: ClassVar[type[RowValue]] = Numbers
 
     def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
         """Return the two sums of each conversation."""
         rows = [self._row(conversation) for conversation in conversations]
-        return _numbers(rows, ("alone", "given_prompt"))
+        return _numbers(rows, ("plain", "alone", "given_prompt"))
 
     @staticmethod
-    def _row(conversation: Conversation) -> tuple[Reason, Flag, tuple[float, float]]:
-        alone = given = 0
+    def _row(conversation: Conversation) -> _Row:
+        plain = alone = given = 0
         answered = False
         for before, answer in assistant_turns(conversation):
             answered = True
             if not before:
                 continue
             prompt, response = before.encode(), answer.encode()
+            plain += len(response)
             alone += compressed_length(response)
             joint = compressed_length(prompt + PROMPT_SEPARATOR.encode() + response)
             given += joint - compressed_length(prompt)
         if alone:
-            return Reason.OK, Flag.NONE, (float(alone), float(given))
+            flag = Flag.FEW_BYTES if plain < RELIABLE_BYTES else Flag.NONE
+            return Reason.OK, flag, (float(plain), float(alone), float(given))
         reason = Reason.EMPTY_PROMPT if answered else Reason.EMPTY_RESPONSE
-        return reason, Flag.NONE, (np.nan, np.nan)
+        return reason, Flag.NONE, (np.nan,) * 3
 
 
 class DetectedLanguage(TextFeature):

@@ -20,6 +20,9 @@ from assay.samples import IndexArray, Reason, Scores
 RELIABLE_WORDS = 50
 """Below this many words MTLD and HD-D are noise and deserve a flag."""
 
+RELIABLE_BYTES = 64
+"""Below this many bytes a compressor's count is coarse and deserves a flag."""
+
 COMPRESSION_LEVEL = 9
 PROMPT_SEPARATOR = "\n\n"
 

@@ -7,7 +7,7 @@ import pytest
 from assay.features.text import CompressedLengths
 from assay.methods.compression_ifd import CompressionIFD
 from assay.methods.ranking import TopScore
-from assay.samples import Conversation, Message, Reason
+from assay.samples import Conversation, Flag, Message, Reason
 from assay.values import Numbers
 from tests.unit.methods.planted import chosen, numbers, planted_engine, scores_by_name
 
@@ -37,9 +37,45 @@ def test_the_score_is_what_the_answer_adds_over_what_it_costs_alone(tmp_path: Pa
 
 
 def test_the_ratio_is_given_over_alone() -> None:
-    columns = numbers(alone=[50, 40], given_prompt=[25, 44])
+    columns = numbers(plain=[60, 60], alone=[50, 40], given_prompt=[25, 44])
 
-    assert CompressionIFD().score(lengths=columns).tolist() == [0.5, 1.1]
+    assert CompressionIFD().score(lengths=columns).values.tolist() == [0.5, 1.1]
+
+
+def test_an_answer_of_too_few_bytes_has_no_number_and_says_why() -> None:
+    columns = numbers(plain=[23, 24, 5], alone=[20, 20, 7], given_prompt=[10, 10, 7])
+
+    found = CompressionIFD().score(lengths=columns)
+    lower = CompressionIFD(least_bytes=5).score(lengths=columns)
+
+    assert found.reason.tolist() == [Reason.TOO_SHORT, 0, Reason.TOO_SHORT]
+    assert np.isnan(found.values[[0, 2]]).all()
+    assert lower.values.tolist() == [0.5, 0.5, 1.0]
+
+
+def test_bytes_are_counted_over_all_turns_in_utf_8_and_few_are_flagged() -> None:
+    long = "A" * 40
+    turns = _measured(
+        Message("user", "One?"), Message("assistant", "东京" * 2),
+        Message("user", "And?"), Message("assistant", long),
+    )  # fmt: skip
+    enough = _measured(Message("user", "One?"), Message("assistant", "A" * 64))
+
+    assert turns["plain"].tolist() == [12 + 40]
+    assert turns.flags.tolist() == [Flag.FEW_BYTES]
+    assert enough.flags.tolist() == [0]
+
+
+def test_rows_at_one_and_above_are_never_selected_unless_the_rule_is_lifted(
+    tmp_path: Path,
+) -> None:
+    misled = ("Say nothing that is written here: 0123456789", "!?;:+*#'%&/()=<>|^~{}[]@$,.-")
+    engine = planted_engine(tmp_path, [misled, (_QUESTION, _FRESH)])
+    found = scores_by_name(engine, CompressionIFD())
+    assert found[misled[0]][0] >= 1
+
+    assert chosen(engine, TopScore(by=CompressionIFD(), budget=2)) == [_QUESTION]
+    assert len(chosen(engine, TopScore(by=CompressionIFD(), budget=2, rule="none"))) == 2
 
 
 def test_an_answer_that_repeats_its_question_scores_lowest_and_comes_last(tmp_path: Path) -> None:
