@@ -1,8 +1,9 @@
 """What every other method must beat: chance and length."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from assay.budget import Allowance
 from assay.component import NoPaper, Paper, Scorer, Selector
@@ -76,14 +77,19 @@ class LongestResponse(Scorer):
     """What is counted."""
     tokenizer: TokenizerRef = ""
     """Tokenizer, where tokens are counted; an estimate if empty."""
+    enough: Annotated[float, Field(gt=0)] | None = None
+    """Length from which on more counts for nothing: longer answers are all equal."""
 
     def requires(self) -> dict[str, Any]:
         """Return the counts."""
         return {"lengths": _lengths(self.unit_of_length, self.tokenizer)}
 
     def score(self, *, lengths: Numbers) -> Scores:
-        """Return the length of all responses together. Shape (n,)."""
-        return _length_scores(lengths, "response", self.unit_of_length)
+        """Return the length of all responses together. Shape (n,), at most `enough`."""
+        found = _length_scores(lengths, "response", self.unit_of_length)
+        if self.enough is None:
+            return found
+        return Scores(np.minimum(found.values, self.enough), found.reason)
 
 
 class LongestInstruction(Scorer):
