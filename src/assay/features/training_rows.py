@@ -213,5 +213,6 @@ class Trainable(Protocol):
         What an earlier call that was killed left in the folder is gone on with.
 
         Raises:
+            TuningError: if the training changes no weight.
             FeatureError: if the training leaves the finite numbers, or memory runs out.
         """
