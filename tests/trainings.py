@@ -118,5 +118,5 @@ def plain_losses(model: Any, sequences: Sequence[Scored], recipe: Recipe, seed: 
 
 def _height(step: int, warm: int, total: int) -> float:
     if step < warm:
-        return step / warm
+        return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / (total - warm)))

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from assay.errors import BudgetError
-from assay.references import TokenizerRef
+from assay.language_models import DType
+from assay.references import ModelRef, TokenizerRef
+from assay.rendering import Rendering
 from assay.samples import FloatArray, IndexArray
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
@@ -19,6 +21,19 @@ _FORM = re.compile(
     r"(?P<unit>tokens?|samples?|rows?)?)\s*",
     re.IGNORECASE,
 )
+
+
+class TrainingReading(BaseModel):
+    """How a training reads rows; see `TrainingTokens`, which counts what it reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ModelRef
+    """Causal language model that is trained."""
+    rendering: Rendering
+    """Template and limit of the training."""
+    dtype: DType = "float32"
+    """Number format in which the model is held open."""
 
 
 class Budget(BaseModel):
@@ -38,6 +53,9 @@ class Budget(BaseModel):
     rounding: Literal["floor", "ceil", "nearest"] = "floor"
     tokenizer: TokenizerRef = ""
     """Tokenizer that counts a budget in tokens; an estimate if empty."""
+    as_trained: TrainingReading | None = None
+    """Count a budget in tokens as this training reads them, in place of whole rows; rows that it
+    does not read cannot be chosen."""
     share: tuple[int, int] = (1, 1)
     """Part of the amount that is meant, as numerator and denominator; see `part`."""
 

@@ -193,10 +193,8 @@ def _holding(annotation: Any, kind: Kind) -> Schema:
 
 def _value(name: str, info: FieldInfo) -> Schema:
     model = create_model("Parameter", **{name: (info.annotation, info)})  # type: ignore[call-overload]
-    whole = model.model_json_schema()
-    schema: Schema = _tidy(whole["properties"][name])
-    for inner, definition in _tidy(whole.get("$defs", {})).items():
-        schema = _inlined(schema, _DEFINITIONS + inner, definition)
+    whole = _tidy(model.model_json_schema())
+    schema: Schema = _in_place(whole["properties"][name], whole.get("$defs", {}))
     schema.pop("description", None)
     schema.pop("default", None)
     return _pairs(_number_of(schema), info.annotation) or schema
@@ -236,6 +234,7 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
 
 def _budget() -> Schema:
     described: Schema = _tidy(Budget.model_json_schema())
+    described = _in_place(described, described.pop("$defs"))
     described["required"] = ["amount"]
     return {
         "description": "Samples (5000), a share (5%) or tokens (2M tokens).",
@@ -281,6 +280,14 @@ def _tidy(schema: Any) -> Any:
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str))
     }
+
+
+def _in_place(schema: Schema, definitions: Schema) -> Schema:
+    """Return a schema in which definitions, of which some refer to others, stand where they are."""
+    for _ in definitions:
+        for name, definition in definitions.items():
+            schema = _inlined(schema, _DEFINITIONS + name, definition)
+    return schema
 
 
 def _inlined(schema: Any, reference: str, definition: Schema) -> Any:

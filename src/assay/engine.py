@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import BaseModel
 
-from assay.budget import Allowance
+from assay.budget import Allowance, Budget
 from assay.component import (
     Chosen,
     Component,
@@ -30,7 +30,7 @@ from assay.row_work import RowWork
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Reason, ReasonArray, Scores
 from assay.settling import evaluate, flatten, is_unfinished, record_of, settle
-from assay.values import RowValue
+from assay.values import Numbers, RowValue
 
 ComponentType = TypeVar("ComponentType", bound=Component)
 OpenFile = Callable[[FileSet], Pool]
@@ -298,24 +298,35 @@ class Engine:
         return reason
 
     def _allowance(self, selector: Selector, reason: ReasonArray) -> Allowance:
-        eligible = reason == 0
+        """Return what may be spent; rows without a count of tokens get the reason for that."""
         if selector.budget is None:
             if selector.needs_budget:
                 raise PlanError(
                     f"{selector.name} needs a budget", hint="--budget 5%, 5000 or '2M tokens'"
                 )
-            return Allowance(eligible, None)
-        available = int(np.count_nonzero(eligible))
-        count = selector.budget.count(pool=len(self.pool), eligible=available)
+            return Allowance(reason == 0, None)
         limit = selector.budget.limit()
         costs: FloatArray | None = None
         if limit is not None:
-            from assay.features.text import TokenCounts  # noqa: PLC0415  features import the base
-
-            tokenizer = selector.budget.tokenizer
-            counts = TokenCounts(tokenizer=tokenizer) if tokenizer else TokenCounts()
-            costs = self.value(counts)["total"]
+            counted: Numbers = self.value(_token_counts(selector.budget))
+            uncounted = (reason == 0) & (counted.reason != 0)
+            reason[uncounted] = counted.reason[uncounted]
+            # Nobody may choose the others, but solvers ask for numbers above 0 throughout.
+            costs = np.where(counted.reason == 0, counted["total"], 1.0)
+        eligible = reason == 0
+        available = int(np.count_nonzero(eligible))
+        count = selector.budget.count(pool=len(self.pool), eligible=available)
         return Allowance(eligible, count, costs, limit)
+
+
+def _token_counts(budget: Budget) -> RowFeature:
+    """Return what counts the tokens of every row, as a budget in tokens wants them counted."""
+    from assay.features.text import TokenCounts  # noqa: PLC0415  features import the base
+    from assay.features.training_tokens import TrainingTokens  # noqa: PLC0415
+
+    if budget.as_trained is not None:
+        return TrainingTokens(**dict(budget.as_trained))
+    return TokenCounts(tokenizer=budget.tokenizer) if budget.tokenizer else TokenCounts()
 
 
 def _as_is(component: Component) -> Component:

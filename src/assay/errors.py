@@ -95,6 +95,10 @@ class ModelLoadError(FeatureError):
     """A model could not be opened."""
 
 
+class TuningError(FeatureError):
+    """A training came to nothing: it changed no weight."""
+
+
 class NonFiniteError(FeatureError):
     """A matrix that must be finite holds NaN or infinity."""
 

@@ -47,9 +47,9 @@ class Recipe(BaseModel):
     max_length: Annotated[int, Field(ge=8)] = 1024
     """Longest sequence in tokens; the model's own window if that is shorter."""
     warmup: Annotated[float, Field(ge=0, le=1)] = 0.03
-    """Share of the steps over which the learning rate rises from zero."""
+    """Share of the steps over which the learning rate rises evenly to its highest; none is at 0."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    """How it falls afterwards: to zero, or not at all."""
+    """How it falls afterwards: to zero, which it would reach with one more step, or not at all."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Weight decay of AdamW, for weights other than biases and norms."""
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
@@ -108,6 +108,21 @@ class Recipe(BaseModel):
     def epoch_steps(self, sequences: int) -> int:
         """Return the number of optimiser steps of one epoch."""
         return math.ceil(sequences / self.batch_size)
+
+    def height(self, step: int, steps: int) -> float:
+        """Return the learning rate of a step as a share of the highest, in (0, 1].
+
+        Args:
+            step: counted from 0.
+            steps: of the whole training.
+        """
+        warm = math.ceil(self.warmup * steps)
+        if step < warm:
+            return (step + 1) / warm
+        passed = (step - warm) / max(1, steps - warm)
+        if self.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * passed))
+        return 1 - passed if self.schedule == "linear" else 1.0
 
     def keeps(self, epoch: int) -> bool:
         """Return whether the weights after an epoch, counted from 1, are to be kept."""

@@ -11,12 +11,12 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 PLAIN = (
     "samples", "errors", "budget", "random_numbers", "progress", "references", "files", "extras",
-    "parameter_errors",
+    "parameter_errors", "language_models", "rendering", "templates",
 )  # fmt: skip
 MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
-    "language_models", "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
-    "rendering", "results", "row_shards", "row_work", "run_log", "runtime", "settling", "templates",
+    "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
+    "results", "row_shards", "row_work", "run_log", "runtime", "settling",
     "token_rows", "values", "tuning", "pages", "seen_rows",
 )  # fmt: skip
 DOORS = (

@@ -28,8 +28,9 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from assay.backends.causal_lm import TransformersModel
 from assay.backends.models import load_language_model
 from assay.backends.pins import split_pin
+from assay.backends.weight_changes import Beginning
 from assay.backends.weights import write_adapter, write_model
-from assay.errors import FeatureError, ModelLoadError
+from assay.errors import FeatureError, ModelLoadError, TuningError
 from assay.features.training_rows import Training, TrainingOrder, TrainingRows
 from assay.files import write_text
 from assay.language_models import DType, LanguageModel
@@ -44,7 +45,6 @@ _SAVING_SHARE = 0.05
 _STATE = "state"
 _WHOLE = "whole.json"
 _PACKAGES = ("torch", "transformers", "trl", "peft")
-_SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
 
 class Base:
@@ -97,6 +97,7 @@ def train(opened: TransformersModel, training: Training, work: Path, runtime: Ru
         runtime: device, and where progress is told.
 
     Raises:
+        TuningError: if the training changes no weight.
         FeatureError: if the training leaves the finite numbers, or memory runs out.
     """
     device = runtime.devices()[0]
@@ -109,7 +110,15 @@ def train(opened: TransformersModel, training: Training, work: Path, runtime: Ru
         with runtime.progress.task(label, training.steps - done, unit="steps", reused=done) as task:
             watch = _Watch(trainer, training, work, task, _seconds(start))
             trainer.add_callback(watch)
+            # The base itself, whatever state is gone on with.
+            beginning = Beginning(trainer.model, full=training.recipe.weights == "full")
             trainer.train(resume_from_checkpoint=None if start is None else str(start))
+        if not beginning.is_left():
+            raise TuningError(
+                f"a training of {training.steps:,} steps changed no weight of "
+                f"{short_name(training.base)}",
+                hint=f"--learning-rate above {training.recipe.rate:g}",
+            )
         trained = sum(each.numel() for each in trainer.model.parameters() if each.requires_grad)
         history = trainer.state.log_history
     record = _record(training, history, parameters, trained, watch.seconds, device)
@@ -171,6 +180,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # has no types
         self._order = training.order
         self._base = _place(training.base)
         self._config = copy.deepcopy(opened.module.config)
+        self._height = lambda step: training.recipe.height(step, training.steps)
         self._full = training.recipe.weights == "full"
         arguments = SFTConfig(
             output_dir=str(work / _STATE),
@@ -193,6 +203,13 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # has no types
         )
         self.model_accepts_loss_kwargs = True  # a step's loss is the mean over its tokens
         self.remove_callback(transformers.PrinterCallback)
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Let the learning rate go as the recipe says: the library's own begin with a 0."""
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer or self.optimizer, self._height
+        )
+        return self.lr_scheduler
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return _Sampler(self._order)
@@ -281,14 +298,11 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
 def _arguments(training: Training) -> dict[str, Any]:
     """Return the settings of the trainer that the recipe and the seed decide, and the quiet."""
     recipe = training.recipe
-    warm = int(np.ceil(recipe.warmup * training.steps))
     return {
         "max_steps": training.steps,
         "per_device_train_batch_size": recipe.micro_batch,
         "gradient_accumulation_steps": recipe.batch_size // recipe.micro_batch,
         "learning_rate": recipe.rate,
-        "lr_scheduler_type": _SCHEDULES[recipe.schedule],
-        "warmup_steps": warm,
         "weight_decay": recipe.weight_decay,
         "max_grad_norm": recipe.max_gradient_norm,
         "optim": "adamw_torch",

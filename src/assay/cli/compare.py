@@ -41,8 +41,8 @@ class Terms:
     axis: Annotated[
         str,
         typer.Option(metavar="samples|tokens|steps", rich_help_panel=_WHAT,
-                     help="What is equal between arms of a budget: rows, the tokens of the rows, "
-                     "or rows and optimiser steps.",
+                     help="What is equal between arms of a budget: rows, tokens as the recipe "
+                     "trains them (template, --max-length), or rows and optimiser steps.",
                      autocompletion=lambda incomplete: ["samples", "tokens", "steps"]),
     ] = "samples"  # fmt: skip
     seeds: Annotated[

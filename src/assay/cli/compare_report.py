@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.cli.arguments import output_name, shown_path
 from assay.compare.power import power_words
-from assay.compare.words import count, flops, interval, nats, p_value, seconds, signed
+from assay.compare.words import count, flops, interval, nats, p_value, seconds, short_count, signed
 from assay.console import Column, facts, labelled, table, terminal
 from assay.errors import PlanError
 from assay.planning import plan
@@ -167,8 +167,9 @@ def print_outcome(project: "Project", outcome: "Outcome") -> None:
 
 
 def _columns(outcome: "Outcome", name: str) -> list[Column]:
-    columns: list[Column] = ["arm", "budget", ("rows", "right"), ("loss", "right"),
-                             ("to random", "right"), ("95 % interval", "right")]  # fmt: skip
+    columns: list[Column] = ["arm", "budget", ("rows", "right"), ("their tokens", "right"),
+                             ("trained on", "right"), ("loss", "right"), ("to random", "right"),
+                             ("95 % interval", "right")]  # fmt: skip
     if name == outcome.comparison.primary:
         columns.append(("Holm p", "right"))
     return [*columns, ("choosing", "right"), ("training", "right"), ("FLOP", "right")]
@@ -178,9 +179,14 @@ def _cells(outcome: "Outcome", name: str) -> Iterator[Sequence[object]]:
     primary = name == outcome.comparison.primary
     for row in outcome.rows[name]:
         claim = [] if not primary else ["" if row.p_holm is None else p_value(row.p_holm)]
-        yield (row.arm, row.budget, count(row.rows), _loss(row), *_difference(row), *claim,
+        yield (row.arm, row.budget, count(row.rows), _tokens(row.chosen_tokens),
+               _tokens(row.read_tokens), _loss(row), *_difference(row), *claim,
                seconds(row.selection_seconds), seconds(row.training_seconds),
                flops(row.total_flops))  # fmt: skip
+
+
+def _tokens(number: float) -> str:
+    return short_count(number) if number > 0 else ""
 
 
 def _loss(row: "Row") -> str:

@@ -26,8 +26,9 @@ class Experiment:
         base: causal language model that is tuned: a folder, or org/name.
         budgets: how much every arm may choose.
         methods: selectors by the names of their arms; their own budgets do not count.
-        axis: what is equal between the arms of a budget: rows, the tokens of these rows, or rows
-            and optimiser steps. On the axis of tokens a percentage is one of all tokens.
+        axis: what is equal between the arms of a budget: rows, the tokens that the training reads
+            of these rows (see `TrainingTokens`), or rows and optimiser steps. On the axis of
+            tokens a percentage is one of all tokens that a training on all rows would read.
         seeds: trainings of every arm at every budget.
         draws: random samples at every budget; each is trained on once, by the seeds in turn.
         recipe: how the base model is tuned.

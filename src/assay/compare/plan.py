@@ -4,16 +4,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from assay.budget import Budget
+import numpy as np
+
+from assay.budget import Budget, TrainingReading
 from assay.compare.division import Division
 from assay.compare.experiment import Contender, Experiment
 from assay.compare.ledger import cold_seconds
-from assay.compare.questions import scoring
+from assay.compare.questions import as_trained, scoring
 from assay.compare.records import Arm, SetKind
 from assay.component import Chosen, Component, Selector
 from assay.engine import Engine
 from assay.errors import AssayError, BudgetError
-from assay.features.text import TokenCounts
 from assay.features.tuned_model import TunedModel
 from assay.passes import PoolView
 from assay.planning import Step
@@ -170,15 +171,15 @@ def _sizes(engine: Engine, experiment: Experiment, division: Division) -> tuple[
             count = budget.count(pool=len(free), eligible=division.trainable)
             sizes[str(budget)] = Size(str(budget), budget, float(count or 0))
         return tuple(sorted(sizes.values(), key=lambda size: size.rows))
-    # The base model's own tokenizer counts: its tokens are what is trained on.
-    base = engine.resolve(scoring(experiment.base, experiment.recipe)).model
-    counts = engine.value(TokenCounts(tokenizer=base))["total"]
-    everything = float(counts[free].sum())
+    # What the trainer is given counts: what the limit cuts off is no training.
+    counted = engine.resolve(as_trained(experiment.base, experiment.recipe))
+    reading = TrainingReading(model=counted.model, rendering=counted.rendering, dtype=counted.dtype)
+    everything = max(1.0, float(np.nansum(engine.value(counted)["total"][free])))
     for budget in experiment.budgets:
         tokens = budget.limit()
         if tokens is None:
             tokens = float(int(everything * float(budget.amount) / 100))
-        taken = Budget(amount=str(int(tokens)), unit="tokens", tokenizer=base)
+        taken = Budget(amount=str(int(tokens)), unit="tokens", as_trained=reading)
         rows = min(tokens / everything, 1.0) * division.trainable
         sizes[str(budget)] = Size(str(budget), taken, rows)
     return tuple(sorted(sizes.values(), key=lambda size: size.rows))

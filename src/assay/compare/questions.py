@@ -15,6 +15,7 @@ from assay.component import FileSet
 from assay.engine import Engine
 from assay.errors import DataError, FeatureError
 from assay.features.log_probs import ResponseLogProbs
+from assay.features.training_tokens import TrainingTokens
 from assay.files import write_text
 from assay.passes import PoolView
 from assay.random_numbers import row_uniform
@@ -55,6 +56,11 @@ class Questions:
 def scoring(model: str, recipe: Recipe) -> ResponseLogProbs:
     """Return what reads a model's losses: rows become tokens as they do in the training."""
     return ResponseLogProbs(model=model, rendering=recipe.rendering, dtype=recipe.dtype)
+
+
+def as_trained(model: str, recipe: Recipe) -> TrainingTokens:
+    """Return what counts the tokens of rows as the training reads them."""
+    return TrainingTokens(model=model, rendering=recipe.rendering, dtype=recipe.dtype)
 
 
 def candidates(

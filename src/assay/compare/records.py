@@ -65,6 +65,10 @@ class Trial:
         budget: as the comparison spells it; empty for the full data and the base model.
         rows: rows chosen.
         tokens: training tokens, over all epochs.
+        chosen_tokens: tokens of the rows chosen, rendered, before the recipe's limit cuts them.
+        read_tokens: tokens of these rows that the training reads in one epoch: every one of the
+            sequences that the trainer is given, prompts included. Both are 0 where they were not
+            counted.
         draw: number of the random draw; None for arms that choose one subset.
         seed: of the training.
         status: a failed trial has an error and enters no average.
@@ -92,6 +96,8 @@ class Trial:
     training_seconds: float = 0.0
     training_flops: float = 0.0
     subset: str = ""
+    chosen_tokens: int = 0
+    read_tokens: int = 0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,10 @@ from assay.compare.words import count, listed, nats, number_of, percent
 
 _AXIS_WORDS = {
     "samples": "equal numbers of samples: arms that choose long answers train on more tokens",
-    "tokens": "equal numbers of training tokens",
+    "tokens": (
+        "equal numbers of tokens as the recipe trains on them: encoded by the base model's own "
+        "tokenizer, under the template, and cut at the limit"
+    ),
     "steps": "equal numbers of optimiser steps",
 }
 _READING = (
@@ -199,7 +202,9 @@ def other_sets(
 def table(comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Markup:
     """Return all numbers of the primary set."""
     words = (
-        f"Loss in nats per token on {comparison.primary}. Costs are of choosing once and of one "
+        f"Loss in nats per token on {comparison.primary}. Tokens read are those that one epoch "
+        "trains on, prompts included, beside those that the rows have before the recipe's limit "
+        "cuts them. Costs are of choosing once and of one "
         'training, as FLOPs and wall time. "Worth" is the budget at which random rows reach the '
         "same loss, divided by the arm's."
     )

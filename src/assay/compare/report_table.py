@@ -21,8 +21,8 @@ from assay.compare.words import (
 )
 
 _HEADINGS = (
-    "Arm", "Loss", "Difference to random", "Holm p", "Worth", "Rows", "Choosing", "Training",
-    "Total",
+    "Arm", "Loss", "Difference to random", "Holm p", "Worth", "Rows", "Tokens read",
+    "Choosing", "Training", "Total",
 )  # fmt: skip
 
 
@@ -81,12 +81,25 @@ def _measured(row: Row) -> list[Markup]:
 
 def _spent(row: Row) -> list[Markup]:
     if not row.runs:
-        return [element("td", NOTHING) for _ in range(4)]
+        return [element("td", NOTHING) for _ in range(5)]
     return [
-        element("td", count(row.rows), element("small", f"{short_count(row.tokens)} tokens")),
+        element("td", count(row.rows)),
+        element("td", *_tokens(row)),
         element("td", flops(row.selection_flops), element("small", seconds(row.selection_seconds))),
         element("td", flops(row.training_flops), element("small", seconds(row.training_seconds))),
         element("td", flops(row.total_flops), element("small", seconds(row.total_seconds))),
+    ]
+
+
+def _tokens(row: Row) -> list[str | Markup]:
+    """Return the tokens that one epoch reads, those of the whole rows, and those of all epochs."""
+    every = element("small", f"{short_count(row.tokens)} over all epochs")
+    if not row.chosen_tokens > 0:
+        return [NOTHING, every]
+    return [
+        count(row.read_tokens),
+        element("small", f"of rows of {count(row.chosen_tokens)}"),
+        every,
     ]
 
 

@@ -34,7 +34,10 @@ class Row:
         budget: empty for the full data and the base model.
         size: place on the budget axis, equal for all arms of a budget; NaN if no run was finished.
         rows: mean rows chosen; NaN if no run was finished, as all means below.
-        tokens: mean training tokens.
+        tokens: mean training tokens, over all epochs.
+        chosen_tokens: mean tokens of the rows chosen, before the recipe's limit cuts them; 0 here
+            and below where they were not counted.
+        read_tokens: mean tokens of these rows that the training reads in one epoch.
         runs: mean loss of each finished run, by draw and seed.
         loss: mean loss; None if no run was finished.
         difference: to random rows of the same budget, negative is better; None for random itself
@@ -58,6 +61,8 @@ class Row:
     size: float
     rows: float
     tokens: float
+    chosen_tokens: float
+    read_tokens: float
     runs: tuple[float, ...]
     loss: Estimate | None
     difference: Estimate | None
@@ -177,6 +182,8 @@ def _row(comparison: Comparison, name: str, cell: Cell, table: LossTable, found:
         size=_size(comparison, cell, table),
         rows=_mean([trial.rows for trial in trials]),
         tokens=_mean([trial.tokens for trial in trials]),
+        chosen_tokens=_mean([trial.chosen_tokens for trial in trials]),
+        read_tokens=_mean([trial.read_tokens for trial in trials]),
         runs=tuple(float(loss) for loss in table.runs.get(cell, ())),
         loss=found.losses.get(cell),
         difference=found.differences.get(cell),

@@ -10,7 +10,7 @@ import numpy as np
 from assay.compare.experiment import Experiment
 from assay.compare.ledger import Cost, Ledger
 from assay.compare.plan import Job
-from assay.compare.questions import Questions, losses
+from assay.compare.questions import Questions, as_trained, losses
 from assay.compare.record_files import read_trial, write_trial
 from assay.compare.records import Trial
 from assay.component import Chosen, Selector
@@ -24,6 +24,7 @@ from assay.pool import digest_of
 from assay.results import SelectionRecord
 from assay.samples import FloatArray
 from assay.tuning import Tuned
+from assay.values import Numbers
 
 _NOTE, _ANSWERS = ".training", ".answers"
 
@@ -143,7 +144,7 @@ class Bench:
         if stored is None or not reused:
             stored = self._measured(tuned, view, path, stored)
         self._clear(path, place)
-        return self._named(job, choice, stored), reused
+        return self._named(job, choice, stored, tuned), reused
 
     def _tuned(self, job: Job, choice: Choice) -> TunedModel:
         return self._engine.resolve(
@@ -200,13 +201,17 @@ class Bench:
             shutil.rmtree(going, ignore_errors=True)
         note.unlink()
 
-    def _named(self, job: Job, choice: Choice, stored: Trial) -> Trial:
+    def _named(self, job: Job, choice: Choice, stored: Trial, tuned: TunedModel) -> Trial:
         own = {asked.record.name: stored.losses[asked.digest] for asked in self._sets}
+        counting = as_trained(tuned.base, tuned.recipe).at(tuned.dataset)
+        tokens: Numbers = self._engine.value(counting)
         return replace(
             stored,
             arm=job.arm.name,
             budget=job.budget,
             rows=len(choice.record.selection.indices),
+            chosen_tokens=int(np.nansum(tokens["whole"])),
+            read_tokens=int(np.nansum(tokens["total"])),
             draw=job.draw,
             seed=job.seed,
             losses=own,

@@ -1,10 +1,10 @@
 """Rows as a model is trained on them: the tokens that scoring reads, and which are learned."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -69,7 +69,6 @@ def training_rows(
     rows = 0
     left_out: Counter[str] = Counter()
     noted: Counter[str] = Counter()
-    room = min(rendering.max_tokens, model.window)
     for block in blocks:
         for row in token_rows(model, rendering, "prompt", block):
             if row.reason:
@@ -77,14 +76,29 @@ def training_rows(
                 continue
             rows += 1
             noted.update(str(flag.name) for flag in _NOTED if row.flags & flag)
-            for window in row.windows:
-                if not window.answers:
-                    continue
-                ids, positions, closed = _closed(model, rendering, row, window, room)
-                sequences.append(ids)
-                learned.append(positions)
-                noted[_NOT_CLOSED] += not closed
+            for sequence in trained_sequences(model, rendering, row):
+                sequences.append(sequence.ids)
+                learned.append(sequence.learned)
+                noted[_NOT_CLOSED] += not sequence.closed
     return TrainingRows(sequences, learned, rows, dict(left_out), dict(+noted))
+
+
+class TrainedSequence(NamedTuple):
+    """One sequence of a row: its tokens, places of those that are learned, and if it is closed."""
+
+    ids: TokenIds
+    learned: IndexArray
+    closed: bool
+
+
+def trained_sequences(
+    model: LanguageModel, rendering: Rendering, row: TokenRow
+) -> Iterator[TrainedSequence]:
+    """Yield what a row is trained on as: one sequence for every window that holds an answer."""
+    room = min(rendering.max_tokens, model.window)
+    for window in row.windows:
+        if window.answers:
+            yield TrainedSequence(*_closed(model, rendering, row, window, room))
 
 
 def _closed(
@@ -199,5 +213,6 @@ class Trainable(Protocol):
         What an earlier call that was killed left in the folder is gone on with.
 
         Raises:
+            TuningError: if the training changes no weight.
             FeatureError: if the training leaves the finite numbers, or memory runs out.
         """

@@ -33,6 +33,7 @@ class TunedModel(PoolFeature):
     """
 
     name: ClassVar[str] = "tuned_model"
+    version: ClassVar[int] = 2
     extra: ClassVar[str] = "tune"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="supervised fine-tuning; see `Recipe`")
 
@@ -69,6 +70,7 @@ class TunedModel(PoolFeature):
         Raises:
             MissingExtraError: if what trains is not installed.
             DataError: if no row has an answer to learn, or the disk is full.
+            TuningError: if the training changes no weight.
             FeatureError: if the training leaves the finite numbers, or memory runs out.
         """
         opened = runtime.trainable(self.base, self.recipe)

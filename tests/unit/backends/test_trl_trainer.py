@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from assay.backends.pins import folder_digest
-from assay.errors import DataError, FeatureError, ModelLoadError
+from assay.errors import DataError, FeatureError, ModelLoadError, TuningError
 from assay.language_models import Questions
 from assay.runtime import Runtime
 from assay.samples import Flag
@@ -111,8 +111,8 @@ def test_tokens_steps_rates_and_operations_are_counted(llama_folder: Path, tmp_p
     assert found.scored_tokens == 2 * sum(len(places) for _, places in sequences)
     assert found.parameters == sum(each.numel() for each in loop.model.parameters())
     assert found.flops == 4 * found.parameters * found.tokens
-    # Half of six steps upwards from zero, half downwards to it.
-    assert found.learning_rates == pytest.approx([1e-3 * (0 + 1 + 2) / 9, 1e-3 * (3 + 2 + 1) / 9])
+    # Half of six steps upwards, half downwards, and none at zero.
+    assert found.learning_rates == pytest.approx([1e-3 * (1 + 2 + 3) / 9, 1e-3 * (3 + 2 + 1) / 9])
     assert (found.rows, found.sequences, found.epochs) == (14, 14, (1, 2))
     assert found.seconds > 0
 
@@ -355,6 +355,33 @@ def test_a_loss_that_is_no_number_stops_the_training(llama_folder: Path, tmp_pat
 
     with pytest.raises(FeatureError, match=r"the loss of step . is nan"):
         training(llama_folder, tmp_path, rows_to_train_on(6), recipe=recipe)
+
+
+@pytest.mark.parametrize("weights", ["lora", "full"])
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+def test_a_training_of_one_step_changes_weights(
+    llama_folder: Path, tmp_path: Path, weights: Any, schedule: Any
+) -> None:
+    recipe = Recipe(weights=weights, epochs=1, max_length=256, schedule=schedule)
+    rows = rows_to_train_on(6)
+
+    found = training(llama_folder, tmp_path, rows, recipe=recipe)
+
+    assert (found.steps, found.learning_rates) == (1, (recipe.rate,))
+    before, after = (_log_probs(folder, tmp_path, rows, recipe).sum.sum()
+                     for folder in (llama_folder, found.last))  # fmt: skip
+    assert after > before + 0.01
+
+
+@pytest.mark.parametrize("weights", ["full", "lora"])
+def test_a_training_that_changes_no_weight_is_an_error_and_is_not_kept(
+    llama_folder: Path, tmp_path: Path, weights: Any
+) -> None:
+    recipe = SMALL.model_copy(update={"weights": weights, "learning_rate": 1e-30})
+
+    for _ in range(2):
+        with pytest.raises(TuningError, match=r"a training of 2 steps changed no weight of llama"):
+            training(llama_folder, tmp_path, rows_to_train_on(4), recipe=recipe)
 
 
 def test_a_disk_that_fills_up_is_said_and_the_next_run_goes_on(

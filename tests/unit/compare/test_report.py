@@ -189,3 +189,17 @@ def test_the_page_can_be_made_from_stored_records(tmp_path: Path) -> None:
     write_report(tmp_path / "a.html", read_comparison(tmp_path / "records"), rebuild="x")
 
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == render(COMPARISON, rebuild="x")
+
+
+def test_the_table_tells_the_tokens_of_the_rows_from_those_that_are_trained_on() -> None:
+    trials = tuple(
+        replace(trial, chosen_tokens=75_212, read_tokens=48_520)
+        if trial.arm == "longest_response" and trial.budget == "5%"
+        else trial
+        for trial in COMPARISON.trials
+    )
+
+    text = _text(render(replace(COMPARISON, trials=trials), rebuild="x"))
+
+    assert text.count("48,520 of rows of 75,212") == 1
+    assert "of rows of" not in _text(PAGE)  # records of an earlier form do not say it

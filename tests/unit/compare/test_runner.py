@@ -13,12 +13,11 @@ from assay.compare.runner import Runner, Step
 from assay.component import Chosen, NoPaper, Paper, Rule, Scorer, Selector
 from assay.errors import ConfigError
 from assay.features.identity import Identities, Identity
-from assay.features.text import TokenCounts
 from assay.features.tuned_model import TunedModel
 from assay.methods.baselines import LongestResponse, RandomSample
 from assay.methods.ranking import TopScore
 from assay.runtime import Runtime
-from assay.samples import FloatArray
+from assay.samples import Conversation, FloatArray
 from tests.causal_rows import PlainLoop, given_prompt
 from tests.comparisons import (
     RECIPE,
@@ -347,21 +346,42 @@ def test_a_chance_that_changes_nothing_is_taken_once_and_one_that_does_every_tim
 
 
 def test_a_budget_in_tokens_gives_every_arm_as_many(tmp_path: Path, llama_folder: Path) -> None:
-    runner = runner_of(tmp_path, llama_folder, "25%", "800 tokens", axis="tokens")
+    limit = 110  # below many rows, above others
+    recipe = RECIPE.model_copy(update={"max_length": limit})
+    runner = runner_of(tmp_path, llama_folder, "25%", "800 tokens", axis="tokens", recipe=recipe)
     made = runner.run()
 
-    counts = runner.engine.value(TokenCounts(tokenizer=runner.plan.sizes[0].budget.tokenizer))
-    total = counts["total"]
+    loop = PlainLoop.open(llama_folder)
+    rows = runner.engine.pool.conversations(np.arange(60))
+    trained = np.array([_trained_tokens(loop, row, limit) for row in rows])
+    whole = np.array([_trained_tokens(loop, row, 1 << 20) for row in rows])
     free = ~runner.division.pool.held_out
-    limits = {"25%": 0.25 * total[free].sum(), "800 tokens": 800}
-    for job in runner.plan.jobs:
-        if job.size is None or job.selector is None:
+    budgets = {"25%": 0.25 * trained[free].sum(), "800 tokens": 800}
+    cut = whole - 2 > limit - 1  # all but the tokens before and after it, and one before it
+    assert 10 < cut.sum() < 50
+    jobs = zip(runner.plan.jobs, made.trials, strict=True)
+    for job, trial in jobs:
+        if job.selector is None:
+            assert (trial.read_tokens, trial.chosen_tokens) == (0, 0)
             continue
-        spent = total[runner.choices.of(job).record.selection.indices].sum()
-        assert limits[job.budget] - total.max() < spent <= limits[job.budget], job
-    rows = {trial.arm: trial.rows for trial in made.trials if trial.budget == "25%"}
-    assert rows["longest_response"] < rows["random"]
+        chosen = runner.choices.of(job).record.selection.indices
+        spent = trained[chosen].sum()
+        assert trial.read_tokens == spent
+        assert trial.chosen_tokens == np.where(cut, whole - 2, trained)[chosen].sum()
+        if job.size is not None:
+            limited = budgets[job.budget]
+            assert limited - trained[free].max() < spent <= limited, job
+    longest, chance = trials_of(made, "longest_response")[0], trials_of(made, "random")[0]
+    assert longest.rows < chance.rows
     assert made.budget_axis == "tokens"
+
+
+def _trained_tokens(loop: PlainLoop, row: Conversation, limit: int) -> int:
+    """Tokens of a row of one exchange as it is trained on: with EOS, if there is room for it."""
+    ids, places = given_prompt(loop, row, limit)
+    answered = row.responses
+    whole_answer = len(places) == len(loop.plain(answered))
+    return len(ids) + (whole_answer and len(ids) < limit)
 
 
 def test_on_the_axis_of_steps_all_arms_of_a_budget_take_those_of_random_rows(
