@@ -65,7 +65,8 @@ def select(
 ) -> None:
     """Choose rows to train on, say what they are, and write them.
 
-    Without a method: facility location over sentence embeddings, weighted by compression IFD.
+    Without a method: facility location over sentence embeddings, weighed by answers that are long
+    enough, speak of what was asked and do not just repeat it.
     A score stands for its best rows. Filters come first, then the method chooses among what is
     left.
     """
