@@ -10,13 +10,15 @@ from assay.registry import find
 _QUALITY_SHARE = 0.5
 ENOUGH_TOKENS = 64
 """An answer of so many tokens is long enough; more is not better by itself."""
+ENOUGH_NEW = 0.95
+"""An answer of which the question gives away a twentieth says enough that is new."""
 ENOUGH_RELEVANCE = 0.3
 """An answer whose cosine with the question is this speaks of what was asked."""
 
 DEFAULT_QUALITY: Mapping[str, Any] = {
     "method": "rank_mean",
     "of": [
-        {"method": "compression_ifd"},
+        {"method": "compression_ifd", "enough": ENOUGH_NEW},
         {"method": "relevance", "enough": ENOUGH_RELEVANCE},
         {"method": "longest_response", "unit_of_length": "tokens", "enough": ENOUGH_TOKENS},
     ],

@@ -37,6 +37,8 @@ class CompressionIFD(Scorer):
 
     least_bytes: Annotated[int, Field(ge=0)] = 24
     """Bytes of UTF-8 that the answers need, all turns together, to be judged."""
+    enough: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Ratio from which on more counts for nothing: rows from there up to 1 are all equal."""
 
     def requires(self) -> dict[str, Any]:
         """Return the compressed lengths."""
@@ -46,6 +48,9 @@ class CompressionIFD(Scorer):
         """Return the ratio. Shape (n,), usually in [0, 1]; NaN where an answer is too short."""
         short = lengths["plain"] < self.least_bytes
         ratio = lengths["given_prompt"] / lengths["alone"]
+        if self.enough is not None:
+            # Ratios that the rule leaves out stay as they are, or the rule would not see them.
+            ratio = np.where(ratio < 1, np.minimum(ratio, self.enough), ratio)
         reason = np.where(short, Reason.TOO_SHORT, 0).astype(np.uint8)
         return Scores(np.where(short, np.nan, ratio), reason)
 

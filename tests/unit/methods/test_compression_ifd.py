@@ -53,6 +53,17 @@ def test_an_answer_of_too_few_bytes_has_no_number_and_says_why() -> None:
     assert lower.values.tolist() == [0.5, 0.5, 1.0]
 
 
+def test_more_than_enough_counts_for_nothing_and_the_cut_off_still_binds() -> None:
+    columns = numbers(plain=[60] * 4, alone=[50, 50, 50, 40], given_prompt=[25, 46, 49, 44])
+
+    found = CompressionIFD(enough=0.9).score(lengths=columns)
+
+    assert found.values.tolist() == [0.5, 0.9, 0.9, 1.1]
+    assert CompressionIFD(enough=0.9).default_rule().admits(found.values).tolist() == [
+        True, True, True, False
+    ]  # fmt: skip
+
+
 def test_bytes_are_counted_over_all_turns_in_utf_8_and_few_are_flagged() -> None:
     long = "A" * 40
     turns = _measured(
