@@ -13,7 +13,7 @@ import numpy as np
 from assay.backends.batching import Group, batches
 from assay.backends.reading import read_batches, work_of
 from assay.backends.token_text import chat_text, pieces
-from assay.backends.weights import merge_adapter
+from assay.backends.weights import merge_adapter, misfit
 from assay.errors import FeatureError, MissingExtraError, ModelLoadError
 from assay.files import write_text
 from assay.language_models import Advance, Answers, DType, Questions
@@ -139,16 +139,16 @@ class TransformersModel:
                 f"{self.name} cannot be opened as a causal language model: {error}",
                 hint="name a folder with config.json, safetensors and tokenizer, or org/name",
             ) from error
-        missing = sorted(report["missing_keys"])
-        if missing or model.config.is_encoder_decoder:
-            lacks = (
-                f"it has no weights for {', '.join(missing[:3])}"
-                if missing
-                else "it has an encoder"
-            )
+        if model.config.is_encoder_decoder:
             raise ModelLoadError(
-                f"{self.name} is no causal language model: {lacks}",
-                hint=_WILL_DO,
+                f"{self.name} is no causal language model: it has an encoder", hint=_WILL_DO
+            )
+        # The library draws lots for weights that are missing, and drops those it has no use for.
+        fault = misfit(report["missing_keys"], report["unexpected_keys"])
+        if fault:
+            raise ModelLoadError(
+                f"{self.name} is no causal language model as its config.json says: {fault}",
+                hint=f"config.json and all weights must be of one model; {_WILL_DO}",
             )
         return model
 

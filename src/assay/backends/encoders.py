@@ -6,11 +6,12 @@ commit. Loading checks it, so a model that changed is never mixed with what it m
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assay.backends.pins import check_same, folder_digest, hub_file, is_pinned, pin_model, split_pin
+from assay.backends.weights import misfit
 from assay.errors import MissingExtraError, ModelLoadError
 from assay.features.text_measures import token_counts
 from assay.samples import Float32Array, FloatArray, IndexArray
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 EMBEDDED = "assay:encoder"
 SPELLED = "assay:encoder-spelled"
 ESTIMATE = "assay:estimate"
+_READ = "_is_hf_initialized"
+"""Mark of transformers' on weights that were read from a file."""
 
 
 def pin(kind: str, text: str, *, offline: bool) -> str:
@@ -133,6 +136,12 @@ class SentenceEncoder:
             )
         except (OSError, ValueError) as error:
             raise ModelLoadError(f"the encoder {name} cannot be opened: {error}") from error
+        fault = misfit(_drawn(self._model), ())
+        if fault:
+            raise ModelLoadError(
+                f"the encoder {name} would give other vectors each time: {fault}",
+                hint="config.json and all weights must be of one model: save or fetch it again",
+            )
         self.dimension = int(self._model.get_embedding_dimension() or 0)
 
     def encode_and_flag(self, texts: "Sequence[str]") -> "EncodedTexts":
@@ -152,3 +161,21 @@ class SentenceEncoder:
     def coverage(self, texts: "Sequence[str]") -> FloatArray:
         """Return NaN for every text: only the model's card can tell what it covers."""
         return np.full(len(texts), np.nan)
+
+
+def _drawn(model: Any) -> list[str]:
+    """Return the weights of an encoder that its files lack, for which transformers drew lots.
+
+    Poolers do not count: sentence-transformers has its own, and many files lack them. Nothing is
+    told of adapters, nor by versions of transformers that do not mark what they have read.
+    """
+    import transformers  # noqa: PLC0415  heavy
+
+    lacking: list[str] = []
+    for part in model:
+        inner = getattr(part, "model", None)
+        if isinstance(inner, transformers.PreTrainedModel) and not hasattr(inner, "peft_config"):
+            read = {name: hasattr(weight, _READ) for name, weight in inner.named_parameters()}
+            drawn = [name for name, known in read.items() if not known and "pooler." not in name]
+            lacking += drawn if any(read.values()) else []
+    return lacking

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from assay.language_models import DType, LanguageModel
     from assay.runtime import Runtime
 
+_CHECKED = "tensor by tensor"
+"""Part of the digests of adapters, which were once opened unchecked: what is kept from then, under
+another digest, is read no more."""
 _KINDS = f"--model gpt2, {LANGUAGE_MODELS}"
 
 
@@ -51,7 +54,7 @@ def _adapter_pin(text: str, *, offline: bool) -> tuple[str, str]:
     base = pin_language_model(name if local or not fixed else f"{name}@{revision}", offline=offline)
     if local and fixed:
         check_same(name, split_pin(base)[1], str(revision))
-    parts = f"{folder_digest(Path(text))} {split_pin(base)[1]}"
+    parts = f"{folder_digest(Path(text))} {split_pin(base)[1]} {_CHECKED}"
     return base, hashlib.blake2b(parts.encode(), digest_size=6).hexdigest()
 
 

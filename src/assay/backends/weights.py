@@ -1,13 +1,17 @@
 """Weights on disk: trained ones written, adapters merged into their base."""
 
 import json
+import re
 import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from assay.errors import MissingExtraError, ModelLoadError
 
 ADAPTER = "adapter_config.json"
+_NAMED = 3
+_MASK = re.compile(r"\b(attn|attention)\.(masked_)?bias$")
 
 
 def is_adapter(folder: Path) -> bool:
@@ -39,10 +43,11 @@ def merge_adapter(module: Any, folder: Path) -> Any:
 
     Raises:
         MissingExtraError: if PEFT is not installed.
-        ModelLoadError: if the adapter does not fit the model.
+        ModelLoadError: if the adapter does not fit the model tensor by tensor.
     """
     try:
         import peft  # noqa: PLC0415  heavy
+        from safetensors import SafetensorError  # noqa: PLC0415  costs start-up time
     except ImportError as error:
         raise MissingExtraError(f"the adapter in {folder}", "tune") from error
     if not (folder / "adapter_model.safetensors").is_file():
@@ -52,9 +57,47 @@ def merge_adapter(module: Any, folder: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of PEFT's about transformers
-            return peft.PeftModel.from_pretrained(module, str(folder)).merge_and_unload()
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ModelLoadError(f"the adapter in {folder} does not fit its base: {error}") from error
+            warnings.simplefilter("ignore", UserWarning)  # of tensors that lack: they are refused
+            beside = peft.PeftModel.from_pretrained(module, str(folder))
+            # Only a second reading tells which tensors found no place: the first one warns at most.
+            found = beside.load_adapter(str(folder), beside.active_adapter)
+            fault = misfit(found.missing_keys, found.unexpected_keys)
+            merged = None if fault else beside.merge_and_unload()
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        fault = " ".join(str(error).split())
+        raise _unfit(folder, fault) from error
+    if fault:
+        raise _unfit(folder, fault)
+    return merged
+
+
+def _unfit(folder: Path, fault: str) -> ModelLoadError:
+    return ModelLoadError(
+        f"the adapter in {folder} does not fit its base: {fault}",
+        hint=f"its weights, its {ADAPTER} and the base that this names must belong together; save "
+        "the adapter again, or name the base that it was made for",
+    )
+
+
+def misfit(missing: Iterable[str], unexpected: Iterable[str]) -> str:
+    """Return in words which tensors a file lacks and which nothing takes; "" if all fit.
+
+    Args:
+        missing: names of those that the model has and the file has not.
+        unexpected: names of those that the file has and the model has not; masks that old versions
+            of transformers stored, which are made anew, do not count.
+    """
+    lacking = sorted(missing)
+    foreign = sorted(name for name in unexpected if not _MASK.search(name))
+    parts = [f"it has no weights for {_listed(lacking)}"] if lacking else []
+    if foreign:
+        parts.append(f"it has weights that nothing takes, {_listed(foreign)}")
+    return ", and ".join(parts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def write_model(model: Any, config: Any, tokenizer: Any, folder: Path) -> None:

@@ -45,6 +45,55 @@ def test_a_sentence_transformers_folder_encodes_with_its_own_vectors(tmp_path: P
     assert not encoded.truncated.any()
 
 
+@pytest.mark.skipif(not _HAS_MODELS, reason="needs the extra 'models'")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("pooler", [True, False])
+def test_an_encoder_whose_weights_are_not_all_there_is_refused(
+    tmp_path: Path, pooler: bool
+) -> None:
+    folder = _transformer(tmp_path, pooler=pooler)
+    words = ["bread loaf", "stock market recipe"]
+
+    first, second = (
+        load_encoder(pin("encoder", str(folder), offline=True), offline=True).encode_and_flag(words)
+        for _ in range(2)
+    )
+
+    assert np.array_equal(first.vectors, second.vectors)
+    store = importlib.import_module("safetensors.numpy")
+    weights = store.load_file(folder / "model.safetensors")
+    del weights["encoder.layer.1.output.dense.weight"]
+    store.save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelLoadError, match=r"no weights for encoder\.layer\.1\.output\.dense"):
+        load_encoder(pin("encoder", str(folder), offline=True), offline=True)
+
+
+def _transformer(folder: Path, *, pooler: bool) -> Path:
+    """Write a sentence encoder of two layers, its pooler in the file or not."""
+    library = importlib.import_module("transformers")
+    package = importlib.import_module("sentence_transformers")
+    parts = importlib.import_module("sentence_transformers.models")
+    config = library.BertConfig(
+        vocab_size=len(_WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=16,
+    )  # fmt: skip
+    library.BertModel(config, add_pooling_layer=pooler).save_pretrained(folder / "bert")
+    words = Tokenizer.from_file(str(_word_tokenizer(folder / "words") / "tokenizer.json"))
+    library.PreTrainedTokenizerFast(
+        tokenizer_object=words, unk_token="[UNK]", pad_token="[UNK]"
+    ).save_pretrained(folder / "bert")
+    reader = parts.Transformer(str(folder / "bert"))
+    made = package.SentenceTransformer(modules=[reader, parts.Pooling(16)], device="cpu")
+    made.save(str(folder / "encoder"))
+    if not pooler:
+        store = importlib.import_module("safetensors.numpy")
+        file = folder / "encoder" / "model.safetensors"
+        weights = store.load_file(file)
+        kept = {name: value for name, value in weights.items() if "pooler" not in name}
+        store.save_file(kept, file, {"format": "pt"})
+    return folder / "encoder"
+
+
 @pytest.mark.skipif(_HAS_MODELS, reason="the extra 'models' is installed")
 def test_without_the_extra_the_error_is_the_line_that_installs_it(tmp_path: Path) -> None:
     folder = _word_tokenizer(tmp_path / "model")
