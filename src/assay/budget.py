@@ -13,7 +13,6 @@ from assay.errors import BudgetError
 from assay.references import TokenizerRef
 from assay.samples import FloatArray, IndexArray
 
-_ROUNDING = 1e-6
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 _FORM = re.compile(
     r"\s*(?P<number>\d[\d_,]*(?:\.\d+)?)\s*(?:(?P<percent>%)|(?P<multiple>[kmb])?\s*"
@@ -192,50 +191,3 @@ def _fit(costs: FloatArray, limit: float) -> IndexArray:
             break
         start += stop + int(fitting[0])
     return np.concatenate(taken) if taken else np.empty(0, np.int64)
-
-
-def proportional(total: float, weights: FloatArray, capacity: FloatArray) -> FloatArray:
-    """Divide an amount in proportion to weights; what a part cannot take goes to the others.
-
-    Args:
-        total: what to divide.
-        weights: shape (g,), not negative.
-        capacity: shape (g,), the most that each part can take.
-
-    Returns:
-        Shape (g,), not negative; the sum is `total`, or what parts with a weight can take.
-    """
-    parts = np.zeros(len(weights))
-    left = float(total)
-    is_open = (weights > 0) & (capacity > 0)
-    while is_open.any():
-        ideal = np.where(is_open, weights, 0.0) / weights[is_open].sum() * left
-        full = is_open & (ideal >= capacity)
-        if not full.any():
-            return parts + ideal
-        parts[full] = capacity[full]
-        left -= float(capacity[full].sum())
-        is_open &= ~full
-    return parts
-
-
-def largest_remainder(total: int, weights: FloatArray, capacity: IndexArray) -> IndexArray:
-    """Divide a whole number in proportion to weights, so that the parts add up.
-
-    Args:
-        total: what to divide; at most the sum of `capacity`, else everything is given.
-        weights: shape (g,), not negative.
-        capacity: shape (g,), the most that each part can take; what it cannot take goes to the
-            others in proportion.
-
-    Returns:
-        Shape (g,), whole numbers that add up to ``min(total, capacity.sum())`` (or less if all
-        weights left are 0). Equal remainders go to the lower index.
-    """
-    ideal = proportional(min(total, int(capacity.sum())), weights, capacity.astype(np.float64))
-    whole = np.floor(ideal + _ROUNDING).astype(np.int64)
-    rest = round(float(ideal.sum())) - int(whole.sum())
-    # Rounded, so that remainders that are equal but for the last digits are equal.
-    remainder = np.where((weights > 0) & (whole < capacity), np.round(ideal - whole, 6), -1.0)
-    whole[np.argsort(-remainder, kind="stable")[:rest]] += 1
-    return whole

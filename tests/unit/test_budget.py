@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from assay.budget import Allowance, Budget, largest_remainder, proportional
+from assay.budget import Allowance, Budget
 from assay.errors import BudgetError
 
 _read = TypeAdapter(Budget).validate_python
@@ -93,34 +93,3 @@ def test_a_token_limit_that_fits_exactly_is_used_up() -> None:
     chosen, stop = _allowance(limit=18.0).take(np.array([0, 4, 1, 3]))
 
     assert (chosen.tolist(), stop) == ([0, 4, 1, 3], "exhausted")
-
-
-def test_largest_remainder_adds_up_and_favours_the_larger_rest() -> None:
-    parts = largest_remainder(10, np.array([5.0, 3.0, 2.4]), np.array([100, 100, 100]))
-
-    assert parts.tolist() == [5, 3, 2]
-    assert largest_remainder(3, np.ones(2), np.array([9, 9])).tolist() == [2, 1]
-
-
-def test_remainders_that_are_equal_but_for_the_last_digits_go_to_the_lower_index() -> None:
-    # 0.1, 0.2 and 0.7 of 5 are 0.5, 1.0 and 3.5, though not in binary.
-    for total in (5, 15, 25, 35, 45):
-        parts = largest_remainder(total, np.array([0.1, 0.2, 0.7]), np.full(3, 100))
-        assert parts.tolist() == [(total + 5) // 10, total // 5, (7 * total - 5) // 10]
-
-
-def test_real_parts_keep_their_proportion_when_one_is_full() -> None:
-    parts = proportional(10.0, np.array([4.0, 2.0, 1.0, 0.0]), np.array([2.5, 100, 100, 100]))
-
-    assert parts.tolist() == [2.5, 5.0, 2.5, 0.0]
-    assert proportional(9.0, np.ones(2), np.array([3.0, 4.0])).tolist() == [3.0, 4.0]
-
-
-def test_what_a_full_group_cannot_take_goes_to_the_others() -> None:
-    parts = largest_remainder(10, np.array([8.0, 1.0, 1.0]), np.array([3, 100, 2]))
-
-    assert parts.tolist() == [3, 5, 2]
-
-
-def test_a_group_without_weight_gets_nothing() -> None:
-    assert largest_remainder(4, np.array([0.0, 1.0]), np.array([9, 9])).tolist() == [0, 4]

@@ -7,7 +7,6 @@ import pytest
 
 from assay.compare.power import power_check, power_words, student_quantile
 
-
 FIXTURE = Path(__file__).parents[2] / "parity" / "fixtures" / "student_quantiles.json"
 
 
