@@ -167,13 +167,16 @@ def test_the_order_of_the_file_changes_nothing(
     _is_the_same_in_another_order(make(min(budget, len(rows))), rows, random)
 
 
-@every_method
+@pytest.mark.parametrize(
+    "name",
+    ["quota", "equal_quota", "facility_location", "coverage", "superfiltering_diversity"],
+)
 @few
 @given(ROWS, st.integers(1, 60), st.randoms(use_true_random=False))
 def test_the_order_of_the_file_changes_nothing_under_a_token_budget(
-    make: Make, rows: Rows, tokens: int, random: Any
+    name: str, rows: Rows, tokens: int, random: Any
 ) -> None:
-    _is_the_same_in_another_order(make(f"{tokens} tokens"), rows, random)
+    _is_the_same_in_another_order(METHODS[name](f"{tokens} tokens"), rows, random)
 
 
 def _is_the_same_in_another_order(selector: Selector, rows: Rows, random: Any) -> None:
