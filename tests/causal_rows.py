@@ -175,7 +175,7 @@ class PlainLoop:
         return np.asarray(output.hidden_states[-1][0].double())
 
 
-def _spans(conversation: Conversation) -> list[tuple[str, bool]]:
+def spans_of(conversation: Conversation) -> list[tuple[str, bool]]:
     """Return what is read in turn, and whether it is an answer, in Alpaca's wording."""
     heading = "\n\n### Response:"
     spans: list[tuple[str, bool]] = []
@@ -195,7 +195,7 @@ def given_prompt(loop: PlainLoop, conversation: Conversation, limit: int) -> Sco
     """Return a conversation's tokens: every span by itself, after one context token."""
     ids: list[int] = []
     places: list[int] = []
-    for text, is_answer in _spans(conversation):
+    for text, is_answer in spans_of(conversation):
         tokens = loop.plain(text)
         if is_answer and text.strip():
             places += range(len(ids), len(ids) + len(tokens))
@@ -218,7 +218,7 @@ def alone(loop: PlainLoop, conversation: Conversation, limit: int) -> list[Score
     """Return each answer's tokens, after one context token."""
     room = limit - len(loop.context)
     found = []
-    for text, is_answer in _spans(conversation):
+    for text, is_answer in spans_of(conversation):
         if not is_answer or not text.strip():
             continue
         tokens = loop.plain(text)

@@ -209,37 +209,3 @@ def _fit(costs: FloatArray, limit: float) -> IndexArray:
             break
         start += stop + int(fitting[0])
     return np.concatenate(taken) if taken else np.empty(0, np.int64)
-
-
-def largest_remainder(total: int, weights: FloatArray, capacity: IndexArray) -> IndexArray:
-    """Divide a whole number in proportion to weights, so that the parts add up.
-
-    Args:
-        total: what to divide; at most the sum of `capacity`, else everything is given.
-        weights: shape (g,), not negative.
-        capacity: shape (g,), the most that each part can take; what it cannot take goes to the
-            others in proportion.
-
-    Returns:
-        Shape (g,), whole numbers that add up to ``min(total, capacity.sum())`` (or less if all
-        weights left are 0). Equal remainders go to the lower index.
-    """
-    parts = np.zeros(len(weights), np.int64)
-    left = min(total, int(capacity.sum()))
-    while left > 0:
-        open_ = (parts < capacity) & (weights > 0)
-        if not open_.any():
-            break
-        ideal = np.where(open_, weights, 0.0) / weights[open_].sum() * left
-        room = capacity - parts
-        if (ideal > room).any():
-            full = open_ & (ideal >= room)
-            left -= int(room[full].sum())
-            parts[full] = capacity[full]
-            continue
-        whole = np.floor(ideal + 1e-9).astype(np.int64)
-        rest = left - int(whole.sum())
-        remainder = np.where(open_ & (whole < room), ideal - whole, -1.0)
-        whole[np.argsort(-remainder, kind="stable")[:rest]] += 1
-        return parts + whole
-    return parts

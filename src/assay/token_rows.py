@@ -21,17 +21,24 @@ class Answer(NamedTuple):
 class Window(NamedTuple):
     """One sequence that goes through the model.
 
-    `prompt_stop` is where its last answer begins, or its length if there is none.
+    `prompt_stop` is where its last answer begins, or its length if there is none; `left_out` are
+    the positions of first tokens of answers that are not scored though their answer is.
     """
 
     ids: TokenIds
     answers: tuple[Answer, ...]
     prompt_stop: int
+    left_out: tuple[int, ...] = ()
 
     def answer_positions(self) -> IndexArray:
         """Return the positions of all scored tokens, ascending."""
         parts = [np.arange(answer.start, answer.stop) for answer in self.answers]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def spoken_positions(self) -> IndexArray:
+        """Return the positions of all tokens of the answers, scored or left out, ascending."""
+        left_out = np.array(self.left_out, np.int64)
+        return np.sort(np.concatenate([self.answer_positions(), left_out]))
 
 
 @dataclass(frozen=True)
@@ -154,12 +161,13 @@ class Fitting:
     ) -> Window:
         shift = len(self.context) - begin
         unpredicted = 0 if self.context else 1
-        moved = [
-            Answer(turn, start + shift + unpredicted, end + shift) for turn, start, end in answers
-        ]
-        scored = tuple(answer for answer in moved if answer.start < answer.stop)
+        moved = [Answer(turn, start + shift, end + shift) for turn, start, end in answers]
+        later = [answer._replace(start=answer.start + unpredicted) for answer in moved]
+        scored = tuple(answer for answer in later if answer.start < answer.stop)
+        left_out = tuple(answer.start for answer in moved if answer.start < answer.stop)
         ids = np.array([*self.context, *body[begin:stop]], np.int32)
-        return Window(ids, scored, answers[-1].start + shift if answers else len(ids))
+        prompt_stop = moved[-1].start if moved else len(ids)
+        return Window(ids, scored, prompt_stop, left_out if unpredicted else ())
 
     def _row(self, windows: Sequence[Window], parts: Sequence[Part], flags: Flag) -> TokenRow:
         answered = any(part.turn >= 0 for part in parts)

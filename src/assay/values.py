@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assay.samples import FlagArray, Float32Array, FloatArray, IndexArray, ReasonArray
+from assay.solvers.similarity import at_unit_length
 
 _BLOCK_ROWS = 65_536
 
@@ -160,9 +161,7 @@ class Matrix(RowValue):
         """All vectors scaled to length 1, float32, in memory; zero vectors stay zero."""
         whole = np.empty(self.array.shape, np.float32)
         for start, block in self.blocks():
-            length = np.linalg.norm(block, axis=1, keepdims=True)
-            np.divide(block, length, out=block, where=length > 0)
-            whole[start : start + len(block)] = block
+            whole[start : start + len(block)] = at_unit_length(block)
         return whole
 
     def frame(self) -> pl.DataFrame:

@@ -21,6 +21,7 @@ _RANKING = (_METHODS + "test_ranking.py",)
 _COMBINATION = (_METHODS + "test_combination.py",)
 _QUOTA = (_METHODS + "test_quota.py",)
 _K_CENTER = (_METHODS + "test_k_center.py", "tests/property/test_k_center.py")
+_SHARES = ("tests/unit/solvers/test_shares.py",)
 _BUDGET = ("tests/unit/test_budget.py",)
 _TEXT = ("tests/unit/features/test_text_feature.py",)
 
@@ -132,10 +133,10 @@ MUTANTS = (
     ),
     Mutant(
         "left-over seats to the smallest remainder",
-        "budget.py",
+        "solvers/shares.py",
         'np.argsort(-remainder, kind="stable")',
         'np.argsort(remainder, kind="stable")',
-        _BUDGET,
+        _SHARES,
     ),
     Mutant(
         "a weighted sum deaf to which way a score points",

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from assay.features.causal_pass import CausalFeature
+from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import PromptLogProbs, ResponseLogProbs, TokenStatistics
+from assay.methods.perplexity import Perplexity
 from assay.pool import Pool
 from assay.rendering import Rendering
 from assay.runtime import Runtime
@@ -28,6 +30,7 @@ from tests.causal_rows import (
     open_runtime,
     ordinary_rows,
     set_budget,
+    spans_of,
     turns,
 )
 
@@ -183,6 +186,73 @@ def test_what_was_cut_is_flagged_and_nothing_else(case: Case) -> None:
         flags = Flag(int(value.flags[places[exchange(row)]])) & cut
         assert flags == flagged[name], name
     assert ((value.flags & int(cut)) != 0).sum() == 3
+
+
+# Without a context token
+
+
+class Read(NamedTuple):
+    """A conversation as one sequence, and the places of prompt and answers, first tokens apart."""
+
+    ids: list[int]
+    prompt: list[int]
+    scored: list[int]
+    spoken: list[int]
+
+
+def _bare(loop: PlainLoop, talk: Conversation, choice: str) -> Read:
+    """Return what is read of a talk when no token stands before it."""
+    spans = spans_of(talk)
+    answers = [place for place, (text, is_answer) in enumerate(spans) if is_answer and text.strip()]
+    wanted = {"first": answers[:1], "last": answers[-1:]}.get(choice, answers)
+    read = Read([], [], [], [])
+    for place, (text, _) in enumerate(spans[: wanted[-1] + 1]):
+        places = list(range(len(read.ids), len(read.ids) + len(loop.plain(text))))
+        read.ids.extend(loop.plain(text))
+        if place in wanted:
+            read.scored.extend(places[1:])
+            read.spoken.extend(places)
+        else:
+            read.prompt.extend(place for place in places if place > 0)
+    return read
+
+
+@pytest.mark.parametrize("choice", ["all", "each", "first", "last"])
+def test_without_a_context_token_prompt_and_answers_are_those_of_the_loop(
+    case: Case, choice: Any
+) -> None:
+    rendering = Rendering(max_tokens=case.limit, turns=choice, context_token="none")
+    talks = pool_of([*TALKS, exchange(EDGE_ROWS["one token"]), exchange(ordinary_rows(1)[0])])
+    model = str(case.folder)
+    prompt, answer, statistics, states, both = (
+        value_of(feature, talks, runtime=case.runtime)
+        for feature in (
+            PromptLogProbs(model=model, rendering=rendering),
+            ResponseLogProbs(model=model, rendering=rendering),
+            TokenStatistics(model=model, rendering=rendering),
+            HiddenStates(model=model, rendering=rendering, over="response"),
+            Perplexity(model=model, rendering=rendering, target="prompt"),
+        )
+    )
+
+    for place, talk in enumerate(talks.conversations(np.arange(len(talks)))):
+        read = _bare(case.loop, talk, choice)
+        table = np.concatenate([[np.nan], case.loop.log_probs(read.ids)])
+        assert prompt.count[place] == len(read.prompt)
+        assert prompt.sum[place] == pytest.approx(table[read.prompt].sum(), rel=1e-5)
+        assert both.main.values[place] == pytest.approx(
+            np.exp(-table[read.prompt].mean()), rel=1e-4
+        )
+        assert answer.count[place] == len(read.scored)
+        if read.scored:
+            assert answer.sum[place] == pytest.approx(table[read.scored].sum(), rel=1e-5)
+            logits = np.asarray(case.loop.logits(read.ids).double())[np.array(read.scored) - 1]
+            shifted = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+            entropy = -(np.exp(shifted) * shifted).sum(axis=1).mean()
+            assert statistics["entropy"][place] == pytest.approx(entropy, rel=1e-4)
+        mean = case.loop.states(read.ids)[read.spoken].mean(axis=0)
+        unit = mean / np.linalg.norm(mean)
+        assert np.abs(states.rows(np.array([place]))[0] - unit).max() < 2e-3
 
 
 # Real rows and a trained model

@@ -7,11 +7,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.budget import largest_remainder
 from assay.methods.facility_location import FacilityLocation
 from assay.methods.k_center import KCenterGreedy
 from assay.methods.ranking import Band, TopScore, rank_share
 from assay.samples import FloatArray
+from assay.solvers.shares import largest_remainder
 from tests.unit.methods.planted import (
     PlantedLoss,
     PlantedScore,

@@ -164,9 +164,24 @@ def test_a_nested_selection_begins_with_the_one_of_a_smaller_budget(
 def test_the_order_of_the_file_changes_nothing(
     make: Make, rows: Rows, budget: int, random: Any
 ) -> None:
+    _is_the_same_in_another_order(make(min(budget, len(rows))), rows, random)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["quota", "equal_quota", "facility_location", "coverage", "superfiltering_diversity"],
+)
+@few
+@given(ROWS, st.integers(1, 60), st.randoms(use_true_random=False))
+def test_the_order_of_the_file_changes_nothing_under_a_token_budget(
+    name: str, rows: Rows, tokens: int, random: Any
+) -> None:
+    _is_the_same_in_another_order(METHODS[name](f"{tokens} tokens"), rows, random)
+
+
+def _is_the_same_in_another_order(selector: Selector, rows: Rows, random: Any) -> None:
     shuffled = rows.copy()
     random.shuffle(shuffled)
-    selector = make(min(budget, len(rows)))
 
     (engine, record), (other, again) = _select(rows, selector), _select(shuffled, selector)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
-from assay.budget import Allowance, Budget, largest_remainder
+from assay.budget import Allowance, Budget
 from assay.errors import BudgetError
 
 _read = TypeAdapter(Budget).validate_python
@@ -93,20 +93,3 @@ def test_a_token_limit_that_fits_exactly_is_used_up() -> None:
     chosen, stop = _allowance(limit=18.0).take(np.array([0, 4, 1, 3]))
 
     assert (chosen.tolist(), stop) == ([0, 4, 1, 3], "exhausted")
-
-
-def test_largest_remainder_adds_up_and_favours_the_larger_rest() -> None:
-    parts = largest_remainder(10, np.array([5.0, 3.0, 2.4]), np.array([100, 100, 100]))
-
-    assert parts.tolist() == [5, 3, 2]
-    assert largest_remainder(3, np.ones(2), np.array([9, 9])).tolist() == [2, 1]
-
-
-def test_what_a_full_group_cannot_take_goes_to_the_others() -> None:
-    parts = largest_remainder(10, np.array([8.0, 1.0, 1.0]), np.array([3, 100, 2]))
-
-    assert parts.tolist() == [3, 5, 2]
-
-
-def test_a_group_without_weight_gets_nothing() -> None:
-    assert largest_remainder(4, np.array([0.0, 1.0]), np.array([9, 9])).tolist() == [0, 4]

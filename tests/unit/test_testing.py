@@ -212,6 +212,11 @@ def test_values_by_hand_have_reasons_where_they_have_no_number() -> None:
     assert given.reason.tolist() == [Reason.NO_WORDS, 0]
     assert labels(["en", "de"]).values.to_list() == ["en", "de"]
     assert matrix([[3.0, 4.0]]).unit.tolist() == [pytest.approx([0.6, 0.8])]
+    assert matrix([[3e30, 4e30], [3e-30, 4e-30], [0.0, 0.0]]).unit.tolist() == [
+        pytest.approx([0.6, 0.8]),
+        pytest.approx([0.6, 0.8]),
+        [0.0, 0.0],
+    ]
 
 
 def test_a_value_is_the_one_the_engine_gives() -> None:

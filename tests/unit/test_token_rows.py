@@ -130,6 +130,30 @@ def test_without_a_context_token_an_answer_of_one_token_has_none_to_score() -> N
     assert fitting.given_prompt(_parts(2, 1)).windows[0].prompt_stop == 2
 
 
+def test_first_tokens_that_are_not_scored_are_known_as_the_answers() -> None:
+    # Answers at 2 to 4, at 5 alone, at 7 and 8; the one of a single token has nothing scored.
+    (window,) = Fitting(20, ()).given_prompt(_parts(2, 3, 0, 1, 1, 2)).windows
+
+    assert window.answers == (Answer(0, 3, 5), Answer(2, 8, 9))
+    assert window.left_out == (2, 5, 7)
+    assert window.prompt_stop == 7
+    assert window.spoken_positions().tolist() == [2, 3, 4, 5, 7, 8]
+    assert _fitting(20).given_prompt(_parts(2, 3, 0, 1)).windows[0].left_out == ()
+
+
+def test_in_a_cut_window_they_are_counted_from_its_beginning() -> None:
+    rows = (
+        Fitting(8, ()).given_prompt(_parts(3, 2, 3, 2)),
+        Fitting(8, ()).given_prompt(_parts(9, 4)),
+    )
+
+    assert [[w.left_out for w in row.windows] for row in rows] == [[(3,), (6,)], [(4,)]]
+    assert [[w.ids.tolist() for w in row.windows] for row in rows] == [
+        [[0, 1, 2, 3, 4], [2, 3, 4, 5, 6, 7, 8, 9]],
+        [[5, 6, 7, 8, 9, 10, 11, 12]],
+    ]
+
+
 def test_a_row_without_an_answer_keeps_the_end_of_its_prompt() -> None:
     row = _fitting(8).given_prompt(_parts(10))
 

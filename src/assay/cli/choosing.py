@@ -168,7 +168,7 @@ def parse_budget(choosing: Choosing) -> "Budget | None":
     if choosing.of not in ("pool", "eligible"):
         raise UsageError(f"--of {choosing.of!r}", hint="pool or eligible")
     if choosing.budget is None:
-        if choosing.tokenizer:
+        if choosing.tokenizer and not choosing.share:
             raise UsageError("--tokenizer counts a budget in tokens", hint="--budget '2M tokens'")
         return None
     budget = Budget.model_validate(choosing.budget)
@@ -177,7 +177,13 @@ def parse_budget(choosing: Choosing) -> "Budget | None":
             f"--tokenizer counts a budget in tokens, and this one is {budget}",
             hint="--budget '2M tokens'",
         )
-    changed = {"of": choosing.of, "tokenizer": choosing.tokenizer or ""}
+    return _qualified(budget, choosing)
+
+
+def _qualified(budget: "Budget", choosing: Choosing) -> "Budget":
+    """Return a budget with the base and the tokenizer that were named, where they apply."""
+    tokenizer = choosing.tokenizer if budget.unit == "tokens" else None
+    changed = {"of": choosing.of, "tokenizer": tokenizer or ""}
     return budget.model_copy(update={name: value for name, value in changed.items() if value})
 
 
@@ -190,13 +196,20 @@ def _quota(base: "Selector", choosing: Choosing, budget: "Budget | None") -> "Se
             raise UsageError("--share needs --per", hint="add --per source, task or language")
         return base
     per = _one_of(choosing.per, ATTRIBUTES, "--per")
-    parts: dict[str, Any] = {}
-    for name, text in parse_assignments(choosing.share or [], "--share"):
-        parts[name] = _weight(text) if budget is not None else Budget.model_validate(text)
-    if budget is None and not parts:
+    shares = dict(parse_assignments(choosing.share or [], "--share"))
+    if budget is not None:
+        weights = tuple((name, _weight(text)) for name, text in sorted(shares.items()))
+        return Quota(by=base, per=per, budget=budget, weights=weights)
+    if not shares:
         raise UsageError("a quota needs a budget", hint="--budget 5%, or --share NAME=500")
-    where = "weights" if budget is not None else "budgets"
-    return Quota(by=base, per=per, budget=budget, **({where: parts} if parts else {}))
+    own = {name: Budget.model_validate(text) for name, text in shares.items()}
+    if choosing.tokenizer and all(part.unit != "tokens" for part in own.values()):
+        raise UsageError(
+            "--tokenizer counts a budget in tokens, and no --share is one",
+            hint="--share NAME='2M tokens'",
+        )
+    budgets = tuple((name, _qualified(part, choosing)) for name, part in sorted(own.items()))
+    return Quota(by=base, per=per, budgets=budgets)
 
 
 def _weight(text: str) -> float:

@@ -187,10 +187,13 @@ class ReadRows:
         return self._repeated([place.number for place in self.places]) == 0
 
     @cached_property
-    def before_answer(self) -> NDArray[np.bool_]:
-        """Whether each target stands before the last answer of its window. Shape (total,)."""
-        stops = self._repeated([place.window.prompt_stop for place in self.places])
-        return np.concatenate([np.empty(0, np.int64), *self._questions.targets]) < stops
+    def in_prompt(self) -> NDArray[np.bool_]:
+        """Whether each target stands before the last answer, and in none. Shape (total,)."""
+        parts = [np.empty(0, np.bool_)]
+        for place, targets in zip(self.places, self._questions.targets, strict=True):
+            spoken = np.isin(targets, place.window.spoken_positions())
+            parts.append(~spoken & (targets < place.window.prompt_stop))
+        return np.concatenate(parts)
 
     def pooled(self, feature: "CausalFeature") -> tuple[IndexArray, Float32Array]:
         """Return the rows that a feature gave weights for, and their sums of hidden states.

@@ -112,6 +112,7 @@ class Contamination(PoolFeature):
     """Rows that repeat runs of words of evaluation texts."""
 
     name: ClassVar[str] = "contamination"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Language Models are Few-Shot Learners",
         authors="Brown et al.",
@@ -137,7 +138,8 @@ class Contamination(PoolFeature):
             contaminated(texts, questions, ngram=self.ngram, share=self.share)
             for texts in ([row.text for row in rows], [row.prompt for row in rows])
         )
-        better = prompts.share > whole.share
+        lower = prompts.evaluation_index < whole.evaluation_index
+        better = (prompts.share > whole.share) | ((prompts.share == whole.share) & lower)
         return ContaminationReport(
             whole.contaminated | prompts.contaminated,
             np.where(better, prompts.evaluation_index, whole.evaluation_index),

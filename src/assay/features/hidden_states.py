@@ -24,6 +24,7 @@ class HiddenStates(CausalFeature):
     """
 
     name: ClassVar[str] = "hidden_states"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(
         reason="what LESS, DEITA, DiverseEvol, RDS+ and IFD's first phase embed with"
     )
@@ -49,7 +50,7 @@ class HiddenStates(CausalFeature):
         if self.over == "prompt":
             positions = np.arange(window.prompt_stop)
         elif self.over == "response":
-            positions = window.answer_positions()
+            positions = window.spoken_positions()
         else:
             positions = np.arange(len(window.ids))
         if not len(positions):

@@ -52,6 +52,7 @@ class PromptLogProbs(CausalFeature):
     """
 
     name: ClassVar[str] = "prompt_log_probs"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = LogProbs
     prompt_targets: ClassVar[bool] = True
@@ -60,11 +61,11 @@ class PromptLogProbs(CausalFeature):
     """Also keep the number of every token."""
 
     def collect(self, rows: ReadRows) -> LogProbs:
-        """Return the sums over what stands before the last answer and is not scored.
+        """Return the sums over what stands before the last answer and in none that is scored.
 
         Of several windows the first counts.
         """
-        chosen = (rows.turn_of < 0) & rows.before_answer & rows.first_window
+        chosen = rows.in_prompt & rows.first_window
         reasons = rows.reasons()
         reasons[:] = np.where(reasons == Reason.PARSE_FAILED, reasons, rows.unread())
         reasons[(reasons == 0) & (rows.counts(chosen) == 0)] = Reason.NO_SCORED_TOKENS

@@ -84,7 +84,9 @@ def _row(text: _Texts, whole: Sequence[int], start: int, limit: int, merged: boo
         flags |= Flag.BOUNDARY_MERGE
     if len(whole) > limit:
         flags |= Flag.RESPONSE_TRUNCATED
-    window = Window(ids, (Answer(0, first, len(ids)),) if scored else (), min(start, len(ids)))
+    answers = (Answer(0, first, len(ids)),) if scored else ()
+    left_out = tuple(range(min(start, len(ids)), min(first, len(ids))))
+    window = Window(ids, answers, min(start, len(ids)), left_out)
     reason = Reason.OK
     if not text.answer.strip():
         reason = Reason.EMPTY_RESPONSE

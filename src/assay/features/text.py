@@ -122,6 +122,11 @@ class TokenCounts(RowFeature):
         return Numbers(np.zeros(count, np.uint8), np.zeros(count, np.uint16), counted)
 
 
+def token_counts(tokenizer: TokenizerRef) -> TokenCounts:
+    """Return the feature that counts with a tokenizer; it estimates if none is named."""
+    return TokenCounts(tokenizer=tokenizer) if tokenizer else TokenCounts()
+
+
 class LexicalDiversity(TextFeature):
     """How varied the words of a text are: type-token ratio, MTLD, HD-D, compression ratio.
 

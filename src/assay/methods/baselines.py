@@ -8,7 +8,7 @@ from pydantic import Field
 from assay.budget import Allowance
 from assay.component import NoPaper, Paper, Scorer, Selector
 from assay.features.identity import Identities, Identity
-from assay.features.text import Lengths, TokenCounts
+from assay.features.text import Lengths, TokenCounts, token_counts
 from assay.random_numbers import row_uniform
 from assay.references import TokenizerRef
 from assay.samples import FloatArray, Reason, Scores, Selection
@@ -115,7 +115,7 @@ class LongestInstruction(Scorer):
 def _lengths(unit: str, tokenizer: str) -> TokenCounts | Lengths:
     if unit != "tokens":
         return Lengths()
-    return TokenCounts(tokenizer=tokenizer) if tokenizer else TokenCounts()
+    return token_counts(tokenizer)
 
 
 def _length_scores(lengths: Numbers, part: str, unit: str) -> Scores:

@@ -33,6 +33,7 @@ class Coverage(Selector):
     """
 
     name: ClassVar[str] = "coverage"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="An analysis of approximations for maximizing submodular set functions—I",
         authors="Nemhauser, Wolsey and Fisher",

@@ -37,6 +37,7 @@ class FacilityLocation(Selector):
     """
 
     name: ClassVar[str] = "facility_location"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Data Diversity Matters for Robust Instruction Tuning",
         authors="Bukharin et al.",

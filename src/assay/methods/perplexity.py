@@ -19,6 +19,7 @@ class Perplexity(LikelihoodScore):
     """
 
     name: ClassVar[str] = "perplexity"
+    version: ClassVar[int] = 2
     prefer = "low"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="When Less is More: Investigating Data Pruning for Pretraining LLMs at Scale",

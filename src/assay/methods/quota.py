@@ -1,29 +1,40 @@
 """Quotas: divide the budget between sources, tasks or languages, and select within each."""
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import field_validator
 
-from assay.budget import Allowance, Budget, largest_remainder
+from assay.budget import Allowance, Budget
 from assay.component import AnySelector, NoPaper, Paper, Rule, Scorer, Selector
 from assay.errors import BudgetError, did_you_mean
-from assay.features.text import RowAttribute
+from assay.features.text import RowAttribute, token_counts
 from assay.pool import Attribute
 from assay.random_numbers import generator
 from assay.samples import FloatArray, IndexArray, Reason, Selection
-from assay.values import Labels
+from assay.solvers.shares import Taken, spend_in_shares
+from assay.values import Labels, Numbers
+
+_INNER = "by."
+"""Before the names of what the inner selector requires, which may be ours as well."""
 
 
 class Quota(Selector):
     """Another selector applied to every group of rows with its own part of the budget.
 
     Without `weights` or `budgets` the parts are in proportion to the groups, so the composition
-    of the pool is kept. Parts are whole by largest remainder; what a group cannot fill goes to
-    the others.
+    of the pool is kept: to their rows, or to their tokens if the budget is in tokens. What a group
+    cannot spend, or does not want, goes to the others in the same proportion. Parts in rows are
+    whole by largest remainder; in tokens, what is left of each part when no further row fits is
+    put together for the groups with most of it left, until no row fits what is left in all.
     """
 
     name: ClassVar[str] = "quota"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice (stratified selection)")
     needs_budget: ClassVar[bool] = False
 
@@ -43,6 +54,16 @@ class Quota(Selector):
     def _pairs(cls, value: Any) -> Any:
         return tuple(sorted(value.items())) if isinstance(value, dict) else value
 
+    @field_validator("weights")
+    @classmethod
+    def _shares(cls, weights: tuple[tuple[str, float], ...]) -> tuple[tuple[str, float], ...]:
+        values = [weight for _, weight in weights]
+        if any(weight < 0 for weight in values) or not math.isfinite(sum(values)):
+            raise ValueError("weights are finite, and none is negative")
+        if values and not any(values):
+            raise ValueError("one weight at least must be above 0")
+        return weights
+
     @field_validator("by")
     @classmethod
     def _bare(cls, by: Selector) -> Selector:
@@ -51,8 +72,13 @@ class Quota(Selector):
         return by
 
     def requires(self) -> dict[str, Any]:
-        """Return the groups, and all that the inner selector requires."""
-        return {"groups": RowAttribute(attribute=self.per), **self.by.requires()}
+        """Return the groups, the tokens that their own budgets count, and the inner needs."""
+        counted = sorted({b.tokenizer for _, b in self.budgets if b.unit == "tokens"})
+        return {
+            "groups": RowAttribute(attribute=self.per),
+            "tokens": [token_counts(tokenizer) for tokenizer in counted],
+            **{_INNER + name: need for name, need in self.by.requires().items()},
+        }
 
     def ruled(self) -> list[tuple[Scorer, Rule]]:
         """Return the rules of the inner selector."""
@@ -60,60 +86,74 @@ class Quota(Selector):
 
     def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
         """Return the picks of all groups, interleaved so that prefixes keep the shares."""
-        labels: Labels = needs.pop("groups")
+        labels: Labels = needs["groups"]
         names, group_of = np.unique(labels.values.to_numpy(), return_inverse=True)
-        parts: list[Selection] = []
-        left_out: list[IndexArray] = []
-        shares = self._shares(names.tolist(), group_of, allowance)
+        groups = _Groups(names.tolist(), group_of, allowance)
+        inner = {
+            name.removeprefix(_INNER): need
+            for name, need in needs.items()
+            if name.startswith(_INNER)
+        }
+
+        def choose(group: int, among: Allowance) -> Selection:
+            stream = generator(seed=self.seed, purpose=f"quota/{groups.names[group]}")
+            return self.by.select(among, stream, **inner)
+
         asked = allowance.count
         if self.budgets:
-            asked = sum(share[0] or 0 for share in shares if share is not None)
-        for group, share in enumerate(shares):
-            mine = group_of == group
-            if share is None:
-                left_out.append(np.flatnonzero(mine & allowance.eligible))
+            own = self._own_allowances(groups, needs["tokens"])
+            asked = sum(among.count or 0 for among in own.values())
+            parts = {group: choose(group, among) for group, among in own.items()}
+        else:
+            parts = self._in_shares(groups, choose)
+        without = [groups.eligible(place) for place in range(len(names)) if place not in parts]
+        left_out = [np.flatnonzero(mask) for mask in without]
+        return _interleave(list(parts.values()), left_out, asked=asked)
+
+    def _own_allowances(self, groups: "_Groups", tokens: list[Numbers]) -> dict[int, Allowance]:
+        """Return what each group with a budget of its own may spend, by its place."""
+        wanted = dict(self.budgets)
+        self._check_names(wanted, groups.names)
+        counted = sorted({b.tokenizer for b in wanted.values() if b.unit == "tokens"})
+        costs = {name: n["total"] for name, n in zip(counted, tokens, strict=True)}
+        own: dict[int, Allowance] = {}
+        for place, name in enumerate(groups.names):
+            if name not in wanted:
                 continue
-            inner = allowance.among(mine, *share)
-            stream = generator(seed=self.seed, purpose=f"quota/{names[group]}")
-            parts.append(self.by.select(inner, stream, **needs))
-        return _interleave(parts, left_out, asked=asked)
+            eligible, budget = groups.eligible(place), wanted[name]
+            count = budget.count(
+                pool=int((groups.group_of == place).sum()), eligible=int(eligible.sum())
+            )
+            price = costs[budget.tokenizer] if budget.unit == "tokens" else None
+            own[place] = Allowance(eligible, count, price, budget.limit())
+        return own
 
-    def _shares(
-        self, names: list[str], group_of: IndexArray, allowance: Allowance
-    ) -> list[tuple[int | None, float | None] | None]:
-        """Return count and token limit per group; None for a group that gets nothing."""
-        capacity = np.bincount(group_of[allowance.eligible], minlength=len(names))
-        if self.budgets:
-            wanted = dict(self.budgets)
-            self._check_names(wanted, names)
-            return [
-                None
-                if name not in wanted
-                else (
-                    wanted[name].count(
-                        pool=int((group_of == place).sum()), eligible=int(capacity[place])
-                    ),
-                    wanted[name].limit(),
-                )
-                for place, name in enumerate(names)
-            ]
-        if allowance.count is None and allowance.limit is None:
+    def _in_shares(
+        self, groups: "_Groups", choose: Callable[[int, Allowance], Selection]
+    ) -> dict[int, Selection]:
+        """Divide the budget in rows or in tokens, and return what each group chose."""
+        whole = groups.allowance
+        if whole.count is None and whole.limit is None:
             raise BudgetError("quota needs a budget", hint="--budget, or budgets per group")
-        weights = self._weights(names, capacity)
-        if allowance.limit is not None:
-            tokens = allowance.limit * weights / max(weights.sum(), 1e-300)
-            return [(None, float(t)) if w > 0 else None for t, w in zip(tokens, weights)]  # noqa: B905
-        counts = largest_remainder(allowance.rows, weights, capacity)
-        return [(int(c), None) if w > 0 else None for c, w in zip(counts, weights, strict=True)]
+        capacity = groups.capacity()
 
-    def _weights(self, names: list[str], capacity: IndexArray) -> FloatArray:
+        def take(group: int, part: float) -> Taken:
+            among = groups.among(group, part)
+            selection = choose(group, among)
+            return Taken(selection, *_spent_and_next(selection, among))
+
+        total = float(whole.rows) if whole.limit is None else whole.limit
+        weights = self._weights(groups.names, capacity)
+        return spend_in_shares(total, weights, capacity, take, whole=whole.limit is None)
+
+    def _weights(self, names: list[str], capacity: FloatArray) -> FloatArray:
         if self.weights:
             named = dict(self.weights)
             self._check_names(named, names)
             return np.array([named.get(name, 0.0) for name in names])
         if self.divide == "equal":
             return (capacity > 0).astype(np.float64)
-        return capacity.astype(np.float64)
+        return capacity
 
     def _check_names(self, wanted: dict[str, Any], names: list[str]) -> None:
         for name in wanted:
@@ -123,6 +163,54 @@ class Quota(Selector):
                     f"no row has the {self.per} {name!r}",
                     hint=did_you_mean(name, names) or f"there are {known}",
                 )
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """The groups of all rows, and what may be spent on them together.
+
+    Attributes:
+        names: shape (g,), ascending.
+        group_of: shape (n,), the place of each row's group in `names`.
+        allowance: what all groups may spend.
+    """
+
+    names: list[str]
+    group_of: IndexArray
+    allowance: Allowance
+
+    def eligible(self, group: int) -> NDArray[np.bool_]:
+        """Return which rows of a group may be chosen. Shape (n,)."""
+        return self.allowance.eligible & (self.group_of == group)
+
+    def capacity(self) -> FloatArray:
+        """Return the rows of each group that may be chosen, or their tokens. Shape (g,)."""
+        rows = np.flatnonzero(self.allowance.eligible)
+        costs = None if self.allowance.costs is None else self.allowance.costs[rows]
+        counted = np.bincount(self.group_of[rows], weights=costs, minlength=len(self.names))
+        return counted.astype(np.float64)
+
+    def among(self, group: int, part: float) -> Allowance:
+        """Return what a group may spend with a part of the whole."""
+        mask = self.group_of == group
+        if self.allowance.limit is None:
+            return self.allowance.among(mask, int(part), None)
+        return self.allowance.among(mask, None, part)
+
+
+def _spent_and_next(selection: Selection, among: Allowance) -> tuple[float, float]:
+    """Return what a selection cost, and the least that one more row costs; see `Taken`."""
+    chosen = selection.indices
+    left = among.eligible.copy()
+    left[chosen] = False
+    for ruled_out in selection.rejected.values():
+        left[ruled_out] = False
+    if among.limit is None or among.costs is None:
+        is_content = len(chosen) < (among.count or 0) or not left.any()
+        return float(len(chosen)), np.inf if is_content else 1.0
+    spent = float(among.costs[chosen].sum())
+    is_content = selection.stop != "budget"
+    return spent, np.inf if is_content else float(among.costs[left].min(initial=np.inf))
 
 
 def _interleave(

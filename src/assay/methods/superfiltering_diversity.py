@@ -44,6 +44,7 @@ class SuperfilteringDiversity(Selector):
     """
 
     name: ClassVar[str] = "superfiltering_diversity"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Superfiltering: Weak-to-Strong Data Filtering for Fast Instruction-Tuning",
         authors="Li et al.",

@@ -32,8 +32,8 @@ def facility_location_dense(
     Args:
         vectors: shape (n, d), any float dtype, brought to unit length here. A zero row has
             similarity 0 to everything, itself included.
-        count: how many to choose in all; as many as there are, or more, gives all of them, those
-            without gain last.
+        count: how many to choose in all; as many as there are, or more, gives all of them if the
+            limit pays for all, those without gain last.
         options: quality, costs, rows already chosen and the like.
         kernel: similarity of two rows: "cosine" is the cosine, 0 where negative;
             "submod-euclidean" is exp(-distance / d) of unit vectors, all within [exp(-2 / d), 1].

@@ -39,8 +39,8 @@ def facility_location_euclidean(
     Args:
         vectors: shape (n, d), any float dtype, brought to unit length here. A zero row has
             similarity 0 to everything, itself included.
-        count: how many to choose; as many as there are, or more, gives all of them, those
-            without gain last.
+        count: how many to choose; as many as there are, or more, gives all of them if the limit
+            pays for all, those without gain last.
         costs: shape (n,), what each row costs. A row that no longer fits is passed over.
         limit: most that all picks may cost together.
         fill: go on, by lowest row, when nothing left adds anything.

@@ -92,10 +92,10 @@ class Greedy:
         self.weights = np.where(allowed, _checked_weights(options.weights, rows), 0)
         self.is_open = allowed.copy()
         self.is_open[self.start] = False
-        self._exhausting = self.is_open.sum() + len(self.start) <= count
         self._quality = _checked_quality(options, rows)
         self._scale = 1.0
         self._spent = float(self._allowance.costs[self.start].sum())
+        self._takes_all = self._everything_fits()
         self._rows: list[int] = []
         self._coverage_gains: list[float] = []
 
@@ -139,7 +139,7 @@ class Greedy:
     def result(self, covered: float) -> FacilityLocationResult:
         """Fill up if asked to, and return all picks, given the units covered in the end."""
         stalled = self.wants_more() and self._any_fits()
-        if stalled and (self._options.fill or self._exhausting):
+        if stalled and (self._options.fill or self._takes_all):
             self._fill()
         rows = np.array(self._rows, dtype=np.int64)
         coverage = self._coverage_part(np.array(self._coverage_gains))
@@ -160,6 +160,12 @@ class Greedy:
     def _coverage_part(self, gains: FloatArray) -> FloatArray:
         share = 1.0 if self._options.quality is None else 1.0 - self._options.trade_off
         return gains * (share / (self._scale * self._units))
+
+    def _everything_fits(self) -> bool:
+        """Return whether count and limit leave room for all rows, so that there is no choice."""
+        total = self._spent + float(self._allowance.costs[self.is_open].sum())
+        rows = len(self.start) + int(self.is_open.sum())
+        return rows <= self._count and total <= self._allowance.limit
 
     def _any_fits(self) -> bool:
         costs = self._allowance.costs[self.is_open]

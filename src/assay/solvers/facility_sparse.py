@@ -41,8 +41,8 @@ def facility_location_sparse(
 
     Args:
         neighbors: of all n rows, from `nearest_neighbors`; 64 per row are a good number.
-        count: how many to choose in all; as many as there are, or more, gives all of them, those
-            without gain last.
+        count: how many to choose in all; as many as there are, or more, gives all of them if the
+            limit pays for all, those without gain last.
         vectors: shape (n, d), those `neighbors` is made of, for the opening; None to do without.
         options: quality, costs, rows already chosen and the like.
 

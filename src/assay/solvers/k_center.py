@@ -56,7 +56,7 @@ def k_center(
             length here. A zero row has similarity 0 to all others; zero rows are copies of each
             other, so at most one is picked for its gain.
         count: how many to choose in all, `start` included; as many as there are, or more, gives
-            all of them, those without gain last.
+            all of them if the limit pays for all, those without gain last.
         start: shape (s,), rows already chosen, allowed or not; they come first in the result.
         first: the first pick when nothing is chosen yet: a row, or "medoid" for the one most
             similar to the mean of all allowed unit vectors.

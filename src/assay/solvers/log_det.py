@@ -77,7 +77,7 @@ def log_det(
             similarity 0 to all others: with "cosine" it gains the ridge alone, with "rbf" it is
             1 to itself and its copies.
         count: how many to choose in all, `start` included; as many as there are, or more, gives
-            all of them, those without gain last.
+            all of them if the limit pays for all, those without gain last.
         options: kernel, quality, costs, rows already chosen and the like.
 
     Returns:

@@ -35,7 +35,7 @@ def max_coverage(
     Args:
         graph: which rows each row covers besides itself, as from `neighbors_above`.
         count: how many to choose in all, `start` included; as many as there are, or more, gives
-            all of them, those that cover nothing new last.
+            all of them if the limit pays for all, those that cover nothing new last.
         weights: shape (n,), integers >= 0, what covering each row counts for; None for 1 each.
         start: shape (s,), rows already chosen; they come first in the result.
         fill: when all is covered, cover all of it once more with rows not taken yet, and so on.
@@ -61,16 +61,17 @@ def max_coverage(
     )
     greedy = Greedy(options, rows, count, units=1.0)
     covered = _Covered(graph, greedy.weights, greedy.start)
-    before = -1
-    while greedy.wants_more() and greedy.size > before:
+    is_anew = False
+    while greedy.wants_more():
         before = greedy.size
         candidates = np.flatnonzero(greedy.is_open)
         gains = covered.gains_of(candidates)
         covered.candidates = candidates
         lazy_greedy(covered, greedy, gains, picks=count, candidates=candidates)
-        if not fill:
+        if not fill or (is_anew and greedy.size == before):
             break
         covered.forget()
+        is_anew = True
     selection = greedy.result(0.0).selection
     total = max(int(greedy.weights.sum()), 1)
     return replace(selection, gains=selection.gains / total, gain_unit=_GAIN_UNIT)

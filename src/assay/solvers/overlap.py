@@ -110,7 +110,9 @@ def _keep_best(
     order = np.lexsort((owners, -shares, rows))
     rows, first = np.unique(rows[order], return_index=True)
     chosen = order[first]
-    better = shares[chosen] > best[rows]
+    # Of equal shares the lower index stays: a row may already be the whole of another text.
+    equal = shares[chosen] == best[rows]
+    better = (shares[chosen] > best[rows]) | (equal & (owners[chosen] < evaluation_index[rows]))
     evaluation_index[rows[better]] = owners[chosen][better]
     best[rows[better]] = shares[chosen][better]
 

@@ -22,6 +22,7 @@ QUANTUM = 2.0**-20
 _GRID = 2.0**26
 _BLOCK_VALUES = 1 << 23
 _SHOWN_ROWS = 10
+_SAFE = 1e-200
 
 
 def blocks(rows: int, width: int) -> range:
@@ -57,14 +58,35 @@ def exact_unit_vectors(vectors: AnyFloatArray) -> NDArray[np.float32]:
         finite = np.isfinite(block).all(axis=1)
         if not finite.all():
             raise _non_finite(first + np.flatnonzero(~finite))
-        norms = np.sqrt((block * block).sum(axis=1, keepdims=True))
-        norms[norms == 0] = 1.0
         # Through float32 first: its spacing above 0.25 is wider than the grid, and a value that
         # float32 cannot hold would not survive being stored.
-        unit = (block / norms).astype(np.float32).astype(np.float64)
+        unit = at_unit_length(block).astype(np.float32).astype(np.float64)
         # Adding zero turns -0.0 into 0.0, so that equal rows are equal bytes.
         exact[first : first + step] = np.rint(unit * _GRID) / _GRID + 0.0
     return exact
+
+
+def at_unit_length(vectors: AnyFloatArray) -> FloatArray:
+    """Return finite `vectors` of any length at length 1; zero rows stay zero. Shape (n, d)."""
+    wide = np.asarray(vectors, dtype=np.float64)
+    squares = _squares(wide)
+    # The squares of very long and very short rows do not fit a float: these are first brought
+    # near to 1 by a power of two, which changes no digit.
+    far = np.flatnonzero(~((squares > _SAFE) & (squares < 1 / _SAFE)))
+    if len(far):
+        wide = wide.copy()
+        largest = np.abs(wide[far]).max(axis=1, initial=0.0)
+        wide[far] = np.ldexp(wide[far], -np.frexp(largest)[1][:, None])
+        squares[far] = _squares(wide[far])
+    squares[squares == 0] = 1.0
+    unit: FloatArray = wide / np.sqrt(squares)[:, None]
+    return unit
+
+
+def _squares(vectors: FloatArray) -> FloatArray:
+    with np.errstate(over="ignore", under="ignore"):
+        total: FloatArray = (vectors * vectors).sum(axis=1)
+    return total
 
 
 def _non_finite(rows: IndexArray) -> NonFiniteError:

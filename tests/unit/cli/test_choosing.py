@@ -11,6 +11,7 @@ from assay.cli.models import Models
 from assay.component import Selector
 from assay.config_components import describe
 from assay.errors import BudgetError, UsageError
+from assay.methods.quota import Quota
 from assay.project import Project
 from assay.runtime import Runtime
 
@@ -99,6 +100,19 @@ def test_shares_are_weights_with_a_budget_and_budgets_without(project: Project) 
     assert describe(absolute)["budgets"] == [["open_qa", 2]]
 
 
+def test_base_and_tokenizer_reach_the_budgets_of_the_shares(project: Project) -> None:
+    choosing = Choosing(
+        per="task", share=["open_qa=50 tokens", "closed_qa=50%"], of="eligible", tokenizer="x"
+    )
+
+    selector = _one(project, choosing, "random")
+
+    assert isinstance(selector, Quota)
+    closed, open_ = dict(selector.budgets).values()
+    assert (closed.of, closed.tokenizer) == ("eligible", "")
+    assert (open_.unit, open_.tokenizer) == ("tokens", "x")
+
+
 def test_several_methods_make_several_selections(project: Project) -> None:
     made = requests(project, Words(methods=("random", "mtld")), Choosing(budget="3"))
 
@@ -119,6 +133,7 @@ def test_the_base_of_a_percentage_is_part_of_the_budget(project: Project) -> Non
         (Choosing(budget="3", seed=1, seeds=2), "exclude each other"),
         (Choosing(budget="3", of="rows"), "--of 'rows'"),
         (Choosing(budget="3", tokenizer="x"), "counts a budget in tokens"),
+        (Choosing(per="task", share=["a=1"], tokenizer="x"), "no --share is one"),
         (Choosing(budget="3", share=["a=1"]), "--share needs --per"),
         (Choosing(budget="3", per="colour"), "'colour' is not known"),
         (Choosing(budget="3", per="task", share=["open_qa=much"]), "is not a weight"),

@@ -6,6 +6,7 @@ import pytest
 from assay.component import FileSet
 from assay.features.duplicates import Contamination, DuplicateGroups
 from assay.features.embeddings import Embeddings
+from assay.passes import PoolView
 from assay.solvers.overlap import contaminated
 from tests.unit.methods.planted import names, planted_engine
 
@@ -81,3 +82,18 @@ def test_a_contamination_report_survives_its_storage() -> None:
     assert back.contaminated.tolist() == [True, False]
     assert back.evaluation_index.tolist() == [0, -1]
     assert back.share.tolist() == [1.0, 0.0]
+
+
+def test_of_equal_shares_the_lowest_question_is_named_in_prompt_and_answer(tmp_path: Path) -> None:
+    # The prompt is one question as a whole, the answer holds every run of the other.
+    short = "Who wrote Hamlet?"
+    for number in range(6):
+        long = f"{_LONG} {number}"
+        rows = planted_engine(tmp_path / f"rows{number}", [(short, long)])
+        questions = planted_engine(tmp_path / f"questions{number}", [(short, "x"), (long, "x")])
+
+        report = Contamination(against=FileSet(source="q.jsonl")).compute(
+            PoolView(rows.pool), rows.runtime, against=PoolView(questions.pool)
+        )
+
+        assert (report.evaluation_index.tolist(), report.share.tolist()) == ([0], [1.0])

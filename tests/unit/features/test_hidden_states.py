@@ -129,7 +129,11 @@ def _unit(vector: Any) -> Any:
 
 def _letters(monkeypatch: pytest.MonkeyPatch, asked: Conversation, **parameters: Any) -> Matrix:
     use(monkeypatch, Letters())
-    rendering = Rendering(template="plain", max_tokens=parameters.pop("max_tokens", 64))
+    rendering = Rendering(
+        template="plain",
+        max_tokens=parameters.pop("max_tokens", 64),
+        context_token=parameters.pop("context_token", "auto"),
+    )
     found: Matrix = value_of(
         HiddenStates(model="x", rendering=rendering, **parameters), pool_of([asked])
     )
@@ -181,6 +185,29 @@ def test_a_row_of_several_windows_is_represented_by_its_end_and_flagged(
     assert len(ids) == 16
     assert np.abs(value.rows(slice(None))[0] - expected).max() < 1e-3
     assert value.flags[0] & Flag.TEXT_TRUNCATED
+
+
+@pytest.mark.parametrize(
+    ("pooling", "weights"),
+    [
+        # The sequence is Q, line break, A, B, line break, R, line break, C.
+        ("first", [0, 0, 1, 0, 0, 0, 0, 0]),
+        ("last", [0, 0, 0, 0, 0, 0, 0, 1]),
+        ("mean", [0, 0, 1, 1, 0, 0, 0, 1]),
+        ("position_weighted_mean", [0, 0, 1, 2, 0, 0, 0, 3]),
+    ],
+)
+def test_without_a_context_token_an_answer_has_the_states_of_all_its_tokens(
+    monkeypatch: pytest.MonkeyPatch, pooling: str, weights: list[int]
+) -> None:
+    asked = turns("Q", "AB", "R", "C")
+
+    value = _letters(monkeypatch, asked, over="response", pooling=pooling, context_token="none")
+
+    ids = list(map(ord, "Q\nAB\nR\nC"))
+    states = np.array([state(ids, place) for place in range(len(ids))])
+    expected = _unit((np.array(weights)[:, None] * states).sum(axis=0))
+    assert np.abs(value.rows(slice(None))[0] - expected).max() < 1e-3
 
 
 def test_a_row_without_an_answer_has_a_vector_of_its_prompt_and_none_of_its_answer(

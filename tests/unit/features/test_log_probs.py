@@ -224,6 +224,44 @@ def test_a_prompt_without_a_token_to_score_has_a_reason(monkeypatch: pytest.Monk
     assert value.sum[1:] == pytest.approx([log_prob([ord("Q"), ord("\n")], 1)] * 2)
 
 
+@pytest.mark.parametrize("context", ["none", "auto"])
+@pytest.mark.parametrize("choice", ["all", "each", "first", "last"])
+def test_without_a_context_token_no_token_of_an_answer_counts_as_prompt(
+    monkeypatch: pytest.MonkeyPatch, choice: Any, context: Any
+) -> None:
+    use(monkeypatch, Letters(bos=None, eos=None) if context == "auto" else Letters())
+    rendering = Rendering(template="plain", turns=choice, context_token=context)
+    talk = turns("Q1", "One", "Q2", "B", "Q3", "Two", "Q4")
+
+    value = _value(PromptLogProbs(model="x", rendering=rendering), [talk])
+
+    # Of "Q1", "One", "Q2", "B", "Q3", "Two", each with what parts it from the next, the answers
+    # stand at 3 to 5, at 10 and at 15 to 17. Earlier ones are part of what the last is asked.
+    ids = list(map(ord, "Q1\nOne\nQ2\nB\nQ3\nTwo"))
+    places = {
+        "first": [1, 2],
+        "last": list(range(1, 15)),
+    }.get(choice, [1, 2, 6, 7, 8, 9, 11, 12, 13, 14])
+    assert [chr(ids[place]) for place in (3, 10, 15)] == ["O", "B", "T"]
+    assert value.sum == pytest.approx([sum(log_prob(ids, place) for place in places)], abs=1e-5)
+    assert value.count.tolist() == [len(places)]
+
+
+def test_without_a_context_token_the_first_window_alone_counts_as_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(monkeypatch, Letters())
+    rendering = Rendering(template="plain", max_tokens=24, context_token="none")
+    talk = turns("Q" * 4, "A" * 4, "R" * 4, "B" * 4, "S" * 9, "C" * 9)
+
+    value = _value(PromptLogProbs(model="x", rendering=rendering), [talk])
+
+    # The first window holds QQQQ, line break, AAAA, line break, RRRR, line break, BBBB.
+    ids = list(map(ord, "QQQQ\nAAAA\nRRRR\nBBBB"))
+    places = [1, 2, 3, 4, 9, 10, 11, 12, 13, 14]
+    assert value.sum == pytest.approx([sum(log_prob(ids, place) for place in places)], abs=1e-5)
+
+
 def test_a_prompt_over_the_window_is_scored_where_it_is_kept_and_flagged(letters: Letters) -> None:
     rendering = Rendering(template="plain", max_tokens=16)
 

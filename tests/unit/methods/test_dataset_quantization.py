@@ -3,7 +3,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.budget import largest_remainder
 from assay.component import Chosen
 from assay.engine import Engine
 from assay.errors import ConfigError
@@ -16,6 +15,7 @@ from assay.methods.ranking import Threshold
 from assay.pool import build_pool
 from assay.samples import Conversation, IndexArray, Message, Origin, Reason, Sample
 from assay.solvers.quantization import quantization_bins
+from assay.solvers.shares import largest_remainder
 from assay.testing import check_component
 from tests.unit.methods.planted import (
     PlantedScore,

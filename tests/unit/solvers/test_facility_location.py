@@ -384,3 +384,43 @@ def test_zero_rows_are_not_covered_under_the_euclidean_kernel() -> None:
     vectors: NDArray[np.float64] = np.array([[0.0, 0.0], [1.0, 0.0]])
 
     assert dense_coverage(vectors, np.array([0, 1]), kernel="submod-euclidean").tolist() == [0, 1]
+
+
+def _plain_greedy(vectors: FloatArray, costs: FloatArray, limit: float) -> list[int]:
+    """Look at every row that can be paid for, at every step, and stop when none adds anything."""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    kernel = np.maximum(unit @ unit.T, 0.0)
+    chosen: list[int] = []
+    covered = np.zeros(len(vectors))
+    while True:
+        gains = np.maximum(kernel - covered, 0.0).sum(axis=1)
+        gains[costs > limit - costs[chosen].sum()] = 0.0
+        best = int(np.argmax(np.round(gains, 4)))
+        if gains[best] < 1e-3:
+            return chosen
+        chosen.append(best)
+        covered = np.maximum(covered, kernel[best])
+
+
+@every_solver
+@pytest.mark.parametrize("limit", [60.0, 400.0, 900.0])
+def test_under_a_limit_it_ends_where_the_plain_greedy_has_nothing_to_gain(
+    solve: Any, limit: float
+) -> None:
+    generator = np.random.Generator(np.random.Philox(5))
+    vectors = np.repeat(generator.standard_normal((15, 6)), 4, axis=0)
+    costs = generator.integers(5, 40, 60).astype(np.float64)
+
+    result = solve(vectors, 60, costs=costs, limit=limit)
+
+    assert picks(result) == _plain_greedy(vectors, costs, limit)
+    assert result.selection.stop == ("budget" if limit == 60.0 else "no_gain")
+
+
+@every_solver
+def test_a_limit_that_pays_for_all_rows_gives_all_of_them(solve: Any) -> None:
+    vectors, costs = FAN[[0, 0, 3, 3]], np.array([1.0, 2.0, 3.0, 4.0])
+
+    assert picks(solve(vectors, 4, costs=costs, limit=9.5)) == [0, 2]
+    assert picks(solve(vectors, 4, costs=costs, limit=10.0)) == [0, 2, 1, 3]
+    assert picks(solve(vectors, 3, costs=costs, limit=10.0)) == [0, 2]

@@ -110,6 +110,36 @@ def test_filling_covers_the_pool_once_more_with_the_rest() -> None:
     assert found.stop == "budget"
 
 
+def test_filling_begins_anew_where_the_start_covers_all() -> None:
+    graph, start = graph_of(7, EDGES), np.array([0, 4, 6])
+
+    # As above: what the start covers is all, and the rest covers it once more.
+    assert max_coverage(graph, 6, start=start, fill=True).indices.tolist() == [0, 4, 6, 1, 5, 2]
+    assert max_coverage(graph, 6, start=start).indices.tolist() == [0, 4, 6]
+
+
+def test_filling_ends_where_rows_have_no_weight() -> None:
+    weights = np.array([1, 1, 0, 0, 0, 0, 0])
+
+    found = max_coverage(graph_of(7, EDGES), 6, weights=weights, start=np.array([0]), fill=True)
+
+    # Of the rows left r1 covers both that count, r2 and r3 cover r0, and no other covers any.
+    assert found.indices.tolist() == [0, 1, 2, 3]
+    assert found.stop == "no_gain"
+
+
+def test_under_a_limit_it_ends_when_all_is_covered_unless_the_limit_pays_for_all() -> None:
+    graph, costs = graph_of(7, EDGES), np.full(7, 2.0)
+
+    short = max_coverage(graph, 7, costs=costs, limit=13.0)
+    filled = max_coverage(graph, 7, costs=costs, limit=13.0, fill=True)
+    whole = max_coverage(graph, 7, costs=costs, limit=14.0)
+
+    assert (short.indices.tolist(), short.stop) == ([0, 4, 6], "no_gain")
+    assert (filled.indices.tolist(), filled.stop) == ([0, 4, 6, 1, 5, 2], "budget")
+    assert (len(whole.indices), whole.stop) == (7, "exhausted")
+
+
 def test_filling_to_the_end_takes_every_row_once() -> None:
     found = max_coverage(graph_of(7, EDGES), 7, fill=True)
 

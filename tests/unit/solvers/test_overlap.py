@@ -28,7 +28,7 @@ def _best_share(text: str, evaluation: list[str], ngram: int, shortest: int) -> 
         if length == 0:
             continue
         share = 0.0
-        if length < shortest:
+        if len(words(question)) < shortest:
             share = float(words(text) == words(question))
         else:
             needed = _runs(question, length)
@@ -38,13 +38,30 @@ def _best_share(text: str, evaluation: list[str], ngram: int, shortest: int) -> 
     return best
 
 
-@given(st.lists(SENTENCES, max_size=6), st.lists(SENTENCES, max_size=6), st.integers(2, 5))
-def test_report_is_that_of_brute_force(texts: list[str], tests: list[str], ngram: int) -> None:
-    report = contaminated(texts, tests, ngram=ngram, shortest=2, share=0.5)
-    expected = [_best_share(text, tests, ngram, 2) for text in texts]
+@given(
+    st.lists(SENTENCES, max_size=6),
+    st.lists(SENTENCES, max_size=6),
+    st.integers(1, 5),
+    st.integers(1, 6),
+)
+def test_report_is_that_of_brute_force(
+    texts: list[str], tests: list[str], ngram: int, shortest: int
+) -> None:
+    report = contaminated(texts, tests, ngram=ngram, shortest=shortest, share=0.5)
+    expected = [_best_share(text, tests, ngram, shortest) for text in texts]
     assert report.evaluation_index.tolist() == [index for index, _ in expected]
     np.testing.assert_array_equal(report.share, [share for _, share in expected])
     assert report.contaminated.tolist() == [share >= 0.5 for _, share in expected]
+
+
+def test_of_equal_shares_the_lowest_index_is_named_also_where_a_row_is_a_whole_text() -> None:
+    # The row is all of text 2, and holds both runs of two words that text 1 has.
+    tests = ["c c c c c", "a b a b a b", "a b a", "a b a", "b a b a b"]
+
+    report = contaminated(["a b a"], tests, ngram=2)
+
+    assert (report.evaluation_index.tolist(), report.share.tolist()) == ([1], [1.0])
+    assert contaminated(["a b a"], tests[2:], ngram=2).evaluation_index.tolist() == [0]
 
 
 def test_equal_hashes_of_different_runs_are_no_match(monkeypatch: pytest.MonkeyPatch) -> None:

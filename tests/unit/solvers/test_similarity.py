@@ -4,6 +4,7 @@ import pytest
 from assay.errors import NonFiniteError
 from assay.solvers.similarity import (
     QUANTUM,
+    at_unit_length,
     exact_unit_vectors,
     pair_similarities,
     quantised,
@@ -57,6 +58,41 @@ def test_tiny_rows_have_a_direction() -> None:
     assert exact[0].tolist() == pytest.approx([0.6, 0.8])
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_rows_as_long_or_as_short_as_their_type_can_hold_have_a_direction(dtype: type) -> None:
+    kind = np.finfo(dtype)
+    rows: np.ndarray = np.array(
+        [
+            [kind.max, kind.max],
+            [-kind.max, 0.0],
+            [kind.max, kind.smallest_subnormal],
+            [0.0, kind.smallest_subnormal],
+            [kind.smallest_subnormal, -kind.smallest_subnormal],
+            [0.0, 0.0],
+        ],
+        dtype=dtype,
+    )
+    half = float(np.sqrt(0.5))
+    expected = np.array([[half, half], [-1, 0], [1, 0], [0, 1], [half, -half], [0, 0]])
+
+    np.testing.assert_allclose(exact_unit_vectors(rows), expected, atol=1e-7)
+    np.testing.assert_allclose(at_unit_length(rows), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("power", range(-307, 308, 41))
+def test_how_long_a_row_is_does_not_change_its_direction(power: int) -> None:
+    vectors = random_vectors(20, 5)
+    vectors[3] = [3.0, 0.0, -4.0, 0.0, 0.0]
+
+    exact = exact_unit_vectors(vectors * 10.0**power)
+
+    assert exact[3].tolist() == pytest.approx([0.6, 0.0, -0.8, 0.0, 0.0])
+    # One rounding more, by the factor, before the same grid.
+    np.testing.assert_allclose(exact, exact_unit_vectors(vectors), atol=2**-24)
+    powers_of_two = np.ldexp(vectors, (np.arange(20)[:, None] - 10) * 100)
+    assert np.array_equal(exact_unit_vectors(powers_of_two), exact_unit_vectors(vectors))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_rows_that_are_not_finite_are_named(bad: float) -> None:
     vectors = random_vectors(5, 3)
@@ -64,6 +100,8 @@ def test_rows_that_are_not_finite_are_named(bad: float) -> None:
 
     with pytest.raises(NonFiniteError, match="rows 1, 4"):
         exact_unit_vectors(vectors)
+    with pytest.raises(NonFiniteError, match="rows 1, 4"):
+        exact_unit_vectors(vectors.astype(np.float32))
 
 
 def test_vectors_must_form_a_matrix() -> None:
