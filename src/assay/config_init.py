@@ -174,7 +174,7 @@ def _work(seen: Seen, stem: str) -> Iterator[str]:
     yield "scores: [compression_ifd, longest_response]"
     yield ""
     yield "selections:"
-    yield "  # Without a method: rows that stand for all others, weighed by compression_ifd."
+    yield "  # Without a method: rows that stand for all others, weighed by what their answers say."
     yield "  best:"
     yield f"    budget: {budget}"
     yield "    # dedup: near  # exact, near or semantic: keep one row of every group"

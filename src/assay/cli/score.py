@@ -109,8 +109,11 @@ def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
     seconds = format_seconds(project.load_seconds + sum(run.stages.values()))
     page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
     name, subset = shown_source(project), output_name(project, "subset")
-    method = f"{resolved[0].name} {model_words(resolved[0])}"
-    page.next(f"assay select {name} {method}--budget 5% -o {subset}")
+    scored = f"facility_location --set quality={resolved[0].name} {model_words(resolved[0])}"
+    page.next(
+        f"assay select {name} --budget 5% -o {subset}",
+        f"assay select {name} {scored}--budget 5% -o {subset}",
+    )
 
 
 def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:
