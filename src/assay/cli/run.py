@@ -120,8 +120,10 @@ def _describe(result: "RunResult") -> dict[str, Any]:
             for name, group in result.selections.items()
         },
         "exports": [
-            {"selection": export.selection, "paths": [str(path) for path in report.paths]}
-            for export, report in result.exports
+            {"selection": made.export.selection, "seed": made.chosen.selector.seed,
+             "paths": [str(path) for path in made.report.paths],
+             **made.chosen.described_export(made.report)}
+            for made in result.exports
         ],
     } | ({"comparison": result.comparison.facts()} if result.comparison else {})  # fmt: skip
 
@@ -129,10 +131,15 @@ def _describe(result: "RunResult") -> dict[str, Any]:
 def _show(result: "RunResult") -> None:
     from assay.cli.arguments import shown_names, shown_path
     from assay.cli.compare_report import print_outcome
+    from assay.cli.exporting import say_export
     from assay.console import table
     from assay.results import reason_counts
 
     page = terminal()
+    for made in result.exports:
+        output = made.export.output
+        beside = output.with_name(f"{output.name}.assay.parquet") if made.export.sidecar else None
+        say_export(made.report, len(made.chosen), beside)
     if page.settings.as_json:
         page.document(_describe(result))
         return
@@ -154,11 +161,9 @@ def _show(result: "RunResult") -> None:
         heads = [*([("seed", "right")] if several else []), ("rows", "right"), ("of", "right")]
         page.result(table(["selection", *heads, "by"], chosen, wrap=False))  # type: ignore[list-item]
         page.result()
-    for export, report in result.exports:
-        paths = ", ".join(shown_path(path) for path in report.paths)
-        page.result(f"{export.selection} -> {paths}")
-        for note in report.notes:
-            page.note(f"note: {note}", style="yellow")
+    for made in result.exports:
+        paths = ", ".join(shown_path(path) for path in made.report.paths)
+        page.result(f"{made.export.selection} -> {paths}")
     if result.comparison is not None:
         print_outcome(result.project, result.comparison)
     page.note(f"made {shown_path(result.project.folder)}", style="dim")
