@@ -114,7 +114,8 @@ def _describe(result: "RunResult") -> dict[str, Any]:
         "selections": {
             name: [
                 {"name": chosen.name, "seed": chosen.selector.seed, "rows": len(chosen),
-                 "eligible": chosen.record.eligible, "key": chosen.selector.key}
+                 "eligible": chosen.record.eligible, "key": chosen.selector.key,
+                 "files": chosen.record.facts.get("files", [])}
                 for chosen in group
             ]
             for name, group in result.selections.items()
@@ -132,10 +133,12 @@ def _show(result: "RunResult") -> None:
     from assay.cli.arguments import shown_names, shown_path
     from assay.cli.compare_report import print_outcome
     from assay.cli.exporting import say_export
+    from assay.cli.selection_report import warn_of_files
     from assay.console import table
     from assay.results import reason_counts
 
     page = terminal()
+    warn_of_files([chosen for group in result.selections.values() for chosen in group])
     for made in result.exports:
         output = made.export.output
         beside = output.with_name(f"{output.name}.assay.parquet") if made.export.sidecar else None

@@ -96,13 +96,19 @@ def select(
 def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -> None:
     from assay.cli.exporting import Written, output_path, write_selection
     from assay.cli.recording import recorded
-    from assay.cli.selection_report import describe_selection, print_selection, print_selections
+    from assay.cli.selection_report import (
+        describe_selection,
+        print_selection,
+        print_selections,
+        warn_of_files,
+    )
 
     selectors = [request.selector for request in wanted]
     with recorded(project, "select", sys.argv[2:], selectors) as run:
         with run.stage("select"):
             project.engine.compute(selectors)  # together, so that equal passes run once
             chosen = [project.select(selector) for selector in selectors]
+        warn_of_files(chosen)
         with run.stage("describe"):
             described = [describe_selection(selection) for selection in chosen]
         written: list[Written] = []
