@@ -18,6 +18,7 @@ from assay.errors import ConfigError, DataError, EmptyPoolError
 from assay.formats.records import SourceSpec
 from assay.loading import MAX_SET_ASIDE, LoadRecord, load_pool
 from assay.methods.imported import declare_all
+from assay.model_fit import ModelFit, model_fits
 from assay.named_selection import NamedSelection
 from assay.pool import Pool, format_id
 from assay.recipes import default_recipe
@@ -196,6 +197,10 @@ class Project:
     def advice(self, components: Sequence[Component]) -> list[str]:
         """Return what a person should know before some components are computed."""
         return advice(self.engine, components)
+
+    def model_fits(self, components: Sequence[Component]) -> list[ModelFit]:
+        """Return how the language models that some components read fit the rows."""
+        return model_fits(self.pool, components)
 
     # Training
 

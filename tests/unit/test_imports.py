@@ -31,7 +31,7 @@ LEVELS = {
     **dict.fromkeys(("component", "formats", "solvers"), 1),
     **dict.fromkeys(MACHINERY, 2),
     **dict.fromkeys(("features", "backends"), 2),
-    **dict.fromkeys(("methods", "advice"), 3),
+    **dict.fromkeys(("methods", "advice", "model_fit"), 3),
     **dict.fromkeys(DOORS, 4),
     "cli": 5,
 }

@@ -71,12 +71,17 @@ def run(
             print_comparison_plan(runner, dry_run=True)
         return
     check_models(project, config.components(), naming=_NAMING)
+    for note in project.advice(config.components()):
+        terminal().warn(note)
     if runner is not None:
         print_comparison_plan(runner, dry_run=False)
     with recorded(project, "run", sys.argv[2:], config.components()) as record:
         result = config.run(project=project, runner=runner, tell=tell)
-        record.facts |= _describe(result)
-    _show(result)
+        described = _describe(result) | {
+            "models": [fit.facts() for fit in project.model_fits(config.components())]
+        }
+        record.facts |= described
+    _show(result, described)
     if result.comparison is not None and result.comparison.failed:
         raise typer.Exit(FAILED)
 
@@ -129,7 +134,7 @@ def _describe(result: "RunResult") -> dict[str, Any]:
     } | ({"comparison": result.comparison.facts()} if result.comparison else {})  # fmt: skip
 
 
-def _show(result: "RunResult") -> None:
+def _show(result: "RunResult", described: dict[str, Any]) -> None:
     from assay.cli.arguments import shown_names, shown_path
     from assay.cli.compare_report import print_outcome
     from assay.cli.exporting import say_export
@@ -144,7 +149,7 @@ def _show(result: "RunResult") -> None:
         beside = output.with_name(f"{output.name}.assay.parquet") if made.export.sidecar else None
         say_export(made.report, len(made.chosen), beside)
     if page.settings.as_json:
-        page.document(_describe(result))
+        page.document(described)
         return
     if result.scores:
         rows = [

@@ -69,6 +69,7 @@ def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
         "composition": {name: dict(words) for name, words in composition.by.items()},
         "training_cost": _cost(composition.cost),
         "examples": _examples(selection),
+        "models": [fit.facts() for fit in project.model_fits([selection.selector])],
         "written": [],
     }
 

@@ -94,7 +94,8 @@ class Runner:
         arms = [each.selector for each in self.plan.contenders if each.selector is not None]
         others = [evaluation_file(file) for file in self.experiment.others]
         files = self.engine.read_files([*others, *arms])
-        return (*file_notes(file.facts() for file in files), *self.project.advice(arms))
+        read = [*arms, scoring(self.experiment.base, self.experiment.recipe)]
+        return (*file_notes(file.facts() for file in files), *self.project.advice(read))
 
     def check(self) -> None:
         """Check that the comparison can start.
