@@ -368,6 +368,7 @@ class FileSet(Dataset):
     """Rows of another file, such as evaluation questions."""
 
     name: ClassVar[str] = "file"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names rows of a file")
 
     source: FileRef

@@ -46,13 +46,22 @@ class Export:
 
 
 @dataclass(frozen=True)
+class Exported:
+    """A file that was made: what was asked for, of which selection, and what it holds."""
+
+    export: Export
+    chosen: "NamedSelection"
+    report: "ExportReport | LayoutReport"
+
+
+@dataclass(frozen=True)
 class RunResult:
     """What a run made, by the names of the configuration."""
 
     project: "Project"
     scores: Mapping[str, "ScoreTable"]
     selections: Mapping[str, "Sequence[NamedSelection]"]
-    exports: "Sequence[tuple[Export, ExportReport | LayoutReport]]"
+    exports: Sequence[Exported]
     comparison: "Outcome | None" = None
 
 
@@ -175,7 +184,11 @@ class Config:
             for name, group in self.selections.items()
         }
         exports = [
-            (placed, chosen.export(placed.output, layout=placed.layout, sidecar=placed.sidecar))
+            Exported(
+                placed,
+                chosen,
+                chosen.export(placed.output, layout=placed.layout, sidecar=placed.sidecar),
+            )
             for export in self.exports
             for placed, chosen in _one_per_seed(export, selections[export.selection])
         ]

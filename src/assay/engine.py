@@ -24,6 +24,7 @@ from assay.fitting import fitting_encoder
 from assay.passes import PoolFeature, PoolView, RowFeature
 from assay.pool import Pool
 from assay.random_numbers import generator
+from assay.read_files import FileReading, reading_of
 from assay.references import REQUIRED_KINDS, pinned_fields
 from assay.results import Results, ScoreTable, SelectionRecord, reason_counts
 from assay.row_work import RowWork
@@ -188,6 +189,13 @@ class Engine:
         self._views[dataset.key] = view
         return view
 
+    def read_files(self, components: Iterable[Component]) -> list[FileReading]:
+        """Return what was read of the files that some components name besides the pool."""
+        datasets = [
+            part for part in walk(components, resolve=self.resolve) if isinstance(part, FileSet)
+        ]
+        return [reading_of(dataset, self.view(dataset)) for dataset in datasets]
+
     def _view_if_known(self, dataset: Dataset) -> PoolView | None:
         if isinstance(dataset, Given):
             return self._given
@@ -276,7 +284,7 @@ class Engine:
         allowance = self._allowance(selector, reason)
         rng = generator(seed=selector.seed, purpose=selector.name)
         selection = selector.select(allowance, rng, **needs)
-        record = record_of(selector, selection, allowance, reason)
+        record = record_of(selector, selection, allowance, reason, self.read_files([selector]))
         if self._results is not None:
             self._results.write_selection(selector, self.pool.ids, record, self.pool.context)
         return record

@@ -1,6 +1,7 @@
 """A selection of a project's rows: what was chosen, and ways to write it down."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,11 @@ from assay.composition import Composition, compose
 from assay.engine import walk
 from assay.features.text import RowAttribute, TokenCounts
 from assay.formats.export import ExportReport, export_original
-from assay.formats.export_sidecar import write_sidecar
+from assay.formats.export_sidecar import Texts, write_sidecar
 from assay.formats.export_trainers import LayoutReport, export_layout
 from assay.pool import Attribute, format_id
 from assay.results import ScoreTable, SelectionRecord, selection_name
-from assay.samples import IdArray, Reason
+from assay.samples import FloatArray, IdArray, Reason, Scores
 
 if TYPE_CHECKING:
     from assay.project import Project
@@ -129,35 +130,71 @@ class NamedSelection:
         Raises:
             DataError: if the source changed since it was loaded, or the output cannot be written.
         """
+        report: ExportReport | LayoutReport
+        if layout is None:
+            origins = self.project.pool.origins(np.sort(self.record.selection.indices))
+            report = export_original(self.project.load_record.files, origins, path)
+        else:
+            report = self._export_layout(path, layout)
+        if sidecar:
+            self._write_sidecar(path, report)
+        return report
+
+    def _export_layout(self, path: str | Path, layout: str) -> LayoutReport:
         index = np.sort(self.record.selection.indices)
         pool = self.project.pool
         origins = pool.origins(index)
-        report: ExportReport | LayoutReport
-        if layout is None:
-            report = export_original(self.project.load_record.files, origins, path)
-        else:
-            in_order = sorted(range(len(index)), key=lambda place: origins[place][:3])
-            samples = list(pool.samples(index))
-            report = export_layout((samples[place] for place in in_order), path, layout=layout)
-        if sidecar:
-            self._write_sidecar(path)
-        return report
+        in_order = sorted(range(len(index)), key=lambda place: origins[place][:3])
+        samples = list(pool.samples(index))
+        report = export_layout((samples[place] for place in in_order), path, layout=layout)
+        return replace(report, ids=tuple(format_id(i) for i in pool.ids[index[in_order]].tolist()))
 
-    def _write_sidecar(self, path: str | Path) -> None:
+    def described_export(self, report: ExportReport | LayoutReport) -> dict[str, Any]:
+        """Return what was written of the selection, and of every row that was not, why.
+
+        Args:
+            report: what `export` returned.
+        """
+        if not isinstance(report, LayoutReport):
+            return {"rows": report.records, "not_written": {}, "written_without": {}}
+        unwritten = report.by_id(report.unwritten)
+        found = {
+            "rows": report.rows,
+            "not_written": unwritten,
+            "written_without": report.by_id(report.lessened),
+        }
+        return found | ({"tokens": self._tokens_without(unwritten)} if unwritten else {})
+
+    def _tokens_without(self, unwritten: Mapping[str, str]) -> int:
+        tokens = self.project.engine.value(TokenCounts(dataset=Chosen(by=self.selector)))["total"]
+        ids = self.project.pool.ids[np.sort(self.record.selection.indices)].tolist()
+        is_written = [format_id(row_id) not in unwritten for row_id in ids]
+        return int(tokens[np.array(is_written, np.bool_)].sum())
+
+    def _write_sidecar(self, path: str | Path, report: ExportReport | LayoutReport) -> None:
         pool = self.project.pool
         rank = np.full(len(pool), -1, np.int64)
         rank[self.record.selection.indices] = np.arange(len(self))
         gains = np.full(len(pool), np.nan)
         gains[self.record.selection.indices] = self.record.selection.gains
-        scores = {scorer.name: self.project.engine.value(scorer).main for scorer in self.scorers()}
+        described = self.described_export(report)
+        columns: dict[str, FloatArray | Scores | Texts] = {
+            scorer.name: self.project.engine.value(scorer).main for scorer in self.scorers()
+        }
+        for kind in ("not_written", "written_without"):
+            by_id = described.pop(kind)
+            if isinstance(report, LayoutReport):
+                columns[kind] = [by_id.get(format_id(row_id)) for row_id in pool.ids.tolist()]
+        if isinstance(report, LayoutReport):
+            described |= {"left_out": report.left_out, "losses": report.losses}
         write_sidecar(
             path,
             ids=pool.ids,
             rank=rank,
             gains=gains,
-            scores=scores,
+            scores=columns,
             reasons=self.record.reason,
-            manifest=self.manifest(),
+            manifest=self.manifest() | {"export": described},
             origins=pool.origins(np.arange(len(pool))),
         )
 

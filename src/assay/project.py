@@ -14,10 +14,11 @@ from assay.budget import Budget
 from assay.component import Component, FileSet, Scorer, Selector
 from assay.defaults import with_defaults
 from assay.engine import Engine
-from assay.errors import ConfigError, DataError
+from assay.errors import ConfigError, DataError, EmptyPoolError
 from assay.formats.records import SourceSpec
 from assay.loading import MAX_SET_ASIDE, LoadRecord, load_pool
 from assay.methods.imported import declare_all
+from assay.model_fit import ModelFit, model_fits
 from assay.named_selection import NamedSelection
 from assay.pool import Pool, format_id
 from assay.recipes import default_recipe
@@ -90,8 +91,15 @@ class Project:
 
     def _open_file(self, dataset: FileSet) -> Pool:
         name, _, digest = dataset.source.rpartition("@")
-        folder = self.runtime.cache / "files" / digest
-        pool, _ = load_pool([SourceSpec(name)], folder, questions=True, max_set_aside=1.0)
+        # Rows that an older version has read in another way are not taken for these.
+        folder = self.runtime.cache / "files" / f"{digest}-{dataset.version}"
+        try:
+            pool, _ = load_pool([SourceSpec(name)], folder, questions=True, max_set_aside=1.0)
+        except EmptyPoolError as error:
+            raise DataError(
+                f"{name}: none of its rows asks anything that can be read",
+                hint="a question is text in a field such as question, prompt, instruction or text",
+            ) from error
         return pool
 
     def __len__(self) -> int:
@@ -189,6 +197,10 @@ class Project:
     def advice(self, components: Sequence[Component]) -> list[str]:
         """Return what a person should know before some components are computed."""
         return advice(self.engine, components)
+
+    def model_fits(self, components: Sequence[Component]) -> list[ModelFit]:
+        """Return how the language models that some components read fit the rows."""
+        return model_fits(self.pool, components)
 
     # Training
 

@@ -180,6 +180,13 @@ class Conversation:
         )
 
     @property
+    def question(self) -> str:
+        """What is asked: the prompt, or everything where the last word is not the assistant's."""
+        if self.messages and self.messages[-1].role == "assistant":
+            return self.prompt
+        return "\n".join(text for m in self.messages for text in (m.content, m.context) if text)
+
+    @property
     def instruction(self) -> str:
         """Text of the first user turn, without its context."""
         return next((m.content for m in self.messages if m.role == "user"), "")

@@ -7,6 +7,7 @@ import numpy as np
 
 from assay.budget import Allowance
 from assay.component import Scorer, Selector
+from assay.read_files import FileReading
 from assay.results import ScoreTable, SelectionRecord
 from assay.samples import UNFINISHED, FloatArray, Reason, ReasonArray, Scores, Selection
 from assay.values import RowValue
@@ -86,9 +87,21 @@ def flatten(values: Iterable[Any]) -> Iterable[Any]:
 
 
 def record_of(
-    selector: Selector, selection: Selection, allowance: Allowance, reason: ReasonArray
+    selector: Selector,
+    selection: Selection,
+    allowance: Allowance,
+    reason: ReasonArray,
+    files: Sequence[FileReading] = (),
 ) -> SelectionRecord:
-    """Check what a selector returned, and say of every row what became of it."""
+    """Check what a selector returned, and say of every row what became of it.
+
+    Args:
+        selector: what chose.
+        selection: what it returned.
+        allowance: what it was allowed to choose.
+        reason: shape (n,), why rows could not be chosen; 0 where they could.
+        files: what was read besides the pool.
+    """
     chosen = selection.indices
     if len(np.unique(chosen)) != len(chosen) or not allowance.eligible[chosen].all():
         raise TypeError(f"{selector.name} chose a row twice, or one that is not eligible")
@@ -105,4 +118,6 @@ def record_of(
     facts: dict[str, Any] = {"budget": str(selector.budget) if selector.budget else None}
     if allowance.costs is not None:
         facts["tokens"] = float(allowance.costs[chosen].sum())
+    if files:
+        facts["files"] = [file.facts() for file in files]
     return SelectionRecord(selection, reason, int(np.count_nonzero(allowance.eligible)), facts)

@@ -1,8 +1,9 @@
 """Results of earlier runs by name: selections as they were made, scores as they were computed."""
 
+import contextlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from assay.component import Component, Selector
-from assay.errors import CacheError, DataError, did_you_mean
+from assay.errors import AssayError, CacheError, DataError, did_you_mean
+from assay.model_fit import known_models
 from assay.named_selection import NamedSelection
 from assay.pool import format_id
 from assay.project import Project
@@ -114,6 +116,16 @@ def stored_selection(project: Project, name: str) -> NamedSelection:
     if record is None:
         raise DataError(f"{name} was made by another version of Assay", hint="make it again")
     return NamedSelection(project, selector, record, 0.0)
+
+
+def shown_models(results: Iterable[StoredResult]) -> list[str]:
+    """Return the language models with a card at hand whose numbers some results show."""
+    made = []
+    for found in results:
+        # What another version or a file that is not loaded has made is shown all the same.
+        with contextlib.suppress(AssayError):
+            made.append(_component(found, "scorer" if found.kind == "score" else "selector"))
+    return known_models(made)
 
 
 def _component(found: StoredResult, kind: Any) -> Component:

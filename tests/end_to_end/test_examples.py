@@ -158,7 +158,7 @@ def test_a_token_budget_is_kept_and_used_up(folder: Path, runtime: Runtime) -> N
 def test_one_selection_is_the_same_rows_in_every_layout(folder: Path, runtime: Runtime) -> None:
     result = _run(folder, "trainers.yaml", runtime)
 
-    written = {export.output.name: report for export, report in result.exports}
+    written = {made.export.output.name: made.report for made in result.exports}
     counts = [
         report.records if isinstance(report, ExportReport) else report.rows
         for report in written.values()

@@ -17,7 +17,7 @@ MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
     "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
     "results", "row_shards", "row_work", "run_log", "runtime", "settling",
-    "token_rows", "values", "tuning", "pages", "seen_rows",
+    "token_rows", "values", "tuning", "pages", "read_files", "seen_rows",
 )  # fmt: skip
 DOORS = (
     "project", "named_selection", "stored", "agreement", "sample_reading", "trainings",
@@ -31,7 +31,7 @@ LEVELS = {
     **dict.fromkeys(("component", "formats", "solvers"), 1),
     **dict.fromkeys(MACHINERY, 2),
     **dict.fromkeys(("features", "backends"), 2),
-    **dict.fromkeys(("methods", "advice"), 3),
+    **dict.fromkeys(("methods", "advice", "model_fit"), 3),
     **dict.fromkeys(DOORS, 4),
     "cli": 5,
 }

@@ -29,7 +29,7 @@ from assay.assessment.records import (
     PairRecord,
     Share,
 )
-from assay.assessment.remarks import remarks
+from assay.assessment.remarks import language_notes, remarks
 from assay.assessment.rows import Rows
 from assay.component import Scorer
 from assay.features.text import CompressedLengths, DetectedLanguage, TokenCounts
@@ -37,6 +37,8 @@ from assay.language_models import DType
 from assay.methods.compression_ifd import CompressionIFD
 from assay.methods.ifd import IFD
 from assay.methods.perplexity import Perplexity
+from assay.model_fit import LANGUAGES, ModelFit, model_fit
+from assay.references import name_of
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores
 from assay.solvers.minhash import THRESHOLD
@@ -97,9 +99,13 @@ def assess(
     return Assessment(
         assay=__version__,
         settings=_settings(options, model, reader),
-        datasets=[replace(each, remarks=remarks(each, pairs, options.sample)) for each in records],
+        datasets=[
+            replace(each, remarks=[*remarks(each, pairs, options.sample), *each.remarks])
+            for each in records
+        ],
         pairs=pairs,
         left_out=[] if model else [options.no_model],
+        notes=language_notes(records),
     )
 
 
@@ -134,6 +140,7 @@ class _Dataset:
         scores = {"compression_ifd": compression} | sample_scores
         nearest = nearest_of(rows, rows, self.options.sample, self.reader)
         answers = _answers(rows.view.column("messages"))
+        fit = self._fit()
         return DatasetRecord(
             name=rows.name,
             source=rows.source,
@@ -157,7 +164,16 @@ class _Dataset:
             variety=variety(self._drawn_vectors()),
             examples=extremes(rows, self.options.sample, tokens, scores),
             notes=tuple(rows.notes),
+            model_fit=None if fit is None else fit.facts(),
+            remarks=() if fit is None else tuple(fit.notes()),
         )
+
+    def _fit(self) -> ModelFit | None:
+        name = name_of(self.model)
+        if name not in LANGUAGES:
+            return None
+        view = self.rows.sample(self.options.sample)
+        return model_fit(name, list(view.pool.samples(view.positions)))
 
     def _text(self) -> tuple[Numbers, list[str]]:
         assert self.rows.view is not None  # noqa: S101  the caller has looked

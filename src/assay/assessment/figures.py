@@ -36,7 +36,7 @@ def figures(found: Assessment) -> list[tuple[str, list[Figure]]]:
         ("Size", _size(found.datasets)),
         ("Repetition", _repetition(found)),
         ("Variety", _variety(found.datasets)),
-        ("How far the prompt helps", _likelihood()),
+        ("How far the prompt helps", _likelihood(found.datasets)),
     ]
     return [
         (title, lines)
@@ -118,17 +118,38 @@ def _at(size: int, text: Callable[[Variety], str]) -> Cell:
     return cell
 
 
-def _likelihood() -> list[tuple[str, Cell, str]]:
+def _likelihood(records: Sequence[DatasetRecord]) -> list[tuple[str, Cell, str]]:
     return [
         ("compression IFD", _spread("compression_ifd"),
          "near 0 the answer repeats its prompt, near 1 the prompt is no help to a compressor"),
         ("IFD", _spread("ifd"), "the same asked of a language model: its loss with and without"),
         ("IFD above 1", lambda r: _interval(r.above_one),
          "sampled answers that their prompt makes less likely"),
-        ("perplexity", _spread("perplexity"), "of the answer given its prompt"),
+        *_perplexities(records),
         ("without compression IFD", _unscored("compression_ifd"), "rows, and why"),
         ("without IFD", _unscored("ifd"), "sampled rows, and why"),
     ]  # fmt: skip
+
+
+def _perplexities(records: Sequence[DatasetRecord]) -> list[tuple[str, Cell, str]]:
+    """Return a line for the datasets of each language: no two of them can be compared."""
+    codes = dict.fromkeys(code for each in records if (code := _main_code(each)))
+    meaning = "of the answer given its prompt"
+    if len(codes) < 2:
+        return [("perplexity", _spread("perplexity"), meaning)]
+    meaning += "; not comparable between languages"
+    return [
+        (f"perplexity, {language_name(code)}", _only(code, _spread("perplexity")), meaning)
+        for code in codes
+    ]
+
+
+def _only(code: str, cell: Cell) -> Cell:
+    return lambda record: cell(record) if _main_code(record) == code else _NOTHING
+
+
+def _main_code(record: DatasetRecord) -> str:
+    return next(iter(record.languages.words), "")
 
 
 def _spread(name: str, *, whole: bool = False) -> Cell:

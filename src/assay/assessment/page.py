@@ -47,7 +47,7 @@ def assessment_page(found: Assessment) -> str:
         element("h1", _title(found)),
         element("p", _subtitle(found), class_="soft"),
         section("What stands out", _cards(found)),
-        section("Side by side", _comparison(found)),
+        section("Side by side", *(element("p", note) for note in found.notes), _comparison(found)),
     ]
     if measured:
         parts.append(section("Distributions", *distributions(found)))
@@ -218,6 +218,5 @@ def _method(found: Assessment) -> Iterator[Html]:
             "1 the prompt makes the answer less likely."
         )
     lines += [f"Left out: {reason}." for reason in found.left_out]
-    lines += [*found.notes]
     lines += [f"{each.name}: {note}" for each in found.datasets for note in each.notes]
     yield element("ul", *(element("li", line) for line in lines))

@@ -128,6 +128,7 @@ class DatasetRecord:
         examples: rows at the ends.
         notes: what a person should know, besides.
         remarks: what stands out, in words.
+        model_fit: how the language model fits the sampled rows; None where that is not known.
     """
 
     name: str
@@ -151,6 +152,7 @@ class DatasetRecord:
     examples: Sequence[Example]
     notes: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    model_fit: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

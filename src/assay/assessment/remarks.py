@@ -34,6 +34,26 @@ def remarks(record: DatasetRecord, pairs: Sequence[PairRecord], sample: int) -> 
     return found
 
 
+def language_notes(records: Sequence[DatasetRecord]) -> list[str]:
+    """Return why a model's numbers of several languages are no comparison, if there are several."""
+    read = [each for each in records if "perplexity" in each.distributions]
+    languages = dict.fromkeys(
+        code
+        for each in read
+        for code, share in _shares(each.languages, each.rows)
+        if share >= OTHER_LANGUAGES and code not in ("", "und")
+    )
+    if len(languages) < 2:
+        return []
+    names = listed([language_name(code) for code in languages])
+    note = (
+        f"Perplexity and IFD are not comparable between languages ({names}): they are means per "
+        "token, a model knows one language better than another, and its tokenizer cuts them into "
+        "pieces of unlike length. Compare datasets of one language, or parts with --by language."
+    )
+    return [note]
+
+
 def _size(record: DatasetRecord) -> Iterator[str]:
     response = record.distributions["response"].quantiles
     middle = response.get("p50", 0.0)

@@ -2,6 +2,8 @@
 
 The numbers have the server's own precision. It gives neither distributions nor hidden states.
 What a server does not answer stays unread: it is asked again in the next run, and nothing else is.
+So does whatever else may be the server's own fault: redirects, missing routes, numbers that are
+missing or not finite. Only a refusal that is about the text is kept, see `EndpointModel.refusal`.
 """
 
 import contextlib
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from assay.backends.endpoint_address import Address, check_reachable, parse_address
-from assay.backends.http_probe import Form, MisreadError, find_form
+from assay.backends.http_probe import Form, MisreadError, find_form, opening_ids
 from assay.backends.http_requests import KEYS, RefusedError, Requests, UnansweredError
 from assay.backends.http_tokens import LocalTokens, ServerTokens, Tokens
 from assay.backends.token_text import pieces
@@ -87,7 +89,8 @@ class EndpointModel:
             else ServerTokens(requests, address)
         )
         self.window = self._find_window()
-        self._form: Form = find_form(requests, address, self._tokens)
+        self._opening = opening_ids(self._tokens)
+        self._form: Form = find_form(requests, address, self._tokens, self._opening)
         self._unread = 0
         self._last_error = ""
 
@@ -200,14 +203,38 @@ class EndpointModel:
             passing = isinstance(error, UnansweredError)
             if len(sequences) > 1 and not (passing and self._requests.stopped):
                 return [outcome for each in sequences for outcome in self._read([each])]
-            return [self._failed(error)] * len(sequences)
+            if len(sequences) == 1 and isinstance(error, RefusedError) and error.about_text:
+                return [self.refusal(sequences[0], error)]
+            return [self._unanswered(error)] * len(sequences)
 
-    def _failed(self, error: Exception) -> "_Outcome":
+    def refusal(self, ids: TokenIds, error: RefusedError) -> "_Outcome":
+        """Return what came of a text that was refused, be it for its own sake or the server's.
+
+        It is the text's, as with a content filter or a text too long for the model, if the code can
+        be about a text, the server still answers the text with which it was opened, and refuses
+        this one again with the same code. Otherwise the text is to be asked again another time.
+
+        Args:
+            ids: the text.
+            error: how it was refused.
+        """
+        try:
+            self._form.ask(self._requests, self._address, [self._opening])
+        except (RefusedError, MisreadError, UnansweredError) as broken:
+            return self._unanswered(broken)
+        try:
+            return _Outcome(self._form.ask(self._requests, self._address, [ids])[0])
+        except (MisreadError, UnansweredError) as other:
+            return self._unanswered(other)
+        except RefusedError as again:
+            if again.status != error.status:
+                return self._unanswered(again)
+        long = error.status == 413 or any(word in str(error) for word in _TOO_LONG)
+        _log.debug("a text is refused: %s", error)
+        return _Outcome(None, Reason.TOO_LONG if long else Reason.REFUSED)
+
+    def _unanswered(self, error: Exception) -> "_Outcome":
         self._last_error = str(error)
-        if isinstance(error, RefusedError) and not (error.denied or error.status == 404):
-            long = error.status == 413 or any(word in str(error) for word in _TOO_LONG)
-            _log.debug("a text is refused: %s", error)
-            return _Outcome(None, Reason.TOO_LONG if long else Reason.REFUSED)
         return _Outcome(None, Reason.TRANSIENT)
 
     def settle(self) -> None:
@@ -226,6 +253,10 @@ class EndpointModel:
         hint = "what is done is kept: run the same line again, and it goes on"
         if said[:3] in ("401", "403"):
             hint = f"put the key into {' or '.join(KEYS)}, then run the same line again"
+        elif "redirects to" in said:
+            hint = "no other address is given the key: mend the server, or name that address"
+        elif said.endswith("not finite"):
+            hint += "; if not, the server has no number for these texts: leave them out"
         return UnfinishedError(f"{self._name} {texts}: {said}", hint=hint)
 
     @contextlib.contextmanager
@@ -236,7 +267,7 @@ class EndpointModel:
         except UnansweredError as error:
             raise self._unfinished(str(error)) from error
         except RefusedError as error:
-            if error.denied:
+            if not error.about_text:
                 raise self._unfinished(str(error)) from error
             raise FeatureError(f"{self._name} refuses a text: {error}") from error
 
@@ -251,7 +282,7 @@ class EndpointModel:
         try:
             answer = self._requests.get(f"{self._address.base}/models")
         except RefusedError as error:
-            if error.denied:
+            if error.denied or error.redirects:
                 raise
             return {}
         listed = answer.get("data") if isinstance(answer, dict) else None

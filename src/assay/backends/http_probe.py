@@ -22,7 +22,7 @@ from assay.samples import Float32Array
 
 _TEXT = "A text is read once, and then once more: naïve café, 1 + 2 = 3. So it goes, 你好!"
 _CLOSE = 0.1  # mean difference in nats that a server's batches may make in half precision
-_CLAMPED = -9998.0  # vLLM writes minus infinity as -9999
+_LEAST = -9998.0  # vLLM writes minus infinity as -9999, which no text has
 _WILL_DO = "serve it with vLLM (`vllm serve MODEL`) or SGLang; llama.cpp's server cannot tell them"
 
 
@@ -70,7 +70,10 @@ class Form(NamedTuple):
         found = answer.get("choices") if isinstance(answer, dict) else None
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
             raise MisreadError("no choices")
-        return sorted(found, key=lambda each: int(each.get("index") or 0))
+        places = [each.get("index") or 0 for each in found]
+        if not all(type(place) is int for place in places):
+            raise MisreadError("an index is no number")
+        return [each for _, each in sorted(zip(places, found, strict=True), key=lambda two: two[0])]
 
     def read(self, choice: Mapping[str, Any], ids: TokenIds) -> Float32Array:
         """Return the numbers of one prompt.
@@ -79,9 +82,7 @@ class Form(NamedTuple):
             MisreadError: if there is not one per token.
         """
         found = _listed(choice, ids) if "prompt_logprobs" in self.fields else _echoed(choice, ids)
-        values = np.array([math.nan, *found], np.float32)
-        values[values <= _CLAMPED] = -np.inf
-        return values
+        return np.array([math.nan, *found], np.float32)
 
     def __str__(self) -> str:
         """Return the fields, as a person reads them."""
@@ -127,18 +128,30 @@ def _number(value: Any, name: str) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise MisreadError(f"{name} is {'null' if value is None else 'no number'}")
     if value > 1e-3:
-        raise MisreadError(f"{name} is {value:.3g}, above 0")
+        raise MisreadError(f"{name} is above 0")
+    if not value > _LEAST:
+        raise MisreadError(f"{name} is not finite")
     return float(value)
 
 
-def find_form(requests: Requests, address: Address, tokens: Tokens) -> Form:
+def opening_ids(tokens: Tokens) -> TokenIds:
+    """Return the tokens of the text that a server is asked first. Shape (t,)."""
+    return np.array(tokens.encode_as_usual([_TEXT])[0], np.int32)
+
+
+def find_form(requests: Requests, address: Address, tokens: Tokens, ids: TokenIds) -> Form:
     """Return the first form in which a server gives the log-probabilities of a prompt.
+
+    Args:
+        requests: what is sent to it.
+        address: where it answers.
+        tokens: its tokenizer.
+        ids: what `opening_ids` returned.
 
     Raises:
         ModelLoadError: if there is none, or what comes back does not hold.
         UnansweredError: if the server does not answer.
     """
-    ids = np.array(tokens.encode_as_usual([_TEXT])[0], np.int32)
     missing: list[str] = []
     for form in FORMS:
         try:
@@ -171,8 +184,6 @@ def _checked(
     values: Float32Array,
 ) -> Form:
     """Return the form, if its numbers stand when the text is asked in other ways."""
-    if not np.isfinite(values[1:]).all():
-        raise MisreadError("a number is not finite")
     _check_text(form, requests, address, tokens, ids, values)
     other = ids.copy()
     other[-1] = next(token for token in ids[::-1] if token != ids[-1])

@@ -20,8 +20,10 @@ KEYS = ("ASSAY_API_KEY", "OPENAI_API_KEY")
 """Environment variables that hold the key; the first that is set counts."""
 WAITS_SECONDS: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses before a request is sent again."""
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
+_PASSING = {408, 425, 429}
+_LASTING = {501, 505}  # of the codes from 500 on, those that say what a server cannot do at all
 _DENIED = {401, 403}
+_ABOUT_THE_BODY = {400, 413, 422, 451}
 _LONGEST_WAIT_SECONDS = 60.0
 _CONNECT_SECONDS = 10.0
 _SHOWN = 200
@@ -31,12 +33,21 @@ Result = TypeVar("Result")
 
 
 class RefusedError(Exception):
-    """The server understood a request, and will never answer it; `status` is its code."""
+    """The server answers a request with an error that asking again at once would not mend.
+
+    Attributes:
+        status: its code.
+        denied: whether it wants a key, or another one.
+        redirects: whether it names another address. None is followed: it would get the key.
+        about_text: whether the code may be about the text that was sent, and about nothing else.
+    """
 
     def __init__(self, status: int, said: str) -> None:
         super().__init__(f"{status} {said}".strip())
         self.status = status
         self.denied = status in _DENIED
+        self.redirects = 300 <= status < 400
+        self.about_text = status in _ABOUT_THE_BODY
 
 
 class UnansweredError(Exception):
@@ -64,11 +75,13 @@ class Requests:
             ),
             limits=httpx2.Limits(max_connections=2 * self.parallel),
             trust_env=not local,
+            follow_redirects=False,
         )
         self.close = weakref.finalize(self, self._client.close)
         self._lock = threading.Lock()
         self._answered = 0
         self._stopped = threading.Event()
+        self._why = "not sent"
 
     @property
     def stopped(self) -> bool:
@@ -101,7 +114,7 @@ class Requests:
                 any more. Where meanwhile no other request was answered either, all stop.
         """
         before = self._answered
-        last = UnansweredError("not sent")
+        last = UnansweredError(self._why)
         for wait in (*WAITS_SECONDS, None):
             if self.stopped:
                 break
@@ -109,7 +122,7 @@ class Requests:
                 answer = self._once("POST", url, body)
             except RefusedError as error:
                 if error.denied:
-                    self._stopped.set()
+                    self._stop(str(error))
                 raise
             except _PassingError as error:
                 last = UnansweredError(str(error))
@@ -121,8 +134,13 @@ class Requests:
                     self._answered += 1
                 return answer
         if patient and self._answered == before:
-            self._stopped.set()
+            self._stop(str(last))
         raise last
+
+    def _stop(self, why: str) -> None:
+        if not self.stopped:
+            self._why = why
+        self._stopped.set()
 
     def each(
         self, function: Callable[[Item], Result], items: Sequence[Item]
@@ -153,7 +171,7 @@ class Requests:
             raise _PassingError("no answer in time") from error
         except httpx2.HTTPError as error:
             raise _PassingError(self._plain(str(error)) or type(error).__name__) from error
-        if reply.status_code in _PASSING:
+        if _passes(reply.status_code):
             said = self._said(reply)
             raise _PassingError(
                 f"{reply.status_code} {said}".strip(), answered=True, wait=_wait(reply)
@@ -162,14 +180,16 @@ class Requests:
             raise RefusedError(reply.status_code, self._said(reply))
         try:
             return reply.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _PassingError("what it answers is no JSON") from error
 
     def _said(self, reply: "httpx2.Response") -> str:
         """Return the server's own words about an error, as one line."""
+        if reply.has_redirect_location:
+            return self._plain(f"redirects to {reply.headers['location']}")
         try:
             found = reply.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             return self._plain(reply.reason_phrase)
         for name in ("error", "message", "detail"):
             if isinstance(found, dict) and name in found:
@@ -189,6 +209,10 @@ class _PassingError(UnansweredError):
         super().__init__(said)
         self.answered = answered
         self.wait = wait
+
+
+def _passes(status: int) -> bool:
+    return status in _PASSING or (status >= 500 and status not in _LASTING)
 
 
 def _wait(reply: "httpx2.Response") -> float | None:

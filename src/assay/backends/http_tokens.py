@@ -193,7 +193,8 @@ class ServerTokens:
 
         def one(ids: Sequence[int]) -> str:
             answer = self._requests.post(url, {"model": self._address.model, "tokens": list(ids)})
-            texts = [answer.get(name) for name in ("prompt", "text", "content")]
+            found = answer if isinstance(answer, dict) else {}
+            texts = [found.get(name) for name in ("prompt", "text", "content")]
             return next((text for text in texts if isinstance(text, str)), "")
 
         try:

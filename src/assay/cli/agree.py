@@ -183,9 +183,14 @@ def _agree(project: "Project", scorers: "dict[str, Scorer]", comparing: Comparin
         dearest = comparing.reference or _dearest(sizes)
         with run.stage("compare"):
             found = report(project, rows, readers, floors, dearest)
-        described = describe_agreement(found, sizes)
+        resolved = [reader.scorer for reader in readers]
+        described = describe_agreement(found, sizes) | {
+            "model_fits": [fit.facts() for fit in project.model_fits(resolved)]
+        }
         run.facts["agreement"] = described
     page = terminal()
+    for note in project.advice(resolved):
+        page.warn(note)
     if page.settings.as_json:
         page.document({"project": str(project.folder), **described})
         return

@@ -10,7 +10,6 @@ import typer
 from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
 from assay.cli.models import Models
 from assay.cli.recipe_options import HOW, RecipeOptions, recipe_of
-from assay.console import terminal
 
 if TYPE_CHECKING:
     from assay.cli.grammar import Words as Parsed
@@ -152,8 +151,6 @@ def compare(
     runner = Runner(project, experiment)
     print_plan(runner, dry_run=working.dry_run)
     if not working.dry_run:
-        for note in project.advice(list(selectors.values())):
-            terminal().warn(note)
         _compare(runner, made)
 
 

@@ -38,6 +38,8 @@ def print_plan(runner: "Runner", *, dry_run: bool) -> None:
     for note in runner.division.notes():
         page.note(f"note: {note}", style="yellow")
     runner.check()
+    for note in runner.notes:
+        page.warn(note)
     planned = runner.plan
     if dry_run and page.settings.as_json:
         page.document(_planned(runner))
@@ -111,6 +113,7 @@ def _planned(runner: "Runner") -> dict[str, Any]:
             {"name": asked.record.name, "kind": asked.record.kind, "questions": len(asked.record)}
             for asked in runner.questions
         ],
+        "notes": [*runner.division.notes(), *runner.notes],
         "near_duplicates": runner.near_duplicates,
         "trainings": planned.trainings,
         "tokens": planned.tokens,

@@ -33,10 +33,23 @@ def export(words: Words, writing: Writing, everywhere: Everywhere) -> None:
         path = output_path(writing, name if len(names) > 1 else "")
         selection = stored_selection(project, name)
         assert path is not None  # noqa: S101  an output was named above
-        paths = write_selection(selection, path, writing)
-        written.append({"selection": name, "samples": len(selection), "written": paths})
-        for one in paths:
+        made = write_selection(selection, path, writing)
+        written.append(
+            {
+                "selection": name,
+                "samples": len(selection),
+                "written": made.paths,
+                "export": made.facts,
+            }
+        )
+        for one in made.paths:
             page.note(f"wrote {shown_path(one)}")
-        page.note(f"{len(selection):,} samples of {name}", style="dim")
+        lacking = len(made.facts["not_written"])
+        count = (
+            f"{len(selection) - lacking:,} of {len(selection):,}"
+            if lacking
+            else f"{len(selection):,}"
+        )
+        page.note(f"{count} samples of {name}", style="dim")
     if page.settings.as_json:
         page.document(written)

@@ -4,8 +4,9 @@ import re
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay.console import terminal
 from assay.errors import UsageError, did_you_mean
@@ -63,34 +64,63 @@ def output_path(writing: "Writing", label: str) -> Path | None:
     return path.with_name(f"{stem}-{re.sub(r'[^a-zA-Z0-9_-]+', '-', label)}{dot}{ending}")
 
 
-def write_selection(selection: "NamedSelection", path: Path, writing: "Writing") -> list[Path]:
-    """Write a selection, say what is not simply a part of the input, and return the files."""
+@dataclass(frozen=True)
+class Written:
+    """What was written of a selection.
+
+    `paths` are files; `facts` says how many rows they hold, and which rows they lack and why.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def write_selection(selection: "NamedSelection", path: Path, writing: "Writing") -> Written:
+    """Write a selection, and say what is not simply a part of the input."""
     if path == _STDOUT:
-        _write_stdout(selection, writing)
-        return []
+        return Written([], _write_stdout(selection, writing))
     sidecar = not writing.no_sidecar
     report = selection.export(path, layout=writing.layout_out, sidecar=sidecar)
-    _say(report)
     beside = [path.with_name(f"{path.name}.assay.{ending}") for ending in ("parquet", "json")]
-    return [*report.paths, *(beside if sidecar else [])]
+    say_export(report, len(selection), beside[0] if sidecar else None)
+    paths = [*report.paths, *(beside if sidecar else [])]
+    return Written(paths, selection.described_export(report))
 
 
-def _write_stdout(selection: "NamedSelection", writing: "Writing") -> None:
+def _write_stdout(selection: "NamedSelection", writing: "Writing") -> dict[str, Any]:
     containers = {file.container for file in selection.project.load_record.files}
     ending = containers.pop() if len(containers) == 1 and not writing.layout_out else "jsonl"
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         path = Path(folder) / f"subset.{ending}"
-        _say(selection.export(path, layout=writing.layout_out, sidecar=False))
+        report = selection.export(path, layout=writing.layout_out, sidecar=False)
+        say_export(report, len(selection), None)
         with path.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
     sys.stdout.buffer.flush()
+    return selection.described_export(report)
 
 
-def _say(report: "ExportReport | LayoutReport") -> None:
+def say_export(report: "ExportReport | LayoutReport", chosen: int, table: Path | None) -> None:
+    """Say what an export holds that is not simply a part of the input, and what it lacks.
+
+    Args:
+        report: what was written.
+        chosen: rows of the selection.
+        table: the file beside it that names the rows which are not whole; None if there is none.
+    """
+    from assay.cli.arguments import shown_path
+
     page = terminal()
     for note in report.notes:
         page.note(f"note: {note}", style="yellow")
-    for reason, count in getattr(report, "left_out", {}).items():
-        page.warn(f"{count:,} samples were not written: {reason}")
-    for what, count in getattr(report, "losses", {}).items():
-        page.warn(f"{count:,} samples were written without {what}")
+    left_out, losses = getattr(report, "left_out", {}), getattr(report, "losses", {})
+    for reason, count in left_out.items():
+        page.warn(f"{count:,} of {chosen:,} chosen rows were not written: {reason}")
+    for what, count in losses.items():
+        page.warn(f"{count:,} of {chosen:,} chosen rows were written without {what}")
+    columns = [("not_written", left_out), ("written_without", losses)]
+    named = " and ".join(name for name, found in columns if found)
+    if named and table is not None:
+        page.note(f"their ids: {shown_path(table)}, {named}", style="yellow")
+    elif named:
+        page.note("their ids: write to a file without --no-sidecar", style="yellow")

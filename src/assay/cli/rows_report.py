@@ -7,10 +7,17 @@ import numpy as np
 
 from assay.cli.selection_report import why_text
 from assay.console import facts, number_text, one_line, plain, table
+from assay.model_fit import model_fit
 from assay.pool import format_id
 from assay.results import read_selection_file
 from assay.samples import Reason
-from assay.stored import StoredResult, find_result, stored_results, stored_values
+from assay.stored import (
+    StoredResult,
+    find_result,
+    shown_models,
+    stored_results,
+    stored_values,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,8 +30,20 @@ _LONG = 1200
 _PROMPT, _RESPONSE = 60, 60
 
 
-def describe_row(project: "Project", row_id: int) -> dict[str, Any]:
-    """Return all that a project knows about a row."""
+def models_shown(project: "Project") -> list[str]:
+    """Return the language models with a card at hand whose numbers stand beside a row."""
+    results = stored_results(project.results, project.pool.context)
+    return shown_models(result for result in results if result.current and not result.inner)
+
+
+def describe_row(project: "Project", row_id: int, models: Sequence[str]) -> dict[str, Any]:
+    """Return all that a project knows about a row.
+
+    Args:
+        project: whose row it is.
+        row_id: its id.
+        models: language models of which is told how they fit it.
+    """
     place = project.position(row_id)
     sample = project.sample(row_id)
     origin = project.pool.origins(np.array([place]))[0]
@@ -52,6 +71,7 @@ def describe_row(project: "Project", row_id: int) -> dict[str, Any]:
         ],
         "scores": {r.name: _score(project, r, place) for r in current if r.kind == "score"},
         "selections": {r.name: _fate(r, place) for r in current if r.kind == "selection"},
+        "models": [model_fit(name, [sample]).facts() for name in models],
     }
 
 

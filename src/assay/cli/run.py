@@ -71,12 +71,17 @@ def run(
             print_comparison_plan(runner, dry_run=True)
         return
     check_models(project, config.components(), naming=_NAMING)
+    for note in project.advice(config.components()):
+        terminal().warn(note)
     if runner is not None:
         print_comparison_plan(runner, dry_run=False)
     with recorded(project, "run", sys.argv[2:], config.components()) as record:
         result = config.run(project=project, runner=runner, tell=tell)
-        record.facts |= _describe(result)
-    _show(result)
+        described = _describe(result) | {
+            "models": [fit.facts() for fit in project.model_fits(config.components())]
+        }
+        record.facts |= described
+    _show(result, described)
     if result.comparison is not None and result.comparison.failed:
         raise typer.Exit(FAILED)
 
@@ -114,27 +119,37 @@ def _describe(result: "RunResult") -> dict[str, Any]:
         "selections": {
             name: [
                 {"name": chosen.name, "seed": chosen.selector.seed, "rows": len(chosen),
-                 "eligible": chosen.record.eligible, "key": chosen.selector.key}
+                 "eligible": chosen.record.eligible, "key": chosen.selector.key,
+                 "files": chosen.record.facts.get("files", [])}
                 for chosen in group
             ]
             for name, group in result.selections.items()
         },
         "exports": [
-            {"selection": export.selection, "paths": [str(path) for path in report.paths]}
-            for export, report in result.exports
+            {"selection": made.export.selection, "seed": made.chosen.selector.seed,
+             "paths": [str(path) for path in made.report.paths],
+             **made.chosen.described_export(made.report)}
+            for made in result.exports
         ],
     } | ({"comparison": result.comparison.facts()} if result.comparison else {})  # fmt: skip
 
 
-def _show(result: "RunResult") -> None:
+def _show(result: "RunResult", described: dict[str, Any]) -> None:
     from assay.cli.arguments import shown_names, shown_path
     from assay.cli.compare_report import print_outcome
+    from assay.cli.exporting import say_export
+    from assay.cli.selection_report import warn_of_files
     from assay.console import table
     from assay.results import reason_counts
 
     page = terminal()
+    warn_of_files([chosen for group in result.selections.values() for chosen in group])
+    for made in result.exports:
+        output = made.export.output
+        beside = output.with_name(f"{output.name}.assay.parquet") if made.export.sidecar else None
+        say_export(made.report, len(made.chosen), beside)
     if page.settings.as_json:
-        page.document(_describe(result))
+        page.document(described)
         return
     if result.scores:
         rows = [
@@ -154,11 +169,9 @@ def _show(result: "RunResult") -> None:
         heads = [*([("seed", "right")] if several else []), ("rows", "right"), ("of", "right")]
         page.result(table(["selection", *heads, "by"], chosen, wrap=False))  # type: ignore[list-item]
         page.result()
-    for export, report in result.exports:
-        paths = ", ".join(shown_path(path) for path in report.paths)
-        page.result(f"{export.selection} -> {paths}")
-        for note in report.notes:
-            page.note(f"note: {note}", style="yellow")
+    for made in result.exports:
+        paths = ", ".join(shown_path(path) for path in made.report.paths)
+        page.result(f"{made.export.selection} -> {paths}")
     if result.comparison is not None:
         print_outcome(result.project, result.comparison)
     page.note(f"made {shown_path(result.project.folder)}", style="dim")

@@ -60,6 +60,8 @@ def score(
         print_plan(project, scorers)
         return
     check_models(project, scorers)
+    for note in project.advice(scorers):
+        terminal().warn(note)
     _score(project, scorers)
 
 
@@ -95,7 +97,14 @@ def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
     ]
     page = terminal()
     if page.settings.as_json:
-        page.document({"project": str(project.folder), "rows": len(project), "scores": rows})
+        page.document(
+            {
+                "project": str(project.folder),
+                "rows": len(project),
+                "scores": rows,
+                "models": [fit.facts() for fit in project.model_fits(resolved)],
+            }
+        )
         return
     page.result(
         table(

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from assay.console import terminal
 
 if TYPE_CHECKING:
     from assay.cli.choosing import Request
+    from assay.cli.exporting import Written
     from assay.named_selection import NamedSelection
     from assay.project import Project
     from assay.run_log import Run
@@ -95,24 +95,30 @@ def select(
 
 
 def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -> None:
-    from assay.cli.exporting import output_path, write_selection
+    from assay.cli.exporting import Written, output_path, write_selection
     from assay.cli.recording import recorded
-    from assay.cli.selection_report import describe_selection, print_selection, print_selections
+    from assay.cli.selection_report import (
+        describe_selection,
+        print_selection,
+        print_selections,
+        warn_of_files,
+    )
 
     selectors = [request.selector for request in wanted]
     with recorded(project, "select", sys.argv[2:], selectors) as run:
         with run.stage("select"):
             project.engine.compute(selectors)  # together, so that equal passes run once
             chosen = [project.select(selector) for selector in selectors]
+        warn_of_files(chosen)
         with run.stage("describe"):
             described = [describe_selection(selection) for selection in chosen]
-        written: list[list[Path]] = []
+        written: list[Written] = []
         with run.stage("export"):
             for request, selection in zip(wanted, chosen, strict=True):
                 path = output_path(writing, request.label if len(wanted) > 1 else "")
-                written.append(write_selection(selection, path, writing) if path else [])
-        for entry, paths in zip(described, written, strict=True):
-            entry["written"] = [str(path) for path in paths]
+                written.append(write_selection(selection, path, writing) if path else Written())
+        for entry, made in zip(described, written, strict=True):
+            entry |= {"written": [str(path) for path in made.paths], "export": made.facts or None}
         _record(run, wanted, chosen, written, writing)
     page = terminal()
     if page.settings.as_json:
@@ -127,20 +133,21 @@ def _record(
     run: "Run",
     wanted: "Sequence[Request]",
     chosen: "Sequence[NamedSelection]",
-    written: Sequence[Sequence[Path]],
+    written: "Sequence[Written]",
     writing: Writing,
 ) -> None:
     """Write down what was made, and the configuration that makes it again."""
     from assay.cli.recording import write_config
 
     run.facts["selections"] = [selection.manifest() for selection in chosen]
-    run.facts["written"] = [[str(path) for path in paths] for paths in written]
+    run.facts["written"] = [[str(path) for path in made.paths] for made in written]
+    run.facts["exports"] = [made.facts for made in written if made.facts]
     names = _distinct_names(wanted, chosen)
     exports: list[dict[str, Any]] = [
-        {"selection": name, "output": str(paths[0].absolute())}
+        {"selection": name, "output": str(made.paths[0].absolute())}
         | ({"format": writing.layout_out} if writing.layout_out else {})
-        for name, paths in zip(names, written, strict=True)
-        if paths
+        for name, made in zip(names, written, strict=True)
+        if made.paths
     ]
     selections = dict(zip(names, (selection.selector for selection in chosen), strict=True))
     write_config(run, chosen[0].project, selections=selections, exports=exports)

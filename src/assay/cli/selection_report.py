@@ -12,6 +12,7 @@ from assay.console import Column, facts, labelled, number_text, one_line, table,
 from assay.errors import DataError
 from assay.pool import format_id
 from assay.progress import format_seconds
+from assay.read_files import file_notes
 from assay.results import reason_counts
 from assay.samples import Reason
 from assay.stored import method_text
@@ -68,8 +69,16 @@ def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
         "composition": {name: dict(words) for name, words in composition.by.items()},
         "training_cost": _cost(composition.cost),
         "examples": _examples(selection),
+        "models": [fit.facts() for fit in project.model_fits([selection.selector])],
         "written": [],
     }
+
+
+def warn_of_files(selections: "Sequence[NamedSelection]") -> None:
+    """Say which files that the selections depend on could be read in part only."""
+    files = [file for chosen in selections for file in chosen.record.facts.get("files", ())]
+    for note in file_notes(files):
+        terminal().warn(note)
 
 
 def _cost(cost: "TrainingCost") -> dict[str, float]:

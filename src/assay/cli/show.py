@@ -89,12 +89,14 @@ def _ids(project: "Project", word: str) -> list[int]:
 
 def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
     from assay.cli.arguments import shown_source
-    from assay.cli.rows_report import describe_row, row_parts
+    from assay.cli.rows_report import describe_row, models_shown, row_parts
     from assay.pool import format_id
     from assay.references import EMBEDDED_MODEL
 
     page = terminal()
-    described = [describe_row(project, row_id) for row_id in ids]
+    models = models_shown(project)
+    _warn_of_rows(project, ids, models)
+    described = [describe_row(project, row_id, models) for row_id in ids]
     if page.settings.as_json:
         page.document(described)
         return
@@ -104,6 +106,16 @@ def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
             page.result(part)
     shown = format_id(ids[0])[:8]
     page.next(f"assay show {shown_source(project)} {shown} --model {EMBEDDED_MODEL}")
+
+
+def _warn_of_rows(project: "Project", ids: Sequence[int], models: Sequence[str]) -> None:
+    """Say how far the numbers of language models hold for the rows that are shown."""
+    from assay.model_fit import model_fit
+
+    samples = [project.sample(row_id) for row_id in ids]
+    for name in models:
+        for note in model_fit(name, samples).notes():
+            terminal().warn(note)
 
 
 def _reader(
@@ -130,7 +142,7 @@ def _reader(
 
 
 def _show_tokens(project: "Project", ids: Sequence[int], scorer: "IFD", full: bool) -> None:
-    from assay.cli.rows_report import describe_row, row_parts
+    from assay.cli.rows_report import describe_row, models_shown, row_parts
     from assay.cli.tokens_report import (
         answers_parts,
         describe_tokens,
@@ -138,13 +150,16 @@ def _show_tokens(project: "Project", ids: Sequence[int], scorer: "IFD", full: bo
         legend,
         view_facts,
     )
+    from assay.model_fit import known_models
     from assay.token_view import token_view
 
     page = terminal()
+    models = list(dict.fromkeys([*known_models([scorer]), *models_shown(project)]))
+    _warn_of_rows(project, ids, models)
     views: list[TokenView] = [
         token_view(project.sample(row_id).conversation, scorer, project.runtime) for row_id in ids
     ]
-    rows: list[dict[str, Any]] = [describe_row(project, row_id) for row_id in ids]
+    rows: list[dict[str, Any]] = [describe_row(project, row_id, models) for row_id in ids]
     if page.settings.as_json:
         page.document(
             [row | {"tokens": describe_tokens(view)} for row, view in zip(rows, views, strict=True)]
@@ -164,12 +179,19 @@ def _show_tokens(project: "Project", ids: Sequence[int], scorer: "IFD", full: bo
 def _show_list(project: "Project", name: str, kind: str, limit: int) -> None:
     from assay.cli.arguments import shown_source
     from assay.cli.rows_report import listed_rows, listing
+    from assay.model_fit import model_fit, sampled
     from assay.pool import format_id
+    from assay.stored import find_result, shown_models
 
     page = terminal()
     rows: list[dict[str, Any]] = listed_rows(project, name, kind, limit)
+    models = shown_models([find_result(project, name)])
+    fits = [model_fit(model, sampled(project.pool)) for model in models]
+    for note in [note for fit in fits for note in fit.notes()]:
+        page.warn(note)
     if page.settings.as_json:
-        page.document({"name": name, "kind": kind, "rows": rows})
+        told = {"name": name, "kind": kind, "rows": rows}
+        page.document(told | {"models": [fit.facts() for fit in fits]})
         return
     page.result(listing(name, kind, rows))
     if rows:

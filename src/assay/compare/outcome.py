@@ -26,6 +26,7 @@ class Outcome:
         records: folder of the records.
         report: the report.
         best: files of the recommended rows; empty where they were not asked for, or there are none.
+        notes: what a person should know about what it read.
     """
 
     comparison: Comparison
@@ -34,6 +35,7 @@ class Outcome:
     records: Path
     report: Path
     best: Sequence[Path] = ()
+    notes: Sequence[str] = ()
 
     @property
     def failed(self) -> list[Trial]:
@@ -48,6 +50,7 @@ class Outcome:
             "records": str(self.records),
             "report": str(self.report),
             "best": [str(path) for path in self.best],
+            "notes": list(self.notes),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -90,7 +93,8 @@ def carry_out(
     rows = {part.name: summary(comparison, part.name) for part in comparison.sets}
     found = verdict(comparison, rows[comparison.primary])
     written = [] if best is None else _export(runner, found, best)
-    return Outcome(comparison, rows, found, runner.records, place, written)
+    notes = [*runner.division.notes(), *runner.notes]
+    return Outcome(comparison, rows, found, runner.records, place, written, notes)
 
 
 def _own_report(runner: Runner) -> Path:

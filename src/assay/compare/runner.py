@@ -24,9 +24,11 @@ from assay.compare.words import listed
 from assay.component import Component, Selector
 from assay.engine import Engine, walk
 from assay.errors import AssayError, PlanError
+from assay.features.duplicates import evaluation_file
 from assay.named_selection import NamedSelection
 from assay.progress import Progress, Silent, seconds_left
 from assay.project import BudgetLike, Method, Project
+from assay.read_files import file_notes
 from assay.references import name_of, pinned_fields, short_name
 from assay.registry import build
 from assay.results import Results, selection_name
@@ -85,6 +87,15 @@ class Runner:
         return make_plan(
             self.project, self.engine, self.experiment, self.division, self._candidates
         )
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about the other files and the models that are read."""
+        arms = [each.selector for each in self.plan.contenders if each.selector is not None]
+        others = [evaluation_file(file) for file in self.experiment.others]
+        files = self.engine.read_files([*others, *arms])
+        read = [*arms, scoring(self.experiment.base, self.experiment.recipe)]
+        return (*file_notes(file.facts() for file in files), *self.project.advice(read))
 
     def check(self) -> None:
         """Check that the comparison can start.

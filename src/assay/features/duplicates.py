@@ -121,7 +121,7 @@ class Contamination(PoolFeature):
     )
 
     against: AnyDataset
-    """Evaluation texts; their prompts are compared."""
+    """Evaluation texts; what they ask is compared."""
     ngram: Annotated[int, Field(ge=1)] = NGRAM
     """Words in a run."""
     share: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -131,7 +131,7 @@ class Contamination(PoolFeature):
         self, view: PoolView, runtime: Runtime, *, against: PoolView
     ) -> ContaminationReport:
         """Return what every row in view shares with the evaluation texts."""
-        questions = [conversation.prompt for conversation in against.conversations()]
+        questions = [conversation.question for conversation in against.conversations()]
         rows = [conversation for _, block in view.blocks() for conversation in block]
         # A short question must be all that is asked, so prompts are compared on their own, too.
         whole, prompts = (

@@ -154,35 +154,3 @@ class TargetsLayout:
 
         used = {inputs, targets, "inputs", "targets"} & set(fields)
         return bind_conversation(assemble, fields, used, provenance, questions=questions)
-
-
-@dataclass(frozen=True)
-class QuestionsLayout:
-    """Questions without answers, as evaluation files hold them."""
-
-    name: str = "questions"
-    summary: str = "`question`, `prompt`, `instruction` or `text`, and no answer"
-    fields: tuple[str, ...] = (*PROMPTS, "text", "problem", "inputs", "conversations")
-
-    def matches(self, record: Record) -> bool:
-        """Is there a text that can be asked?"""
-        name = resolve(record, self.fields)
-        return name is not None and isinstance(record[name], str)
-
-    def bind(
-        self, fields: Sequence[str], provenance: Provenance, *, questions: bool = False
-    ) -> Converter:
-        """Return what makes a sample of records with exactly these fields."""
-        asked = resolve(fields, self.fields)
-        context = resolve(fields, ("context", "input")) if asked == "instruction" else None
-
-        def assemble(record: Record) -> tuple[Sequence[Message], tuple[Tool, ...]]:
-            text = record.get(asked or self.fields[0])
-            if not isinstance(text, str):
-                raise not_text(record, asked or self.fields[0])
-            beside = record[context] if context else ""
-            return (Message("user", text, beside if isinstance(beside, str) else ""),), ()
-
-        return bind_conversation(
-            assemble, fields, (asked, context), provenance, questions=questions
-        )

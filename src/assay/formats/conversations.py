@@ -258,7 +258,7 @@ class SelfInstructLayout:
                 raise UnusableRecordError(Fault.NULL_FIELD, "field 'instances' is not a list")
             if not instances:
                 raise UnusableRecordError(Fault.EMPTY_CONVERSATION, "no instances")
-            pairs, first_error = _instances(instruction, instances)
+            pairs, first_error = _instances(instruction, instances, questions=questions)
             if first_error is not None and not any(pairs):
                 raise first_error
             found = labels(record)
@@ -271,25 +271,28 @@ class SelfInstructLayout:
 
 
 def _instances(
-    instruction: str, instances: Sequence[object]
+    instruction: str, instances: Sequence[object], *, questions: bool
 ) -> tuple[list[tuple[Message, ...] | None], UnusableRecordError | None]:
     """Return the messages of each instance, None for a bad one, and what was wrong first."""
     pairs: list[tuple[Message, ...] | None] = []
     first_error = None
     for instance in instances:
         try:
-            pairs.append(_instance_messages(instruction, instance))
+            pairs.append(_instance_messages(instruction, instance, questions=questions))
         except UnusableRecordError as error:
             pairs.append(None)
             first_error = first_error or error
     return pairs, first_error
 
 
-def _instance_messages(instruction: str, instance: object) -> tuple[Message, Message]:
+def _instance_messages(
+    instruction: str, instance: object, *, questions: bool
+) -> tuple[Message, ...]:
     pair = instance if isinstance(instance, dict) else {}
     context, output = pair.get("input"), pair.get("output")
-    if not isinstance(output, str):
+    if not isinstance(output, str) and not questions:
         raise not_text(pair, "output")
     if context is not None and not isinstance(context, str):
         raise not_text(pair, "input")
-    return Message("user", instruction, context or ""), Message("assistant", output)
+    asked = Message("user", instruction, context or "")
+    return (asked, Message("assistant", output)) if isinstance(output, str) else (asked,)

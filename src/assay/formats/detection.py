@@ -8,7 +8,6 @@ from assay.errors import FormatError, did_you_mean
 from assay.formats.answers import (
     PreferenceLayout,
     PromptCompletionLayout,
-    QuestionsLayout,
     TargetsLayout,
 )
 from assay.formats.conversations import (
@@ -20,6 +19,7 @@ from assay.formats.conversations import (
 from assay.formats.faults import Fault, UnusableRecordError
 from assay.formats.labels import ID_FIELDS, Provenance, Record
 from assay.formats.layouts import PAIR_LAYOUTS, Layout, resolve
+from assay.formats.questions import QuestionsLayout
 
 MIXED_SHARE = 0.98
 USABLE_SHARE = 0.5
@@ -59,28 +59,43 @@ def layout_named(name: str) -> Layout:
 def choose_layout(records: Sequence[Record], *, file: str, questions: bool = False) -> Layout:
     """Return the layout that fits the sampled records of one file.
 
-    Records that fit no layout are left to be set aside while reading.
+    Records that fit no layout are left to be set aside while reading; of a file of questions they
+    are read as questions without an answer.
 
     Raises:
         FormatError: if most records fit none, or if they mix several.
     """
-    candidates = (*LAYOUTS, QUESTIONS) if questions else LAYOUTS
     fits: Counter[int] = Counter()
     best: Counter[int] = Counter()
     for record in records:
-        places = [place for place, layout in enumerate(candidates) if layout.matches(record)]
+        places = [place for place, layout in enumerate(LAYOUTS) if layout.matches(record)]
         fits.update(places)
         best.update(places[:1])
+    place = min(fits, key=lambda place: (-fits[place], place), default=0)
+    if questions:
+        return _question_layout(LAYOUTS[place], fits[place], records, file)
     fitting = best.total()
     if fitting < USABLE_SHARE * len(records) or not fitting:
         raise _unknown_layout(records, file)
-    place = min(fits, key=lambda place: (-fits[place], place))
     if fits[place] < MIXED_SHARE * fitting:
-        raise _mixed_layouts({candidates[place].name: count for place, count in best.items()}, file)
-    layout = candidates[place]
-    if not questions and _only_questions(layout, records):
+        raise _mixed_layouts({LAYOUTS[place].name: count for place, count in best.items()}, file)
+    if _only_questions(LAYOUTS[place], records):
         raise _no_answers(records, file)
-    return layout
+    return LAYOUTS[place]
+
+
+def _question_layout(
+    likeliest: Layout, fitting: int, records: Sequence[Record], file: str
+) -> Layout:
+    if fitting and fitting >= USABLE_SHARE * len(records):
+        return likeliest
+    if any(QUESTIONS.matches(record) for record in records):
+        return QUESTIONS
+    raise FormatError(
+        f"{file}: no question is found; the fields are {_shown(fields_of(records))}",
+        hint="a question is text in a field such as question, prompt, instruction or text, or a "
+        "list of turns: rename the field that asks",
+    )
 
 
 def _only_questions(layout: Layout, records: Sequence[Record]) -> bool:
@@ -109,7 +124,9 @@ _letter = re.compile(r"[^\W\d_]").search
 
 def _unknown_layout(records: Sequence[Record], file: str) -> FormatError:
     seen = fields_of(records)
-    if any(QUESTIONS.matches(record) for record in records) and len(_text_fields(records)) < 2:
+    asked = resolve(seen, QUESTIONS.fields)
+    is_asked = asked is not None and any(isinstance(r.get(asked), str) for r in records)
+    if is_asked and len(_text_fields(records)) < 2:
         return _no_answers(records, file)
     return FormatError(
         f"{file}: the layout is not known; the fields are {_shown(seen)}",

@@ -75,7 +75,7 @@ def chat_row(sample: Sample, account: Account) -> Json:
             raise UnfitSampleError("turns that do not alternate between asking and answering")
     if not turns:
         raise UnfitSampleError("no answered turn")
-    account.losses.update(losses)
+    account.lose(losses)
     tools = [tool_schema(tool)["function"] for tool in sample.conversation.tools]
     return {
         "conversations": turns,

@@ -1,8 +1,9 @@
 """Samples as the messages that trainers read, and an account of what a layout cannot hold."""
 
 import json
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from assay.samples import Message, Sample, Tool, ToolCall
 
@@ -10,16 +11,34 @@ IMAGE_MARK = "<image>"
 Json = dict[str, object]
 
 
+class Remark(NamedTuple):
+    """What became of one sample: its place among those that were given, counted from 0, and why."""
+
+    place: int
+    what: str
+
+
 @dataclass
 class Account:
-    """Counts what was left out or lost while a layout was written.
+    """Keeps what was left out or lost while a layout was written, sample by sample.
 
-    `left_out` counts samples that were not written, by reason; `losses` counts samples that were
-    written without something they hold.
+    Attributes:
+        place: of the sample that is being written.
+        left_out: samples that were not written, and the reason.
+        losses: samples that were written without something they hold, and what that is.
     """
 
-    left_out: Counter[str] = field(default_factory=Counter)
-    losses: Counter[str] = field(default_factory=Counter)
+    place: int = 0
+    left_out: list[Remark] = field(default_factory=list)
+    losses: list[Remark] = field(default_factory=list)
+
+    def leave_out(self, reason: str) -> None:
+        """Note that the sample is not written."""
+        self.left_out.append(Remark(self.place, reason))
+
+    def lose(self, things: Iterable[str]) -> None:
+        """Note what the sample is written without."""
+        self.losses += [Remark(self.place, thing) for thing in sorted(things)]
 
 
 class UnfitSampleError(Exception):

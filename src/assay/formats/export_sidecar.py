@@ -12,6 +12,7 @@ from assay.formats.streams import digest_of
 from assay.samples import FloatArray, IdArray, IndexArray, Origin, Reason, ReasonArray, Scores
 
 FORMAT_VERSION = 1
+Texts = Sequence[str | None]
 
 
 def write_sidecar(
@@ -20,7 +21,7 @@ def write_sidecar(
     ids: IdArray,
     rank: IndexArray,
     gains: FloatArray,
-    scores: Mapping[str, FloatArray | Scores],
+    scores: Mapping[str, FloatArray | Scores | Texts],
     reasons: ReasonArray,
     manifest: Mapping[str, object],
     origins: Sequence[Origin] | None = None,
@@ -37,7 +38,8 @@ def write_sidecar(
         ids: shape (n,), in the order of the exported rows or any other.
         rank: shape (n,), place in the selection from 0; negative where a row was not chosen.
         gains: shape (n,), NaN where there is none.
-        scores: one array of shape (n,) each, NaN where there is no number.
+        scores: one array of shape (n,) each, NaN where there is no number; or texts, such as why a
+            row could not be written, None where there is none.
         reasons: shape (n,), why a row was not chosen; 0 where it was.
         manifest: what made the selection; anything that JSON holds, keys as text.
         origins: where the rows lie in the input, in the order of `ids`.
@@ -67,10 +69,12 @@ def write_sidecar(
     return table, note
 
 
-def _score_columns(name: str, score: FloatArray | Scores) -> list[pl.Series]:
+def _score_columns(name: str, score: FloatArray | Scores | Texts) -> list[pl.Series]:
     if isinstance(score, Scores):
         return [_numbers(name, score.values), _names(f"{name}.reason", score.reason)]
-    return [_numbers(name, score)]
+    if isinstance(score, np.ndarray):
+        return [_numbers(name, score)]
+    return [pl.Series(name, list(score), dtype=pl.String)]
 
 
 def _numbers(name: str, values: FloatArray) -> pl.Series:

@@ -1,8 +1,9 @@
 """Writing samples in the layouts that trainers read: TRL, LLaMA-Factory, axolotl, ms-swift."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
@@ -19,6 +20,7 @@ from assay.formats.export_llama_factory import (
 from assay.formats.export_messages import (
     Account,
     Json,
+    Remark,
     UnfitSampleError,
     call_with_arguments,
     chat_message,
@@ -43,16 +45,36 @@ _IMAGE_NOTE = "images are paths: cast the column `images` to images before train
 class LayoutReport:
     """What was written for a trainer, and what its layout could not hold.
 
-    `rows` were written; `left_out` counts samples that were not, by reason; `losses` counts
-    samples that were written without something they hold. `rows` and `left_out` add up to the
-    samples that were given.
+    `rows` were written; `unwritten` names the samples that were not, `lessened` those that were
+    written without something they hold, each by its place among the samples that were given.
+    `rows` and `unwritten` add up to these samples. `ids` are the samples' own, where the caller
+    knows them.
     """
 
     paths: tuple[Path, ...]
     rows: int
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    losses: Mapping[str, int] = field(default_factory=dict)
+    unwritten: tuple[Remark, ...] = ()
+    lessened: tuple[Remark, ...] = ()
     notes: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """Return how many samples were not written, by reason."""
+        return Counter(remark.what for remark in self.unwritten)
+
+    @property
+    def losses(self) -> Mapping[str, int]:
+        """Return how many samples were written without something they hold, by what that is."""
+        return Counter(remark.what for remark in self.lessened)
+
+    def by_id(self, remarks: Iterable[Remark]) -> dict[str, str]:
+        """Return what is remarked of each sample, by its id; what several remarks say is joined."""
+        found: dict[str, str] = {}
+        for place, what in remarks:
+            row_id = self.ids[place]
+            found[row_id] = f"{found[row_id]}; {what}" if row_id in found else what
+        return found
 
 
 def export_layout(
@@ -77,7 +99,8 @@ def export_layout(
         layout: one of the names above.
 
     Raises:
-        DataError: if the layout is not known, the output is no JSON, or it cannot be written.
+        DataError: if the layout is not known or can hold none of the samples, the output is no
+            JSON, or it cannot be written.
     """
     path, chosen, account = Path(output), list(samples), Account()
     if layout not in TRAINER_LAYOUTS:
@@ -97,16 +120,16 @@ def export_layout(
     return LayoutReport(
         (path, *companions),
         rows,
-        dict(account.left_out),
-        dict(account.losses),
+        tuple(account.left_out),
+        tuple(account.losses),
         _notes(chosen, layout),
     )
 
 
 def _row_makers(account: Account) -> Mapping[str, Callable[[Sample], Json]]:
     return {
-        "trl": partial(_trl_row, split=False),
-        "trl-prompt-completion": partial(_trl_row, split=True),
+        "trl": partial(_trl_row, split=False, account=account),
+        "trl-prompt-completion": partial(_trl_row, split=True, account=account),
         "alpaca": alpaca_row,
         "llama-factory": partial(chat_row, account=account),
         "axolotl": _axolotl_row,
@@ -126,18 +149,29 @@ def _write_rows(
     count = 0
     with atomic_stream(path) as stream, compressed(stream, form.compression) as plain:
         plain.write(opening + b"\n" * bool(opening))
-        for sample in samples:
+        for account.place, sample in enumerate(samples):
             try:
                 row = row_of(sample)
             except UnfitSampleError as reason:
-                account.left_out[str(reason)] += 1
+                account.leave_out(str(reason))
                 continue
             text = json.dumps(row, ensure_ascii=False).encode()
             plain.write((between + b"\n" if between and count else b"") + text)
             plain.write(b"" if between else b"\n")
             count += 1
         plain.write((b"\n" if count else b"") + closing + b"\n" if closing else b"")
+        if samples and not count:
+            raise _nothing_fits(path, account)
     return count
+
+
+def _nothing_fits(path: Path, account: Account) -> DataError:
+    reasons = Counter(remark.what for remark in account.left_out)
+    table = "; ".join(f"{count:,}: {reason}" for reason, count in reasons.most_common())
+    return DataError(
+        f"{path} was not written: the layout can hold none of the samples ({table})",
+        hint="choose another --format, or leave it out to keep the layout of the data",
+    )
 
 
 def _with_tools(row: Json, sample: Sample) -> Json:
@@ -146,7 +180,7 @@ def _with_tools(row: Json, sample: Sample) -> Json:
     return row
 
 
-def _trl_row(sample: Sample, *, split: bool) -> Json:
+def _trl_row(sample: Sample, *, split: bool, account: Account) -> Json:
     messages = [
         chat_message(message, arguments_as_text=False) for message in sample.conversation.messages
     ]
@@ -157,6 +191,8 @@ def _trl_row(sample: Sample, *, split: bool) -> Json:
             raise UnfitSampleError("no answer after a prompt")
         last = answers[-1]
         row = {"prompt": messages[:last], "completion": messages[last : last + 1]}
+        if messages[last + 1 :]:
+            account.lose(["the turns after the last answer"])
     if paths := image_paths(sample):
         row["images"] = paths
     return _with_tools(row, sample)

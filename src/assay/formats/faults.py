@@ -23,6 +23,7 @@ class Fault(enum.StrEnum):
     UNKNOWN_PART = "unknown_part"
     EMPTY_CONVERSATION = "empty_conversation"
     NO_ASSISTANT_TURN = "no_assistant_turn"
+    NO_QUESTION = "no_question"
 
 
 class UnusableRecordError(Exception):

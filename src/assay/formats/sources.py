@@ -7,7 +7,7 @@ from pathlib import Path
 from assay.errors import FormatError
 from assay.formats import streams
 from assay.formats.containers import Packed, file_records, sample_records, sniff
-from assay.formats.detection import choose_layout, layout_named
+from assay.formats.detection import QUESTIONS, choose_layout, layout_named
 from assay.formats.faults import (
     BadRecord,
     Fault,
@@ -19,6 +19,7 @@ from assay.formats.labels import Provenance
 from assay.formats.layouts import Converter, Layout
 from assay.formats.mapping import check_fields, mapped_layout
 from assay.formats.places import Place, default_names, places_of
+from assay.formats.questions import check_question
 from assay.formats.records import Block, ReadReport, SetAside, SourceFile, SourceSpec
 from assay.samples import Conversation, Origin, Sample
 
@@ -177,7 +178,7 @@ class _FileReader:
             self._set_aside_unparsed(row, value, offset)
             return
         try:
-            made = self._converter(value)(value)
+            made = self._made(value)
             # A text is never longer than the bytes that spell it.
             if length < 0 or length > self._max_characters:
                 self._refuse_long(made)
@@ -189,6 +190,18 @@ class _FileReader:
             self._origins.append(Origin(self._index, row, 0, offset, length))
         else:
             self._take_parts(made, row, offset, length)  # type: ignore[arg-type]
+
+    def _made(self, record: dict[str, object]) -> Sample | list[Sample | None]:
+        if not self._questions or self._file.mapping is not None:
+            return self._converter(record)(record)
+        try:
+            made = self._converter(record)(record)
+        except UnusableRecordError:
+            # What is wrong may be the answer alone, which a question can do without.
+            made = QUESTIONS.bind(tuple(record), self._provenance, questions=True)(record)
+        if isinstance(made, Sample):
+            check_question(made.conversation)
+        return made
 
     def _take_parts(self, parts: list[Sample | None], row: int, offset: int, length: int) -> None:
         for part, sample in enumerate(parts):

@@ -1,6 +1,7 @@
 """Whole assessments: what a dataset gets depends on its own rows alone."""
 
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from assay.assessment import between
 from assay.assessment.assess import Options, assess
+from assay.assessment.figures import figures
+from assay.assessment.page import assessment_page
 from assay.assessment.parts import parts_of
 from assay.assessment.records import DatasetRecord
 from assay.assessment.rows import Rows
@@ -218,3 +221,36 @@ def test_chinese_rows_are_known_for_chinese(tmp_path: Path) -> None:
     assert "All rows are Chinese." in record.remarks
     assert record.learned is not None
     assert record.learned > 0.5
+
+
+def test_perplexities_of_several_languages_stand_on_lines_of_their_own(tmp_path: Path) -> None:
+    several = assess(
+        [
+            dataset(tmp_path / "a.jsonl", english(5)),
+            dataset(tmp_path / "b.jsonl", chinese(5)),
+            dataset(tmp_path / "c.jsonl", english(4, about="rivers")),
+        ],
+        Options(sample=20, model="assay:lm"),
+        runtime(tmp_path),
+    )
+    lines = {line.name: line for _, group in figures(several) for line in group}
+
+    assert "perplexity" not in lines
+    assert [cell == "-" for cell in lines["perplexity, English"].cells] == [False, True, False]
+    assert [cell == "-" for cell in lines["perplexity, Chinese"].cells] == [True, False, True]
+    assert "not comparable between languages" in lines["perplexity, English"].meaning
+    [note] = several.notes
+    assert "not comparable between languages (English and Chinese)" in note
+    assert note in unescape(assessment_page(several))
+
+
+def test_perplexities_of_one_language_share_a_line(tmp_path: Path) -> None:
+    datasets = [
+        dataset(tmp_path / "a.jsonl", english(5)),
+        dataset(tmp_path / "c.jsonl", english(4, about="rivers")),
+    ]
+
+    found = assess(datasets, Options(sample=20, model="assay:lm"), runtime(tmp_path))
+
+    assert "perplexity" in [line.name for _, group in figures(found) for line in group]
+    assert not found.notes
