@@ -8,9 +8,9 @@ from assay.component import Component
 from assay.engine import Engine, walk
 from assay.features.causal_pass import CausalFeature
 from assay.features.embeddings import Embeddings
-from assay.fitting import LEARNED_SHARE, SPELLED, learned_share
+from assay.fitting import LEARNED_SHARE, learned_share
 from assay.pool import Pool
-from assay.references import EMBEDDED_MODEL, name_of
+from assay.references import EMBEDDED_MODEL, SPELLED_ENCODER, name_of
 from assay.seen_rows import seen
 
 _SEEN_SHARE = 0.01
@@ -42,7 +42,7 @@ def _coverage(engine: Engine, model: str, part: str) -> list[str]:
     share = learned_share(engine.pool, model, engine.runtime, part=part)
     if not share < LEARNED_SHARE:
         return []
-    how = "character n-grams alone" if name_of(model) == SPELLED else "character n-grams"
+    how = "character n-grams alone" if name_of(model) == SPELLED_ENCODER else "character n-grams"
     note = (
         f"{share:.0%} of the letters are in words that {name_of(model)} has learned; it compares "
         f"the others by {how}, which see wording and not meaning. Another one: --encoder org/name"

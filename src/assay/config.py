@@ -21,6 +21,7 @@ from assay.files import write_text
 from assay.formats.places import is_hub_name
 from assay.formats.records import SourceSpec
 from assay.registry import load_file
+from assay.result_names import derived_name, free_name
 from assay.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -169,9 +170,11 @@ class Config:
         project = project or self.open(runtime)
         # All at once, so that scores and selections share their passes over the data.
         project.engine.compute(self.components())
-        tables = project.score(*self.scores.values())
+        tables = [project.score(scorer)[0] for scorer in self.scores.values()]
+        for name, scorer in self.scores.items():
+            project.label(scorer, name)
         selections = {
-            name: [project.select(selector) for selector in group]
+            name: project.named(group, _names(name, group))
             for name, group in self.selections.items()
         }
         exports = [
@@ -205,6 +208,11 @@ class Config:
             best=self.comparison.best,
             tell=tell,
         )
+
+
+def _names(name: str, group: Sequence[Selector]) -> list[str]:
+    """Return a name for each selection of a group, one per seed."""
+    return [name] if len(group) == 1 else [f"{name}-seed{each.seed}" for each in group]
 
 
 def _one_per_seed(
@@ -360,8 +368,6 @@ def _source(spec: SourceSpec, folder: Path) -> dict[str, Any]:
 def _scores(scores: Sequence[Scorer], folder: Path) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for scorer in scores:
-        name, count = scorer.name, 2
-        while name in named:
-            name, count = f"{scorer.name}-{count}", count + 1
+        name = free_name(derived_name(scorer), named)
         named[name] = escaped(describe(scorer, relative_to=folder))
     return named

@@ -16,8 +16,8 @@ PLAIN = (
 MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
     "language_models", "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
-    "rendering", "results", "row_shards", "row_work", "run_log", "runtime", "settling", "templates",
-    "token_rows", "values", "tuning", "pages", "seen_rows",
+    "rendering", "result_labels", "result_names", "results", "row_shards", "row_work", "run_log",
+    "runtime", "settling", "templates", "token_rows", "values", "tuning", "pages", "seen_rows",
 )  # fmt: skip
 DOORS = (
     "project", "named_selection", "stored", "agreement", "sample_reading", "trainings",

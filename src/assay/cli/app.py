@@ -272,4 +272,6 @@ def open_project(
     folder, arguments = project_arguments(sources, everywhere.project, reading or Reading())
     runtime = runtime_of(everywhere, working)
     runtime.plugin_files = tuple(plugin_files)
-    return Project(folder, runtime=runtime, **arguments)
+    project = Project(folder, runtime=runtime, **arguments)
+    project.results.labels.tell = terminal().warn
+    return project
