@@ -1,7 +1,8 @@
 """The front door: a project folder, and everything that can be done with its rows."""
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -17,11 +18,11 @@ from assay.engine import Engine
 from assay.errors import ConfigError, DataError, UsageError
 from assay.formats.records import SourceSpec
 from assay.loading import MAX_SET_ASIDE, LoadRecord, load_pool
-from assay.methods.imported import declare_all
+from assay.methods.imported import imported_names
 from assay.named_selection import NamedSelection
 from assay.pool import Pool, format_id
 from assay.recipes import default_recipe
-from assay.registry import build
+from assay.registry import build, project_names
 from assay.result_names import check_given, free_name
 from assay.results import Results, ScoreTable
 from assay.runtime import Runtime
@@ -64,7 +65,6 @@ class Project:
         self.folder = Path(folder) if folder is not None else default_folder(specs)
         if not specs:
             specs, hold_out = self._stored_specs()
-        declare_all(self.folder)
         started = time.perf_counter()
         self.pool, self.load_record = load_pool(
             specs,
@@ -99,11 +99,18 @@ class Project:
         """Return the number of rows in the pool."""
         return len(self.pool)
 
+    @contextlib.contextmanager
+    def names(self) -> Iterator[None]:
+        """Let methods be named as this project names them: scores imported into it come first."""
+        with project_names(imported_names(self.folder)):
+            yield
+
     # Scores
 
     def scorer(self, method: Method) -> Scorer:
         """Return a scorer from its name, a description or an object, as is."""
-        component = method if isinstance(method, Component) else build(method, "scorer")
+        with self.names():
+            component = method if isinstance(method, Component) else build(method, "scorer")
         if not isinstance(component, Scorer):
             raise ConfigError(f"{component.name} is a {component.kind}, not a score")
         return component
@@ -145,6 +152,12 @@ class Project:
         self, method: Method | None = None, *, budget: BudgetLike | None = None, **parameters: Any
     ) -> Selector:
         """Return a selector; a lone score becomes `top_score`, no method the default recipe."""
+        with self.names():
+            return self._built(method, budget, parameters)
+
+    def _built(
+        self, method: Method | None, budget: BudgetLike | None, parameters: Mapping[str, Any]
+    ) -> Selector:
         chosen = dict(parameters)
         if budget is not None:
             chosen["budget"] = budget

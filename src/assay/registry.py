@@ -2,13 +2,15 @@
 
 from __future__ import annotations  # components import this module to register themselves
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
 import logging
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,9 @@ _log = logging.getLogger("assay.registry")
 _components: dict[tuple[Kind, str], type[Component]] = {}
 _failed_plugins: dict[str, str] = {}
 _loaded = False
+_of_project: ContextVar[Mapping[tuple[Kind, str], type[Component]] | None] = ContextVar(
+    "names of the project at hand", default=None
+)
 
 METHOD_KINDS: tuple[Kind, ...] = ("scorer", "selector")
 
@@ -29,12 +34,14 @@ METHOD_KINDS: tuple[Kind, ...] = ("scorer", "selector")
 def register(component: type[Component]) -> None:
     """Make a component known by its name; called for every subclass that has one.
 
+    A module that is run again, such as the cell of a notebook, defines its classes anew.
+
     Raises:
         ConfigError: if another class already has that name and kind.
     """
     place = (component.kind, component.name)
     other = _components.get(place)
-    if other is not None and _path(other) != _path(component):
+    if other not in (None, component) and not _defines_anew(component, other):
         raise ConfigError(
             f"{_path(component)} and {_path(other)} are both the {component.kind} "
             f"{component.name!r}",
@@ -43,8 +50,36 @@ def register(component: type[Component]) -> None:
     _components[place] = component
 
 
+def _defines_anew(component: type[Component], other: type[Component]) -> bool:
+    # A class made inside a function is another one at every call.
+    return _path(other) == _path(component) and "<locals>" not in component.__qualname__
+
+
 def _path(component: type[Component]) -> str:
     return f"{component.__module__}.{component.__qualname__}"
+
+
+@contextlib.contextmanager
+def project_names(found: Iterable[type[Component]]) -> Iterator[None]:
+    """Let the names of a project come before those that all projects share."""
+    token = _of_project.set({(item.kind, item.name): item for item in found})
+    try:
+        yield
+    finally:
+        _of_project.reset(token)
+
+
+def use_project_names(found: Iterable[type[Component]]) -> None:
+    """Let the names of a project come first from now on, in place of those of another one."""
+    _of_project.set({(item.kind, item.name): item for item in found})
+
+
+def _named(kind: Kind, name: str) -> type[Component] | None:
+    for known in (_of_project.get() or {}, _components):
+        for form in (name, name.replace("-", "_")):
+            if (kind, form) in known:
+                return known[kind, form]
+    return None
 
 
 def load_all() -> None:
@@ -105,11 +140,12 @@ def load_file(path: Path) -> list[type[Component]]:
 
 
 def components(kind: Kind | None = None) -> Iterator[type[Component]]:
-    """Yield every registered component, by kind and name."""
+    """Yield every component that has a name here, by kind and name."""
     load_all()
-    for place in sorted(_components):
+    known = {**_components, **(_of_project.get() or {})}
+    for place in sorted(known):
         if kind is None or place[0] == kind:
-            yield _components[place]
+            yield known[place]
 
 
 def find(name: str, kind: Kind | None = None) -> type[Component]:
@@ -121,12 +157,10 @@ def find(name: str, kind: Kind | None = None) -> type[Component]:
     load_all()
     kinds: tuple[Kind, ...] = METHOD_KINDS if kind is None else (kind,)
     for candidate in kinds:
-        found = _components.get((candidate, name))
-        if found is None:
-            found = _components.get((candidate, name.replace("-", "_")))
+        found = _named(candidate, name)
         if found is not None:
             return found
-    raise UnknownMethodError(name, [known for kind_, known in _components if kind_ in kinds])
+    raise UnknownMethodError(name, [item.name for item in components() if item.kind in kinds])
 
 
 def build(description: str | Mapping[str, Any], kind: Kind | None = None) -> Component:
@@ -143,13 +177,9 @@ def build(description: str | Mapping[str, Any], kind: Kind | None = None) -> Com
     if not isinstance(name, str):
         raise ConfigError(f"{description!r} names no method", hint="{method: NAME, ...}")
     load_all()
-    if kind == "selector" and not _known(name, "selector") and _known(name, "scorer"):
+    if kind == "selector" and not _named("selector", name) and _named("scorer", name):
         shared = {"budget", "seed", "within", "rule"}
         outer = {key: parameters.pop(key) for key in list(parameters) if key in shared}
         scorer = find(name, "scorer")(**parameters)
         return find("top_score", "selector")(by=scorer, **outer)
     return find(name, kind)(**parameters)
-
-
-def _known(name: str, kind: Kind) -> bool:
-    return (kind, name) in _components or (kind, name.replace("-", "_")) in _components

@@ -114,7 +114,8 @@ def stored_selection(project: Project, name: str) -> NamedSelection:
     found = find_result(project, name)
     if found.kind != "selection":
         raise DataError(f"{name} is a score, not a selection")
-    selector = _component(found, "selector")
+    with project.names():
+        selector = _component(found, "selector")
     assert isinstance(selector, Selector)  # noqa: S101  narrows what the registry returns
     record = project.results.read_selection(selector, project.pool.context)
     if record is None:

@@ -320,5 +320,6 @@ def _named(project: Project, method: Any) -> tuple[str, Selector]:
     if isinstance(method, Component):
         selector = selector_of(method)
     else:
-        selector = selector_of(build(method, "selector"))
+        with project.names():
+            selector = selector_of(build(method, "selector"))
     return derived_name(selector.model_copy(update={"budget": None})), selector
