@@ -3,7 +3,6 @@
 from __future__ import annotations  # components import this module to register themselves
 
 import contextlib
-import hashlib
 import importlib
 import importlib.util
 import logging
@@ -11,11 +10,14 @@ import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from assay.errors import ConfigError, UnknownMethodError
+from assay.own_code import ENTRY_POINTS, FILE_MODULE, file_digest, siblings
 
 if TYPE_CHECKING:
     from assay.component import Component, Kind
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("assay.registry")
 _components: dict[tuple[Kind, str], type[Component]] = {}
 _failed_plugins: dict[str, str] = {}
+_files: dict[Path, str] = {}
+_defined: dict[str, list[type[Component]]] = {}
 _loaded = False
 _of_project: ContextVar[Mapping[tuple[Kind, str], type[Component]] | None] = ContextVar(
     "names of the project at hand", default=None
@@ -95,7 +99,7 @@ def load_all() -> None:
         package = importlib.import_module(package_name)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{package_name}.{module.name}")
-    for entry in entry_points(group="assay.methods"):
+    for entry in entry_points(group=ENTRY_POINTS):
         try:
             entry.load()
         except Exception as error:
@@ -112,31 +116,77 @@ def failed_plugins() -> Mapping[str, str]:
 def load_file(path: Path) -> list[type[Component]]:
     """Import one Python file and return the components it defines.
 
+    A file that has changed since it was imported, or imports one beside it that has, is imported
+    anew, and what it defines takes the place of what it defined.
+
     Raises:
         ConfigError: if the file cannot be imported or defines no component.
     """
     path = path.resolve()
-    place = hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()
-    name = f"assay_file_{path.stem}_{place}"
-    before = set(_components.values())
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise ConfigError(f"{path} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except Exception as error:
+    if not path.is_file():
+        raise ConfigError(f"{path} does not exist")
+    name = f"{FILE_MODULE}{path.stem}_{file_digest(path)}"
+    before = dict(_components)
+    try:
+        _forget(_files.get(path, name), name)
+        if name in _defined:
+            for component in _defined[name]:
+                register(component)
+        else:
+            if path in _files:
+                _forget_siblings(path)
+            _run(name, path)
+            _defined[name] = [item for item in _components.values() if item.__module__ == name]
+        if not _defined[name] and not set(_components.values()) - set(before.values()):
+            raise ConfigError(
+                f"{path} defines no component",
+                hint="subclass assay.Scorer or assay.Selector and give it a name",
+            )
+    except ConfigError:
+        _components.clear()
+        _components.update(before)
+        _defined.pop(name, None)
+        raise
+    _files[path] = name
+    return list(_defined[name])
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles what the file holds now: Python's own cache may miss an edit of the same second."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+def _run(name: str, path: Path) -> None:
+    spec = importlib.util.spec_from_file_location(name, path, loader=_FromSource(name, str(path)))
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ConfigError(f"{path} cannot be imported: {error}") from error
+
+
+def _forget(module: str, but: str) -> None:
+    """Free the names that an earlier text of a file has taken."""
+    if module != but:
+        for place in [place for place, item in _components.items() if item.__module__ == module]:
+            del _components[place]
+
+
+def _forget_siblings(path: Path) -> None:
+    """Let the files beside a file be read anew when it imports them."""
+    near = {str(sibling) for sibling in siblings(path)}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is not None and str(Path(file).resolve()) in near:
             del sys.modules[name]
-            raise ConfigError(f"{path} cannot be imported: {error}") from error
-    found = [item for item in _components.values() if item.__module__ == name]
-    if not found and not set(_components.values()) - before:
-        raise ConfigError(
-            f"{path} defines no component",
-            hint="subclass assay.Scorer or assay.Selector and give it a name",
-        )
-    return found
+            Path(importlib.util.cache_from_source(file)).unlink(missing_ok=True)
 
 
 def components(kind: Kind | None = None) -> Iterator[type[Component]]:

@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 PLAIN = (
     "samples", "errors", "budget", "random_numbers", "progress", "references", "files", "extras",
-    "parameter_errors",
+    "own_code", "parameter_errors",
 )  # fmt: skip
 MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
