@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from assay.component import Component
 from assay.engine import Engine, walk
 from assay.features.embeddings import Embeddings
-from assay.fitting import LEARNED_SHARE, SPELLED, learned_share
+from assay.fitting import LEARNED_SHARE, learned_share
 from assay.model_fit import model_fits
-from assay.references import name_of
+from assay.references import SPELLED_ENCODER, name_of
 
 
 def advice(engine: Engine, components: Sequence[Component]) -> list[str]:
@@ -31,7 +31,7 @@ def _coverage(engine: Engine, model: str, part: str) -> list[str]:
     share = learned_share(engine.pool, model, engine.runtime, part=part)
     if not share < LEARNED_SHARE:
         return []
-    how = "character n-grams alone" if name_of(model) == SPELLED else "character n-grams"
+    how = "character n-grams alone" if name_of(model) == SPELLED_ENCODER else "character n-grams"
     note = (
         f"{share:.0%} of the letters are in words that {name_of(model)} has learned; it compares "
         f"the others by {how}, which see wording and not meaning. Another one: --encoder org/name"

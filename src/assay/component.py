@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticUndefined
 
 from assay.budget import Budget
+from assay.own_code import code_digest
 from assay.parameter_errors import wrong_parameter
 from assay.references import FileRef, identity_of, pinned_fields
 from assay.samples import FloatArray, Scores, Selection
@@ -102,6 +103,8 @@ class Component(BaseModel):
     paper: ClassVar[Paper | NoPaper]
     extra: ClassVar[str] = ""
     """Optional dependency group without which it cannot run."""
+    code_digest: ClassVar[str] = ""
+    """Digest of the code, where it lies in a file of one's own; an installed one has a version."""
 
     def __init__(self, **parameters: Any) -> None:
         try:
@@ -112,6 +115,7 @@ class Component(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
+        cls.code_digest = code_digest(cls)
         if "name" in cls.__dict__ and cls.name:
             from assay.registry import register  # noqa: PLC0415  registry needs the base class
 
@@ -138,7 +142,10 @@ class Component(BaseModel):
 
     @cached_property
     def key(self) -> str:
-        """Recipe key: 16 hex digits over kind, name, version and what differs from the default."""
+        """Recipe key: 16 hex digits over kind, name, version and what differs from the default.
+
+        And over the code, where it is one's own.
+        """
         text = json.dumps(recipe(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
@@ -204,7 +211,8 @@ def recipe(value: Any) -> Any:
         }
         if not isinstance(value, Component):
             return fields
-        return [value.kind, value.name, value.version, fields]
+        own = [value.code_digest] if value.code_digest else []
+        return [value.kind, value.name, value.version, fields, *own]
     if isinstance(value, (tuple, list)):
         return [recipe(item) for item in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:

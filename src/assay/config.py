@@ -1,5 +1,6 @@
 """Configuration files: what to load, score, select and export, in one page of YAML."""
 
+import contextlib
 import dataclasses
 import io
 import os
@@ -20,7 +21,8 @@ from assay.errors import ConfigError, did_you_mean
 from assay.files import write_text
 from assay.formats.places import is_hub_name
 from assay.formats.records import SourceSpec
-from assay.registry import load_file
+from assay.registry import load_file, project_names
+from assay.result_names import derived_name, free_name
 from assay.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -178,9 +180,11 @@ class Config:
         project = project or self.open(runtime)
         # All at once, so that scores and selections share their passes over the data.
         project.engine.compute(self.components())
-        tables = project.score(*self.scores.values())
+        tables = [project.score(scorer)[0] for scorer in self.scores.values()]
+        for name, scorer in self.scores.items():
+            project.label(scorer, name)
         selections = {
-            name: [project.select(selector) for selector in group]
+            name: project.named(group, _names(name, group))
             for name, group in self.selections.items()
         }
         exports = [
@@ -220,6 +224,11 @@ class Config:
         )
 
 
+def _names(name: str, group: Sequence[Selector]) -> list[str]:
+    """Return a name for each selection of a group, one per seed."""
+    return [name] if len(group) == 1 else [f"{name}-seed{each.seed}" for each in group]
+
+
 def _one_per_seed(
     export: Export, chosen: "Sequence[NamedSelection]"
 ) -> "Iterator[tuple[Export, NamedSelection]]":
@@ -228,8 +237,12 @@ def _one_per_seed(
         yield dataclasses.replace(export, output=Path(output)), selection
 
 
-def load_config(path: str | Path) -> Config:
+def load_config(path: str | Path, project: Path | None = None) -> Config:
     """Return the configuration of a YAML file; paths in it are relative to its folder.
+
+    Args:
+        path: of the file.
+        project: folder of the project, in place of the one that the file means.
 
     Raises:
         ConfigError: with file, line and remedy, for the first thing that is wrong.
@@ -242,11 +255,16 @@ def load_config(path: str | Path) -> Config:
         if not plugin.is_file():
             raise document.error(("plugins", place), f"{plugin} does not exist")
         load_file(plugin)
-    scores, selections = build_all(document, sections, file.parent)
+    sources = tuple(_sources(sections, file.parent))
+    if project is None and sections.project is not None:
+        project = file.parent / sections.project
+    with _names_of(project, sources):
+        scores, selections = build_all(document, sections, file.parent)
+        comparison = build_comparison(document, sections, file.parent)
     return Config(
         file=file,
-        project=None if sections.project is None else file.parent / sections.project,
-        sources=tuple(_sources(sections, file.parent)),
+        project=project,
+        sources=sources,
         hold_out=sections.data.hold_out,
         max_set_aside=sections.data.max_set_aside,
         scores=scores,
@@ -256,8 +274,18 @@ def load_config(path: str | Path) -> Config:
         max_unscored=sections.limits.max_unscored,
         workers=sections.limits.workers,
         device=sections.limits.device,
-        comparison=build_comparison(document, sections, file.parent),
+        comparison=comparison,
     )
+
+
+def _names_of(
+    project: Path | None, sources: Sequence[SourceSpec]
+) -> contextlib.AbstractContextManager[None]:
+    """Let methods be named as the project of a file names them, which may not be there yet."""
+    from assay.methods.imported import imported_names  # noqa: PLC0415  as above
+    from assay.project import default_folder  # noqa: PLC0415  as above
+
+    return project_names(imported_names(project or default_folder(sources)))
 
 
 def _sources(sections: Sections, folder: Path) -> Iterator[SourceSpec]:
@@ -373,8 +401,6 @@ def _source(spec: SourceSpec, folder: Path) -> dict[str, Any]:
 def _scores(scores: Sequence[Scorer], folder: Path) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for scorer in scores:
-        name, count = scorer.name, 2
-        while name in named:
-            name, count = f"{scorer.name}-{count}", count + 1
+        name = free_name(derived_name(scorer), named)
         named[name] = escaped(describe(scorer, relative_to=folder))
     return named

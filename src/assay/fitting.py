@@ -4,10 +4,10 @@ import numpy as np
 
 from assay.features.text import part_of
 from assay.pool import Pool
+from assay.references import SPELLED_ENCODER
 from assay.runtime import Runtime
 
 EMBEDDED = "assay:encoder"
-SPELLED = "assay:encoder-spelled"
 LEARNED_SHARE = 0.5
 _SAMPLED_ROWS = 256
 
@@ -37,5 +37,5 @@ def fitting_encoder(name: str, pool: Pool, runtime: Runtime) -> str:
     if name != EMBEDDED:
         return pinned
     if learned_share(pool, pinned, runtime, part="conversation") < LEARNED_SHARE:
-        return runtime.pin("encoder", SPELLED)
+        return runtime.pin("encoder", SPELLED_ENCODER)
     return pinned

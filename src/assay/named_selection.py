@@ -1,7 +1,7 @@
 """A selection of a project's rows: what was chosen, and ways to write it down."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,8 @@ from assay.formats.export import ExportReport, export_original
 from assay.formats.export_sidecar import Texts, write_sidecar
 from assay.formats.export_trainers import LayoutReport, export_layout
 from assay.pool import Attribute, format_id
-from assay.results import ScoreTable, SelectionRecord, selection_name
+from assay.result_names import free_name
+from assay.results import ScoreTable, SelectionRecord
 from assay.samples import FloatArray, IdArray, Reason, Scores
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ class NamedSelection:
         selector: what chose them, everything it names pinned.
         record: the rows, and what became of the others.
         seconds: that the computation took, 0 if it was at hand.
+        label: name by which it was asked for; empty for the one that its result has.
     """
 
     project: "Project"
     selector: Selector
     record: SelectionRecord
     seconds: float
+    label: str = field(default="", kw_only=True)
 
     def __len__(self) -> int:
         """Return the number of rows chosen."""
@@ -46,8 +49,8 @@ class NamedSelection:
 
     @property
     def name(self) -> str:
-        """Short name, such as ``ifd-5pct``."""
-        return selection_name(self.selector)
+        """Name under which the project finds it, such as ``ifd-5pct``."""
+        return self.label or self.project.results.labels.of(self.selector)
 
     @property
     def ids(self) -> IdArray:
@@ -59,7 +62,10 @@ class NamedSelection:
         return [item for item in walk([self.selector]) if isinstance(item, Scorer)]
 
     def frame(self) -> pl.DataFrame:
-        """Return the rows chosen: rank, id, gain, provenance, texts and the scores that counted."""
+        """Return the rows chosen: rank, id, gain, provenance, texts and the scores that counted.
+
+        Scores go by the names of their results.
+        """
         index = self.record.selection.indices
         order = np.argsort(index)
         samples = list(self.project.pool.samples(index[order]))
@@ -74,10 +80,17 @@ class NamedSelection:
             "prompt": [sample.conversation.prompt for sample in chosen],
             "response": [sample.conversation.response for sample in chosen],
         }
+        for name, table in self.score_tables(columns).items():
+            columns[name] = table.main.values[index]
+        return pl.DataFrame(columns)
+
+    def score_tables(self, taken: Container[str] = ()) -> dict[str, ScoreTable]:
+        """Return the scores that took part by their names, none of them among those `taken`."""
+        labels, tables = self.project.results.labels, {}
         for scorer in self.scorers():
             table: ScoreTable = self.project.engine.value(scorer)
-            columns[scorer.name] = table.main.values[index]
-        return pl.DataFrame(columns)
+            tables[free_name(labels.of(scorer), taken)] = table
+        return tables
 
     def composition(self) -> Composition:
         """Return size, tokens, make-up and training cost of the rows chosen."""
@@ -178,8 +191,9 @@ class NamedSelection:
         gains = np.full(len(pool), np.nan)
         gains[self.record.selection.indices] = self.record.selection.gains
         described = self.described_export(report)
+        own = ("id", "rank", "gain", "reason", "not_written", "written_without")
         columns: dict[str, FloatArray | Scores | Texts] = {
-            scorer.name: self.project.engine.value(scorer).main for scorer in self.scorers()
+            name: table.main for name, table in self.score_tables(own).items()
         }
         for kind in ("not_written", "written_without"):
             by_id = described.pop(kind)

@@ -1,7 +1,8 @@
 """The front door: a project folder, and everything that can be done with its rows."""
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -14,15 +15,16 @@ from assay.budget import Budget
 from assay.component import Component, FileSet, Scorer, Selector
 from assay.defaults import with_defaults
 from assay.engine import Engine
-from assay.errors import ConfigError, DataError, EmptyPoolError
+from assay.errors import ConfigError, DataError, EmptyPoolError, UsageError
 from assay.formats.records import SourceSpec
 from assay.loading import MAX_SET_ASIDE, LoadRecord, load_pool
-from assay.methods.imported import declare_all
+from assay.methods.imported import imported_names
 from assay.model_fit import ModelFit, model_fits
 from assay.named_selection import NamedSelection
 from assay.pool import Pool, format_id
 from assay.recipes import default_recipe
-from assay.registry import build
+from assay.registry import build, project_names
+from assay.result_names import check_given, free_name
 from assay.results import Results, ScoreTable
 from assay.runtime import Runtime
 from assay.samples import Sample
@@ -64,7 +66,6 @@ class Project:
         self.folder = Path(folder) if folder is not None else default_folder(specs)
         if not specs:
             specs, hold_out = self._stored_specs()
-        declare_all(self.folder)
         started = time.perf_counter()
         self.pool, self.load_record = load_pool(
             specs,
@@ -106,24 +107,52 @@ class Project:
         """Return the number of rows in the pool."""
         return len(self.pool)
 
+    @contextlib.contextmanager
+    def names(self) -> Iterator[None]:
+        """Let methods be named as this project names them: scores imported into it come first."""
+        with project_names(imported_names(self.folder)):
+            yield
+
     # Scores
 
     def scorer(self, method: Method) -> Scorer:
         """Return a scorer from its name, a description or an object, as is."""
-        component = method if isinstance(method, Component) else build(method, "scorer")
+        with self.names():
+            component = method if isinstance(method, Component) else build(method, "scorer")
         if not isinstance(component, Scorer):
             raise ConfigError(f"{component.name} is a {component.kind}, not a score")
         return component
 
-    def score(self, *methods: Method) -> list[ScoreTable]:
+    def score(self, *methods: Method, name: str | None = None) -> list[ScoreTable]:
         """Compute scores, their shared parts once, and keep them in the project.
+
+        Args:
+            *methods: scores, by name, description or object.
+            name: under which the result of a single one is found; by default the method's, with
+                the parameters that differ from their default.
 
         Raises:
             UnknownMethodError: if a name is not known.
             TooManyUnscoredError: if more rows failed than the runtime allows.
         """
-        tables: list[ScoreTable] = self.engine.compute([self.scorer(m) for m in methods])
+        if name is not None and len(methods) != 1:
+            raise UsageError(f"name={name!r} names one score, and {len(methods)} are asked for")
+        given = None if name is None else check_given(name)
+        scorers = [self.engine.resolve(self.scorer(method)) for method in methods]
+        tables: list[ScoreTable] = self.engine.compute(scorers)
+        for scorer in scorers:
+            self.label(scorer, given)
         return tables
+
+    def label(self, component: Scorer | Selector, name: str | None = None) -> str:
+        """Return the name of a stored result; with `name`, give it that one.
+
+        A name that means another result already comes to mean this one, and that is said.
+        """
+        resolved = self.engine.resolve(component)
+        if name is not None:
+            self.results.labels.give(resolved, name)
+        return name or self.results.labels.of(resolved)
 
     # Selections
 
@@ -131,6 +160,12 @@ class Project:
         self, method: Method | None = None, *, budget: BudgetLike | None = None, **parameters: Any
     ) -> Selector:
         """Return a selector; a lone score becomes `top_score`, no method the default recipe."""
+        with self.names():
+            return self._built(method, budget, parameters)
+
+    def _built(
+        self, method: Method | None, budget: BudgetLike | None, parameters: Mapping[str, Any]
+    ) -> Selector:
         chosen = dict(parameters)
         if budget is not None:
             chosen["budget"] = budget
@@ -154,13 +189,13 @@ class Project:
     @overload
     def select(
         self, method: Method | None = None, *, budget: BudgetLike | None = None,
-        seeds: None = None, **parameters: Any,
+        seeds: None = None, name: str | None = None, **parameters: Any,
     ) -> NamedSelection: ...  # fmt: skip
 
     @overload
     def select(
         self, method: Method | None = None, *, budget: BudgetLike | None = None,
-        seeds: int, **parameters: Any,
+        seeds: int, name: str | None = None, **parameters: Any,
     ) -> list[NamedSelection]: ...  # fmt: skip
 
     def select(
@@ -169,6 +204,7 @@ class Project:
         *,
         budget: BudgetLike | None = None,
         seeds: int | None = None,
+        name: str | None = None,
         **parameters: Any,
     ) -> NamedSelection | list[NamedSelection]:
         """Choose rows and keep the selection in the project.
@@ -177,22 +213,30 @@ class Project:
             method: a selector or a score, by name, description or object; None for the default.
             budget: samples, "5%", or "2M tokens".
             seeds: how many selections to make with the seeds 0, 1, ...; one if None.
+            name: under which it is found, with several seeds ``NAME-seed0`` and so on; by default
+                one that says the method, what differs from its defaults, and the budget.
             **parameters: the method's own.
         """
-        if seeds is not None:
-            # Every seed that nobody set, at any depth: a quota over random samples varies, too.
-            plain = self.selector(method, budget=budget, **parameters)
-            return self._selections([with_defaults(plain, seed=seed) for seed in range(seeds)])
-        return self._selections([self.selector(method, budget=budget, **parameters)])[0]
+        given = None if name is None else check_given(name)
+        plain = self.selector(method, budget=budget, **parameters)
+        if seeds is None:
+            return self.named([plain], [given])[0]
+        # Every seed that nobody set, at any depth: a quota over random samples varies, too.
+        selectors = [with_defaults(plain, seed=seed) for seed in range(seeds)]
+        return self.named(selectors, [given and f"{given}-seed{seed}" for seed in range(seeds)])
 
-    def _selections(self, selectors: Sequence[Selector]) -> list[NamedSelection]:
+    def named(
+        self, selectors: Sequence[Selector], names: Sequence[str | None]
+    ) -> list[NamedSelection]:
+        """Choose by each selector, and keep the selections under some names; None derives one."""
         started = time.perf_counter()
         records = self.engine.compute(selectors)
         seconds = time.perf_counter() - started
-        return [
-            NamedSelection(self, self.engine.resolve(selector), record, seconds)
-            for selector, record in zip(selectors, records, strict=True)
-        ]
+        made = []
+        for selector, record, name in zip(selectors, records, names, strict=True):
+            resolved, label = self.engine.resolve(selector), self.label(selector, name)
+            made.append(NamedSelection(self, resolved, record, seconds, label=label))
+        return made
 
     def advice(self, components: Sequence[Component]) -> list[str]:
         """Return what a person should know before some components are computed."""
@@ -238,9 +282,12 @@ class Project:
         return next(self.pool.samples(np.array([self.position(row_id)])))
 
     def frame(self) -> pl.DataFrame:
-        """Return one row per sample: id as 16 hex digits, then a column per stored score."""
+        """Return one row per sample: id as 16 hex digits, then a column per stored score.
+
+        A score's column has the name of its result.
+        """
         columns = {"id": pl.Series([format_id(row_id) for row_id in self.pool.ids.tolist()])}
-        for name, path in self.results.names().items():
+        for name, path in self.results.names(self.pool.context).items():
             if path.parent.name != "scores":
                 continue
             stored = pl.read_parquet(path)
@@ -248,9 +295,10 @@ class Project:
                 continue
             for column in stored.columns:
                 if column == "value":
-                    columns[name] = stored["value"].fill_nan(None)
+                    columns[free_name(name, columns)] = stored["value"].fill_nan(None)
                 elif column not in ("id", "reason", "flags") and "." not in column:
-                    columns[f"{name}.{column}"] = stored[column].fill_nan(None)
+                    beside = free_name(f"{name}.{column}", columns)
+                    columns[beside] = stored[column].fill_nan(None)
         return pl.DataFrame(columns)
 
 

@@ -35,6 +35,8 @@ ModelRef: TypeAlias = Annotated[str, Pinned("language_model")]
 TemplateRef: TypeAlias = Annotated[str, Pinned("template")]
 """Name of a template, or the path of its ``.json`` file."""
 
+SPELLED_ENCODER = "assay:encoder-spelled"
+"""The sentence encoder in the wheel that reads words by their letters."""
 EMBEDDED_MODEL = "assay:lm"
 """The causal language model in the wheel."""
 LANGUAGE_MODELS = "assay:lm, any causal model on the Hugging Face Hub, or a folder with safetensors"

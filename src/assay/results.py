@@ -1,7 +1,6 @@
 """Scores and selections: their form in memory, and as Parquet in a project."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,9 @@ import polars as pl
 
 from assay.component import Component, Scorer, Selector
 from assay.errors import CacheError
-from assay.files import atomic_write, write_text
+from assay.files import atomic_write
+from assay.result_labels import Labels, older_place, place_of
+from assay.result_names import slug
 from assay.samples import IdArray, Reason, ReasonArray, Scores, Selection
 
 
@@ -53,19 +54,28 @@ class Results:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.labels = Labels(folder)
 
-    def score_path(self, scorer: Scorer) -> Path:
-        """Return where a scorer's table lies."""
-        return self.folder / "scores" / f"{scorer.name}-{scorer.key[:8]}.parquet"
+    def score_path(self, scorer: Scorer, context: str) -> Path:
+        """Return where a scorer's table for some rows lies."""
+        return self._path(scorer, context)
 
-    def selection_path(self, selector: Selector) -> Path:
-        """Return where a selector's result lies."""
-        stem = selection_name(selector)
-        return self.folder / "selections" / f"{stem}-{selector.key[:8]}.parquet"
+    def selection_path(self, selector: Selector, context: str) -> Path:
+        """Return where a selector's result for some rows lies."""
+        return self._path(selector, context)
+
+    def _path(self, component: Component, context: str) -> Path:
+        return self.folder / f"{place_of(component)}-{slug(context)}.parquet"
+
+    def _stored(self, component: Component, context: str) -> Path:
+        """Return where a result is read from; earlier versions kept one file for all rows."""
+        path = self._path(component, context)
+        older = self.folder / older_place(place_of(component))
+        return older if older.exists() and not path.exists() else path
 
     def read_scores(self, scorer: Scorer, context: str) -> ScoreTable | None:
         """Return the stored table of a scorer, or None if there is none for these rows."""
-        frame = _read(self.score_path(scorer), scorer, context)
+        frame = _read(self._stored(scorer, context), scorer, context)
         if frame is None:
             return None
         columns = {}
@@ -87,13 +97,14 @@ class Results:
                 _beside(name, "reason"): scores.reason,
                 _beside(name, "flags"): flags,
             }
-        path = self.score_path(scorer)
-        self._point(scorer.name, path)
-        _write(path, pl.DataFrame(frame), _describe(scorer, context))
+        # Before the file itself: a run killed in between writes both again, where one killed after
+        # the file would find it and never name it.
+        self.labels.of(scorer)
+        _write(self.score_path(scorer, context), pl.DataFrame(frame), _describe(scorer, context))
 
     def read_selection(self, selector: Selector, context: str) -> SelectionRecord | None:
         """Return the stored result of a selector, or None if there is none for these rows."""
-        path = self.selection_path(selector)
+        path = self._stored(selector, context)
         frame = _read(path, selector, context)
         if frame is None:
             return None
@@ -117,38 +128,25 @@ class Results:
             "gain_unit": selection.gain_unit,
             "eligible": record.eligible,
         }
-        path = self.selection_path(selector)
-        self._point(selection_name(selector), path)
-        _write(path, frame, _describe(selector, context) | {"facts": json.dumps(facts)})
+        self.labels.of(selector)  # first, as above
+        metadata = _describe(selector, context) | {"facts": json.dumps(facts)}
+        _write(self.selection_path(selector, context), frame, metadata)
 
-    def _point(self, name: str, path: Path) -> None:
-        # Before the file itself: a run killed in between writes both again, where one killed after
-        # the file would find it and never name it.
-        target = str(path.relative_to(self.folder))
-        write_text(self.folder / "names" / _slug(name), target + "\n")
+    def names(self, context: str = "", *, every: bool = False) -> dict[str, Path]:
+        """Return the results by their names.
 
-    def names(self) -> dict[str, Path]:
-        """Return the newest result of every name."""
-        folder = self.folder / "names"
-        if not folder.is_dir():
-            return {}
-        pointed = {
-            entry.name: self.folder / entry.read_text(encoding="utf-8").strip()
-            for entry in sorted(folder.iterdir())
-            if not entry.name.startswith(".")
+        Args:
+            context: of the rows that are meant; the newest result counts where these have none.
+            every: also derived names of results that a person has named.
+        """
+        labels = self.labels.read()
+        given = {label.place for label in labels.values() if label.given}
+        found = {
+            name: self.labels.path(label, context)
+            for name, label in labels.items()
+            if every or label.given or label.place not in given
         }
-        return {name: path for name, path in pointed.items() if path.exists()}
-
-
-def selection_name(selector: Selector) -> str:
-    """Return the short name of a selection, such as ``ifd-5pct``."""
-    inner = getattr(selector, "by", None)
-    stem = selector.name
-    if selector.name == "top_score" and isinstance(inner, Component):
-        stem = inner.name
-    if selector.budget:
-        stem = f"{stem}-{selector.budget.slug}"
-    return _slug(f"{stem}-seed{selector.seed}" if selector.seed else stem)
+        return {name: path for name, path in found.items() if path is not None}
 
 
 def read_selection_file(path: Path) -> tuple[IdArray, SelectionRecord]:
@@ -179,10 +177,6 @@ def reason_counts(reason: ReasonArray) -> dict[str, int]:
     codes, counts = np.unique(reason[reason != 0], return_counts=True)
     pairs = sorted(zip(codes.tolist(), counts.tolist(), strict=True), key=lambda p: (-p[1], p[0]))
     return {Reason(code).name: count for code, count in pairs}
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^\w.%-]+", "_", text)
 
 
 def _beside(column: str, what: str) -> str:

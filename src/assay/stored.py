@@ -42,15 +42,17 @@ class StoredResult:
     inner: bool = False
 
 
-def stored_results(results: Results, context: str) -> list[StoredResult]:
-    """Return the newest result of every name, scores first.
+def stored_results(results: Results, context: str, *, every: bool = False) -> list[StoredResult]:
+    """Return the results by their names, scores first.
 
     Args:
         results: of a project.
         context: of the rows that the project has now, `Pool.context`.
+        every: also derived names of results that a person has named.
     """
     found = []
-    for name, path in results.names().items():
+    labels = results.labels.read()
+    for name, path in results.names(context, every=every).items():
         try:
             metadata = pl.read_parquet_metadata(path)
         except (OSError, pl.exceptions.PolarsError) as error:
@@ -66,7 +68,10 @@ def stored_results(results: Results, context: str) -> list[StoredResult]:
             )
         )
     steps = [step for result in found for step in _steps(result.description)]
-    marked = [replace(result, inner=result.description in steps) for result in found]
+    marked = [
+        replace(result, inner=result.description in steps and not labels[result.name].given)
+        for result in found
+    ]
     return sorted(marked, key=lambda result: (result.kind, result.name))
 
 
@@ -85,7 +90,8 @@ def find_result(project: Project, name: str) -> StoredResult:
     Raises:
         DataError: if there is none, or it was made from other rows.
     """
-    stored = {item.name: item for item in stored_results(project.results, project.pool.context)}
+    found = stored_results(project.results, project.pool.context, every=True)
+    stored = {item.name: item for item in found}
     if name not in stored:
         known = ", ".join(stored) or "nothing is stored yet"
         raise DataError(
@@ -110,12 +116,13 @@ def stored_selection(project: Project, name: str) -> NamedSelection:
     found = find_result(project, name)
     if found.kind != "selection":
         raise DataError(f"{name} is a score, not a selection")
-    selector = _component(found, "selector")
+    with project.names():
+        selector = _component(found, "selector")
     assert isinstance(selector, Selector)  # noqa: S101  narrows what the registry returns
     record = project.results.read_selection(selector, project.pool.context)
     if record is None:
         raise DataError(f"{name} was made by another version of Assay", hint="make it again")
-    return NamedSelection(project, selector, record, 0.0)
+    return NamedSelection(project, selector, record, 0.0, label=name)
 
 
 def shown_models(results: Iterable[StoredResult]) -> list[str]:

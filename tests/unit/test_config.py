@@ -507,8 +507,8 @@ def test_a_run_writes_models_and_templates_as_paths_from_its_folder(
     assert f"template: ../own.json@{digest}" in text
     assert f"template: plain@{digest}" in text
     again = load_config(path).scores
-    assert again["ifd-2"] == named
-    assert describe(again["ifd"]) == {
+    assert again["ifd-model-gpt2-rendering-template-plain-dtype-float16"] == named
+    assert describe(again["ifd-model-tiny-rendering-template-own_json"]) == {
         "method": "ifd",
         "model": f"{tmp_path}/runs/../tiny@{digest}",
         "rendering": {"template": f"{tmp_path}/runs/../own.json@{digest}"},

@@ -11,13 +11,13 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 PLAIN = (
     "samples", "errors", "budget", "random_numbers", "progress", "references", "files", "extras",
-    "parameter_errors", "language_models", "rendering", "templates",
+    "own_code", "parameter_errors", "language_models", "rendering", "templates",
 )  # fmt: skip
 MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
     "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
-    "results", "row_shards", "row_work", "run_log", "runtime", "settling",
-    "token_rows", "values", "tuning", "pages", "read_files", "seen_rows",
+    "result_labels", "result_names", "results", "row_shards", "row_work", "run_log",
+    "runtime", "settling", "token_rows", "values", "tuning", "pages", "read_files", "seen_rows",
 )  # fmt: skip
 DOORS = (
     "project", "named_selection", "stored", "agreement", "sample_reading", "trainings",

@@ -9,7 +9,7 @@ from assay.component import Scorer, Selector
 from assay.errors import ConfigError, UnknownMethodError
 from assay.methods.compression_ifd import CompressionIFD
 from assay.methods.ranking import TopScore
-from assay.registry import build, components, failed_plugins, find, load_file
+from assay.registry import build, components, failed_plugins, find, load_file, project_names
 
 _PLUGIN = '''
 from typing import Any, ClassVar
@@ -113,6 +113,38 @@ def test_a_taken_name_is_refused_and_both_are_named(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="are both the scorer 'compression_ifd'"):
         load_file(path)
+    assert find("compression_ifd") is CompressionIFD
+
+
+def _another() -> type[Scorer]:
+    class Another(CompressionIFD):
+        """A score that is made anew at every call."""
+
+        name = "made_in_a_function"
+
+    return Another
+
+
+def test_another_class_of_the_same_words_is_refused_under_a_taken_name() -> None:
+    first = _another()
+
+    with pytest.raises(ConfigError, match="are both the scorer 'made_in_a_function'"):
+        _another()
+    assert find("made_in_a_function") is first
+
+
+def test_names_of_a_project_come_first_and_only_while_it_is_asked() -> None:
+    class Ours(CompressionIFD):
+        """A score of one project."""
+
+    Ours.name = "compression_ifd"
+
+    with project_names([Ours]):
+        assert find("compression-ifd") is Ours
+        assert Ours in components("scorer")
+        assert CompressionIFD not in components("scorer")
+        with project_names([]):
+            assert find("compression_ifd") is CompressionIFD
     assert find("compression_ifd") is CompressionIFD
 
 

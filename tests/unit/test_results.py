@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 
 from assay.errors import CacheError
-from assay.methods.filters import Everything
 from assay.methods.ranking import TopScore
 from assay.results import (
     Results,
@@ -13,7 +12,6 @@ from assay.results import (
     SelectionRecord,
     read_selection_file,
     reason_counts,
-    selection_name,
 )
 from assay.samples import IdArray, Reason, Scores, Selection
 from tests.unit.methods.planted import PlantedLoss, PlantedScore
@@ -89,25 +87,27 @@ def test_the_file_of_a_selection_holds_ids_ranks_gains_and_reasons(tmp_path: Pat
     results = Results(tmp_path)
     results.write_selection(_SELECTOR, _IDS, _record(), "context")
 
-    frame = pl.read_parquet(results.selection_path(_SELECTOR))
+    frame = pl.read_parquet(results.selection_path(_SELECTOR, "context"))
 
     assert frame["id"].to_list() == [3, 5, 8]
     assert frame["rank"].to_list() == [1, None, 0]
     assert frame["reason"].to_list() == [0, Reason.NOT_CHOSEN, 0]
-    ids, record = read_selection_file(results.selection_path(_SELECTOR))
+    ids, record = read_selection_file(results.selection_path(_SELECTOR, "context"))
     assert ids.tolist() == [3, 5, 8]
     assert record.selection.indices.tolist() == [2, 0]
 
 
-def test_a_name_points_to_the_newest_result(tmp_path: Path) -> None:
+def test_results_of_different_parameters_have_different_names(tmp_path: Path) -> None:
     results = Results(tmp_path)
     unruled = TopScore(by=_SCORER, budget="40%", rule="none")
 
     results.write_selection(_SELECTOR, _IDS, _record(), "context")
     results.write_selection(unruled, _IDS, _record(), "context")
 
-    assert results.names() == {"planted_score-40pct": results.selection_path(unruled)}
-    assert results.selection_path(_SELECTOR).exists()
+    assert results.names() == {
+        "planted_score-40pct": results.selection_path(_SELECTOR, "context"),
+        "planted_score-rule-none-40pct": results.selection_path(unruled, "context"),
+    }
 
 
 def test_a_run_killed_while_it_writes_leaves_no_result_without_a_name(
@@ -126,7 +126,7 @@ def test_a_run_killed_while_it_writes_leaves_no_result_without_a_name(
 
     results.write_selection(_SELECTOR, _IDS, _record(), "context")
 
-    assert list(results.names().values()) == [results.selection_path(_SELECTOR)]
+    assert list(results.names().values()) == [results.selection_path(_SELECTOR, "context")]
 
 
 def test_an_unfinished_name_of_a_killed_run_is_no_name(tmp_path: Path) -> None:
@@ -137,28 +137,14 @@ def test_an_unfinished_name_of_a_killed_run_is_no_name(tmp_path: Path) -> None:
     assert list(results.names()) == ["planted_score"]
 
 
-@pytest.mark.parametrize(
-    ("selector", "name"),
-    [
-        (_SELECTOR, "planted_score-40pct"),
-        (TopScore(by=PlantedLoss(), budget=5000), "planted_loss-5000"),
-        (TopScore(by=_SCORER, budget="0.5%"), "planted_score-0_5pct"),
-        (TopScore(by=_SCORER, budget="2M tokens"), "planted_score-2000000tokens"),
-        (Everything(), "everything"),
-    ],
-)
-def test_names_say_score_and_budget(selector: TopScore | Everything, name: str) -> None:
-    assert selection_name(selector) == name
-
-
 def test_a_damaged_result_says_what_to_delete(tmp_path: Path) -> None:
     results = Results(tmp_path)
     results.write_scores(_SCORER, _IDS, _table(), "context")
-    results.score_path(_SCORER).write_bytes(b"PAR1 half")
+    results.score_path(_SCORER, "context").write_bytes(b"PAR1 half")
 
     with pytest.raises(CacheError, match="is damaged") as error:
         results.read_scores(_SCORER, "context")
-    assert str(results.score_path(_SCORER)) in str(error.value.hint)
+    assert str(results.score_path(_SCORER, "context")) in str(error.value.hint)
 
 
 def test_a_file_that_is_no_selection_is_refused(tmp_path: Path) -> None:

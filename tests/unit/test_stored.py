@@ -85,7 +85,7 @@ def test_a_filter_of_another_selection_is_an_inner_step(project: Project) -> Non
 
     assert {r.name: r.inner for r in found if r.kind == "selection"} == {
         "deduplicate": True,
-        "random-5": False,
+        "random-within-deduplicate-5": False,
     }
 
 

@@ -267,9 +267,14 @@ def open_project(
         AssayError: if the data cannot be read, or nothing says which project is meant.
     """
     from assay.cli.arguments import project_arguments
+    from assay.methods.imported import imported_names
     from assay.project import Project
+    from assay.registry import use_project_names
 
     folder, arguments = project_arguments(sources, everywhere.project, reading or Reading())
     runtime = runtime_of(everywhere, working)
     runtime.plugin_files = tuple(plugin_files)
-    return Project(folder, runtime=runtime, **arguments)
+    project = Project(folder, runtime=runtime, **arguments)
+    use_project_names(imported_names(project.folder))
+    project.results.labels.tell = terminal().warn
+    return project

@@ -88,14 +88,24 @@ class Choosing:
                      help="Tokenizer that counts a budget in tokens.",
                      rich_help_panel=_PANEL,),
     ] = None  # fmt: skip
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", show_default=False, rich_help_panel=_PANEL,
+                     help="Name of the selection; a result of that name takes another. By default "
+                     "the method, with what differs from its defaults."),
+    ] = None  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Request:
-    """A selection to make, and a short label that tells it from the others of the same line."""
+    """A selection to make, and a short label that tells it from the others of the same line.
+
+    `name` is what a person calls it; None derives a name.
+    """
 
     selector: "Selector"
     label: str
+    name: str | None = None
 
 
 def requests(
@@ -122,9 +132,19 @@ def requests(
             full = seeded if inner is None else _put_within(seeded, inner)
             suffix = "" if choosing.seeds is None else f"seed{seed}"
             joined = "-".join(part for part in (label, suffix) if part)
-            made.append(Request(full, joined))
+            made.append(Request(full, joined, _given(choosing.name, words, suffix)))
     selectors = with_models([request.selector for request in made], models or Models())
     return [replace(old, selector=new) for old, new in zip(made, selectors, strict=True)]
+
+
+def _given(name: str | None, words: "Words", suffix: str) -> str | None:
+    from assay.result_names import check_given
+
+    if name is None:
+        return None
+    if len(words.methods) > 1:
+        raise UsageError(f"--name {name} is for one method, and {len(words.methods)} are named")
+    return "-".join(part for part in (check_given(name), suffix) if part)
 
 
 def _bases(

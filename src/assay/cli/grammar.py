@@ -112,8 +112,8 @@ def parse_words(words: Sequence[str], project: Path | None = None) -> Words:
 
 def _declare_imports(words: Sequence[str], project: Path | None) -> None:
     """Make the imported scores known of every project that the words may mean."""
-    from assay.methods.imported import declare_all
-    from assay.registry import load_all
+    from assay.methods.imported import imported_names
+    from assay.registry import load_all, use_project_names
 
     load_all()
     folders = [] if project is None else [project]
@@ -122,8 +122,7 @@ def _declare_imports(words: Sequence[str], project: Path | None) -> None:
         folders += [path, path.parent / f"{path.name.split('.')[0]}.assay"]
     if not any(folder.is_dir() for folder in folders):
         folders = list(Path().glob("*.assay"))
-    for folder in folders:
-        declare_all(folder)
+    use_project_names(found for folder in folders for found in imported_names(folder))
 
 
 def find_source(word: str) -> Source | None:

@@ -100,13 +100,11 @@ def _import(project: "Project", path: Path, description: dict[str, Any], name: s
     import re
 
     from assay.cli.recording import recorded
-    from assay.methods.imported import Imported, check_name, declare
-    from assay.registry import build
+    from assay.methods.imported import Imported, check_name
 
     method_name = check_name(name or re.sub(r"\W+", "_", description["column"]).strip("_").lower())
     store_columns(project.folder, method_name, path, description)
-    declare(method_name, project.folder)
-    scorer = build(method_name, "scorer")
+    scorer = project.scorer(method_name)
     assert isinstance(scorer, Imported)  # noqa: S101  narrows what the registry returns
     with recorded(project, "import-scores", sys.argv[2:], [scorer]):
         numbers = project.engine.value(scorer.column_feature())

@@ -208,7 +208,7 @@ def _missing_extra(project: "Project", component: "Component") -> AssayError | N
     error = MissingExtraError(_method_of(component), readers[0].extra)
     # Only where something of the kind is stored is it worth asking the Hub which model is meant.
     names = tuple(item.name for item in held)
-    if not any(stored.startswith(names) for stored in project.results.names()):
+    if not any(stored.name.startswith(names) for stored in project.results.names().values()):
         return error
     engine = project.engine
     try:

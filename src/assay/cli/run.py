@@ -40,8 +40,6 @@ def run(
 
     What is at hand already is not made again: after an interruption the same line goes on.
     """
-    import dataclasses
-
     from assay.cli.arguments import shown_path
     from assay.cli.compare import FAILED
     from assay.cli.compare_report import print_both_plans, tell
@@ -51,11 +49,9 @@ def run(
     from assay.cli.recording import recorded
     from assay.config import load_config
 
-    config = load_config(file)
+    config = load_config(file, everywhere.project)
     if only:
         config = config.only(only)
-    if everywhere.project is not None:
-        config = dataclasses.replace(config, project=everywhere.project)
     runtime = _runtime(config, everywhere, working)
     project = config.open(runtime)
     runner = config.runner(project)

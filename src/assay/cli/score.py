@@ -37,6 +37,12 @@ def score(
         typer.Option("--set", metavar="[METHOD.]PARAMETER=VALUE", show_default=False,
                      help="Set a parameter of a method. Repeatable."),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Name of a single score's result; a result of that name takes another. "
+                     "By default the method, with what differs from its defaults."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Give every row a number, and keep it in the project.
 
@@ -46,10 +52,14 @@ def score(
     from assay.cli.models import check_models
     from assay.cli.planning_report import print_plan
     from assay.errors import UsageError
+    from assay.result_names import check_given
 
     parsed = parse_words(words or [], everywhere.project)
     if not parsed.methods:
         raise UsageError("no method is named", hint="`assay methods` lists them")
+    if name is not None and len(parsed.methods) > 1:
+        raise UsageError(f"--name {name} is for one score, and {len(parsed.methods)} are asked for")
+    given = None if name is None else check_given(name)
     project = open_project(
         parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
     )
@@ -62,7 +72,7 @@ def score(
     check_models(project, scorers)
     for note in project.advice(scorers):
         terminal().warn(note)
-    _score(project, scorers)
+    _score(project, scorers, given)
 
 
 def _scorers(
@@ -78,21 +88,22 @@ def _scorers(
     return with_models(found, models)
 
 
-def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
-    from assay.cli.arguments import output_name, shown_names, shown_path, shown_source
+def _score(project: "Project", scorers: "Sequence[Scorer]", given: str | None) -> None:
+    from assay.cli.arguments import output_name, shown_path, shown_source
     from assay.cli.models import model_words
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
 
     with recorded(project, "score", sys.argv[2:], scorers) as run:
         with run.stage("score"):
-            tables = project.score(*scorers)
+            tables = project.score(*scorers, name=given)
         resolved = [project.engine.resolve(scorer) for scorer in scorers]
-        paths = [project.results.score_path(scorer) for scorer in resolved]
+        context = project.pool.context
+        paths = [project.results.score_path(scorer, context) for scorer in resolved]
         run.facts["scores"] = [path.name for path in paths]
         write_config(run, project, scores=resolved)
     rows = [
-        _summary(scorer, scores, path.name)
+        _summary(scorer, scores, path.name) | {"result": given or project.label(scorer)}
         for scorer, scores, path in zip(resolved, tables, paths, strict=True)
     ]
     page = terminal()
@@ -110,7 +121,7 @@ def _score(project: "Project", scorers: "Sequence[Scorer]") -> None:
         table(
             ["score", ("rows", "right"), ("without", "right"), ("10 %", "right"),
              ("median", "right"), ("90 %", "right"), ("better", "left"), "why without"],
-            [(shown_names(r["label"]), r["scored"], r["unscored"], r["quantiles"]["0.1"],
+            [(r["result"], r["scored"], r["unscored"], r["quantiles"]["0.1"],
               r["quantiles"]["0.5"], r["quantiles"]["0.9"], r["prefer"], _reasons(r["reasons"]))
              for r in rows],
         )

@@ -108,7 +108,7 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
     with recorded(project, "select", sys.argv[2:], selectors) as run:
         with run.stage("select"):
             project.engine.compute(selectors)  # together, so that equal passes run once
-            chosen = [project.select(selector) for selector in selectors]
+            chosen = project.named(selectors, [request.name for request in wanted])
         warn_of_files(chosen)
         with run.stage("describe"):
             described = [describe_selection(selection) for selection in chosen]
@@ -119,7 +119,7 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
                 written.append(write_selection(selection, path, writing) if path else Written())
         for entry, made in zip(described, written, strict=True):
             entry |= {"written": [str(path) for path in made.paths], "export": made.facts or None}
-        _record(run, wanted, chosen, written, writing)
+        _record(run, chosen, written, writing)
     page = terminal()
     if page.settings.as_json:
         page.document(described[0] if len(described) == 1 else described)
@@ -131,7 +131,6 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
 
 def _record(
     run: "Run",
-    wanted: "Sequence[Request]",
     chosen: "Sequence[NamedSelection]",
     written: "Sequence[Written]",
     writing: Writing,
@@ -142,7 +141,7 @@ def _record(
     run.facts["selections"] = [selection.manifest() for selection in chosen]
     run.facts["written"] = [[str(path) for path in made.paths] for made in written]
     run.facts["exports"] = [made.facts for made in written if made.facts]
-    names = _distinct_names(wanted, chosen)
+    names = [selection.name for selection in chosen]
     exports: list[dict[str, Any]] = [
         {"selection": name, "output": str(made.paths[0].absolute())}
         | ({"format": writing.layout_out} if writing.layout_out else {})
@@ -151,10 +150,3 @@ def _record(
     ]
     selections = dict(zip(names, (selection.selector for selection in chosen), strict=True))
     write_config(run, chosen[0].project, selections=selections, exports=exports)
-
-
-def _distinct_names(wanted: "Sequence[Request]", chosen: "Sequence[NamedSelection]") -> list[str]:
-    plain = [selection.name for selection in chosen]
-    if len(set(plain)) == len(plain):
-        return plain
-    return [f"{name}-{request.label}" for name, request in zip(plain, wanted, strict=True)]

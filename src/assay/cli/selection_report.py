@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from assay.composition import TrainingCost
     from assay.named_selection import NamedSelection
     from assay.project import Project
-    from assay.results import ScoreTable
 
 EXAMPLES = 3
 _LISTED = 6
@@ -94,9 +93,7 @@ def _cost(cost: "TrainingCost") -> dict[str, float]:
 def _examples(selection: "NamedSelection") -> dict[str, list[dict[str, Any]]]:
     chosen, rejected = selection.examples(EXAMPLES)
     project, record = selection.project, selection.record
-    tables: dict[str, ScoreTable] = {
-        scorer.name: project.engine.value(scorer) for scorer in selection.scorers()
-    }
+    tables = selection.score_tables()
     place_of = {
         int(place): rank for rank, place in enumerate(record.selection.indices[:EXAMPLES].tolist())
     }

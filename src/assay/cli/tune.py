@@ -143,7 +143,7 @@ def _trainings(
 ) -> "list[tuple[str, TunedModel]]":
     """Return every training by a name that tells it from the others."""
     from assay.errors import UsageError
-    from assay.results import selection_name
+    from assay.result_names import derived_name
     from assay.stored import stored_selection
     from assay.trainings import tuned_model
 
@@ -151,13 +151,13 @@ def _trainings(
         raise UsageError("a method needs a budget to choose by", hint="add --budget 5%")
     if training.budget is not None and not parsed.methods:
         raise UsageError("--budget is for a method, and none is named", hint="random --budget 5%")
-    selectors: list[Selector | None] = [
-        project.selector(method, budget=training.budget) for method in parsed.methods
-    ]
-    selectors += [stored_selection(project, name).selector for name in names]
+    chosen: list[tuple[str, Selector | None]] = []
+    for method in parsed.methods:
+        made_by = project.selector(method, budget=training.budget)
+        chosen.append((derived_name(made_by), made_by))
+    chosen += [(name, stored_selection(project, name).selector) for name in names]
     made = []
-    for selector in selectors or [None]:
-        stem = "all" if selector is None else selection_name(selector)
+    for stem, selector in chosen or [("all", None)]:
         for seed in range(training.seeds):
             base = str(training.base)
             feature = tuned_model(selector, base=base, recipe=recipe, seed=seed)

@@ -13,6 +13,7 @@ from assay.compare.statistics import Row, summary
 from assay.compare.verdict import Verdict, verdict
 from assay.console import jsonable
 from assay.named_selection import NamedSelection
+from assay.result_names import derived_name
 
 
 @dataclass(frozen=True)
@@ -137,8 +138,9 @@ def winner(runner: Runner, found: Verdict) -> Winner | None:
         return None
     choice = runner.choices.of(jobs[0])
     return Winner(
-        runner.project, choice.selector, choice.record, choice.cost.seconds, found, runner.records
-    )
+        runner.project, choice.selector, choice.record, choice.cost.seconds, found, runner.records,
+        label=derived_name(choice.selector),
+    )  # fmt: skip
 
 
 def _export(runner: Runner, found: Verdict, path: Path) -> list[Path]:

@@ -31,7 +31,8 @@ from assay.project import BudgetLike, Method, Project
 from assay.read_files import file_notes
 from assay.references import name_of, pinned_fields, short_name
 from assay.registry import build
-from assay.results import Results, selection_name
+from assay.result_names import DIGITS, derived_name
+from assay.results import Results
 from assay.tuning import Recipe
 
 FOLDER = "comparisons"
@@ -310,7 +311,9 @@ def compare(
             name, selector = _named(project, each)
             if selector.budget is not None:
                 own.append(selector.budget)
-            arms.setdefault(name, selector.model_copy(update={"budget": None}))
+            plain = selector.model_copy(update={"budget": None})
+            if arms.setdefault(name, plain) != plain:
+                arms[f"{name}-{plain.key[:DIGITS]}"] = plain
     wanted = own if budgets is None else _budgets(budgets)
     return Runner(
         project, Experiment(base, tuple(dict.fromkeys(wanted)), methods=arms, **terms)
@@ -324,9 +327,10 @@ def _budgets(budgets: Sequence[BudgetLike] | BudgetLike) -> list[Budget]:
 
 def _named(project: Project, method: Any) -> tuple[str, Selector]:
     if isinstance(method, NamedSelection):
-        return selection_name(method.selector.model_copy(update={"budget": None})), method.selector
+        return derived_name(method.selector.model_copy(update={"budget": None})), method.selector
     if isinstance(method, Component):
         selector = selector_of(method)
     else:
-        selector = selector_of(build(method, "selector"))
-    return selection_name(selector.model_copy(update={"budget": None})), selector
+        with project.names():
+            selector = selector_of(build(method, "selector"))
+    return derived_name(selector.model_copy(update={"budget": None})), selector

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -320,19 +321,14 @@ def check_name(name: str) -> str:
     return name
 
 
-def declare(name: str, folder: Path) -> type[Imported]:
-    """Return the method that ``imports/<name>.json`` of a project describes, and register it.
-
-    Raises:
-        ConfigError: if another method has that name.
-    """
-    described = json.loads((folder / "imports" / f"{name}.json").read_text(encoding="utf-8"))
-    source = folder / "imports" / described["file"]
-    method_name = name
+@lru_cache
+def _declared(path: Path, text: str) -> type[Imported]:
+    """Return the method that a file in ``imports`` describes; an equal text gives the same one."""
+    described = json.loads(text)
+    source = path.parent / described["file"]
 
     class Declared(Imported):
         __doc__ = f"{described['column']} of {described['original']}, imported."
-        name: ClassVar[str] = method_name
         # The defaults below are no part of a key, so what they hold must be in the version.
         version: ClassVar[int] = int(described["digest"][:12], 16)
 
@@ -343,10 +339,12 @@ def declare(name: str, folder: Path) -> type[Imported]:
         part: Part = described["part"]
         better: Literal["high", "low"] = described["better"]
 
+    # A name of its project alone: a class that has one from the start is known everywhere.
+    Declared.name = path.stem
     return Declared
 
 
-def declare_all(folder: Path) -> list[type[Imported]]:
-    """Register every imported score of a project."""
-    names = sorted(path.stem for path in (folder / "imports").glob("*.json"))
-    return [declare(name, folder) for name in names]
+def imported_names(folder: Path) -> list[type[Imported]]:
+    """Return the methods that the imported scores of a project are, by their names."""
+    paths = sorted((folder / "imports").glob("*.json"))
+    return [_declared(path, path.read_text(encoding="utf-8")) for path in paths]

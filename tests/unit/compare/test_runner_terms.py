@@ -175,7 +175,8 @@ def test_a_project_compares_selections_that_were_made(tmp_path: Path, llama_fold
     )  # fmt: skip
 
     assert [arm.name for arm in made.arms] == [
-        "longest_response-2", "ttr", "random", "longest_response", "longest_instruction"
+        "longest_response-unit_of_length-words", "ttr", "random", "longest_response",
+        "longest_instruction",
     ]  # fmt: skip
     assert made.budgets == ("20%",)
 
