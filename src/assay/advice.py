@@ -35,11 +35,11 @@ def advice(engine: Engine, components: Sequence[Component]) -> list[str]:
         isinstance(item, CausalFeature) and name_of(item.model) == EMBEDDED_MODEL
         for item in walk(resolved, skip=engine.is_stored, resolve=engine.resolve)
     )
-    return [*notes, *(_seen(engine.pool) if reads_embedded else [])]
+    return [*notes, *(_seen(engine.shown) if reads_embedded else [])]
 
 
 def _coverage(engine: Engine, model: str, part: str) -> list[str]:
-    share = learned_share(engine.pool, model, engine.runtime, part=part)
+    share = learned_share(engine.shown, model, engine.runtime, part=part)
     if not share < LEARNED_SHARE:
         return []
     how = "character n-grams alone" if name_of(model) == SPELLED else "character n-grams"

@@ -17,7 +17,7 @@ MACHINERY = (
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
     "language_models", "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
     "rendering", "results", "row_shards", "row_work", "run_log", "runtime", "settling", "templates",
-    "token_rows", "values", "tuning", "pages", "seen_rows",
+    "token_rows", "values", "tuning", "pages", "seen_rows", "shown_rows",
 )  # fmt: skip
 DOORS = (
     "project", "named_selection", "stored", "agreement", "sample_reading", "trainings",
