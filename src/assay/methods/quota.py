@@ -14,16 +14,20 @@ from assay.random_numbers import generator
 from assay.samples import FloatArray, IndexArray, Reason, Selection
 from assay.values import Labels
 
+_GROUP = "group_of_the_quota"  # a name that no inner selector gives to what it requires
+
 
 class Quota(Selector):
     """Another selector applied to every group of rows with its own part of the budget.
 
     Without `weights` or `budgets` the parts are in proportion to the groups, so the composition
     of the pool is kept. Parts are whole by largest remainder; what a group cannot fill goes to
-    the others.
+    the others. What the selector compares rows by, such as duplicate groups or bins, is that of all
+    rows that the quota may choose from, not of each group apart.
     """
 
     name: ClassVar[str] = "quota"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice (stratified selection)")
     needs_budget: ClassVar[bool] = False
 
@@ -52,7 +56,8 @@ class Quota(Selector):
 
     def requires(self) -> dict[str, Any]:
         """Return the groups, and all that the inner selector requires."""
-        return {"groups": RowAttribute(attribute=self.per), **self.by.requires()}
+        inner = self.by.model_copy(update={"within": self.within})
+        return {_GROUP: RowAttribute(attribute=self.per), **inner.requires()}
 
     def ruled(self) -> list[tuple[Scorer, Rule]]:
         """Return the rules of the inner selector."""
@@ -60,7 +65,7 @@ class Quota(Selector):
 
     def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
         """Return the picks of all groups, interleaved so that prefixes keep the shares."""
-        labels: Labels = needs.pop("groups")
+        labels: Labels = needs.pop(_GROUP)
         names, group_of = np.unique(labels.values.to_numpy(), return_inverse=True)
         parts: list[Selection] = []
         left_out: list[IndexArray] = []
