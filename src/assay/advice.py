@@ -24,11 +24,11 @@ def advice(engine: Engine, components: Sequence[Component]) -> list[str]:
         if isinstance(item, Embeddings)
     }
     notes = [note for model, part in encoders.items() for note in _coverage(engine, model, part)]
-    return [*notes, *(note for fit in model_fits(engine.pool, resolved) for note in fit.notes())]
+    return [*notes, *(note for fit in model_fits(engine.shown, resolved) for note in fit.notes())]
 
 
 def _coverage(engine: Engine, model: str, part: str) -> list[str]:
-    share = learned_share(engine.pool, model, engine.runtime, part=part)
+    share = learned_share(engine.shown, model, engine.runtime, part=part)
     if not share < LEARNED_SHARE:
         return []
     how = "character n-grams alone" if name_of(model) == SPELLED_ENCODER else "character n-grams"

@@ -39,8 +39,9 @@ class TrainingReading(BaseModel):
 class Budget(BaseModel):
     """An amount of data: ``"5%"``, ``5000`` or ``"2M tokens"``.
 
-    A percentage is taken of the whole pool, or of the rows that remain eligible after filters,
-    rules and hold-out; the published codes disagree on the base, so it is always stated.
+    A percentage is taken of the whole pool, rows that are held out apart, or of the rows that
+    filters and rules leave eligible; the published codes disagree on the base, so it is always
+    stated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -288,7 +288,8 @@ class Scorer(Component):
 
     Subclasses write ``score(self, *, <needs>)`` with one keyword per entry of `requires`. It
     returns shape (n,) float64 with NaN where there is no number, `Scores` if it has reasons of
-    its own, or a mapping of `columns` to either.
+    its own, or a mapping of `columns` to either. One whose numbers depend on other rows, such as a
+    rank, sets `rowwise` to False: then it is handed no row that is held out.
     """
 
     kind: ClassVar[Kind] = "scorer"
@@ -323,6 +324,8 @@ class Selector(Component):
 
     kind: ClassVar[Kind] = "selector"
     needs_budget: ClassVar[bool] = True
+    lets_through: ClassVar[bool] = False
+    """Whether it lets rows through, in no time: then it is not kept as a step of another one."""
 
     budget: Budget | None = None
     """How much to select: samples, "5%", or "2M tokens"."""

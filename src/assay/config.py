@@ -75,7 +75,7 @@ class Config:
         file: where it was read from.
         project: project folder; None for the one beside the data.
         sources: the data.
-        hold_out: share of rows that no method ever sees.
+        hold_out: share of rows that selections are made without.
         max_set_aside: share of records that may be unusable.
         scores: by name.
         selections: by name; several where seeds are asked for.

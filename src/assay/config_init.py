@@ -158,7 +158,7 @@ def _data(spec: SourceSpec, seen: Seen, stem: str, hold_out: float) -> Iterator[
         field = _quoted(f"{{{seen.fields[0] if seen.fields else 'field'}}}")
         yield "  # Fields under other names are mapped by templates, in place of a layout:"
         yield f"  # map: {{instruction: {_commented(field)}, response: ...}}"
-    yield f"  hold_out: {hold_out:.6%}  # share of rows that no method ever sees, such as 1%"
+    yield f"  hold_out: {hold_out:.6%}  # share of rows that selections are made without"
     yield f"  max_set_aside: {allowed}  # refuse the data if more of it cannot be used"
     yield ""
 

@@ -98,7 +98,7 @@ class DataSection(Section):
     sources: tuple[SourceSection, ...] = Field(min_length=1)
     """Sources, where there are several."""
     hold_out: Share = 0.0
-    """Share of rows that no method ever sees."""
+    """Share of rows that selections are made without, as if the data had none of them."""
     max_set_aside: Share = MAX_SET_ASIDE
     """Share of records that may be unusable before the load is refused."""
 

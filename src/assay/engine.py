@@ -1,8 +1,12 @@
-"""Computes the value of components: equal ones once, and nothing that is stored already."""
+"""Computes the value of components: equal ones once, and nothing that is stored already.
 
-from collections import Counter
+Rows that are held out take part in nothing that compares rows. What is made of each row by itself,
+row features and scores by row, covers them; whatever reads several rows is handed the others
+alone, as if the pool had never had them, and what it returns is laid out over all rows afterwards.
+"""
+
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,18 +23,28 @@ from assay.component import (
     Scorer,
     Selector,
 )
-from assay.errors import IncompleteError, PlanError, TooManyUnscoredError
+from assay.errors import IncompleteError, PlanError
 from assay.fitting import fitting_encoder
 from assay.passes import PoolFeature, PoolView, RowFeature
 from assay.pool import Pool
 from assay.random_numbers import generator
 from assay.read_files import FileReading, reading_of
 from assay.references import REQUIRED_KINDS, pinned_fields
-from assay.results import Results, ScoreTable, SelectionRecord, reason_counts
+from assay.results import Results, ScoreTable, SelectionRecord
 from assay.row_work import RowWork
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Reason, ReasonArray, Scores
-from assay.settling import evaluate, flatten, is_unfinished, record_of, settle
+from assay.settling import (
+    check_unscored,
+    evaluate,
+    first_reasons,
+    is_by_row,
+    is_of_the_pool,
+    is_unfinished,
+    record_of,
+    settle,
+)
+from assay.shown_rows import ShownRows
 from assay.values import Numbers, RowValue
 
 ComponentType = TypeVar("ComponentType", bound=Component)
@@ -60,9 +74,17 @@ class Engine:
         self._results = results
         self._open_file = open_file
         self._values: dict[str, Any] = {}
-        self._views: dict[str, PoolView] = {}
+        self._shown = ShownRows(pool)
+        self._shown_values: dict[str, Any] = {}
+        self._views = {Given().key: PoolView(pool)}
         self._pins: dict[tuple[str, str], str] = {}
         self._rows = RowWork(runtime)
+
+    def over_all_rows(self) -> "Engine":
+        """Return an engine that hides no row: for looking at the data, never for choosing."""
+        pool = copy.copy(self.pool)
+        pool.held_out = np.zeros(len(pool), np.bool_)
+        return Engine(pool, self.runtime, open_file=self._open_file)
 
     # Resolution
 
@@ -88,7 +110,7 @@ class Engine:
     def _pin(self, kind: str, text: str) -> str:
         if (kind, text) not in self._pins:
             self._pins[kind, text] = (
-                fitting_encoder(text, self.pool, self.runtime)
+                fitting_encoder(text, self.shown, self.runtime)
                 if kind == "encoder"
                 else self.runtime.pin(kind, text)
             )
@@ -132,10 +154,11 @@ class Engine:
             return self._results.read_scores(component, self.pool.context) is not None
         if isinstance(component, Selector):
             return self._results.read_selection(component, self.pool.context) is not None
-        if isinstance(component, PoolFeature) and component.stored:
-            view = self._view_if_known(component.dataset)
-            return view is not None and component.store(self.runtime.cache, view).path.exists()
-        return False
+        known = component.dataset.key in self._views if isinstance(component, Feature) else False
+        if not isinstance(component, PoolFeature) or not component.stored or not known:
+            return False
+        view = self.view_shown(component.dataset)
+        return component.store(self.runtime.cache, view).path.exists()
 
     def _value(self, component: Component) -> Any:
         if component.key not in self._values:
@@ -155,30 +178,51 @@ class Engine:
             return self._selection(component)
         raise TypeError(f"{type(component).__name__} is of no known kind")
 
-    def _needs(self, component: Component) -> dict[str, Any]:
+    def _needs(self, component: Component, *, of_all_rows: bool = False) -> dict[str, Any]:
+        """Return what a component is handed: of the rows that are shown, or of all."""
         needs: dict[str, Any] = {}
         for name, need in component.requires().items():
             if isinstance(need, Component):
-                needs[name] = self._handed(self._value(self.resolve(need)))
+                needs[name] = self._handed(need, of_all_rows=of_all_rows)
             else:
-                needs[name] = [self._handed(self._value(self.resolve(item))) for item in need]
+                needs[name] = [self._handed(item, of_all_rows=of_all_rows) for item in need]
         return needs
 
-    @staticmethod
-    def _handed(value: Any) -> Any:
-        return value.main if isinstance(value, ScoreTable) else value
+    def _handed(self, need: Component, *, of_all_rows: bool = False) -> Any:
+        need = self.resolve(need)
+        if isinstance(need, Dataset):
+            return self.view_shown(need)
+        value = self._value(need)
+        if isinstance(value, ScoreTable):
+            value = value.main
+        ranges_over_all = isinstance(need, Selector) or (
+            is_of_the_pool(need) and not isinstance(need, PoolFeature)
+        )
+        if of_all_rows or not ranges_over_all:
+            return value
+        if need.key not in self._shown_values:
+            self._shown_values[need.key] = self._shown.part(value)
+        return self._shown_values[need.key]
 
     # Datasets
 
+    @property
+    def shown(self) -> Pool:
+        """The rows that methods see: those that are not held out."""
+        return self._shown.pool
+
+    def view_shown(self, dataset: Dataset) -> PoolView:
+        """Return the rows of a dataset as methods see them: in a pool without those held out."""
+        return self._shown.view(self.view(dataset))
+
     def view(self, dataset: Dataset) -> PoolView:
-        """Return the rows of a dataset."""
-        known = self._view_if_known(dataset)
-        if known is not None:
-            return known
+        """Return the rows of a dataset; of the project's own pool all, those held out included."""
+        if dataset.key in self._views:
+            return self._views[dataset.key]
         if isinstance(dataset, Chosen):
             if not isinstance(dataset.of, Given):
                 raise PlanError("rows can only be chosen from the project's own pool")
-            record: SelectionRecord = self._value(self.resolve(dataset.by))
+            record = self._record(self.resolve(dataset.by))
             view = PoolView(self.pool, np.sort(record.selection.indices))
         elif isinstance(dataset, FileSet):
             if self._open_file is None:
@@ -196,14 +240,12 @@ class Engine:
         ]
         return [reading_of(dataset, self.view(dataset)) for dataset in datasets]
 
-    def _view_if_known(self, dataset: Dataset) -> PoolView | None:
-        if isinstance(dataset, Given):
-            return self._given
-        return self._views.get(dataset.key)
-
-    @cached_property
-    def _given(self) -> PoolView:
-        return PoolView(self.pool)
+    def _record(self, selector: Selector) -> SelectionRecord:
+        """Return what a selector chose, as a step: one that only lets rows through is not kept."""
+        if selector.lets_through and not self.is_stored(selector):
+            return self._choose(selector)
+        record: SelectionRecord = self._value(selector)
+        return record
 
     # Features
 
@@ -224,7 +266,7 @@ class Engine:
         return self._rows.missing(self.view(feature.dataset), feature)
 
     def _pool_value(self, feature: PoolFeature) -> Any:
-        view = self.view(feature.dataset)
+        view = self.view_shown(feature.dataset)
         store = feature.store(self.runtime.cache, view)
         if feature.stored:
             held = store.read()
@@ -248,29 +290,21 @@ class Engine:
             stored = self._results.read_scores(scorer, self.pool.context)
             if stored is not None:
                 return stored
-        needs = self._needs(scorer)
-        count = len(self.pool)
+        by_row = is_by_row(scorer)
+        needs = self._needs(scorer, of_all_rows=by_row)
+        count = len(self.pool if by_row else self.shown)
         table = ScoreTable(
             {
-                name: settle(scores, needs, count)
+                name: settle(scorer, scores, needs, count)
                 for name, scores in evaluate(scorer, needs, count).items()
             }
         )
-        self._check_unscored(scorer, table.main)
+        if not by_row:
+            table = self._shown.scores_of_all(table)
+        check_unscored(scorer, self._shown.part(table.main), most=self.runtime.max_unscored)
         if self._results is not None and not is_unfinished(table):
             self._results.write_scores(scorer, self.pool.ids, table, self.pool.context)
         return table
-
-    def _check_unscored(self, scorer: Scorer, scores: Scores) -> None:
-        kinds = Counter(Reason(code).kind for code in scores.reason[scores.reason != 0].tolist())
-        failed = kinds["failure"]
-        if failed > self.runtime.max_unscored * max(len(scores.reason), 1):
-            counts = reason_counts(scores.reason)
-            table = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
-            raise TooManyUnscoredError(
-                f"{scorer.name}: {failed:,} of {len(scores.reason):,} rows failed ({table})",
-                hint="mend the rows, or allow more with --max-unscored",
-            )
 
     # Selections
 
@@ -279,30 +313,30 @@ class Engine:
             stored = self._results.read_selection(selector, self.pool.context)
             if stored is not None:
                 return stored
+        record = self._choose(selector)
+        if self._results is not None:
+            self._results.write_selection(selector, self.pool.ids, record, self.pool.context)
+        return record
+
+    def _choose(self, selector: Selector) -> SelectionRecord:
         needs = self._needs(selector)
         reason = self._ineligible(selector, needs)
         allowance = self._allowance(selector, reason)
         rng = generator(seed=selector.seed, purpose=selector.name)
         selection = selector.select(allowance, rng, **needs)
         record = record_of(selector, selection, allowance, reason, self.read_files([selector]))
-        if self._results is not None:
-            self._results.write_selection(selector, self.pool.ids, record, self.pool.context)
-        return record
+        return self._shown.selection_of_all(record)
 
     def _ineligible(self, selector: Selector, needs: Mapping[str, Any]) -> ReasonArray:
-        """Return why each row may not be chosen at all; 0 where it may."""
-        reason = np.zeros(len(self.pool), np.uint8)
+        """Return why each row that is shown may not be chosen at all; 0 where it may."""
+        reason = np.zeros(len(self.shown), np.uint8)
         if selector.within is not None:
-            inner: SelectionRecord = self._value(self.resolve(selector.within))
+            inner: SelectionRecord = self._handed(selector.within)
             reason[:] = inner.reason
-        reason[(reason == 0) & self.pool.held_out] = Reason.HELD_OUT
-        for value in flatten(needs.values()):
-            if isinstance(value, (RowValue, Scores)) and len(value.reason) == len(reason):
-                empty = reason == 0
-                reason[empty] = value.reason[empty]
+        first_reasons(selector, needs, reason)
         for scorer, rule in selector.ruled():
-            scores: ScoreTable = self._value(self.resolve(scorer))
-            reason[(reason == 0) & ~rule.admits(scores.main.values)] = Reason.BELOW_RULE
+            scores: Scores = self._handed(scorer)
+            reason[(reason == 0) & ~rule.admits(scores.values)] = Reason.BELOW_RULE
         return reason
 
     def _allowance(self, selector: Selector, reason: ReasonArray) -> Allowance:
@@ -316,14 +350,14 @@ class Engine:
         limit = selector.budget.limit()
         costs: FloatArray | None = None
         if limit is not None:
-            counted: Numbers = self.value(_token_counts(selector.budget))
+            counted: Numbers = self._handed(_token_counts(selector.budget))
             uncounted = (reason == 0) & (counted.reason != 0)
             reason[uncounted] = counted.reason[uncounted]
             # Nobody may choose the others, but solvers ask for numbers above 0 throughout.
             costs = np.where(counted.reason == 0, counted["total"], 1.0)
         eligible = reason == 0
         available = int(np.count_nonzero(eligible))
-        count = selector.budget.count(pool=len(self.pool), eligible=available)
+        count = selector.budget.count(pool=len(self.shown), eligible=available)
         return Allowance(eligible, count, costs, limit)
 
 

@@ -103,7 +103,7 @@ def load_pool(
     Args:
         specs: the sources.
         folder: where the pool, ``load.json`` and ``set_aside.jsonl`` are kept.
-        hold_out: share of rows that no selector ever sees.
+        hold_out: share of rows that selections are made without.
         max_set_aside: share of records that may be set aside before the load is refused.
         questions: accept conversations without an assistant turn, for evaluation files.
         offline: take Hub repositories from the local cache only.

@@ -12,7 +12,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from assay.cache import FolderStore, PoolStore
-from assay.component import Feature
+from assay.component import Chosen, Dataset, Feature
 from assay.pool import Attribute, HashArray, Pool, digest_of
 from assay.runtime import Runtime
 from assay.samples import Conversation, IdArray, IndexArray
@@ -192,6 +192,8 @@ class PoolView:
 class PoolFeature(Feature):
     """A feature that needs all rows at once; kept by the digest of what it read.
 
+    Rows of the project that are held out are neither in view nor in what it is handed.
+
     Subclasses write ``compute(self, view, runtime, *, <needs>)``, and `pack` and `unpack` if the
     value is to be kept on disk.
     """
@@ -201,6 +203,11 @@ class PoolFeature(Feature):
 
     if TYPE_CHECKING:  # its keywords differ from feature to feature
         compute: ClassVar[Callable[..., Any]]
+
+    @property
+    def drawn_from(self) -> Dataset:
+        """The rows that those in view were chosen from: what `PoolView.positions` are places in."""
+        return self.dataset.of if isinstance(self.dataset, Chosen) else self.dataset
 
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return about how many floating-point operations `compute` takes; 0 if they are few."""

@@ -75,18 +75,22 @@ def plan(engine: Engine, components: Sequence[Component]) -> Plan:
             steps.append(_row_step(engine, component, first=place not in timed))
             timed.add(place)
         elif isinstance(component, PoolFeature):
-            view = _view(engine, component)
+            view = _view_shown(engine, component)
             operations = component.operations(len(view), engine.runtime)
             needed = component.memory(len(view), engine.runtime)
             refusals.extend(_too_big(component.name, needed))
             steps.append(Step(component.name, len(view), len(view), rate.seconds(operations)))
-        elif isinstance(component, Selector):
+        elif isinstance(component, Selector) and (
+            component in wanted or not component.lets_through
+        ):
             steps.append(_selector_step(engine, component, rate, refusals))
     return Plan(steps, list(dict.fromkeys(refusals)))
 
 
 def _row_step(engine: Engine, feature: RowFeature, *, first: bool) -> Step:
-    view = _view(engine, feature)
+    view = PoolView(engine.pool)  # priced at its bound: all rows
+    if not isinstance(feature.dataset, Chosen):
+        view = engine.view(feature.dataset)
     rows = len(view.unique[0])
     if isinstance(feature.dataset, Chosen) or feature.chosen_by is not None:
         return Step(feature.name, rows, rows, None, "depends on a selection not yet made")
@@ -109,7 +113,7 @@ def _row_step(engine: Engine, feature: RowFeature, *, first: bool) -> Step:
 
 
 def _selector_step(engine: Engine, selector: Selector, rate: "_Rate", refusals: list[str]) -> Step:
-    rows = len(engine.pool)
+    rows = len(engine.shown)
     count = rows
     if selector.budget is not None:
         try:
@@ -123,10 +127,10 @@ def _selector_step(engine: Engine, selector: Selector, rate: "_Rate", refusals: 
     return Step(selector.name, rows, rows, rate.seconds(operations))
 
 
-def _view(engine: Engine, feature: RowFeature | PoolFeature) -> PoolView:
+def _view_shown(engine: Engine, feature: PoolFeature) -> PoolView:
     if isinstance(feature.dataset, Chosen):
-        return PoolView(engine.pool)  # priced at its bound: all rows
-    return engine.view(feature.dataset)
+        return PoolView(engine.shown)  # priced at its bound: all rows
+    return engine.view_shown(feature.dataset)
 
 
 def _too_big(name: str, needed_bytes: float) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """Rows on disk, in canonical order: ascending id."""
 
+import copy
 import hashlib
 import json
 from collections import defaultdict
@@ -49,11 +50,15 @@ class Pool:
         path: the Parquet file.
         ids: shape (n,), uint64, ascending; fixed by content and the ordinal among equals.
         content_hashes: shape (n,), S16; equal for rows of equal text.
-        held_out: shape (n,), bool; rows that no selector ever sees.
+        held_out: shape (n,), bool; rows that no method sees beside others, and none chooses.
+        hidden: rows of the file that are not in the pool, because they are held out.
         digest: 16 hex digits over the ids.
         context: 16 hex digits over all that a selection may read of a row besides its text: ids,
             hold-out, source, split, task, language.
     """
+
+    hidden: int = 0
+    _places: IndexArray | None = None  # of the rows in the file, where some of it is hidden
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -67,15 +72,36 @@ class Pool:
         self.content_hashes = hash_array(head["content_hash"].to_list())
         self.held_out: NDArray[np.bool_] = head["held_out"].to_numpy()
         self.digest = digest_of(self.ids)
-        self.context: str = pl.read_parquet_metadata(path).get("context", "")
+        stored: str = pl.read_parquet_metadata(path).get("context", "")
+        self.context = barred_context(stored, self.held_out) if self.held_out.any() else stored
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.ids)
 
+    def without_held_out(self) -> "Pool":
+        """Return the pool as it would be if it had never had the rows that are held out."""
+        if not self.held_out.any():
+            return self
+        rest = copy.copy(self)
+        for name in ("row", "unique"):
+            rest.__dict__.pop(name, None)
+        free = np.flatnonzero(~self.held_out)
+        rest._places = self.file_places(free)
+        rest.hidden = self.hidden + len(self) - len(free)
+        rest.ids, rest.content_hashes = self.ids[free], self.content_hashes[free]
+        rest.held_out = self.held_out[free]
+        rest.digest = digest_of(rest.ids)
+        return rest
+
+    def file_places(self, index: IndexArray) -> IndexArray:
+        """Return which rows of the file the rows at `index` are."""
+        return index if self._places is None else self._places[index]
+
     def column(self, name: str) -> pl.Series:
         """Return one stored column, such as "source" or "meta", in canonical order."""
-        return pl.read_parquet(self.path, columns=[name])[name]
+        column = pl.read_parquet(self.path, columns=[name])[name]
+        return column if self._places is None else column[self._places]
 
     @cached_property
     def row(self) -> IndexArray:
@@ -84,7 +110,8 @@ class Pool:
 
     def origins(self, index: IndexArray) -> list[Origin]:
         """Return where the rows at `index` lie in the files they came from."""
-        frame = pl.read_parquet(self.path, columns=list(_ORIGIN_FIELDS))[index]
+        frame = pl.read_parquet(self.path, columns=list(_ORIGIN_FIELDS))
+        frame = frame[self.file_places(index)]
         return [Origin(*values) for values in frame.iter_rows()]
 
     @cached_property
@@ -115,7 +142,8 @@ class Pool:
                 yield Sample(conversation, source, split, task, language, external_id, extra)
 
     def _frames(self, index: IndexArray, columns: list[str]) -> Iterator[pl.DataFrame]:
-        for start in range(0, len(self), _READ_ROWS):
+        index = self.file_places(index)
+        for start in range(0, len(self) + self.hidden, _READ_ROWS):
             low, high = np.searchsorted(index, [start, start + _READ_ROWS])
             if low == high:
                 continue
@@ -125,6 +153,15 @@ class Pool:
             )
             wanted = index[low:high] - first
             yield frame if len(wanted) == len(frame) else frame[wanted]
+
+
+def barred_context(context: str, held_out: NDArray[np.bool_]) -> str:
+    """Return the context of rows of which some are held out: 16 hex digits.
+
+    Methods of earlier versions saw such rows, so what they made of them goes by another context.
+    """
+    state = hashlib.blake2b(f"unseen/{context}".encode() + held_out.tobytes(), digest_size=8)
+    return state.hexdigest()
 
 
 def digest_of(ids: IdArray) -> str:
@@ -156,8 +193,8 @@ def build_pool(
     Args:
         blocks: samples and where they lie; read once.
         folder: where pool-<digest>.parquet is written.
-        hold_out: share of rows that no selector ever sees; a row's fate depends on its text alone,
-            so duplicates share it and a growing pool keeps it.
+        hold_out: share of rows that no method sees beside others; a row's fate depends on its text
+            alone, so duplicates share it and a growing pool keeps it.
         seed: seed of the hold-out.
 
     Raises:

@@ -44,7 +44,7 @@ class Project:
         folder: the project's folder; made if missing. None puts ``<data>.assay`` beside the data.
         data: a path, a folder, ``org/name``, "-", or `SourceSpec` objects; None opens what the
             folder holds.
-        hold_out: share of rows that no selector ever sees.
+        hold_out: share of rows that selections are made without, as if the data had none of them.
         max_set_aside: share of records that may be unusable before the load is refused.
         runtime: how to work.
 

@@ -33,8 +33,8 @@ Results = Callable[[Callable[[int], None]], Iterator[Unfinished]]
 class Job(NamedTuple):
     """One shard of work, in a form that can be sent to another process.
 
-    `positions` are pool positions of the rows to read; `lacking[f]` says which of them feature f
-    has no value for; `hashes` are their content hashes, ascending.
+    `positions` are places in the file of the rows to read; `lacking[f]` says which of them
+    feature f has no value for; `hashes` are their content hashes, ascending.
     """
 
     pool: Path

@@ -93,7 +93,7 @@ class RowWork:
                 view.pool.path,
                 reading,
                 tuple(features),
-                view.positions[first[part]],
+                view.pool.file_places(view.positions[first[part]]),
                 distinct[part],
                 tuple(mask[part] for mask in lacking),
             )

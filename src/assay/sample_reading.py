@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.component import Component, Scorer
+from assay.component import Component, Feature, Scorer
 from assay.engine import walk
 from assay.errors import ConfigError, DataError
 from assay.passes import PoolView, RowFeature
@@ -19,7 +19,7 @@ from assay.project import Project
 from assay.random_numbers import row_uniform
 from assay.row_work import RowWork
 from assay.samples import FloatArray, IndexArray, Scores
-from assay.settling import evaluate, settle
+from assay.settling import evaluate, is_of_the_pool, settle
 from assay.values import LogProbs
 
 _PURPOSE = "agree"
@@ -115,6 +115,8 @@ class SampleReading:
         """Return the features that a score reads, those of one pass together."""
         groups: dict[str, list[RowFeature]] = {}
         for item in walk([scorer], resolve=self._engine.resolve):
+            if isinstance(item, Feature) and not is_of_the_pool(item):
+                continue  # of other rows than the sample's; the engine knows them
             if isinstance(item, RowFeature) and item.chosen_by is None:
                 groups.setdefault(repr(item.reading()), []).append(item)
             elif not isinstance(item, Scorer) and item.kind != "dataset":
@@ -126,6 +128,8 @@ class SampleReading:
 
     def _value(self, component: Component) -> Any:
         component = self._engine.resolve(component)
+        if not is_of_the_pool(component):
+            return self._engine.value(component)
         if isinstance(component, RowFeature):
             return self._rows.read(self._view, component)
         if not isinstance(component, Scorer):
@@ -138,7 +142,7 @@ class SampleReading:
         }
         count = len(self._view)
         columns = evaluate(component, needs, count)
-        return settle(columns[component.columns[0]], needs, count)
+        return settle(component, columns[component.columns[0]], needs, count)
 
     def _fill(self, group: Sequence[RowFeature], *, timed: bool) -> "_Spent":
         distinct = self._view.unique[0]

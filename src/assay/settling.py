@@ -1,30 +1,74 @@
 """Makes what scorers and selectors return whole: a number or a reason for every row."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from assay.budget import Allowance
-from assay.component import Scorer, Selector
+from assay.component import Component, Feature, Given, Scorer, Selector
+from assay.errors import TooManyUnscoredError
+from assay.passes import PoolFeature
 from assay.read_files import FileReading
-from assay.results import ScoreTable, SelectionRecord
+from assay.results import ScoreTable, SelectionRecord, reason_counts
 from assay.samples import UNFINISHED, FloatArray, Reason, ReasonArray, Scores, Selection
 from assay.values import RowValue
 
 _SCORE_ROWS = 1 << 18
 
 
+# Whose rows a value is of
+
+
+def is_of_the_pool(need: Component) -> bool:
+    """Return whether a value has an entry for every row that is scored or chosen from.
+
+    The dataset says so and never the number of rows: another file may be as long as the pool.
+    """
+    return isinstance(need, Scorer) or (
+        isinstance(need, Feature) and isinstance(need.dataset, Given)
+    )
+
+
+def is_by_row(scorer: Scorer) -> bool:
+    """Return whether a row's score depends on no other row of the pool."""
+    return scorer.rowwise and all(_keeps_rows_apart(need) for need in scorer.children())
+
+
+def _keeps_rows_apart(need: Component) -> bool:
+    if isinstance(need, Scorer):
+        return is_by_row(need)
+    if isinstance(need, PoolFeature):
+        return not isinstance(need.dataset, Given)
+    return not isinstance(need, (Selector, Given))
+
+
+def _of_the_pool(component: Component, needs: Mapping[str, Any]) -> Iterator[RowValue | Scores]:
+    """Yield the values among a component's needs that have an entry for every row."""
+    for name, need in component.requires().items():
+        parts = [need] if isinstance(need, Component) else need
+        values = [needs[name]] if isinstance(need, Component) else needs[name]
+        for part, value in zip(parts, values, strict=True):
+            if is_of_the_pool(part) and isinstance(value, (RowValue, Scores)):
+                yield value
+
+
+# Scores
+
+
 def evaluate(scorer: Scorer, needs: dict[str, Any], count: int) -> dict[str, Scores]:
     """Call a scorer, block by block where it may be, and return its columns."""
-    sliceable = all(isinstance(need, RowValue) for need in needs.values())
+    own = [name for name, need in scorer.requires().items()
+           if not isinstance(need, Component) or is_of_the_pool(need)]  # fmt: skip
+    sliceable = all(isinstance(needs[name], RowValue) for name in own)
     if not (scorer.rowwise and sliceable and count > _SCORE_ROWS):
         return _columns(scorer, scorer.score(**needs))
     parts: list[dict[str, Scores]] = []
     for start in range(0, count, _SCORE_ROWS):
         index = np.arange(start, min(start + _SCORE_ROWS, count))
-        block = {name: need.take(index) for name, need in needs.items()}
-        parts.append(_columns(scorer, scorer.score(**block)))
+        block = {name: needs[name].take(index) for name in own}
+        parts.append(_columns(scorer, scorer.score(**needs | block)))
     return {name: _join([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -51,19 +95,18 @@ def _join(parts: Sequence[Scores]) -> Scores:
     )
 
 
-def settle(scores: Scores, needs: Mapping[str, Any], count: int) -> Scores:
+def settle(scorer: Scorer, scores: Scores, needs: Mapping[str, Any], count: int) -> Scores:
     """Give every row a number or a reason: the first that a requirement has, else its own."""
     values = np.array(scores.values, np.float64)
     if values.shape != (count,):
         raise TypeError(f"a score has shape {values.shape}, the pool has {count} rows")
     reason = np.zeros(count, np.uint8)
     flags = np.zeros(count, np.uint16)
-    for need in flatten(needs.values()):
-        if isinstance(need, (RowValue, Scores)):
-            empty = reason == 0
-            reason[empty] = need.reason[empty]
-            if need.flags is not None:
-                flags |= need.flags
+    for need in _of_the_pool(scorer, needs):
+        empty = reason == 0
+        reason[empty] = need.reason[empty]
+        if need.flags is not None:
+            flags |= need.flags
     if scores.flags is not None:
         flags |= scores.flags
     reason[reason == 0] = scores.reason[reason == 0]
@@ -72,18 +115,36 @@ def settle(scores: Scores, needs: Mapping[str, Any], count: int) -> Scores:
     return Scores(values, reason, flags)
 
 
+def check_unscored(scorer: Scorer, scores: Scores, *, most: float) -> None:
+    """Check that no more than a share of the rows failed.
+
+    Raises:
+        TooManyUnscoredError: if they did, with a table of the reasons.
+    """
+    kinds = Counter(Reason(code).kind for code in scores.reason[scores.reason != 0].tolist())
+    failed = kinds["failure"]
+    if failed > most * max(len(scores.reason), 1):
+        counts = reason_counts(scores.reason)
+        table = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+        raise TooManyUnscoredError(
+            f"{scorer.name}: {failed:,} of {len(scores.reason):,} rows failed ({table})",
+            hint="mend the rows, or allow more with --max-unscored",
+        )
+
+
 def is_unfinished(table: ScoreTable) -> bool:
     """Return whether a row is to be tried again, so that the scores are not to be kept."""
     return any(np.isin(column.reason, UNFINISHED).any() for column in table.columns.values())
 
 
-def flatten(values: Iterable[Any]) -> Iterable[Any]:
-    """Yield values, lists among them opened."""
-    for value in values:
-        if isinstance(value, list):
-            yield from value
-        else:
-            yield value
+# Selections
+
+
+def first_reasons(selector: Selector, needs: Mapping[str, Any], reason: ReasonArray) -> None:
+    """Give rows that have no reason yet the first that a requirement has for them, in place."""
+    for value in _of_the_pool(selector, needs):
+        empty = reason == 0
+        reason[empty] = value.reason[empty]
 
 
 def record_of(

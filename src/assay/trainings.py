@@ -144,7 +144,7 @@ def _rows(project: "Project", feature: TunedModel) -> int:
         return len(project.engine.view(feature.dataset))
     with contextlib.suppress(BudgetError):
         if selector.budget is not None:
-            return selector.budget.count(pool=len(project.pool), eligible=free) or free
+            return selector.budget.count(pool=free, eligible=free) or free
     return free
 
 

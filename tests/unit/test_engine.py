@@ -7,6 +7,7 @@ import pytest
 from assay.component import Rule
 from assay.engine import Engine
 from assay.errors import CacheError, IncompleteError, PlanError, TooManyUnscoredError
+from assay.methods.combination import RankMean
 from assay.methods.filters import Everything
 from assay.methods.ranking import Band, Threshold, TopScore
 from assay.pool import Pool
@@ -210,6 +211,41 @@ def test_every_row_left_out_has_a_reason(tmp_path: Path) -> None:
         else:
             expected = Reason.BELOW_RULE if length > 20 else Reason.NOT_CHOSEN
         assert record.reason[place] == expected
+
+
+def test_results_of_rows_that_are_held_out_are_kept_and_read_again(tmp_path: Path) -> None:
+    pool = make_pool(tmp_path, _PAIRS, hold_out=0.3)
+    mean = RankMean(of=(ToyScore(),))
+    inner = Threshold(by=ToyScore(), low=5)
+    best = TopScore(by=mean, budget="50%", within=inner)
+    made = [_engine(tmp_path, pool).value(part) for part in (mean, best)]
+    toys.READ.clear()
+
+    again = [_engine(tmp_path, pool).value(part) for part in (mean, best)]
+
+    free = int(np.count_nonzero(~pool.held_out))
+    ranks, record = again
+    assert toys.READ == []
+    assert np.array_equal(ranks.main.values, made[0].main.values, equal_nan=True)
+    assert ranks.main.reason.tolist() == np.where(pool.held_out, Reason.HELD_OUT, 0).tolist()
+    assert sorted(ranks.main.values[~pool.held_out]) == pytest.approx(np.arange(1, free + 1) / free)
+    assert record.selection.indices.tolist() == made[1].selection.indices.tolist()
+    assert record.reason.tolist() == made[1].reason.tolist()
+    lengths = np.array(_lengths(pool))
+    expected = sorted(lengths[~pool.held_out & (lengths >= 5)], reverse=True)[: free // 2]
+    assert _chosen(_engine(tmp_path, pool), record) == expected
+
+
+def test_what_only_looks_at_the_data_may_look_at_all_of_it(tmp_path: Path) -> None:
+    pool = make_pool(tmp_path, _PAIRS, hold_out=0.3)
+    engine = _engine(tmp_path, pool)
+    lengths = np.array(_lengths(pool))
+
+    shown, whole = engine.value(ToyMean()), engine.over_all_rows().value(ToyMean())
+
+    assert shown[1] == pytest.approx(lengths[~pool.held_out].mean())
+    assert whole[1] == pytest.approx(lengths.mean())
+    assert engine.value(ToyScore()).main.values.tolist() == lengths.tolist()
 
 
 def test_within_restricts_and_hands_its_reasons_on(tmp_path: Path) -> None:

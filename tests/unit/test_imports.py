@@ -18,6 +18,7 @@ MACHINERY = (
     "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
     "result_labels", "result_names", "results", "row_shards", "row_work", "run_log",
     "runtime", "settling", "token_rows", "values", "tuning", "pages", "read_files", "seen_rows",
+    "shown_rows",
 )  # fmt: skip
 DOORS = (
     "project", "named_selection", "stored", "agreement", "sample_reading", "trainings",

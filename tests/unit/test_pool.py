@@ -2,8 +2,10 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+from assay import pool as pool_module
 from assay.errors import EmptyPoolError
 from assay.formats.records import Block
 from assay.pool import Pool, build_pool, format_id, parse_id
@@ -112,6 +114,45 @@ def test_hold_out_is_about_its_share_stable_and_shared_by_duplicates(tmp_path: P
     _, _, inverse = grown.unique
     counts = np.bincount(inverse, weights=grown.held_out)
     assert set(counts.tolist()) == {0.0, 2.0}
+
+
+def test_a_pool_without_its_held_out_rows_is_one_that_never_had_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "_READ_ROWS", 8)  # so that rows lie in several blocks
+    pool = make_pool(tmp_path / "all", [*_PAIRS, *_PAIRS[:6]], hold_out=0.4)
+    free = np.flatnonzero(~pool.held_out)
+    origins, samples = pool.origins(free), list(pool.samples(free))
+    other = build_pool([Block(samples, origins)], tmp_path / "free")
+    assert pool.row.tolist() != pool.unique[2].tolist()  # both are known of the whole by now
+
+    rest = pool.without_held_out()
+
+    assert 10 < len(free) < 40
+    assert rest.hidden == len(pool) - len(free) > 0
+    assert not rest.held_out.any()
+    assert (rest.ids.tolist(), rest.digest) == (other.ids.tolist(), other.digest)
+    assert rest.row.tolist() == other.row.tolist()
+    assert rest.column("task").to_list() == other.column("task").to_list()
+    for mine, theirs in zip(rest.unique, other.unique, strict=True):
+        assert mine.tolist() == theirs.tolist()
+    places = np.arange(1, len(free), 2)
+    assert rest.conversations(places) == other.conversations(places)
+    assert list(rest.samples(places)) == list(other.samples(places))
+    assert rest.origins(places) == other.origins(places)
+    assert rest.without_held_out() is rest
+    assert other.without_held_out() is other
+
+
+def test_what_was_made_when_held_out_rows_were_seen_goes_by_another_context(tmp_path: Path) -> None:
+    whole = make_pool(tmp_path / "a", _PAIRS)
+    some = make_pool(tmp_path / "b", _PAIRS, hold_out=0.3)
+
+    stored = [pl.read_parquet_metadata(pool.path)["context"] for pool in (whole, some)]
+
+    assert whole.context == stored[0]
+    assert some.context != stored[1]
+    assert some.context == Pool(some.path).context
 
 
 def test_provenance_changes_the_context_but_not_the_digest(tmp_path: Path) -> None:

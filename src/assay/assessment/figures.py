@@ -65,7 +65,9 @@ def _size(records: Sequence[DatasetRecord]) -> list[tuple[str, Cell, str]]:
         aside = "records that could not be read"
         lines.append(("set aside", lambda r: f"{sum(r.set_aside.values()):,}", aside))
     if any(record.held_out for record in records):
-        lines.append(("held out", lambda r: f"{r.held_out:,}", "no method sees them; counted here"))
+        lines.append(
+            ("held out", lambda r: f"{r.held_out:,}", "no selection sees them, but counted")
+        )
     lines += [
         ("tokens", lambda r: amount(r.tokens) if r.rows else _NOTHING, "of all rows together"),
         ("instruction, tokens", _spread("instruction", whole=True), spread),

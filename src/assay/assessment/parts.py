@@ -38,7 +38,7 @@ def parts_of(project: Project, by: Attribute, *, most: int = MOST_PARTS) -> tupl
     Returns:
         The parts, and what a person should know about those that are left out.
     """
-    labels: Labels = project.engine.value(RowAttribute(attribute=by))
+    labels: Labels = project.engine.over_all_rows().value(RowAttribute(attribute=by))
     words = np.array(labels.values.to_list(), dtype=np.str_)
     distinct, counts = np.unique(words, return_counts=True)
     order = np.lexsort((distinct, -counts))

@@ -49,7 +49,8 @@ class Reader:
     def scores(self, view: PoolView, scorers: Sequence[Scorer]) -> list[Scores]:
         """Return the number or the reason that each score gives each row in view."""
         engine = Engine(view.pool, self.runtime)
-        needs = [dict(engine.resolve(scorer).requires()) for scorer in scorers]
+        resolved = [engine.resolve(scorer) for scorer in scorers]
+        needs = [dict(scorer.requires()) for scorer in resolved]
         features = [need for each in needs for need in each.values()]
         for feature in features:
             if not isinstance(feature, RowFeature):
@@ -57,10 +58,10 @@ class Reader:
         read: list[RowValue] = self.values(view, features)  # type: ignore[arg-type]
         at_hand = iter(read)
         found = []
-        for scorer, each in zip(scorers, needs, strict=True):
+        for scorer, each in zip(resolved, needs, strict=True):
             values: dict[str, Any] = {name: next(at_hand) for name in each}
             columns = evaluate(scorer, values, len(view))
-            found.append(settle(next(iter(columns.values())), values, len(view)))
+            found.append(settle(scorer, next(iter(columns.values())), values, len(view)))
         return found
 
     def vectors(self, view: PoolView) -> Matrix:

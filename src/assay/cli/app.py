@@ -87,7 +87,7 @@ class Reading:
     hold_out: Annotated[
         str | None,
         typer.Option(metavar="SHARE", show_default=False,
-                     help="Share of rows that no method ever sees, such as 1%.",
+                     help="Share of rows that selections are made without, such as 1%.",
                      rich_help_panel="Reading",),
     ] = None  # fmt: skip
     max_set_aside: Annotated[

@@ -35,7 +35,7 @@ class Choosing:
     of: Annotated[
         str,
         typer.Option(metavar="pool|eligible", rich_help_panel=_PANEL,
-                     help="What a percentage is of: all rows, or those left by filters."),
+                     help="What a percentage is of: rows not held out, or those filters leave."),
     ] = "pool"  # fmt: skip
     dedup: Annotated[
         str | None,

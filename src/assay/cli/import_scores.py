@@ -107,7 +107,7 @@ def _import(project: "Project", path: Path, description: dict[str, Any], name: s
     scorer = project.scorer(method_name)
     assert isinstance(scorer, Imported)  # noqa: S101  narrows what the registry returns
     with recorded(project, "import-scores", sys.argv[2:], [scorer]):
-        numbers = project.engine.value(scorer.column_feature())
+        numbers = project.engine.over_all_rows().value(scorer.column_feature())
         project.score(scorer)
     _report(project, method_name, path, description, numbers)
 

@@ -141,7 +141,7 @@ def _counts(project: "Project", found: dict[str, Any]) -> Iterator[tuple[str, ob
         + (" (kept; --dedup leaves them out of a selection)" if found["duplicates"] else ""),
     )
     if found["held_out"]:
-        yield "held out", f"{found['held_out']:,} (no method sees them)"
+        yield "held out", f"{found['held_out']:,} (selections are made without them)"
     sampled = "" if found["sampled_rows"] == found["samples"] else " (of 10,000 rows)"
     turns = found["turns"]
     yield (

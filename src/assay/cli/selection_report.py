@@ -179,7 +179,7 @@ def _summary(
     selection: "NamedSelection", described: Mapping[str, Any]
 ) -> Iterator[tuple[str, object]]:
     yield from _loaded(selection.project)
-    selector, rows = selection.selector, len(selection.project)
+    selector, rows = selection.selector, len(selection.project.engine.shown)
     yield "method", shown_names(described["method_text"])
     share = len(selection) / max(rows, 1)
     yield (
@@ -241,8 +241,9 @@ def _pool_shares(project: "Project", attribute: str) -> dict[str, float] | None:
     """Return the share of each word in the pool; None where it would have to be computed."""
     if attribute == "language":
         return None
-    words, counts = np.unique(project.pool.column(attribute).to_numpy(), return_counts=True)
-    return {str(w): n / len(project) for w, n in zip(words.tolist(), counts.tolist(), strict=True)}
+    pool = project.engine.shown
+    words, counts = np.unique(pool.column(attribute).to_numpy(), return_counts=True)
+    return {str(w): n / len(pool) for w, n in zip(words.tolist(), counts.tolist(), strict=True)}
 
 
 def _example(entry: Mapping[str, Any], selection: "NamedSelection") -> "RenderableType":

@@ -1,7 +1,6 @@
 """Which rows may be trained on, which are questions, and which are neither."""
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from assay.compare.experiment import Experiment
 from assay.engine import Engine
 from assay.errors import ConfigError
 from assay.features.duplicates import Contamination, DuplicateGroups, evaluation_file
-from assay.pool import Pool
+from assay.pool import Pool, barred_context
 from assay.random_numbers import row_uniform
 from assay.samples import IndexArray
 from assay.values import Groups
@@ -48,7 +47,7 @@ class Division:
 
     def near_duplicates(self, engine: Engine) -> int:
         """Return how many rows that may be chosen are nearly equal to a question held out."""
-        groups: Groups = engine.value(DuplicateGroups(match="near"))
+        groups: Groups = engine.over_all_rows().value(DuplicateGroups(match="near"))
         asked = np.unique(groups.labels[self.held_out])
         return int(np.count_nonzero(np.isin(groups.labels, asked) & ~self.pool.held_out))
 
@@ -93,8 +92,9 @@ def divide(engine: Engine, experiment: Experiment) -> Division:
         )
     barred = asked.copy()
     repeated = {}
+    looking = engine.over_all_rows()
     for file in experiment.others:
-        found = engine.value(Contamination(against=evaluation_file(file), share=REPEATED_SHARE))
+        found = looking.value(Contamination(against=evaluation_file(file), share=REPEATED_SHARE))
         repeated[file] = int(np.count_nonzero(found.contaminated & ~barred))
         barred |= found.contaminated
     return Division(_barring(pool, barred), np.flatnonzero(asked), share, repeated)
@@ -111,6 +111,5 @@ def _barring(pool: Pool, barred: Mask) -> Pool:
     changed = copy.copy(pool)
     if not np.array_equal(barred, pool.held_out):
         changed.held_out = barred
-        state = hashlib.blake2b(pool.context.encode() + barred.tobytes(), digest_size=8)
-        changed.context = state.hexdigest()
+        changed.context = barred_context(pool.context, barred)
     return changed

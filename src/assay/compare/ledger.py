@@ -162,9 +162,9 @@ def _arithmetic(engine: Engine, group: Sequence[Component], values: Sequence[Any
         known = all(name_of(model).startswith(_EMBEDDED) for model in models)
         return _UNPRICED_OPERATIONS if known else float("nan")
     if isinstance(first, PoolFeature):
-        return first.operations(len(engine.view(first.dataset)), engine.runtime)
+        return first.operations(len(engine.view_shown(first.dataset)), engine.runtime)
     if isinstance(first, Selector):
-        return first.operations(len(engine.pool), len(values[0].selection.indices), engine.runtime)
+        return first.operations(len(engine.shown), len(values[0].selection.indices), engine.runtime)
     return _UNPRICED_OPERATIONS
 
 

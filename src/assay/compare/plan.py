@@ -146,21 +146,19 @@ def make_plan(
 
 def _unfit(division: Division, experiment: Experiment) -> Iterator[str]:
     """Yield why a budget cannot be kept."""
-    rows, free = len(division.pool), division.trainable
+    free = division.trainable
     if not free:
         yield "no row is left to train on"
     for budget in experiment.budgets:
         try:
-            count = budget.count(pool=rows, eligible=free)
+            count = budget.count(pool=free, eligible=free)
         except BudgetError as error:
             yield error.message
             continue
         if budget.unit == "percent" and experiment.axis == "tokens":
             continue
         if count == 0:
-            yield f"{budget} of {rows:,} rows is no row at all"
-        elif count is not None and count > free:
-            yield f"{budget} are {count:,} rows, and {free:,} may be chosen"
+            yield f"{budget} of {free:,} rows is no row at all"
 
 
 def _sizes(engine: Engine, experiment: Experiment, division: Division) -> tuple[Size, ...]:
@@ -168,7 +166,7 @@ def _sizes(engine: Engine, experiment: Experiment, division: Division) -> tuple[
     sizes: dict[str, Size] = {}
     if experiment.axis != "tokens":
         for budget in experiment.budgets:
-            count = budget.count(pool=len(free), eligible=division.trainable)
+            count = budget.count(pool=division.trainable, eligible=division.trainable)
             sizes[str(budget)] = Size(str(budget), budget, float(count or 0))
         return tuple(sorted(sizes.values(), key=lambda size: size.rows))
     # What the trainer is given counts: what the limit cuts off is no training.

@@ -26,7 +26,8 @@ _THRESHOLDS = {"near": 0.8, "semantic": 0.95}
 class DuplicateGroups(PoolFeature):
     """Rows that are equal, share most of their characters' runs, or mean nearly the same.
 
-    Groups are chains: two rows may be in one group because each is like a third.
+    Groups are chains: two rows may be in one group because each is like a third. Every row in view
+    takes part, so a selector asks for the groups of the rows that it may choose, and of no other.
     """
 
     name: ClassVar[str] = "duplicate_groups"
@@ -55,7 +56,7 @@ class DuplicateGroups(PoolFeature):
         """Return the vectors, where meaning is compared."""
         if self.match != "semantic" or self.encoder is None:
             return {}
-        vectors = self.encoder.model_copy(update={"part": self.part, "dataset": self.dataset})
+        vectors = self.encoder.model_copy(update={"part": self.part, "dataset": self.drawn_from})
         return {"vectors": vectors}
 
     def compute(self, view: PoolView, runtime: Runtime, *, vectors: Matrix | None = None) -> Groups:
@@ -73,7 +74,10 @@ class DuplicateGroups(PoolFeature):
             return _groups(len(view), found.pairs, found.jaccard)
         if vectors is None:
             raise TypeError("semantic duplicates need vectors")
-        graph = neighbors_above(vectors.array, threshold)
+        whole = len(view) == len(vectors)
+        graph = neighbors_above(
+            vectors.array if whole else vectors.array[view.positions], threshold
+        )
         rows = np.repeat(np.arange(len(view)), np.diff(graph.indptr))
         pairs = np.column_stack([rows, graph.indices.astype(np.int64)])
         return _groups(len(view), pairs, graph.similarities.astype(np.float64))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from assay.component import AnyFeature, Chosen, Component, NoPaper, Paper
+from assay.component import AnyFeature, Component, NoPaper, Paper
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.passes import PoolFeature, PoolView
@@ -51,8 +51,7 @@ class QuantizationBins(PoolFeature):
 
     def requires(self) -> Mapping[str, Component]:
         """Return the vectors of all rows that those in view are chosen from."""
-        whole = self.dataset.of if isinstance(self.dataset, Chosen) else self.dataset
-        return {"vectors": self.vectors.at(whole)}
+        return {"vectors": self.vectors.at(self.drawn_from)}
 
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return about half the products of all pairs in a part: most pairs never meet."""

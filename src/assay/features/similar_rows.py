@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from numpy.typing import NDArray
 from pydantic import Field
 
-from assay.component import AnyFeature, NoPaper, Paper
+from assay.component import AnyFeature, Feature, NoPaper, Paper
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.passes import PoolFeature, PoolView
@@ -28,6 +28,10 @@ class SimilarRows(PoolFeature):
     """Smallest similarity."""
     search: Literal["auto", "exact", "approximate"] = "auto"
     """How to search; auto is exact up to 200,000 rows."""
+
+    def requires(self) -> dict[str, Feature]:
+        """Return the vectors of the rows that the graph is of."""
+        return {"vectors": self.vectors.at(self.dataset)}
 
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return the products of half of all pairs, or of those that are looked at."""

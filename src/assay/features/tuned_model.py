@@ -105,7 +105,8 @@ def _places(view: PoolView) -> IndexArray:
 
 
 def _held_out(view: PoolView) -> int:
-    return int(np.count_nonzero(view.pool.held_out[view.positions]))
+    hidden = 0 if view.index is not None else view.pool.hidden
+    return hidden + int(np.count_nonzero(view.pool.held_out[view.positions]))
 
 
 def _blocks(view: PoolView, places: IndexArray) -> Iterator[Sequence[Conversation]]:

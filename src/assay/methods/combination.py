@@ -78,6 +78,7 @@ class Product(Combination):
     """
 
     name: ClassVar[str] = "product"
+    rowwise: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
 
     def score(self, *, of: list[Scores]) -> FloatArray:

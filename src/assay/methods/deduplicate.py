@@ -6,9 +6,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from assay.budget import Allowance
-from assay.component import AnyScorer, Component, NoPaper, Paper, Selector
+from assay.component import AnyScorer, Chosen, Component, NoPaper, Paper, Selector
 from assay.features.duplicates import DuplicateGroups, Part, with_encoder
 from assay.features.embeddings import Embeddings
+from assay.methods.filters import Everything
+from assay.methods.ranking import Threshold
+from assay.passes import PoolView
 from assay.samples import FloatArray, Reason, Scores, Selection
 from assay.solvers.duplicates import representatives
 from assay.values import Groups
@@ -18,10 +21,12 @@ class Deduplicate(Selector):
     """One row of every group of duplicates: exact, near (MinHash) or semantic (embeddings).
 
     The row of lowest id is kept, or the one that a score prefers. Groups are chains of similar
-    rows, so of a chain one row stays; SemDeDup's clusters are another method.
+    rows, so of a chain one row stays; SemDeDup's clusters are another method. A chain runs through
+    rows that may be chosen alone: what a filter or a score's rule leaves out joins no others.
     """
 
     name: ClassVar[str] = "deduplicate"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Deduplicating Training Data Makes Language Models Better",
         authors="Lee et al.",
@@ -47,17 +52,29 @@ class Deduplicate(Selector):
         return with_encoder(fields)
 
     def requires(self) -> dict[str, Component]:
-        """Return the groups, and the score if there is one."""
+        """Return the rows that may be chosen, their groups, and the score if there is one."""
+        rows = Chosen(by=self._candidates())
         groups = DuplicateGroups(
-            match=self.match, threshold=self.threshold, part=self.part, encoder=self.encoder
+            match=self.match,
+            threshold=self.threshold,
+            part=self.part,
+            encoder=self.encoder,
+            dataset=rows,
         )
-        return {"groups": groups} | ({"prefer": self.prefer} if self.prefer else {})
+        needs: dict[str, Component] = {"rows": rows, "groups": groups}
+        return needs | ({"prefer": self.prefer} if self.prefer else {})
+
+    def _candidates(self) -> Selector:
+        if self.prefer is None:
+            return Everything(within=self.within)
+        return Threshold(by=self.prefer, within=self.within, rule=self.rule)
 
     def select(
         self,
         allowance: Allowance,
         rng: np.random.Generator,
         *,
+        rows: PoolView,
         groups: Groups,
         prefer: Scores | None = None,
     ) -> Selection:
@@ -66,7 +83,9 @@ class Deduplicate(Selector):
         preference: FloatArray | None = None
         if self.prefer is not None and prefer is not None:
             preference = self.prefer.sign * prefer.values[eligible]
-        kept = eligible[representatives(groups.labels[eligible], preference)]
+        labels = np.arange(len(allowance.eligible))
+        labels[rows.positions] = rows.positions[groups.labels]
+        kept = eligible[representatives(labels[eligible], preference)]
         chosen, stop = allowance.take(kept)
         rejected = {Reason.NEAR_DUPLICATE: np.setdiff1d(eligible, kept)}
         return Selection(

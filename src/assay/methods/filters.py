@@ -20,6 +20,7 @@ class Everything(Selector):
     name: ClassVar[str] = "everything"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     needs_budget: ClassVar[bool] = False
+    lets_through: ClassVar[bool] = True
 
     def select(self, allowance: Allowance, rng: np.random.Generator) -> Selection:
         """Return all eligible rows."""

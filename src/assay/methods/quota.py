@@ -30,7 +30,9 @@ class Quota(Selector):
     of the pool is kept: to their rows, or to their tokens if the budget is in tokens. What a group
     cannot spend, or does not want, goes to the others in the same proportion. Parts in rows are
     whole by largest remainder; in tokens, what is left of each part when no further row fits is
-    put together for the groups with most of it left, until no row fits what is left in all.
+    put together for the groups with most of it left, until no row fits what is left in all. What
+    the selector compares rows by, such as duplicate groups or bins, is that of all rows that the
+    quota may choose from, not of each group apart.
     """
 
     name: ClassVar[str] = "quota"
@@ -74,10 +76,11 @@ class Quota(Selector):
     def requires(self) -> dict[str, Any]:
         """Return the groups, the tokens that their own budgets count, and the inner needs."""
         counted = sorted({b.tokenizer for _, b in self.budgets if b.unit == "tokens"})
+        inner = self.by.model_copy(update={"within": self.within})
         return {
             "groups": RowAttribute(attribute=self.per),
             "tokens": [token_counts(tokenizer) for tokenizer in counted],
-            **{_INNER + name: need for name, need in self.by.requires().items()},
+            **{_INNER + name: need for name, need in inner.requires().items()},
         }
 
     def ruled(self) -> list[tuple[Scorer, Rule]]:

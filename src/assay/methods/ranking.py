@@ -58,6 +58,7 @@ class Threshold(_Cut):
     """All rows whose score lies between two values, both included."""
 
     name: ClassVar[str] = "threshold"
+    lets_through: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = _COMMON
 
     low: float | None = None

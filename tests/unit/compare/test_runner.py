@@ -393,9 +393,10 @@ def test_on_the_axis_of_steps_all_arms_of_a_budget_take_those_of_random_rows(
 
     steps = {(job.arm.name, job.budget): job.recipe.steps for job in runner.plan.jobs}
     rows = {(trial.arm, trial.budget): trial.rows for trial in made.trials}
-    assert {steps[arm, "10%"] for arm in ("few", "random", "longest_response")} == {2}
-    assert {steps[arm, "40%"] for arm in ("few", "random", "longest_response")} == {6}
+    # 49 of 60 rows are to be chosen from: 4 and 19 of them, in batches of 4.
+    assert {steps[arm, "10%"] for arm in ("few", "random", "longest_response")} == {1}
+    assert {steps[arm, "40%"] for arm in ("few", "random", "longest_response")} == {5}
     assert steps["full", ""] is None
-    assert rows["few", "40%"] < rows["random", "40%"] == 24
+    assert rows["few", "40%"] < rows["random", "40%"] == 19
     tokens = {trial.tokens for trial in made.trials if trial.budget == "40%"}
     assert len(tokens) == 1
