@@ -13,7 +13,6 @@ from assay.component import (
     Chosen,
     Component,
     Dataset,
-    Feature,
     FileSet,
     Given,
     Scorer,
@@ -21,6 +20,7 @@ from assay.component import (
 )
 from assay.errors import IncompleteError, PlanError, TooManyUnscoredError
 from assay.fitting import fitting_encoder
+from assay.parts import all_children
 from assay.passes import PoolFeature, PoolView, RowFeature
 from assay.pool import Pool
 from assay.random_numbers import generator
@@ -344,22 +344,9 @@ def walk(
         seen.add(component.key)
         if skip is not None and skip(component):
             return
-        for child in _all_children(component):
+        for child in all_children(component):
             yield from visit(child)
         yield component
 
     for component in components:
         yield from visit(component)
-
-
-def _all_children(component: Component) -> Iterable[Component]:
-    if isinstance(component, Selector):
-        if component.within is not None:
-            yield component.within
-        yield from (scorer for scorer, _ in component.ruled())
-    if isinstance(component, Feature):
-        if component.chosen_by is not None:
-            yield component.chosen_by
-        if isinstance(component.dataset, Chosen):
-            yield component.dataset.by
-    yield from component.children()

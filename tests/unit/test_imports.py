@@ -28,7 +28,7 @@ DOORS = (
 )  # fmt: skip
 LEVELS = {
     **dict.fromkeys(PLAIN, 0),
-    **dict.fromkeys(("component", "formats", "solvers"), 1),
+    **dict.fromkeys(("component", "parts", "formats", "solvers"), 1),
     **dict.fromkeys(MACHINERY, 2),
     **dict.fromkeys(("features", "backends"), 2),
     **dict.fromkeys(("methods", "advice"), 3),
