@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
 
 from assay.budget import Allowance
+from assay.checksums import warn
 from assay.component import (
     Chosen,
     Component,
@@ -18,7 +20,7 @@ from assay.component import (
     Scorer,
     Selector,
 )
-from assay.errors import IncompleteError, PlanError, TooManyUnscoredError
+from assay.errors import DamagedError, IncompleteError, PlanError, TooManyUnscoredError
 from assay.fitting import fitting_encoder
 from assay.parts import all_children
 from assay.passes import PoolFeature, PoolView, RowFeature
@@ -30,7 +32,7 @@ from assay.row_work import RowWork
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Reason, ReasonArray, Scores
 from assay.settling import evaluate, flatten, is_unfinished, record_of, settle
-from assay.values import RowValue
+from assay.values import Matrix, RowValue
 
 ComponentType = TypeVar("ComponentType", bound=Component)
 OpenFile = Callable[[FileSet], Pool]
@@ -102,8 +104,20 @@ class Engine:
             AssayError: whatever stops the work, each with what to do about it.
         """
         wanted = [self.resolve(component) for component in components]
-        self._fill_rows(wanted)
-        return [self._value(component) for component in wanted]
+        found: set[Path | None] = set()
+        while True:
+            try:
+                self._fill_rows(wanted)
+                return [self._value(component) for component in wanted]
+            except DamagedError as error:
+                # It is set aside. Whatever was about to be made of it begins anew.
+                if error.path in found:
+                    raise
+                found.add(error.path)
+                warn(error)
+                self._values = {
+                    key: value for key, value in self._values.items() if not _is_on_disk(value)
+                }
 
     def value(self, component: Component) -> Any:
         """Return the value of one component."""
@@ -133,7 +147,7 @@ class Engine:
             return self._results.read_selection(component, self.pool.context) is not None
         if isinstance(component, PoolFeature) and component.stored:
             view = self._view_if_known(component.dataset)
-            return view is not None and component.store(self.runtime.cache, view).path.exists()
+            return view is not None and component.store(self.runtime.cache, view).holds()
         return False
 
     def _value(self, component: Component) -> Any:
@@ -316,6 +330,10 @@ class Engine:
             counts = TokenCounts(tokenizer=tokenizer) if tokenizer else TokenCounts()
             costs = self.value(counts)["total"]
         return Allowance(eligible, count, costs, limit)
+
+
+def _is_on_disk(value: Any) -> bool:
+    return isinstance(value, Matrix)
 
 
 def _as_is(component: Component) -> Component:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assay.checksums import is_set_aside, read_sealed_text, warn, write_sealed_text
 from assay.component import Component, Scorer, Selector
-from assay.errors import CacheError
-from assay.files import atomic_write, write_text
+from assay.errors import CacheError, DamagedError
+from assay.frames import read_frame, read_metadata, write_frame
 from assay.samples import IdArray, Reason, ReasonArray, Scores, Selection
 
 
@@ -68,6 +69,7 @@ class Results:
         frame = _read(self.score_path(scorer), scorer, context)
         if frame is None:
             return None
+        self._point(scorer.name, self.score_path(scorer), again=False)
         columns = {}
         for name in scorer.columns:
             columns[name] = Scores(
@@ -97,7 +99,8 @@ class Results:
         frame = _read(path, selector, context)
         if frame is None:
             return None
-        facts = json.loads(pl.read_parquet_metadata(path)["facts"])
+        self._point(selection_name(selector), path, again=False)
+        facts = json.loads(read_metadata(path)["facts"])
         return _unpack(frame, facts)
 
     def write_selection(
@@ -121,22 +124,27 @@ class Results:
         self._point(selection_name(selector), path)
         _write(path, frame, _describe(selector, context) | {"facts": json.dumps(facts)})
 
-    def _point(self, name: str, path: Path) -> None:
+    def _point(self, name: str, path: Path, *, again: bool = True) -> None:
         # Before the file itself: a run killed in between writes both again, where one killed after
         # the file would find it and never name it.
         target = str(path.relative_to(self.folder))
-        write_text(self.folder / "names" / _slug(name), target + "\n")
+        pointer = self.folder / "names" / _slug(name)
+        if again or not pointer.exists():
+            write_sealed_text(pointer, target)
 
     def names(self) -> dict[str, Path]:
         """Return the newest result of every name."""
         folder = self.folder / "names"
         if not folder.is_dir():
             return {}
-        pointed = {
-            entry.name: self.folder / entry.read_text(encoding="utf-8").strip()
-            for entry in sorted(folder.iterdir())
-            if not entry.name.startswith(".")
-        }
+        pointed = {}
+        for entry in sorted(folder.iterdir()):
+            if entry.name.startswith(".") or is_set_aside(entry):
+                continue
+            try:
+                pointed[entry.name] = self.folder / read_sealed_text(entry).strip()
+            except DamagedError as error:
+                warn(error, "made anew once what it named is asked for")
         return {name: path for name, path in pointed.items() if path.exists()}
 
 
@@ -154,9 +162,9 @@ def selection_name(selector: Selector) -> str:
 def read_selection_file(path: Path) -> tuple[IdArray, SelectionRecord]:
     """Return the ids and the selection stored in a file of a project's ``selections`` folder."""
     try:
-        frame = pl.read_parquet(path)
-        facts = json.loads(pl.read_parquet_metadata(path)["facts"])
-    except (OSError, KeyError, pl.exceptions.PolarsError) as error:
+        frame = read_frame(path)
+        facts = json.loads(read_metadata(path)["facts"])
+    except (KeyError, ValueError) as error:
         raise CacheError(f"{path} is not a stored selection: {error}") from error
     return frame["id"].to_numpy(), _unpack(frame, facts)
 
@@ -201,19 +209,17 @@ def _describe(component: Component, context: str) -> dict[str, str]:
 
 
 def _write(path: Path, frame: pl.DataFrame, metadata: dict[str, str]) -> None:
-    with atomic_write(path) as temporary:
-        frame.write_parquet(temporary, compression="zstd", metadata=metadata)
+    write_frame(path, frame, metadata)
 
 
 def _read(path: Path, component: Component, context: str) -> pl.DataFrame | None:
     if not path.exists():
         return None
     try:
-        metadata = pl.read_parquet_metadata(path)
+        metadata = read_metadata(path)
         if metadata.get("key") != component.key or metadata.get("context") != context:
             return None
-        return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise CacheError(
-            f"{path} is damaged: {error}", hint=f"delete {path} and run again"
-        ) from error
+        return read_frame(path)
+    except DamagedError as error:
+        warn(error)
+        return None

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+from assay.checksums import warn
 from assay.component import Component, Selector
-from assay.errors import CacheError, DataError, did_you_mean
+from assay.errors import DamagedError, DataError, did_you_mean
+from assay.frames import read_frame, read_metadata
 from assay.named_selection import NamedSelection
 from assay.pool import format_id
 from assay.project import Project
@@ -50,9 +51,10 @@ def stored_results(results: Results, context: str) -> list[StoredResult]:
     found = []
     for name, path in results.names().items():
         try:
-            metadata = pl.read_parquet_metadata(path)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise CacheError(f"{path} is damaged: {error}", hint=f"delete {path}") from error
+            metadata = read_metadata(path)
+        except DamagedError as error:
+            warn(error, "made anew once it is asked for")
+            continue
         found.append(
             StoredResult(
                 name,
@@ -124,7 +126,7 @@ def _component(found: StoredResult, kind: Any) -> Component:
 
 def stored_values(project: Project, found: StoredResult) -> FloatArray:
     """Return the numbers of a stored score. Shape (n,), NaN where there is none."""
-    frame = pl.read_parquet(found.path)
+    frame = read_frame(found.path)
     column = "value" if "value" in frame.columns else frame.columns[1]
     return frame[column].to_numpy()
 

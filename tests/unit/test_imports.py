@@ -11,9 +11,10 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 PLAIN = (
     "samples", "errors", "budget", "random_numbers", "progress", "references", "files", "extras",
-    "parameter_errors",
+    "parameter_errors", "checksums",
 )  # fmt: skip
 MACHINERY = (
+    "frames", "stored_vectors", "import_files",
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
     "language_models", "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
     "rendering", "results", "row_shards", "row_work", "run_log", "runtime", "settling", "templates",

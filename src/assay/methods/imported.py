@@ -15,6 +15,7 @@ import polars as pl
 from assay.component import Component, NoPaper, Paper, Scorer
 from assay.errors import DataError, did_you_mean
 from assay.features.text import part_of
+from assay.import_files import read_import
 from assay.passes import PoolFeature, PoolView
 from assay.pool import format_id
 from assay.references import FileRef, name_of
@@ -326,7 +327,7 @@ def declare(name: str, folder: Path) -> type[Imported]:
     Raises:
         ConfigError: if another method has that name.
     """
-    described = json.loads((folder / "imports" / f"{name}.json").read_text(encoding="utf-8"))
+    described = read_import(folder, name)
     source = folder / "imports" / described["file"]
     method_name = name
 
