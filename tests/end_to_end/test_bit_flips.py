@@ -17,6 +17,7 @@ def test_forty_changed_bits_over_every_kind_of_file_are_harmless_or_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    registry.load_all()
     monkeypatch.setattr(registry, "_components", dict(registry._components))
     monkeypatch.setattr(EmbeddingPass, "rows_per_shard", 16)
     build(tmp_path / "pristine")

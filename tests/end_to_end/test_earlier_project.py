@@ -49,6 +49,7 @@ class Seen:
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """The earlier project, opened in a copy; all names in it are relative."""
     shutil.copytree(EARLIER, tmp_path / "copy")
+    registry.load_all()
     monkeypatch.setattr(registry, "_components", dict(registry._components))  # its imported score
     monkeypatch.chdir(tmp_path / "copy")
     runtime = Runtime(cache=Path("cache"), workers=1, offline=True, progress=Seen())
