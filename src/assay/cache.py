@@ -1,26 +1,41 @@
 """Values of rows on disk, kept by content hash, written a shard at a time.
 
 A shard is named by what it holds, so two processes that do the same work write the same file, and
-a killed run loses at most the shard at hand. Nothing is pickled.
+a killed run loses at most the shard at hand. Nothing is pickled. Every file holds its checksum; one
+that is damaged is set aside, and what it held counts as missing.
 """
 
 import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.errors import CacheError
-from assay.files import atomic_folder, atomic_write, remove_leftovers, write_text
+from assay.checksums import (
+    PLACE,
+    check,
+    check_folder,
+    damaged,
+    read_json,
+    seal,
+    unreadable,
+    warn,
+    write_json,
+    write_sums,
+)
+from assay.errors import CacheError, DamagedError
+from assay.files import atomic_folder, atomic_write, remove_leftovers
+from assay.frames import read_frame, read_metadata, write_frame
 from assay.pool import HashArray, hash_array
 from assay.samples import UNFINISHED, IndexArray
+from assay.stored_vectors import StoredVectors, append_sums, write_vectors
 from assay.values import Matrix, RowValue
 
 FORMAT_VERSION = 1
@@ -44,6 +59,15 @@ class Shard:
     hashes: HashArray
     producer: str
 
+    @property
+    def vectors(self) -> Path:
+        """Where the shard's vectors lie, if its values are vectors."""
+        return self.path.with_suffix(".npy")
+
+    def open_vectors(self) -> StoredVectors:
+        """Return its vectors; damaged ones are set aside together with the shard."""
+        return StoredVectors(self.vectors, self.path)
+
 
 class RowStore:
     """The stored values of one row-scope feature.
@@ -52,29 +76,53 @@ class RowStore:
         folder: ``<cache>/<feature>/<key>``.
         kind: class of the values.
         spec: what describes the feature, written beside the shards for people and tools.
+        bought: whether values were given by a service, so that nothing is asked of it again
+            without a word.
     """
 
-    def __init__(self, folder: Path, kind: type[RowValue], spec: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kind: type[RowValue],
+        spec: Mapping[str, Any],
+        *,
+        bought: bool = False,
+    ) -> None:
         self.folder = folder
         self.kind = kind
         self._spec = dict(spec) | {"format": FORMAT_VERSION}
+        self._bought = bought
         self._known: dict[Path, Shard] = {}
 
     def shards(self) -> list[Shard]:
-        """Return the shards on disk, by name; those that another process wrote included."""
-        if self.folder.is_dir():
-            for path in sorted(self.folder.glob("rows-*.parquet")):
-                if path not in self._known:
+        """Return the sound shards on disk, by name; those that another process wrote included.
+
+        Raises:
+            CacheError: if one is damaged that a service would have to be asked for again.
+        """
+        paths = sorted(self.folder.glob("rows-*.parquet")) if self.folder.is_dir() else []
+        for path in paths:
+            if path not in self._known:
+                try:
                     self._known[path] = self._open(path)
-        return [self._known[path] for path in sorted(self._known)]
+                except DamagedError as error:
+                    if self._bought:
+                        raise _lost(error) from error
+                    warn(error)
+        return [self._known[path] for path in paths if path in self._known]
 
     def _open(self, path: Path) -> Shard:
-        try:
-            hashes = pl.read_parquet(path, columns=["content_hash"])["content_hash"].to_list()
-            producer = pl.read_parquet_metadata(path).get("producer", "")
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise _damaged(path, error) from error
-        return Shard(path, hash_array(hashes), producer)
+        vectors = [path.with_suffix(".npy")] if issubclass(self.kind, Matrix) else []
+        # Without a checksum only reading all of it tells whether it can be read.
+        columns = ["content_hash"] if check(path, *vectors) else None
+        hashes = read_frame(path, columns, beside=vectors)["content_hash"].to_list()
+        shard = Shard(path, hash_array(hashes), read_metadata(path).get("producer", ""))
+        if vectors:
+            if not vectors[0].exists():
+                raise damaged(path, f"{vectors[0].name} is missing")
+            if shard.open_vectors().shape[0] != len(shard.hashes):
+                raise damaged(path, f"{vectors[0].name} has other rows", *vectors)
+        return shard
 
     def missing(self, hashes: HashArray) -> NDArray[np.bool_]:
         """Return which of some ascending hashes have no stored value. Shape (n,), bool."""
@@ -108,8 +156,10 @@ class RowStore:
         self._describe()
         path = self.folder / f"rows-{_range_name(hashes)}.parquet"
         if isinstance(value, Matrix):
-            with atomic_write(path.with_suffix(".npy")) as temporary, temporary.open("wb") as file:
-                _save(file, np.ascontiguousarray(value.array))
+            with atomic_write(path.with_suffix(".npy")) as temporary:
+                with temporary.open("wb") as file:
+                    write_vectors(file, np.ascontiguousarray(value.array))
+                append_sums(temporary)
         frame = pl.DataFrame(
             {
                 "content_hash": pl.Series(_as_bytes(hashes), dtype=pl.Binary),
@@ -120,18 +170,17 @@ class RowStore:
         columns = value.frame()
         if columns.width:
             frame = pl.concat([frame, columns], how="horizontal")
-        with atomic_write(path) as temporary:
-            frame.write_parquet(
-                temporary,
-                compression="zstd",
-                metadata={"producer": json.dumps(producer, sort_keys=True)},
-            )
+        write_frame(path, frame, {"producer": json.dumps(producer, sort_keys=True)})
 
     def _describe(self) -> None:
         path = self.folder / "spec.json"
-        if not path.exists():
-            remove_leftovers(self.folder)
-            write_text(path, json.dumps(self._spec, indent=1, sort_keys=True) + "\n")
+        try:
+            if path.exists() and read_json(path):
+                return
+        except DamagedError as error:
+            warn(error)
+        remove_leftovers(self.folder)
+        write_json(path, self._spec, sort_keys=True, ascii_only=True)
 
     def read(self, hashes: HashArray, *, keep: bool = True) -> RowValue:
         """Return the values of some ascending hashes, in that order.
@@ -142,14 +191,17 @@ class RowStore:
                 memory-mapped; False holds them in memory, for a few rows that are looked at once.
 
         Raises:
-            CacheError: if one is missing, or a shard is damaged.
+            CacheError: if one is missing.
+            DamagedError: if vectors are damaged; their rows count as missing by then.
         """
         shard_of, position = self._place(hashes)
         if (shard_of < 0).any():
             raise CacheError(f"{self.folder} lacks {int((shard_of < 0).sum())} rows")
         shards = self.shards()
         used = [number for number in range(len(shards)) if (shard_of == number).any()]
-        frames = [self._frame(shards[number]) for number in used]
+        frames = [
+            read_frame(shards[number].path).select(pl.exclude("content_hash")) for number in used
+        ]
         order = np.empty(len(hashes), np.int64)
         start = 0
         for number, frame in zip(used, frames, strict=True):
@@ -167,27 +219,31 @@ class RowStore:
     def _empty(self) -> pl.DataFrame:
         return pl.DataFrame(schema={"reason": pl.UInt8, "flags": pl.UInt16})
 
-    def _frame(self, shard: Shard) -> pl.DataFrame:
-        try:
-            return pl.read_parquet(shard.path).select(pl.exclude("content_hash"))
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise _damaged(shard.path, error) from error
-
-    def _matrix(self, hashes: HashArray, rows: "_Gathered", *, keep: bool) -> NDArray[np.floating]:
+    def _matrix(
+        self, hashes: HashArray, rows: "_Gathered", *, keep: bool
+    ) -> NDArray[np.floating] | StoredVectors:
         """Return the vectors, memory-mapped unless they are not to be kept in this order."""
         if not rows.shards:
             return np.empty((0, 1), np.float16)
         if len(rows.shards) == 1 and len(rows.shards[0].hashes) == len(hashes):
-            return _map(rows.shards[0].path.with_suffix(".npy"))
+            return rows.shards[0].open_vectors()
         if not keep:
             whole = np.empty((len(hashes), rows.width), rows.dtype)
             rows.fill(whole)
             return whole
         path = self.folder / f"canonical-{_range_name(hashes)}.npy"
-        if not path.exists():
-            with atomic_write(path) as temporary:
-                rows.write(temporary, len(hashes))
-        return _map(path)
+        if path.exists():
+            try:
+                stored = StoredVectors(path)
+                if stored.shape != (len(hashes), rows.width):
+                    raise damaged(path, "it has another shape")
+                return stored
+            except DamagedError as error:
+                warn(error)
+        with atomic_write(path) as temporary:
+            rows.write(temporary, len(hashes))
+            append_sums(temporary)
+        return StoredVectors(path)
 
 
 class _Gathered:
@@ -202,7 +258,7 @@ class _Gathered:
     ) -> None:
         self.shards = shards
         self._shard_of, self._position, self._numbers = shard_of, position, numbers
-        self._parts = [_map(shard.path.with_suffix(".npy")) for shard in shards]
+        self._parts = [shard.open_vectors() for shard in shards]
 
     @property
     def width(self) -> int:
@@ -237,23 +293,39 @@ class PoolStore:
         self.path = folder / f"{digest}.safetensors"
 
     def read(self) -> dict[str, NDArray[Any]] | None:
-        """Return the arrays by name, or None if nothing is stored."""
+        """Return the arrays by name, or None if nothing sound is stored."""
         from safetensors import SafetensorError  # noqa: PLC0415  import costs start-up time
         from safetensors.numpy import load_file  # noqa: PLC0415
 
-        if not self.path.exists():
+        if not self.holds():
             return None
         try:
             return dict(load_file(self.path))
-        except (OSError, SafetensorError) as error:
-            raise _damaged(self.path, error) from error
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        except SafetensorError as error:
+            warn(damaged(self.path, str(error)))
+            return None
+
+    def holds(self) -> bool:
+        """Return whether something is stored; what is damaged is set aside and does not count."""
+        if not self.path.exists():
+            return False
+        try:
+            check(self.path)
+        except DamagedError as error:
+            warn(error)
+            return False
+        return True
 
     def write(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Store arrays, whole or not at all."""
         from safetensors.numpy import save_file  # noqa: PLC0415
 
+        plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         with atomic_write(self.path) as temporary:
-            save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, temporary)
+            save_file(plain, temporary, {"checksum": PLACE})
+            seal(temporary)
 
 
 class FolderStore:
@@ -263,12 +335,26 @@ class FolderStore:
         self.path = folder / digest
 
     def read(self) -> Path | None:
-        """Return the folder, or None if nothing is stored."""
-        return self.path if self.path.is_dir() else None
+        """Return the folder, or None if nothing sound is stored."""
+        return self.path if self.holds() else None
 
-    def filling(self) -> contextlib.AbstractContextManager[Path]:
-        """Return a context that yields a folder to fill, which becomes the stored one."""
-        return atomic_folder(self.path)
+    def holds(self) -> bool:
+        """Return whether something is stored; what is damaged is set aside and does not count."""
+        if not self.path.is_dir():
+            return False
+        try:
+            check_folder(self.path)
+        except DamagedError as error:
+            warn(error)
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def filling(self) -> Iterator[Path]:
+        """Yield a folder to fill, which becomes the stored one, with the sums of its files."""
+        with atomic_folder(self.path) as work:
+            yield work
+            write_sums(work)
 
     def write(self, folder: Path) -> None:
         """Check that a value was stored while it was made: it is too large to be moved about."""
@@ -276,23 +362,10 @@ class FolderStore:
             raise TypeError(f"{folder} is not where this value is kept")
 
 
-def _save(file: BinaryIO, array: NDArray[np.floating]) -> None:
-    """Write an array as .npy; numpy's own does not tell why the disk refused it."""
-    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-    file.write(array.data)
-
-
-def _map(path: Path) -> NDArray[np.floating]:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
-
-
-def _damaged(path: Path, error: Exception) -> CacheError:
+def _lost(error: DamagedError) -> CacheError:
     return CacheError(
-        f"{path} is damaged: {error}",
-        hint=f"delete {path.parent} and run again; the values are computed anew",
+        f"{error.message}, and a service gave what it held",
+        hint="run the same line again to ask it anew for these rows, which may cost money",
     )
 
 

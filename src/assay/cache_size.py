@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from assay.checksums import is_set_aside
 from assay.files import remove_leftovers
 
 
@@ -39,7 +40,9 @@ def _size(files: list[Path]) -> int:
 
 
 def prune(folder: Path) -> tuple[int, int]:
-    """Remove leftovers of killed runs and matrices that are copies; return files and bytes.
+    """Remove leftovers of killed runs, damaged files and matrices that are copies.
+
+    Returns files and bytes.
 
     A ``canonical-*.npy`` holds vectors that the shards beside it hold as well.
     """
@@ -51,10 +54,14 @@ def prune(folder: Path) -> tuple[int, int]:
         before = _size(leftovers)
         removed += remove_leftovers(part)
         freed += before - _size([path for path in leftovers if path.exists()])
-    for path in folder.rglob("canonical-*.npy"):
-        freed += _size([path])
+    aside = [path for path in folder.rglob("*") if is_set_aside(path)]
+    for path in [*folder.rglob("canonical-*.npy"), *aside]:
+        files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+        freed += _size(files)
+        removed += len(files)
+        if path.is_dir():
+            shutil.rmtree(path)
         path.unlink(missing_ok=True)
-        removed += 1
     return removed, freed
 
 

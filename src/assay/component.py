@@ -144,9 +144,14 @@ class Component(BaseModel):
     def key(self) -> str:
         """Recipe key: 16 hex digits over kind, name, version and what differs from the default.
 
-        And over the code, where it is one's own.
+        And over the code, where it is one's own. Versions of parts that are as by default count
+        from when they are raised.
         """
-        text = json.dumps(recipe(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        from assay.parts import raised_versions  # noqa: PLC0415  parts are components
+
+        raised = raised_versions(self)
+        content = [recipe(self), raised] if raised else recipe(self)
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

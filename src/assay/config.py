@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
+from assay.checksums import PLACE, sealed
 from assay.component import Component, Scorer, Selector
 from assay.config_builder import build_all
 from assay.config_compare import ComparisonConfig, build_comparison
@@ -376,7 +377,8 @@ def write_run_config(  # noqa: PLR0913  one keyword per part of the file
         ],
         "compare": compare,
     }
-    write_text(path, yaml_text({key: value for key, value in content.items() if value}))
+    text = yaml_text({key: value for key, value in content.items() if value})
+    write_text(path, sealed(f"{text}# as written: {PLACE}\n"))
 
 
 def yaml_text(content: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """YAML 1.2 as plain values, with the line each of them stands on."""
 
 import datetime
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
@@ -9,7 +10,10 @@ from typing import Any, TypeAlias
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from assay.checksums import is_as_written
 from assay.errors import ConfigError
+
+_log = logging.getLogger(__name__)
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and positions that lead to a value."""
@@ -56,6 +60,12 @@ def read_yaml(file: FilePath) -> Document:
         raise ConfigError(
             f"cannot read {file}: {error}", hint="`assay init FILE` writes a configuration"
         ) from error
+    if not is_as_written(text):
+        _log.warning(
+            "%s is not as Assay wrote it: it is damaged, or it was edited (then remove its last "
+            "line)",
+            file,
+        )
     return parse_yaml(text, file=str(file))
 
 

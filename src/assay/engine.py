@@ -7,24 +7,26 @@ alone, as if the pool had never had them, and what it returns is laid out over a
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from pydantic import BaseModel
 
 from assay.budget import Allowance, Budget
+from assay.checksums import warn
 from assay.component import (
     Chosen,
     Component,
     Dataset,
-    Feature,
     FileSet,
     Given,
     Scorer,
     Selector,
 )
-from assay.errors import IncompleteError, PlanError
+from assay.errors import DamagedError, IncompleteError, PlanError
 from assay.fitting import fitting_encoder
+from assay.parts import all_children
 from assay.passes import PoolFeature, PoolView, RowFeature
 from assay.pool import Pool
 from assay.random_numbers import generator
@@ -45,7 +47,7 @@ from assay.settling import (
     settle,
 )
 from assay.shown_rows import ShownRows
-from assay.values import Numbers, RowValue
+from assay.values import Matrix, Numbers, RowValue
 
 ComponentType = TypeVar("ComponentType", bound=Component)
 OpenFile = Callable[[FileSet], Pool]
@@ -125,8 +127,19 @@ class Engine:
             AssayError: whatever stops the work, each with what to do about it.
         """
         wanted = [self.resolve(component) for component in components]
-        self._fill_rows(wanted)
-        return [self._value(component) for component in wanted]
+        found: set[Path | None] = set()
+        while True:
+            try:
+                self._fill_rows(wanted)
+                return [self._value(component) for component in wanted]
+            except DamagedError as error:
+                # It is set aside. Whatever was about to be made of it begins anew.
+                if error.path in found:
+                    raise
+                found.add(error.path)
+                warn(error)
+                self._values = _in_memory(self._values)
+                self._shown_values = _in_memory(self._shown_values)
 
     def value(self, component: Component) -> Any:
         """Return the value of one component."""
@@ -154,11 +167,13 @@ class Engine:
             return self._results.read_scores(component, self.pool.context) is not None
         if isinstance(component, Selector):
             return self._results.read_selection(component, self.pool.context) is not None
-        known = component.dataset.key in self._views if isinstance(component, Feature) else False
-        if not isinstance(component, PoolFeature) or not component.stored or not known:
+        if not isinstance(component, PoolFeature) or not component.stored:
             return False
-        view = self.view_shown(component.dataset)
-        return component.store(self.runtime.cache, view).path.exists()
+        known = component.dataset.key in self._views
+        return known and self._is_kept(component)
+
+    def _is_kept(self, feature: PoolFeature) -> bool:
+        return feature.store(self.runtime.cache, self.view_shown(feature.dataset)).holds()
 
     def _value(self, component: Component) -> Any:
         if component.key not in self._values:
@@ -371,6 +386,11 @@ def _token_counts(budget: Budget) -> RowFeature:
     return TokenCounts(tokenizer=budget.tokenizer) if budget.tokenizer else TokenCounts()
 
 
+def _in_memory(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that no file is read for any more."""
+    return {key: value for key, value in values.items() if not isinstance(value, Matrix)}
+
+
 def _as_is(component: Component) -> Component:
     return component
 
@@ -397,22 +417,9 @@ def walk(
         seen.add(component.key)
         if skip is not None and skip(component):
             return
-        for child in _all_children(component):
+        for child in all_children(component):
             yield from visit(child)
         yield component
 
     for component in components:
         yield from visit(component)
-
-
-def _all_children(component: Component) -> Iterable[Component]:
-    if isinstance(component, Selector):
-        if component.within is not None:
-            yield component.within
-        yield from (scorer for scorer, _ in component.ruled())
-    if isinstance(component, Feature):
-        if component.chosen_by is not None:
-            yield component.chosen_by
-        if isinstance(component.dataset, Chosen):
-            yield component.dataset.by
-    yield from component.children()

@@ -17,6 +17,7 @@ AssayError
 ├── TooManyUnscoredError
 ├── IncompleteError
 └── CacheError
+    └── DamagedError
 
 Every error a user can act on is one of these; programming errors stay ordinary exceptions. The
 command line prints ``error: <message>`` and ``hint: <hint>`` and exits with ``exit_code``.
@@ -24,6 +25,7 @@ command line prints ``error: <message>`` and ``hint: <hint>`` and exits with ``e
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class AssayError(Exception):
@@ -123,6 +125,17 @@ class IncompleteError(AssayError):
 
 class CacheError(AssayError):
     """A file of the cache or of a project cannot be read; the hint says how to rebuild it."""
+
+
+class DamagedError(CacheError):
+    """A stored file does not hold any more what was written; it was set aside under another name.
+
+    `path` is where it was.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, path: Path | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.errors import CacheError, DataError
+from assay.checksums import damaged, file_sum, read_json, warn, write_json
+from assay.errors import CacheError, DamagedError, DataError
 from assay.files import write_text
 from assay.formats import detect, read_sources
 from assay.formats.records import Block, ReadReport, SetAside, SourceFile, SourceSpec
@@ -19,9 +20,10 @@ from assay.formats.streams import digest_of as file_digest
 from assay.pool import Pool, build_pool
 from assay.progress import Progress, Silent
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAX_SET_ASIDE = 0.02
 _EXAMPLES = 3
+_LOAD_AGAIN = "load the data again, with the options it was loaded with, such as --hold-out"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class LoadRecord:
         held_out: rows no selector sees.
         pool: name of the pool's file.
         notes: what a person should know.
+        set_aside_sum: checksum of the list of records set aside; empty in earlier versions.
     """
 
     specs: list[dict[str, Any]]
@@ -51,6 +54,7 @@ class LoadRecord:
     held_out: int
     pool: str
     notes: list[str] = field(default_factory=list)
+    set_aside_sum: str = ""
     version: int = FORMAT_VERSION
 
     def write(self, path: Path) -> None:
@@ -58,15 +62,19 @@ class LoadRecord:
         content = asdict(self)
         for file in content["files"]:
             file["path"] = str(file["path"])
-        write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        write_json(path, content)
 
     @classmethod
     def read(cls, path: Path) -> "LoadRecord | None":
-        """Return the stored record, or None if there is none."""
+        """Return the stored record, or None if there is none.
+
+        Raises:
+            DamagedError: if it is damaged: nothing else knows how the data was to be read.
+        """
         if not path.exists():
             return None
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
             if content["version"] > FORMAT_VERSION:
                 raise CacheError(
                     f"{path.parent} was made by a newer Assay", hint="pip install -U assay"
@@ -75,8 +83,11 @@ class LoadRecord:
                 SourceFile(**{**file, "path": Path(file["path"])}) for file in content["files"]
             ]
             return cls(**content)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CacheError(f"{path} is damaged: {error}", hint=f"delete {path}") from error
+        except DamagedError as error:
+            raise DamagedError(error.message, hint=_LOAD_AGAIN, path=path) from error
+        except (ValueError, KeyError, TypeError) as error:
+            found = damaged(path, str(error))
+            raise DamagedError(found.message, hint=_LOAD_AGAIN, path=path) from error
 
     def unchanged(self) -> bool:
         """Whether every file that was read still has the same bytes."""
@@ -116,11 +127,18 @@ def load_pool(
     """
     described = [asdict(spec) for spec in specs]
     spool = folder / "standard-input"
-    record = LoadRecord.read(folder / "load.json")
+    record = _read_record(folder)
     if record is not None and record.specs == described and record.hold_out == hold_out:
         path = folder / record.pool
         if path.exists() and _same_files(specs, record, questions=questions, offline=offline):
-            return Pool(path), record
+            try:
+                _check_set_aside(folder / "set_aside.jsonl", record)
+                return Pool(path), record
+            except DamagedError as error:
+                warn(error)
+                # These very files were accepted.
+                aside = sum(record.set_aside.values()) / max(record.rows, 1)
+                max_set_aside = max(max_set_aside, aside)
     report = ReadReport()
     blocks = read_sources(
         specs, report=report, questions=questions, offline=offline, spool_folder=spool
@@ -142,9 +160,24 @@ def load_pool(
         held_out=int(np.count_nonzero(pool.held_out)),
         pool=pool.path.name,
         notes=report.notes,
+        set_aside_sum=file_sum(folder / "set_aside.jsonl"),
     )
     record.write(folder / "load.json")
     return pool, record
+
+
+def _read_record(folder: Path) -> LoadRecord | None:
+    """Return what an earlier load found; all that a damaged record held is told to this one."""
+    try:
+        return LoadRecord.read(folder / "load.json")
+    except DamagedError as error:
+        warn(error)
+        return None
+
+
+def _check_set_aside(path: Path, record: LoadRecord) -> None:
+    if record.set_aside_sum and path.exists() and file_sum(path) != record.set_aside_sum:
+        raise damaged(path, "its checksum differs")
 
 
 def _same_files(

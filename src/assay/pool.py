@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.errors import CacheError, EmptyPoolError
-from assay.files import atomic_write
+from assay.errors import EmptyPoolError
 from assay.formats.records import Block
+from assay.frames import read_frame, read_metadata, write_frame
 from assay.random_numbers import row_uniform
 from assay.samples import (
     Conversation,
@@ -55,6 +55,10 @@ class Pool:
         digest: 16 hex digits over the ids.
         context: 16 hex digits over all that a selection may read of a row besides its text: ids,
             hold-out, source, split, task, language.
+
+    Raises:
+        DamagedError: if the file is damaged; it is set aside by then.
+        CacheError: if the system does not give it.
     """
 
     hidden: int = 0
@@ -62,17 +66,12 @@ class Pool:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            head = pl.read_parquet(path, columns=["id", "content_hash", "held_out"])
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise CacheError(
-                f"{path} cannot be read: {error}", hint="load the data again"
-            ) from error
+        head = read_frame(path, ["id", "content_hash", "held_out"])
         self.ids: IdArray = head["id"].to_numpy()
         self.content_hashes = hash_array(head["content_hash"].to_list())
         self.held_out: NDArray[np.bool_] = head["held_out"].to_numpy()
         self.digest = digest_of(self.ids)
-        stored: str = pl.read_parquet_metadata(path).get("context", "")
+        stored: str = read_metadata(path).get("context", "")
         self.context = barred_context(stored, self.held_out) if self.held_out.any() else stored
 
     def __len__(self) -> int:
@@ -213,13 +212,7 @@ def build_pool(
     frame = frame.with_columns(id=pl.Series(ids), held_out=pl.Series(held_out))[order]
     frame = frame.select("id", pl.exclude("id"))
     path = folder / f"pool-{digest_of(ids[order])}.parquet"
-    with atomic_write(path) as temporary:
-        frame.write_parquet(
-            temporary,
-            compression="zstd",
-            row_group_size=_READ_ROWS,
-            metadata={"context": _context(frame)},
-        )
+    write_frame(path, frame, {"context": _context(frame)}, row_group_size=_READ_ROWS)
     return Pool(path)
 
 

@@ -12,11 +12,13 @@ import polars as pl
 from assay import trainings
 from assay.advice import advice
 from assay.budget import Budget
+from assay.checksums import warn
 from assay.component import Component, FileSet, Scorer, Selector
 from assay.defaults import with_defaults
 from assay.engine import Engine
-from assay.errors import ConfigError, DataError, EmptyPoolError, UsageError
+from assay.errors import ConfigError, DamagedError, DataError, EmptyPoolError, UsageError
 from assay.formats.records import SourceSpec
+from assay.frames import read_frame, read_metadata
 from assay.loading import MAX_SET_ASIDE, LoadRecord, load_pool
 from assay.methods.imported import imported_names
 from assay.model_fit import ModelFit, model_fits
@@ -290,8 +292,12 @@ class Project:
         for name, path in self.results.names(self.pool.context).items():
             if path.parent.name != "scores":
                 continue
-            stored = pl.read_parquet(path)
-            if pl.read_parquet_metadata(path).get("context") != self.pool.context:
+            try:
+                if read_metadata(path).get("context") != self.pool.context:
+                    continue
+                stored = read_frame(path)
+            except DamagedError as error:
+                warn(error, "left out until it is asked for")
                 continue
             for column in stored.columns:
                 if column == "value":

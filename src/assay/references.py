@@ -60,6 +60,12 @@ def is_endpoint(text: str) -> bool:
     return _ENDPOINT.match(text) is not None
 
 
+def asks_a_service(model: BaseModel) -> bool:
+    """Return whether a field names an address that is asked."""
+    names = pinned_fields(type(model))
+    return any(is_endpoint(str(getattr(model, name))) for name in names)
+
+
 def identity_of(pinned: str) -> str:
     """Return the part of a pinned name that counts: the digest, or all of it if unpinned.
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
+from assay.checksums import damaged, is_set_aside, read_text, warn, write_json
 from assay.component import Component, Selector
-from assay.files import write_text
+from assay.errors import DamagedError
+from assay.frames import read_metadata
 from assay.result_names import DIGITS, derived_name, slug
 
 _log = logging.getLogger("assay.results")
@@ -55,8 +55,13 @@ class Labels:
         folder = self.folder / "names"
         if not folder.is_dir():
             return {}
-        found = [_parse(path) for path in sorted(folder.iterdir()) if path.name[0] != "."]
-        return {label.name: label for label in found}
+        paths = [
+            path
+            for path in sorted(folder.iterdir())
+            if path.name[0] != "." and not is_set_aside(path)
+        ]
+        found = [_parse(path) for path in paths]
+        return {label.name: label for label in found if label is not None}
 
     def of(self, component: Component) -> str:
         """Return the name of a component's result, which has one from then on."""
@@ -138,7 +143,7 @@ class Labels:
     def _write(self, label: Label) -> None:
         content = {"name": label.name, "result": label.place, "given": label.given}
         path = self.folder / "names" / _file_name(label.name)
-        write_text(path, json.dumps(content, ensure_ascii=False) + "\n")
+        write_json(path, content)
 
 
 def place_of(component: Component) -> str:
@@ -176,9 +181,10 @@ def _is_of(facts: Mapping[str, str], component: Component) -> bool:
 
 def _metadata(path: Path) -> dict[str, str]:
     try:
-        return pl.read_parquet_metadata(path)
-    except (OSError, pl.exceptions.PolarsError):
-        return {}  # a damaged result is refused where it is read
+        return read_metadata(path)
+    except DamagedError as error:
+        warn(error, "made anew once it is asked for")
+        return {}
 
 
 def _digits(place: str) -> str:
@@ -192,9 +198,16 @@ def _file_name(name: str) -> str:
     return f"{slug(name).lstrip('.')[:40]}~{digest}"
 
 
-def _parse(path: Path) -> Label:
-    text = path.read_text(encoding="utf-8").strip()
-    if not text.startswith("{"):  # written by an earlier version
-        return Label(path.name, text)
-    content = json.loads(text)
-    return Label(content["name"], content["result"], content["given"])
+def _parse(path: Path) -> Label | None:
+    """Return the label that a file holds; None, with a warning, if it is damaged."""
+    try:
+        text = read_text(path).strip()
+        if not text.startswith("{"):  # written by an earlier version
+            return Label(path.name, text)
+        content = json.loads(text)
+        return Label(content["name"], content["result"], content["given"])
+    except DamagedError as error:
+        warn(error, "made anew once what it named is asked for")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        warn(damaged(path, str(error)), "made anew once what it named is asked for")
+    return None

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assay.checksums import warn
 from assay.component import Component, Scorer, Selector
-from assay.errors import CacheError
-from assay.files import atomic_write
+from assay.errors import CacheError, DamagedError
+from assay.frames import read_frame, read_metadata, write_frame
 from assay.result_labels import Labels, older_place, place_of
 from assay.result_names import slug
 from assay.samples import IdArray, Reason, ReasonArray, Scores, Selection
@@ -55,6 +56,7 @@ class Results:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.labels = Labels(folder)
+        self._named: set[str] = set()
 
     def score_path(self, scorer: Scorer, context: str) -> Path:
         """Return where a scorer's table for some rows lies."""
@@ -78,6 +80,7 @@ class Results:
         frame = _read(self._stored(scorer, context), scorer, context)
         if frame is None:
             return None
+        self._name(scorer)
         columns = {}
         for name in scorer.columns:
             columns[name] = Scores(
@@ -108,7 +111,8 @@ class Results:
         frame = _read(path, selector, context)
         if frame is None:
             return None
-        facts = json.loads(pl.read_parquet_metadata(path)["facts"])
+        self._name(selector)
+        facts = json.loads(read_metadata(path)["facts"])
         return _unpack(frame, facts)
 
     def write_selection(
@@ -132,6 +136,12 @@ class Results:
         metadata = _describe(selector, context) | {"facts": json.dumps(facts)}
         _write(self.selection_path(selector, context), frame, metadata)
 
+    def _name(self, component: Component) -> None:
+        """See, once, that a result that is read has a name: its own may have been damaged."""
+        if component.key not in self._named:
+            self.labels.of(component)
+            self._named.add(component.key)
+
     def names(self, context: str = "", *, every: bool = False) -> dict[str, Path]:
         """Return the results by their names.
 
@@ -152,9 +162,9 @@ class Results:
 def read_selection_file(path: Path) -> tuple[IdArray, SelectionRecord]:
     """Return the ids and the selection stored in a file of a project's ``selections`` folder."""
     try:
-        frame = pl.read_parquet(path)
-        facts = json.loads(pl.read_parquet_metadata(path)["facts"])
-    except (OSError, KeyError, pl.exceptions.PolarsError) as error:
+        frame = read_frame(path)
+        facts = json.loads(read_metadata(path)["facts"])
+    except (KeyError, ValueError) as error:
         raise CacheError(f"{path} is not a stored selection: {error}") from error
     return frame["id"].to_numpy(), _unpack(frame, facts)
 
@@ -195,19 +205,17 @@ def _describe(component: Component, context: str) -> dict[str, str]:
 
 
 def _write(path: Path, frame: pl.DataFrame, metadata: dict[str, str]) -> None:
-    with atomic_write(path) as temporary:
-        frame.write_parquet(temporary, compression="zstd", metadata=metadata)
+    write_frame(path, frame, metadata)
 
 
 def _read(path: Path, component: Component, context: str) -> pl.DataFrame | None:
     if not path.exists():
         return None
     try:
-        metadata = pl.read_parquet_metadata(path)
+        metadata = read_metadata(path)
         if metadata.get("key") != component.key or metadata.get("context") != context:
             return None
-        return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise CacheError(
-            f"{path} is damaged: {error}", hint=f"delete {path} and run again"
-        ) from error
+        return read_frame(path)
+    except DamagedError as error:
+        warn(error)
+        return None

@@ -19,6 +19,7 @@ from assay.component import recipe
 from assay.passes import Pass, Reading, RowFeature, StagedReading
 from assay.pool import HashArray, Pool
 from assay.progress import Silent
+from assay.references import asks_a_service
 from assay.runtime import Runtime
 from assay.samples import UNFINISHED, Conversation, IndexArray
 
@@ -198,7 +199,8 @@ def _open_pool(path: Path) -> Pool:
 def open_store(cache: Path, feature: RowFeature) -> RowStore:
     """Return the store of a feature, described for people and tools."""
     spec = {"feature": feature.label(), "recipe": recipe(feature), "key": feature.row_key}
-    return RowStore(cache / feature.name / feature.row_key, feature.value, spec)
+    folder = cache / feature.name / feature.row_key
+    return RowStore(folder, feature.value, spec, bought=asks_a_service(feature))
 
 
 def producer(reading: Pass, runtime: Runtime) -> str:

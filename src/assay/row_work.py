@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.cache import RowStore
-from assay.errors import CacheError, IncompleteError, UnfinishedError
+from assay.checksums import warn
+from assay.errors import CacheError, DamagedError, IncompleteError, UnfinishedError
 from assay.passes import Pass, PoolView, RowFeature
 from assay.pool import HashArray
 from assay.row_shards import Job, open_store, producer, work_through
@@ -42,6 +43,14 @@ class RowWork:
         Raises:
             IncompleteError: if rows belong to another shard of the work.
         """
+        try:
+            return self._read(view, feature)
+        except DamagedError as error:
+            warn(error)
+            self.fill(view, [feature])
+            return self._read(view, feature)
+
+    def _read(self, view: PoolView, feature: RowFeature) -> RowValue:
         distinct, _, inverse = view.unique
         absent = self.store(feature).missing(distinct)
         if absent.any() and self._runtime.shard is not None:

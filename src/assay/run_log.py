@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from assay import __version__
+from assay.checksums import write_json
 from assay.errors import AssayError
-from assay.files import write_text
 
 FORMAT_VERSION = 1
 PACKAGES = (
@@ -84,10 +84,8 @@ def recorded_run(project: Path, verb: str, words: Sequence[str]) -> Iterator[Run
     finally:
         logger.removeHandler(handler)
         handler.close()
-        write_text(
-            run.folder / "manifest.json",
-            json.dumps(_manifest(run, verb, words, started, outcome), indent=1, default=str) + "\n",
-        )
+        manifest = _manifest(run, verb, words, started, outcome)
+        write_json(run.folder / "manifest.json", json.loads(json.dumps(manifest, default=str)))
 
 
 def _manifest(

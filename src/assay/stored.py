@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+from assay.checksums import warn
 from assay.component import Component, Selector
-from assay.errors import AssayError, CacheError, DataError, did_you_mean
+from assay.errors import AssayError, DamagedError, DataError, did_you_mean
+from assay.frames import read_frame, read_metadata
 from assay.model_fit import known_models
 from assay.named_selection import NamedSelection
 from assay.pool import format_id
@@ -54,9 +55,10 @@ def stored_results(results: Results, context: str, *, every: bool = False) -> li
     labels = results.labels.read()
     for name, path in results.names(context, every=every).items():
         try:
-            metadata = pl.read_parquet_metadata(path)
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise CacheError(f"{path} is damaged: {error}", hint=f"delete {path}") from error
+            metadata = read_metadata(path)
+        except DamagedError as error:
+            warn(error, "made anew once it is asked for")
+            continue
         found.append(
             StoredResult(
                 name,
@@ -143,7 +145,7 @@ def _component(found: StoredResult, kind: Any) -> Component:
 
 def stored_values(project: Project, found: StoredResult) -> FloatArray:
     """Return the numbers of a stored score. Shape (n,), NaN where there is none."""
-    frame = pl.read_parquet(found.path)
+    frame = read_frame(found.path)
     column = "value" if "value" in frame.columns else frame.columns[1]
     return frame[column].to_numpy()
 

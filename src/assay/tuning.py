@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from assay.checksums import damaged
 from assay.errors import ConfigError
 from assay.language_models import DType
 from assay.references import TemplateRef, name_of
@@ -203,8 +204,16 @@ class Tuned(BaseModel):
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Return what came of the run that a folder holds."""
-        return cls(folder=folder, **json.loads((folder / RECORD).read_text(encoding="utf-8")))
+        """Return what came of the run that a folder holds.
+
+        Raises:
+            DamagedError: if its record cannot be read; the folder is set aside by then.
+        """
+        try:
+            content = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            return cls(folder=folder, **content)
+        except (OSError, ValueError, TypeError) as error:
+            raise damaged(folder, f"{RECORD}: {error}") from error
 
 
 def epoch_folder(folder: Path, epoch: int) -> Path:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from assay.samples import FlagArray, Float32Array, FloatArray, IndexArray, ReasonArray
 from assay.solvers.similarity import at_unit_length
+from assay.stored_vectors import StoredVectors, as_array
 
 _BLOCK_ROWS = 65_536
 
@@ -135,21 +136,27 @@ class Labels(RowValue):
 class Matrix(RowValue):
     """One vector per row, possibly on disk: never a promise of memory.
 
-    `array` has shape (n, d), float16 or float32, zero where `reason` is not 0.
+    `vectors` has shape (n, d), float16 or float32, zero where `reason` is not 0. Of vectors on disk
+    `rows` and `blocks` read and check what they return, `array` checks all.
     """
 
-    array: NDArray[np.floating]
+    vectors: NDArray[np.floating] | StoredVectors
 
     matrix: ClassVar[bool] = True
 
     @property
+    def array(self) -> NDArray[np.floating]:
+        """All vectors as they are kept. Shape (n, d)."""
+        return as_array(self.vectors)
+
+    @property
     def dimension(self) -> int:
         """Length of a vector."""
-        return int(self.array.shape[1])
+        return int(self.vectors.shape[1])
 
     def rows(self, index: IndexArray | slice) -> Float32Array:
         """Return some vectors as float32, shape (len(index), d)."""
-        return np.asarray(self.array[index], dtype=np.float32)
+        return np.asarray(self.vectors[index], dtype=np.float32)
 
     def blocks(self, size: int = _BLOCK_ROWS) -> Iterator[tuple[int, Float32Array]]:
         """Yield the position of each block's first row, and the block as float32."""
@@ -159,7 +166,7 @@ class Matrix(RowValue):
     @cached_property
     def unit(self) -> Float32Array:
         """All vectors scaled to length 1, float32, in memory; zero vectors stay zero."""
-        whole = np.empty(self.array.shape, np.float32)
+        whole = np.empty(self.vectors.shape, np.float32)
         for start, block in self.blocks():
             whole[start : start + len(block)] = at_unit_length(block)
         return whole
@@ -170,11 +177,11 @@ class Matrix(RowValue):
 
     def take(self, index: IndexArray) -> Self:
         """Return the rows at `index`, in that order."""
-        return type(self)(self.reason[index], self.flags[index], np.asarray(self.array[index]))
+        return type(self)(self.reason[index], self.flags[index], np.asarray(self.vectors[index]))
 
     def spread(self, index: IndexArray, count: int, reason: int) -> Self:
         """Return `count` rows that hold these at `index`, and `reason` with zeros elsewhere."""
-        array = np.zeros((count, self.dimension), self.array.dtype)
+        array = np.zeros((count, self.dimension), self.vectors.dtype)
         array[index] = self.array
         reasons = np.full(count, reason, np.uint8)
         reasons[index] = self.reason
@@ -184,7 +191,7 @@ class Matrix(RowValue):
 
     def difference(self, other: Self) -> float:
         """Return the largest absolute difference of any coordinate."""
-        if self.array.shape != other.array.shape:
+        if self.vectors.shape != other.vectors.shape:
             return float("inf")
         mine, theirs = self.rows(slice(None)), other.rows(slice(None))
         return float(np.abs(mine - theirs).max(initial=0.0))

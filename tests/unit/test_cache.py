@@ -5,10 +5,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.cache import PoolStore, RowStore, default_cache_folder
-from assay.errors import CacheError
+from assay.cache import FolderStore, PoolStore, RowStore, default_cache_folder
+from assay.errors import CacheError, DamagedError
 from assay.pool import HashArray, hash_array
 from assay.samples import Reason
+from assay.stored_vectors import BLOCK_BYTES
 from assay.values import Labels, Matrix, Numbers
 
 _MADE_BY = {"made_by": "a test"}
@@ -97,6 +98,7 @@ def test_the_spec_and_the_producer_are_written_for_people(tmp_path: Path) -> Non
 
     spec = json.loads((store.folder / "spec.json").read_text())
 
+    assert spec.pop("checksum").startswith("assay-crc32:")
     assert spec == {"feature": "x", "format": 1}
     assert [json.loads(shard.producer) for shard in store.shards()] == [_MADE_BY]
 
@@ -155,7 +157,7 @@ def test_a_few_rows_looked_at_once_leave_no_file(tmp_path: Path) -> None:
     assert list(store.folder.glob("canonical-*")) == []
 
 
-def test_vectors_are_plain_npy_files(tmp_path: Path) -> None:
+def test_vectors_are_npy_files_with_checksums_behind_them(tmp_path: Path) -> None:
     store = _store(tmp_path, Matrix)
     store.write(_hashes(1, 2), _matrix(1, 2), _MADE_BY)
     expected = tmp_path / "expected.npy"
@@ -163,7 +165,8 @@ def test_vectors_are_plain_npy_files(tmp_path: Path) -> None:
 
     (path,) = store.folder.glob("rows-*.npy")
 
-    assert path.read_bytes() == expected.read_bytes()
+    assert path.read_bytes().startswith(expected.read_bytes())
+    assert np.load(path).tolist() == np.load(path, mmap_mode="r").tolist() == [[1, -1], [2, -2]]
 
 
 def test_no_rows_at_all_can_be_read(tmp_path: Path) -> None:
@@ -179,18 +182,102 @@ def test_reading_a_row_that_is_not_there_is_refused(tmp_path: Path) -> None:
         store.read(_hashes(1, 2))
 
 
+def _flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 16
+    path.write_bytes(content)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.suffix for path in folder.glob("rows-*"))
+
+
 @pytest.mark.parametrize("ending", ["parquet", "npy"])
-def test_a_damaged_shard_is_named_with_the_folder_to_delete(tmp_path: Path, ending: str) -> None:
+def test_a_shard_cut_short_is_set_aside_and_its_rows_count_as_missing(
+    tmp_path: Path, ending: str, caplog: pytest.LogCaptureFixture
+) -> None:
     store = _store(tmp_path, Matrix)
     store.write(_hashes(1, 2), _matrix(1, 2), _MADE_BY)
-    (path,) = store.folder.glob(f"*.{ending}")
+    store.write(_hashes(3), _matrix(3), _MADE_BY)
+    path = max(store.folder.glob(f"*.{ending}"), key=lambda path: path.stat().st_size)
     path.write_bytes(path.read_bytes()[:20])
 
-    with pytest.raises(CacheError) as error:
-        _store(tmp_path, Matrix).read(_hashes(1, 2))
+    again = _store(tmp_path, Matrix)
 
-    assert path.name in error.value.message
-    assert f"delete {store.folder}" in str(error.value.hint)
+    assert again.missing(_hashes(1, 2, 3)).tolist() == [True, True, False]
+    assert again.read(_hashes(3)).array.tolist() == [[3, -3]]  # type: ignore[attr-defined]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert path.name in caplog.text
+    assert path.with_name(f"{path.name}.damaged").exists()
+
+
+def test_a_changed_bit_of_a_value_is_found_before_it_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = _store(tmp_path)
+    store.write(_hashes(1, 2), _numbers(1.0, 2.0), _MADE_BY)
+    (path,) = store.folder.glob("rows-*.parquet")
+    _flip(path, 60)
+
+    assert _store(tmp_path).missing(_hashes(1, 2)).all()
+    assert caplog.text.count(" is damaged (its checksum differs); kept as ") == 1
+    assert _names(store.folder) == [".damaged"]
+
+
+def test_a_changed_bit_of_a_vector_is_found_when_it_is_touched_and_not_before(
+    tmp_path: Path,
+) -> None:
+    store = _store(tmp_path, Matrix)
+    store.write(_hashes(1, 2), _matrix(1, 2), _MADE_BY)
+    (path,) = store.folder.glob("rows-*.npy")
+    rows = np.arange(BLOCK_BYTES // 2, dtype=np.uint32)
+    wide = np.zeros((len(rows), 2), np.float16)
+    many = hash_array([b"\1" + int(row).to_bytes(15, "big") for row in rows])
+    value = Matrix(np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint16), wide)
+    store.write(many, value, _MADE_BY)
+    (large,) = set(store.folder.glob("rows-*.npy")) - {path}
+    _flip(large, BLOCK_BYTES + 200)  # in the second block
+
+    found = _store(tmp_path, Matrix).read(many)
+
+    assert isinstance(found, Matrix)
+    assert not found.rows(slice(0, 1000)).any()
+    with pytest.raises(DamagedError, match="block 1 differs"):
+        found.rows(np.array([5, len(rows) - 30_000]))
+    assert _store(tmp_path, Matrix).missing(many).all()
+    assert not _store(tmp_path, Matrix).missing(_hashes(1, 2)).any()
+
+
+def test_values_a_service_gave_are_not_asked_for_again_without_a_word(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    store.write(_hashes(1), _numbers(1.0), _MADE_BY)
+    (path,) = store.folder.glob("rows-*.parquet")
+    _flip(path, 60)
+
+    with pytest.raises(CacheError, match="a service gave what it held") as error:
+        RowStore(store.folder, Numbers, {}, bought=True).missing(_hashes(1))
+
+    assert "run the same line again" in str(error.value.hint)
+    assert RowStore(store.folder, Numbers, {}, bought=True).missing(_hashes(1)).all()
+
+
+def test_files_of_a_version_without_checksums_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    frame = pl.DataFrame(
+        {
+            "content_hash": pl.Series([bytes(15) + b"\1", bytes(15) + b"\2"], dtype=pl.Binary),
+            "reason": pl.Series([0, 0], dtype=pl.UInt8),
+            "flags": pl.Series([0, 0], dtype=pl.UInt16),
+        }
+    )
+    frame.write_parquet(folder / "rows-a.parquet", metadata={"producer": "{}"})
+    np.save(folder / "rows-a.npy", np.array([[1, 2], [3, 4]], np.float16))
+
+    found = _store(tmp_path, Matrix).read(_hashes(1, 2))
+
+    assert isinstance(found, Matrix)
+    assert found.array.tolist() == [[1, 2], [3, 4]]
 
 
 def test_arrays_of_a_pool_value_come_back_or_are_not_there(tmp_path: Path) -> None:
@@ -207,12 +294,39 @@ def test_arrays_of_a_pool_value_come_back_or_are_not_there(tmp_path: Path) -> No
     assert PoolStore(tmp_path / "feature", "other").read() is None
 
 
-def test_a_damaged_pool_value_says_what_to_delete(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"\xff" * 30, b""])
+def test_a_pool_value_that_cannot_be_read_is_set_aside(tmp_path: Path, content: bytes) -> None:
     store = PoolStore(tmp_path, "abc")
-    store.path.write_bytes(b"\xff" * 30)
+    store.path.write_bytes(content)
 
-    with pytest.raises(CacheError, match=r"abc\.safetensors is damaged"):
-        store.read()
+    assert store.read() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["abc.safetensors.damaged"]
+
+
+def test_a_changed_bit_of_a_pool_value_is_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = PoolStore(tmp_path, "abc")
+    store.write({"pairs": np.arange(6)})
+    _flip(store.path, store.path.stat().st_size - 3)
+
+    assert not PoolStore(tmp_path, "abc").holds()
+    assert "abc.safetensors is damaged" in caplog.text
+
+
+def test_a_folder_is_stored_with_the_checksums_of_its_files(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FolderStore(tmp_path, "abc")
+    with store.filling() as work:
+        (work / "epoch-1").mkdir()
+        (work / "epoch-1" / "weights").write_bytes(bytes(100))
+    assert store.read() == tmp_path / "abc"
+    _flip(tmp_path / "abc" / "epoch-1" / "weights", 50)
+
+    assert FolderStore(tmp_path, "abc").read() is None
+    assert "epoch-1/weights differs" in caplog.text
+    assert (tmp_path / "abc.damaged" / "epoch-1" / "weights").exists()
 
 
 def test_the_cache_is_where_it_is_named_or_in_the_users_cache(

@@ -11,9 +11,10 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 PLAIN = (
     "samples", "errors", "budget", "random_numbers", "progress", "references", "files", "extras",
-    "own_code", "parameter_errors", "language_models", "rendering", "templates",
+    "own_code", "parameter_errors", "language_models", "rendering", "templates", "checksums",
 )  # fmt: skip
 MACHINERY = (
+    "frames", "stored_vectors", "import_files",
     "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
     "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
     "result_labels", "result_names", "results", "row_shards", "row_work", "run_log",
@@ -29,7 +30,7 @@ DOORS = (
 )  # fmt: skip
 LEVELS = {
     **dict.fromkeys(PLAIN, 0),
-    **dict.fromkeys(("component", "formats", "solvers"), 1),
+    **dict.fromkeys(("component", "parts", "formats", "solvers"), 1),
     **dict.fromkeys(MACHINERY, 2),
     **dict.fromkeys(("features", "backends"), 2),
     **dict.fromkeys(("methods", "advice", "model_fit"), 3),

@@ -137,14 +137,16 @@ def test_an_unfinished_name_of_a_killed_run_is_no_name(tmp_path: Path) -> None:
     assert list(results.names()) == ["planted_score"]
 
 
-def test_a_damaged_result_says_what_to_delete(tmp_path: Path) -> None:
+def test_a_damaged_result_is_set_aside_and_counts_as_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     results = Results(tmp_path)
     results.write_scores(_SCORER, _IDS, _table(), "context")
     results.score_path(_SCORER, "context").write_bytes(b"PAR1 half")
 
-    with pytest.raises(CacheError, match="is damaged") as error:
-        results.read_scores(_SCORER, "context")
-    assert str(results.score_path(_SCORER, "context")) in str(error.value.hint)
+    assert results.read_scores(_SCORER, "context") is None
+    assert f"{results.score_path(_SCORER, 'context')} is damaged" in caplog.text
+    assert not results.score_path(_SCORER, "context").exists()
 
 
 def test_a_file_that_is_no_selection_is_refused(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from assay.assessment.rows import content_digest
 from assay.cache import PoolStore
+from assay.checksums import warn
 from assay.component import Scorer
 from assay.engine import Engine
+from assay.errors import DamagedError
 from assay.features.duplicates import DuplicateGroups
 from assay.features.embeddings import Embeddings
 from assay.passes import PoolView, RowFeature
@@ -66,8 +68,14 @@ class Reader:
 
     def vectors(self, view: PoolView) -> Matrix:
         """Return the vector of every row in view."""
-        matrix: Matrix = self.values(view, [Embeddings(model=self.encoder)])[0]
-        return matrix
+        wanted = [Embeddings(model=self.encoder)]
+        matrix: Matrix = self.values(view, wanted)[0]
+        try:
+            whole = matrix.array
+        except DamagedError as error:
+            warn(error)
+            whole = self.values(view, wanted)[0].array
+        return Matrix(matrix.reason, matrix.flags, whole)
 
     def learned(self, texts: Sequence[str]) -> float | None:
         """Return the mean share of the letters that lie in words the encoder has learned."""

@@ -1,7 +1,6 @@
 """Causal language models of the transformers library, as the causal pass asks for them."""
 
 import copy
-import json
 import time
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,8 +13,8 @@ from assay.backends.batching import Group, batches
 from assay.backends.reading import read_batches, work_of
 from assay.backends.token_text import chat_text, pieces
 from assay.backends.weights import merge_adapter, misfit
-from assay.errors import FeatureError, MissingExtraError, ModelLoadError
-from assay.files import write_text
+from assay.checksums import read_json, warn, write_json
+from assay.errors import DamagedError, FeatureError, MissingExtraError, ModelLoadError
 from assay.language_models import Advance, Answers, DType, Questions
 
 if TYPE_CHECKING:
@@ -238,13 +237,13 @@ class TransformersModel:
     def _token_budget(self) -> int:
         """Tokens of a batch: measured once for this model on this kind of device, then kept."""
         if self._budget_file.exists():
-            return int(json.loads(self._budget_file.read_text(encoding="utf-8"))["tokens"])
+            try:
+                return int(read_json(self._budget_file)["tokens"])
+            except DamagedError as error:
+                warn(error, "measured anew")
         tried = _BUDGETS.get(self._device.partition(":")[0], _BUDGETS["cpu"])
         chosen, rates = _fastest(self._seconds_per_token, tried)
-        write_text(
-            self._budget_file,
-            json.dumps({"tokens": chosen, "microseconds_per_token": rates}, indent=1) + "\n",
-        )
+        write_json(self._budget_file, {"tokens": chosen, "microseconds_per_token": rates})
         return chosen
 
     def _seconds_per_token(self, tokens: int) -> float:

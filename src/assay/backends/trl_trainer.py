@@ -6,7 +6,7 @@ TRL adds up gradients, takes the steps and puts its state on disk, so that a kil
 
 import contextlib
 import copy
-import json
+import logging
 import random
 import shutil
 import time
@@ -30,7 +30,8 @@ from assay.backends.models import load_language_model
 from assay.backends.pins import split_pin
 from assay.backends.weight_changes import Beginning
 from assay.backends.weights import write_adapter, write_model
-from assay.errors import FeatureError, ModelLoadError, TuningError
+from assay.checksums import first_difference, folder_sums, read_json, warn, write_json
+from assay.errors import DamagedError, FeatureError, ModelLoadError, TuningError
 from assay.features.training_rows import Training, TrainingOrder, TrainingRows
 from assay.files import write_text
 from assay.language_models import DType, LanguageModel
@@ -44,7 +45,9 @@ SECONDS_BETWEEN_SAVES = 60.0
 _SAVING_SHARE = 0.05
 _STATE = "state"
 _WHOLE = "whole.json"
+_SUMS = ".sums.json"
 _PACKAGES = ("torch", "transformers", "trl", "peft")
+_log = logging.getLogger(__name__)
 
 
 class Base:
@@ -104,7 +107,7 @@ def train(opened: TransformersModel, training: Training, work: Path, runtime: Ru
     parameters = sum(each.numel() for each in opened.module.parameters())
     with _to_itself(), _memory_errors(training.recipe):
         trainer = _Trainer(opened, training, work, device)
-        start = _newest(work / _STATE)
+        start = _newest(work)
         done = 0 if start is None else int(start.name.rpartition("-")[2])
         label = f"training {short_name(training.base)}"
         with runtime.progress.task(label, training.steps - done, unit="steps", reused=done) as task:
@@ -270,7 +273,9 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
         step, training = state.global_step, self._training
         epoch = training.ended_epoch(step)
         if epoch and (training.recipe.keeps(epoch) or step == training.steps):
-            self._trainer.write(epoch_folder(self._work, epoch))
+            folder = epoch_folder(self._work, epoch)
+            self._trainer.write(folder)
+            write_json(_sums_of_epoch(folder), {"files": folder_sums(folder)})
         waited = time.perf_counter() - self._saved
         control.should_save = step < training.steps and waited >= self._pause
         self._started_saving = time.perf_counter()
@@ -289,7 +294,8 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Mark the state on disk as whole."""
         folder = self._work / _STATE / f"checkpoint-{state.global_step}"
-        write_text(folder / _WHOLE, json.dumps({"seconds": self.seconds}))
+        content = {"seconds": self.seconds, "files": folder_sums(folder)}
+        write_json(folder / _WHOLE, content)
         self._saved = time.perf_counter()
         took = self._saved - self._started_saving
         self._pause = max(SECONDS_BETWEEN_SAVES, took / _SAVING_SHARE)
@@ -354,21 +360,60 @@ def _dataset(rows: TrainingRows) -> Any:
     return datasets.Dataset.from_dict({"input_ids": list(rows.sequences), "labels": labels})
 
 
-def _newest(folder: Path) -> Path | None:
-    """Return the newest whole state of a killed run, None if there is none; remove broken ones."""
-    if not folder.is_dir():
+def _newest(work: Path) -> Path | None:
+    """Return the newest sound state of a killed run, None if there is none; remove broken ones."""
+    if not _are_epochs_sound(work):
         return None
-    found = {int(path.name.rpartition("-")[2]): path for path in folder.glob("checkpoint-*")}
-    whole = [step for step, path in found.items() if (path / _WHOLE).is_file()]
-    for step in set(found) - set(whole):
+    found = {
+        int(path.name.rpartition("-")[2]): path for path in (work / _STATE).glob("checkpoint-*")
+    }
+    for step in sorted(found, reverse=True):
+        if (found[step] / _WHOLE).is_file() and _is_sound(found[step]):
+            return found[step]
         shutil.rmtree(found[step])
-    return found[max(whole)] if whole else None
+    return None
+
+
+def _is_sound(state: Path) -> bool:
+    try:
+        wrong = first_difference(state, read_json(state / _WHOLE).get("files", {}))
+    except DamagedError as error:
+        warn(error, "the training goes on from an earlier state")
+        return False
+    if wrong:
+        _log.warning(
+            "%s of an interrupted training is damaged (%s): it goes on from an earlier state",
+            state, wrong,
+        )  # fmt: skip
+    return not wrong
+
+
+def _are_epochs_sound(work: Path) -> bool:
+    """Return whether all weights that a killed run kept are sound; else remove what it left."""
+    for path in sorted((work / _STATE).glob(f"*{_SUMS}")):
+        folder = work / path.name.removesuffix(_SUMS)
+        try:
+            wrong = first_difference(folder, read_json(path).get("files", {}))
+        except DamagedError:
+            wrong = path.name
+        if wrong:
+            _log.warning(
+                "%s of an interrupted training is damaged (%s): it begins anew", folder, wrong
+            )
+            shutil.rmtree(work / _STATE)
+            for kept in work.glob("epoch-*"):
+                shutil.rmtree(kept)
+            return False
+    return True
+
+
+def _sums_of_epoch(folder: Path) -> Path:
+    """Return where the checksums of an epoch's weights lie until the training has ended."""
+    return folder.parent / _STATE / f"{folder.name}{_SUMS}"
 
 
 def _seconds(state: Path | None) -> float:
-    if state is None:
-        return 0.0
-    return float(json.loads((state / _WHOLE).read_text(encoding="utf-8"))["seconds"])
+    return 0.0 if state is None else float(read_json(state / _WHOLE)["seconds"])
 
 
 @contextlib.contextmanager

@@ -114,12 +114,11 @@ def _import(project: "Project", path: Path, description: dict[str, Any], name: s
 
 def store_columns(folder: Path, name: str, path: Path, description: dict[str, Any]) -> None:
     """Copy the columns that count into the project, and write how they are read."""
-    import hashlib
-
     import polars as pl
 
     from assay.errors import ConfigError
     from assay.files import atomic_write, write_text
+    from assay.import_files import description_digest
     from assay.methods.imported import read_columns
     from assay.registry import METHOD_KINDS, components
     from assay.runtime import file_digest
@@ -143,8 +142,7 @@ def store_columns(folder: Path, name: str, path: Path, description: dict[str, An
         "file_digest": file_digest(copy),
         "original": path.name,
     }
-    text = json.dumps(content, sort_keys=True)
-    content["digest"] = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    content["digest"] = description_digest(content)
     write_text(folder / "imports" / f"{name}.json", json.dumps(content, indent=1) + "\n")
 
 

@@ -1,6 +1,5 @@
 """``assay status``: what a project holds, without computing anything."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +82,17 @@ def describe_project(folder: Path) -> dict[str, Any]:
 
 
 def _runs(folder: Path) -> list[dict[str, Any]]:
+    from assay.checksums import read_json, warn
+    from assay.errors import DamagedError
+
     manifests = sorted((folder / "runs").glob("*/manifest.json"), reverse=True)[:_RUNS]
     found = []
     for path in manifests:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            manifest = read_json(path)
+        except DamagedError as error:
+            warn(error, "not listed any more")
+            continue
         found.append(
             {
                 "run": path.parent.name,

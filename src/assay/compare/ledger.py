@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -12,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from assay.checksums import read_json, warn, write_json
 from assay.component import Chosen, Component, Selector
 from assay.defaults import kinds_named
 from assay.engine import Engine, walk
+from assay.errors import DamagedError
 from assay.features.causal_pass import CausalFeature
-from assay.files import write_text
 from assay.passes import PoolFeature, RowFeature
 from assay.planning import plan
 from assay.references import name_of, pinned_fields
@@ -79,19 +79,16 @@ class Ledger:
     def _entry(self, key: str, own: Sequence[Component], group: Sequence[Component]) -> Cost:
         if key not in self._known:
             path = self._folder / f"{key}.json"
-            if path.is_file():
-                stored = json.loads(path.read_text(encoding="utf-8"))
-                flops = stored["flops"]
-                self._known[key] = Cost(stored["seconds"], float("nan") if flops is None else flops)
-            else:
-                self._known[key] = self._made(own, group)
+            stored = _read(path)
+            self._known[key] = self._made(own, group) if stored is None else stored
+            if stored is None:
                 self._write(path, self._known[key], group)
         return self._known[key]
 
     def _write(self, path: Path, cost: Cost, group: Sequence[Component]) -> None:
         entry: dict[str, Any] = asdict(cost) | {"parts": [part.label() for part in group]}
         entry["flops"] = cost.flops if np.isfinite(cost.flops) else None
-        write_text(path, json.dumps(entry, indent=1, ensure_ascii=False) + "\n")
+        write_json(path, entry)
 
     def _made(self, own: Sequence[Component], group: Sequence[Component]) -> Cost:
         engine, first = self._engine, own[0]
@@ -108,6 +105,18 @@ class Ledger:
             group, values = own, engine.compute(own)
         seconds = time.perf_counter() - started
         return Cost(max(seconds, priced), _arithmetic(engine, group, values))
+
+
+def _read(path: Path) -> Cost | None:
+    if not path.is_file():
+        return None
+    try:
+        stored = read_json(path)
+    except DamagedError as error:
+        warn(error)
+        return None
+    flops = stored["flops"]
+    return Cost(stored["seconds"], float("nan") if flops is None else flops)
 
 
 def _passes(components: Sequence[Component], engine: Engine) -> dict[str, list[Component]]:

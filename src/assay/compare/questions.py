@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from assay.checksums import read_json, warn, write_json
 from assay.compare.division import Division
 from assay.compare.experiment import Experiment
 from assay.compare.records import EvaluationSet, SetKind
 from assay.component import FileSet
 from assay.engine import Engine
-from assay.errors import DataError, FeatureError
+from assay.errors import DamagedError, DataError, FeatureError
 from assay.features.log_probs import ResponseLogProbs
 from assay.features.training_tokens import TrainingTokens
-from assay.files import write_text
 from assay.passes import PoolView
 from assay.random_numbers import row_uniform
 from assay.references import name_of
@@ -158,7 +158,10 @@ def _batch_alike(cache: Path, own: Path, base: str, tuned: str) -> None:
     for source in sorted((cache / _BATCHES).glob(f"{base}-*.json")):
         target = own / _BATCHES / (tuned + source.name.removeprefix(base))
         if not target.exists():
-            write_text(target, source.read_text(encoding="utf-8"))
+            try:
+                write_json(target, read_json(source))
+            except DamagedError as error:
+                warn(error)
 
 
 def _digest(pinned: str) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assay.checksums import damaged, read_json, write_json
 from assay.compare.records import Arm, Comparison, EvaluationSet, PowerCheck, Trial
 from assay.errors import CacheError
-from assay.files import atomic_write, write_text
+from assay.frames import read_frame, read_metadata, write_frame
 from assay.samples import FloatArray
 
 _FORMAT = 1
@@ -33,11 +34,10 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         for part in comparison.sets
     ]
     losses = [_loss_frame(place, trial) for place, trial in enumerate(comparison.trials)]
-    _write_frame(folder / "questions.parquet", pl.concat(questions))
-    _write_frame(folder / "losses.parquet", pl.concat([pl.DataFrame(schema=_LOSS_SCHEMA), *losses]))
+    write_frame(folder / "questions.parquet", pl.concat(questions))
+    write_frame(folder / "losses.parquet", pl.concat([pl.DataFrame(schema=_LOSS_SCHEMA), *losses]))
     # Last, for a folder counts as a comparison once this file is there.
-    text = json.dumps(to_json(comparison), indent=1, ensure_ascii=False, allow_nan=False)
-    write_text(folder / "comparison.json", text + "\n")
+    write_json(folder / "comparison.json", to_json(comparison))
 
 
 def read_comparison(folder: Path) -> Comparison:
@@ -46,12 +46,9 @@ def read_comparison(folder: Path) -> Comparison:
     Raises:
         CacheError: if a file is missing, damaged, or of a later version.
     """
-    try:
-        data = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
-        questions = pl.read_parquet(folder / "questions.parquet")
-        losses = pl.read_parquet(folder / "losses.parquet")
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-        raise _damaged(folder, error) from error
+    data = read_json(folder / "comparison.json")
+    questions = read_frame(folder / "questions.parquet")
+    losses = read_frame(folder / "losses.parquet")
     if data.get("format") != _FORMAT:
         raise CacheError(
             f"{folder} was written by assay {data.get('assay_version')} in a form of its own",
@@ -66,20 +63,21 @@ def read_comparison(folder: Path) -> Comparison:
 def write_trial(path: Path, trial: Trial) -> None:
     """Store one trial as one Parquet file: its losses, and the rest as metadata."""
     facts = json.dumps(_plain(trial), ensure_ascii=False, allow_nan=False)
-    _write_frame(path, _loss_frame(0, trial), {"trial": facts})
+    write_frame(path, _loss_frame(0, trial), {"trial": facts})
 
 
 def read_trial(path: Path) -> Trial:
     """Return the trial of a file.
 
     Raises:
-        CacheError: if it is missing or damaged.
+        DamagedError: if it is damaged; it is set aside by then.
+        CacheError: if it is missing.
     """
     try:
-        facts = json.loads(pl.read_parquet_metadata(path)["trial"])
-        return _trial(facts, _losses(pl.read_parquet(path)))
-    except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
-        raise _damaged(path, error) from error
+        facts = json.loads(read_metadata(path)["trial"])
+        return _trial(facts, _losses(read_frame(path)))
+    except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise damaged(path, str(error)) from error
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
@@ -161,11 +159,6 @@ def _loss_frame(place: int, trial: Trial) -> pl.DataFrame:
 def _losses(frame: pl.DataFrame) -> dict[str, FloatArray]:
     parts = frame.group_by("set", maintain_order=True)
     return {str(key[0]): part.sort("question")["loss"].to_numpy() for key, part in parts}
-
-
-def _write_frame(path: Path, frame: pl.DataFrame, metadata: dict[str, str] | None = None) -> None:
-    with atomic_write(path) as temporary:
-        frame.write_parquet(temporary, compression="zstd", metadata=metadata)
 
 
 def _damaged(path: Path, error: Exception) -> CacheError:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from assay.checksums import warn
 from assay.compare.experiment import Experiment
 from assay.compare.ledger import Cost, Ledger
 from assay.compare.plan import Job
@@ -16,7 +17,7 @@ from assay.compare.records import Trial
 from assay.component import Chosen, Selector
 from assay.defaults import with_defaults
 from assay.engine import Engine
-from assay.errors import DataError
+from assay.errors import DamagedError, DataError
 from assay.features.tuned_model import TunedModel
 from assay.files import write_text
 from assay.passes import PoolView
@@ -138,7 +139,7 @@ class Bench:
         view = self._engine.view(tuned.dataset)
         place = tuned.store(self._engine.runtime.cache, view).path
         path = self._folder / f"{place.parent.name}-{place.name}.parquet"
-        stored = read_trial(path) if path.is_file() else None
+        stored = _read(path)
         wanted = {asked.digest for asked in self._sets}
         reused = stored is not None and wanted <= set(stored.losses)
         if stored is None or not reused:
@@ -162,7 +163,7 @@ class Bench:
         """Train a model, or take the one at hand, ask it what is not known, and write that down."""
         folder = tuned.store(self._engine.runtime.cache, view).path
         # Only what a comparison trained itself may go; a note outlives a kill.
-        if not folder.exists():
+        if not tuned.store(self._engine.runtime.cache, view).holds():
             write_text(path.with_suffix(_NOTE), f"{folder}\n")
         value: Tuned = self._engine.value(tuned)
         known: dict[str, FloatArray] = dict(stored.losses) if stored else {}
@@ -218,3 +219,13 @@ class Bench:
             selection_seconds=choice.cost.seconds,
             selection_flops=choice.cost.flops,
         )
+
+
+def _read(path: Path) -> Trial | None:
+    if not path.is_file():
+        return None
+    try:
+        return read_trial(path)
+    except DamagedError as error:
+        warn(error, "run again")
+        return None

@@ -16,6 +16,7 @@ import polars as pl
 from assay.component import Component, NoPaper, Paper, Scorer
 from assay.errors import DataError, did_you_mean
 from assay.features.text import part_of
+from assay.import_files import read_import
 from assay.passes import PoolFeature, PoolView
 from assay.pool import format_id
 from assay.references import FileRef, name_of
@@ -347,4 +348,7 @@ def _declared(path: Path, text: str) -> type[Imported]:
 def imported_names(folder: Path) -> list[type[Imported]]:
     """Return the methods that the imported scores of a project are, by their names."""
     paths = sorted((folder / "imports").glob("*.json"))
-    return [_declared(path, path.read_text(encoding="utf-8")) for path in paths]
+    return [
+        _declared(path, json.dumps(read_import(folder, path.stem), sort_keys=True))
+        for path in paths
+    ]

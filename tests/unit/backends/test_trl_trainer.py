@@ -230,7 +230,41 @@ def test_a_training_that_is_killed_again_and_again_ends_in_the_same_bytes(
     assert weights_of(found.after(2)) == weights_of(whole.after(2))
     kept = {path.name for path in found.folder.parent.iterdir()}
     assert kept == {found.folder.name}
-    assert {path.name for path in found.folder.iterdir()} == {"epoch-1", "epoch-2", "tuned.json"}
+    names = {path.name for path in found.folder.iterdir()}
+    assert names == {"epoch-1", "epoch-2", "tuned.json", "checksums.json"}
+
+
+@pytest.mark.parametrize(
+    ("damaged", "reused"),
+    [("state/checkpoint-4/optimizer.pt", 3), ("epoch-1/adapter_model.safetensors", 0)],
+)
+def test_a_training_does_not_go_on_from_what_was_damaged_meanwhile(
+    llama_folder: Path,
+    tmp_path: Path,
+    damaged: str,
+    reused: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rows = rows_to_train_on()
+    recipe = SMALL.model_copy(update={"checkpoints": "all"})
+    whole = training(llama_folder, tmp_path / "whole", rows, recipe=recipe)
+    monkeypatch.setattr("assay.backends.trl_trainer.SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr("assay.backends.trl_trainer._SAVING_SHARE", 1e9)
+    with pytest.raises(_KilledError):
+        training(llama_folder, tmp_path / "cut", rows, recipe=recipe, progress=_Killing(5))
+    (path,) = (tmp_path / "cut").glob(f"tuned_model/*/*/{damaged}")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    last = _Killing()
+    found = training(llama_folder, tmp_path / "cut", rows, recipe=recipe, progress=last)
+
+    assert last.reused == reused
+    assert damaged.rpartition("/")[2] in caplog.text
+    assert weights_of(found.after(1)) == weights_of(whole.after(1))
+    assert weights_of(found.after(2)) == weights_of(whole.after(2))
 
 
 _KILL_ITSELF = """

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from assay.checksums import read_json, write_json
 from assay.compare.record_files import (
     read_comparison,
     read_trial,
@@ -83,17 +84,17 @@ def test_a_damaged_folder_is_named_with_its_remedy(tmp_path: Path) -> None:
     write_comparison(tmp_path, SMALL)
     (tmp_path / "losses.parquet").write_bytes(b"PAR1")
 
-    with pytest.raises(CacheError, match="holds no readable comparison") as caught:
+    with pytest.raises(CacheError, match=r"losses\.parquet is damaged") as caught:
         read_comparison(tmp_path)
 
     assert caught.value.hint is not None
-    assert "run again" in caught.value.hint
+    assert "run the same line again" in caught.value.hint
 
 
 def test_a_later_form_is_refused(tmp_path: Path) -> None:
     write_comparison(tmp_path, SMALL)
     path = tmp_path / "comparison.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"format": 1', '"format": 2'))
+    write_json(path, read_json(path) | {"format": 2})
 
     with pytest.raises(CacheError, match="in a form of its own"):
         read_comparison(tmp_path)

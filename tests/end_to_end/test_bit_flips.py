@@ -1,0 +1,31 @@
+"""No changed bit of anything on disk changes what Assay says without a word."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from assay import registry
+from assay.features.embeddings import EmbeddingPass
+from tests.bit_flips import KINDS, build, files_by_kind, flips
+
+FLIPS = 2 * len(KINDS) + 2
+
+
+@pytest.mark.slow
+def test_forty_changed_bits_over_every_kind_of_file_are_harmless_or_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    registry.load_all()
+    monkeypatch.setattr(registry, "_components", dict(registry._components))
+    monkeypatch.setattr(EmbeddingPass, "rows_per_shard", 16)
+    build(tmp_path / "pristine")
+    assert all(files_by_kind(tmp_path / "pristine").values())
+
+    found = list(flips(tmp_path / "pristine", tmp_path / "work", FLIPS, seed=7))
+
+    assert FLIPS >= 40
+    assert [flip for flip in found if flip.verdict in ("silent", "crash")] == []
+    # Sums that find nothing would leave everything harmless.
+    assert Counter(flip.verdict for flip in found)["noticed"] > FLIPS // 2
