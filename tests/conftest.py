@@ -7,8 +7,15 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.tiny_models import tiny_chat, tiny_gpt2, tiny_llama
+
+# A busy machine is slow, and no example is wrong for it.
+settings.register_profile(
+    "assay", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("assay")
 
 
 @pytest.fixture(autouse=True)

@@ -126,21 +126,7 @@ class RowStore:
 
     def missing(self, hashes: HashArray) -> NDArray[np.bool_]:
         """Return which of some ascending hashes have no stored value. Shape (n,), bool."""
-        return self._place(hashes)[0] < 0
-
-    def _place(self, hashes: HashArray) -> tuple[IndexArray, IndexArray]:
-        """Return each hash's shard (-1: none) and position in it."""
-        shard_of = np.full(len(hashes), -1, np.int64)
-        position = np.zeros(len(hashes), np.int64)
-        for number, shard in enumerate(self.shards()):
-            found = np.searchsorted(shard.hashes, hashes)
-            inside = found < len(shard.hashes)
-            equal = np.zeros(len(hashes), np.bool_)
-            equal[inside] = shard.hashes[found[inside]] == hashes[inside]
-            equal &= shard_of < 0
-            shard_of[equal] = number
-            position[equal] = found[equal]
-        return shard_of, position
+        return _place(hashes, self.shards())[0] < 0
 
     def write(self, hashes: HashArray, value: RowValue, producer: Mapping[str, Any]) -> None:
         """Store the values of some ascending hashes as one shard, whole or not at all.
@@ -194,10 +180,10 @@ class RowStore:
             CacheError: if one is missing.
             DamagedError: if vectors are damaged; their rows count as missing by then.
         """
-        shard_of, position = self._place(hashes)
+        shards = self.shards()  # once: another process may add to them at any time
+        shard_of, position = _place(hashes, shards)
         if (shard_of < 0).any():
             raise CacheError(f"{self.folder} lacks {int((shard_of < 0).sum())} rows")
-        shards = self.shards()
         used = [number for number in range(len(shards)) if (shard_of == number).any()]
         frames = [
             read_frame(shards[number].path).select(pl.exclude("content_hash")) for number in used
@@ -244,6 +230,21 @@ class RowStore:
             rows.write(temporary, len(hashes))
             append_sums(temporary)
         return StoredVectors(path)
+
+
+def _place(hashes: HashArray, shards: Sequence[Shard]) -> tuple[IndexArray, IndexArray]:
+    """Return each hash's place among some shards (-1: in none), and its position there."""
+    shard_of = np.full(len(hashes), -1, np.int64)
+    position = np.zeros(len(hashes), np.int64)
+    for number, shard in enumerate(shards):
+        found = np.searchsorted(shard.hashes, hashes)
+        inside = found < len(shard.hashes)
+        equal = np.zeros(len(hashes), np.bool_)
+        equal[inside] = shard.hashes[found[inside]] == hashes[inside]
+        equal &= shard_of < 0
+        shard_of[equal] = number
+        position[equal] = found[equal]
+    return shard_of, position
 
 
 class _Gathered:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.formats.export import export_original
@@ -56,7 +56,6 @@ def _subset(data: st.DataObject, count: int) -> list[int]:
     return data.draw(st.lists(rows, unique=True, min_size=1), label="chosen")
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(_objects, min_size=1, max_size=6),
     indent=st.sampled_from([None, 0, 2, "\t"]),
@@ -91,7 +90,6 @@ def test_json_subset_holds_exactly_the_chosen_bytes(
     assert (found == written.plain) == (len(chosen) == len(rows))
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(_objects, min_size=1, max_size=6),
     ends=st.lists(_line_ends, min_size=6, max_size=6),
@@ -120,7 +118,6 @@ def test_json_lines_subset_holds_exactly_the_chosen_lines(
     assert (found == written.plain) == (len(chosen) == len(rows))
 
 
-@settings(deadline=None)
 @given(
     rows=st.lists(st.tuples(_texts, _texts), min_size=1, max_size=6),
     quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),

@@ -74,7 +74,7 @@ def test_sparse_picks_with_all_neighbours_are_those_of_the_dense(
     assert sparse.objective == dense.objective
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(pools(most=9), st.integers(1, 4), st.sampled_from([0.0, 0.3, 0.8]))
 def test_objective_is_at_least_63_per_cent_of_the_optimum(
     vectors: FloatArray, count: int, trade_off: float
@@ -95,7 +95,6 @@ def test_objective_is_at_least_63_per_cent_of_the_optimum(
     assert (1 - 1 / np.e) * best - 1e-5 <= result.objective <= best + 1e-5
 
 
-@settings(deadline=None)
 @given(pools(most=40), st.integers(0, 30), st.integers(0, 30))
 def test_a_smaller_count_gives_a_prefix(vectors: FloatArray, count: int, more: int) -> None:
     few = min(count, len(vectors) - 1)
@@ -108,7 +107,6 @@ def test_a_smaller_count_gives_a_prefix(vectors: FloatArray, count: int, more: i
     assert longer.gains[: len(shorter.gains)].tolist() == shorter.gains.tolist()
 
 
-@settings(deadline=None)
 @given(pools(most=40), st.integers(1, 40), st.data())
 def test_picks_do_not_repeat_and_costs_stay_within_the_limit(
     vectors: FloatArray, count: int, data: st.DataObject
@@ -122,7 +120,6 @@ def test_picks_do_not_repeat_and_costs_stay_within_the_limit(
     assert costs[picks].sum() <= 20
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 20))
 def test_shuffled_rows_give_the_same_picks_unless_they_tie(seed: int, count: int) -> None:
     generator = np.random.Generator(np.random.Philox(seed))
@@ -142,7 +139,6 @@ def test_shuffled_rows_give_the_same_picks_unless_they_tie(seed: int, count: int
     assert order[shuffled_sparse.selection.indices].tolist() == sparse.selection.indices.tolist()
 
 
-@settings(deadline=None)
 @given(pools(most=30), st.integers(1, 8))
 def test_going_on_from_a_start_gives_what_one_run_gives(vectors: FloatArray, count: int) -> None:
     few = min(count, len(vectors) - 1)

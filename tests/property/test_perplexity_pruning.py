@@ -14,7 +14,7 @@ from tests.unit.methods.planted import PlantedLoss
 # Few different values, so that ties at the borders are common; None has no score.
 VALUES = st.lists(st.one_of(st.none(), st.integers(1, 6)), max_size=40)
 _BANDS = ("low", "mid", "high")
-few = settings(max_examples=60, deadline=None, derandomize=True)
+few = settings(max_examples=60, derandomize=True)
 
 
 def _select(values: FloatArray, keep: Any, share: float | None, count: int | None) -> list[int]:

@@ -79,7 +79,7 @@ METHODS: dict[str, Make] = {
     ),
 }
 every_method = pytest.mark.parametrize("make", METHODS.values(), ids=METHODS.keys())
-few = settings(max_examples=6, deadline=None, derandomize=True)
+few = settings(max_examples=6, derandomize=True)
 
 _SMALL = st.integers(-2, 2)
 _ROW = st.tuples(_SMALL, _SMALL, st.integers(0, 5), st.sampled_from("ab"), st.booleans())

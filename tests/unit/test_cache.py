@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.cache import FolderStore, PoolStore, RowStore, default_cache_folder
+from assay.cache import FolderStore, PoolStore, RowStore, Shard, default_cache_folder
 from assay.errors import CacheError, DamagedError
 from assay.pool import HashArray, hash_array
 from assay.samples import Reason
@@ -53,6 +53,30 @@ def test_missing_rows_are_those_without_a_stored_value(tmp_path: Path) -> None:
     store.write(_hashes(2, 300), _numbers(2.0, 3.0), _MADE_BY)
 
     assert store.missing(_hashes(1, 2, 3, 300, 301)).tolist() == [True, False, True, False, True]
+
+
+@pytest.mark.parametrize("kind", [Numbers, Matrix])
+def test_a_part_that_another_process_adds_while_rows_are_read_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    value = _numbers if kind is Numbers else _matrix
+    ours, theirs = _store(tmp_path, kind), _store(tmp_path, kind)
+    first, second, early = ([n << 120, n + 1 << 120] for n in (5, 7, 1))  # parts sort by these
+    ours.write(_hashes(*first), value(5.0, 6.0), _MADE_BY)
+    ours.write(_hashes(*second), value(7.0, 8.0), _MADE_BY)
+    listed = ours.shards
+
+    def shards() -> list[Shard]:
+        found = listed()
+        theirs.write(_hashes(*early), value(1.0, 2.0), _MADE_BY)
+        return found
+
+    monkeypatch.setattr(ours, "shards", shards)
+
+    found = ours.read(_hashes(*first, *second))
+
+    rows = found.rows(slice(None))[:, 0] if isinstance(found, Matrix) else found.frame()["x"]
+    assert list(rows) == [5.0, 6.0, 7.0, 8.0]
 
 
 def test_another_store_object_sees_what_this_one_writes(tmp_path: Path) -> None:

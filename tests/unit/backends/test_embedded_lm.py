@@ -183,7 +183,7 @@ def test_what_it_gives_are_log_probabilities(read_by_numpy: ReadByNumpy) -> None
 _BITS = (END, "<|", " ", "a", "é", "🙂", "\n", "\u0000", "\ufffd")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=st.one_of(st.text(), st.lists(st.sampled_from(_BITS)).map("".join)))
 def test_any_text_comes_back_from_its_tokens(text: str) -> None:
     model = _opened()
