@@ -219,4 +219,4 @@ def test_filters_between_the_rows_and_a_method_are_not_kept_as_results() -> None
         engine.value(Deduplicate(prefer=PlantedScore()))
 
         names = sorted(path.name for path in (Path(folder) / "project" / "names").iterdir())
-        assert names == ["deduplicate", "planted_score"]
+        assert names == ["deduplicate-prefer-planted_score", "planted_score"]

@@ -13,7 +13,7 @@ from assay.parts import raised_versions
 
 def test_nothing_is_added_to_a_key_while_versions_are_the_first() -> None:
     assert raised_versions(KCenterGreedy(budget=5)) == {}
-    assert raised_versions(TopScore(by=CompressionIFD(), budget="5%")) == {}
+    assert raised_versions(TopScore(by=MTLD(), budget="5%")) == {}
 
 
 def test_a_default_part_of_another_version_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,10 +35,10 @@ def test_parts_of_parts_count(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_part_that_the_recipe_spells_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(CompressionIFD, "version", 2)
+    monkeypatch.setattr(MTLD, "version", 2)
 
-    assert raised_versions(TopScore(by=CompressionIFD(), budget=5)) == {}
-    assert raised_versions(CompressionIFD()) == {}
+    assert raised_versions(TopScore(by=MTLD(), budget=5)) == {}
+    assert raised_versions(MTLD()) == {}
 
 
 def test_what_a_budget_of_tokens_is_counted_by_is_a_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,9 @@ def test_every_figure_of_a_small_dataset_is_what_counting_gives(tmp_path: Path) 
     texts = [f"{each['instruction']}\n{each['response']}".strip() for each in rows]
     assert sum(record.languages.words.values()) == len(rows)
     assert record.languages.words["en"] == sum(detect_language(text) == "en" for text in texts)
-    assert record.distributions["compression_ifd"].unscored == {"EMPTY_RESPONSE": 1}
+    short = sum(0 < len(each["response"].encode()) < 24 for each in rows)
+    unscored = {"EMPTY_RESPONSE": 1, "TOO_SHORT": short}
+    assert record.distributions["compression_ifd"].unscored == unscored
     assert [v.rows for v in record.variety] == [9]
 
 

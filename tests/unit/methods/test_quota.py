@@ -157,9 +157,12 @@ def test_a_group_of_hidden_rows_alone_gets_no_part(tmp_path: Path) -> None:
     engine = planted_engine(tmp_path, rows, groups=groups)
     engine.pool.held_out[:] = [name[0] == "a" for name in names(engine)]
 
-    for settings in ({}, {"divide": "equal"}, {"weights": {"a": 9, "b": 1}}):
+    for settings in ({}, {"divide": "equal"}):
         quota = Quota(by=_BEST, per="task", budget="20 tokens", **settings)
         assert chosen(engine, quota) == ["b0", "b1"]
+    weighted = Quota(by=_BEST, per="task", budget="20 tokens", weights={"a": 9, "b": 1})
+    with pytest.raises(BudgetError, match="no row has the task 'a'"):
+        chosen(engine, weighted)
 
 
 def test_a_budget_of_its_own_may_be_in_tokens(tmp_path: Path) -> None:
