@@ -109,17 +109,25 @@ def test_a_combination_of_one_score_in_two_forms_shows_both(opened: Open) -> Non
 
 
 def test_rows_held_out_and_not_are_two_results(opened: Open) -> None:
-    whole = opened().select("longest_response", budget=1).ids.tolist()
-    part = opened(hold_out=0.5).select("longest_response", budget=1).ids.tolist()
+    whole = opened().select(BY_WORDS, budget=1).ids.tolist()
+    part = opened(hold_out=0.5).select(BY_WORDS, budget=1).ids.tolist()
     assert whole != part
 
     project = opened()
     again = project.results.read_selection(
-        stored_selection(project, "longest_response-1").selector, project.pool.context
+        stored_selection(project, "longest_response-unit_of_length-words-1").selector,
+        project.pool.context,
     )
     assert again is not None
-    assert stored_selection(project, "longest_response-1").ids.tolist() == whole
-    assert stored_selection(opened(hold_out=0.5), "longest_response-1").ids.tolist() == part
+    assert (
+        stored_selection(project, "longest_response-unit_of_length-words-1").ids.tolist() == whole
+    )
+    assert (
+        stored_selection(
+            opened(hold_out=0.5), "longest_response-unit_of_length-words-1"
+        ).ids.tolist()
+        == part
+    )
 
 
 def test_a_name_that_a_person_gives_is_the_one_that_is_shown(opened: Open) -> None:
