@@ -31,7 +31,8 @@ def cache(
     """List what is kept for later, remove leftovers, or clear it.
 
     `prune` removes what killed runs left behind, files that were damaged, and matrices in an order
-    that nothing asks for; these are made again if need be. `clear` removes values: they are computed anew.
+    that nothing asks for; these are made again if need be. `clear` removes values: they are
+    computed anew.
     """
     from assay.cache import default_cache_folder
     from assay.cache_size import cache_entries, clear, prune
