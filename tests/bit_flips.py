@@ -245,6 +245,7 @@ def flips(pristine: Path, work: Path, count: int, seed: int) -> Iterator[Flip]:
     """
     generator = np.random.default_rng(seed)
     held: dict[str, Any] = {}
+    look(pristine, held)  # what is first asked for there is kept, and listed from then on
     _renew(pristine, work)
     sound = look(work, held)
     assert sound.told == [], sound.told
