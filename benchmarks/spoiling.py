@@ -6,6 +6,7 @@ of them: the kinds are in a fixed order, and every second one chooses.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ _BOILERPLATE = (
     "Have a great day, and thank you once again for your interest!",
 )
 _NOISE = "#@%&*~^|<>{}[]$+=?!§¤¬0123456789qxzjkvw"
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class Donors:
         return self._nearest([len(t.encode()) for t in self.foreign], self.foreign, size, rng)
 
     @staticmethod
-    def _nearest(lengths: Sequence[int], items, length: int, rng: np.random.Generator):  # type: ignore[no-untyped-def]
+    def _nearest(
+        lengths: Sequence[int], items: Sequence[_T], length: int, rng: np.random.Generator
+    ) -> _T:
         nearest = np.argsort(np.abs(np.array(lengths) - length), kind="stable")[:20]
         return items[int(rng.choice(nearest))]
 
@@ -83,6 +88,14 @@ def cut_off(row: Row, donors: Donors, rng: np.random.Generator) -> Row | None:
     while end > 1 and not (longer.answer[end - 1].isalnum() and longer.answer[end].isalnum()):
         end -= 1
     return Row(longer.question, longer.answer[:end]) if end > 1 else None
+
+
+def cut_short(row: Row, donors: Donors, rng: np.random.Generator) -> Row | None:
+    """End in the middle of a word of the row's own answer, after a third to four fifths of it."""
+    end = int(rng.uniform(1 / 3, 4 / 5) * len(row.answer))
+    while end > 0 and not (row.answer[end - 1].isalnum() and row.answer[end].isalnum()):
+        end -= 1
+    return Row(row.question, row.answer[:end]) if end > 0 else None
 
 
 def swapped(row: Row, donors: Donors, rng: np.random.Generator) -> Row | None:
@@ -158,6 +171,10 @@ KINDS: dict[str, Spoiler] = {
     "N/A": not_available,
     "boilerplate": boilerplate,
 }
+IN_POOL: dict[str, Spoiler] = KINDS | {"cut off": cut_short}
+"""The kinds for a pool of whole and spoiled rows. What is cut off there is a row's own answer: a
+longer row's would bring its question into the pool a second time, which whatever looks for
+different questions would leave out for that alone."""
 CHOOSING = tuple(KINDS)[::2]
 """Kinds that may decide; the others are only reported."""
 

@@ -1,0 +1,124 @@
+"""What the default of `assay select` was chosen among: selections, and the scores they rest on.
+
+A candidate is what `assay.Project.selector` takes, without its budget.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from assay.recipes import DEFAULT_QUALITY, ENOUGH_NEW, ENOUGH_RELEVANCE, ENOUGH_TOKENS
+
+Description = Mapping[str, Any]
+
+SEEDED = ("random", "random in the better half")
+"""Candidates that depend on a seed: means over several are recorded."""
+DEFAULT = "default"
+
+
+def rank_mean(*parts: str | Description, **terms: Any) -> dict[str, Any]:
+    return {"method": "rank_mean", "of": list(parts), **terms}
+
+
+def covering(quality: Description | None = None, **terms: Any) -> dict[str, Any]:
+    """Return facility location, weighed by a quality if there is one."""
+    weighed = {} if quality is None else {"quality": dict(quality), "trade_off": 0.5}
+    return {"method": "facility_location", **weighed, **terms}
+
+
+def best(quality: str | Description) -> dict[str, Any]:
+    return {"method": "top_score", "by": quality}
+
+
+def _above(by: str | Description, low: float) -> dict[str, Any]:
+    return {"within": {"method": "band", "by": by, "low": low}}
+
+
+_LENGTH = "longest_response"
+_COMPRESSION = {"method": "compression_ifd"}
+_UNREPAIRED = {"method": "compression_ifd", "least_bytes": 0}
+_RELEVANCE = "relevance"
+_THREE = rank_mean(_COMPRESSION, _LENGTH, "mtld")
+
+
+def _quality(new: float | None, relevance: float | None, tokens: int | None) -> dict[str, Any]:
+    """Return the mean of the default's three scores with other limits; None is no limit."""
+
+    def enough(limit: float | None) -> dict[str, float]:
+        return {} if limit is None else {"enough": limit}
+
+    return rank_mean(
+        _COMPRESSION | enough(new),
+        {"method": _RELEVANCE, **enough(relevance)},
+        {"method": _LENGTH, "unit_of_length": "tokens", **enough(tokens)},
+    )
+
+
+_QUALITY = dict(DEFAULT_QUALITY)
+_WITHOUT_RELEVANCE = rank_mean(*(part for part in _QUALITY["of"] if part["method"] != _RELEVANCE))
+
+QUALITIES: dict[str, str | Description] = {
+    "longest": _LENGTH,
+    "mtld": "mtld",
+    "relevance": _RELEVANCE,
+    "compression_ifd, no floor": _UNREPAIRED | {"rule": "none"},
+    "compression_ifd": _COMPRESSION,
+    "mean of three": _THREE,
+    "quality without relevance": _WITHOUT_RELEVANCE,
+    "quality": _QUALITY,
+}
+"""Scores, by the names that the page uses; `rule` is the selector's that ranks by one."""
+
+CANDIDATES: dict[str, dict[str, Any]] = {
+    "random": {"method": "random"},
+    "longest": best(_LENGTH),
+    "old default": covering(_UNREPAIRED, rule="none"),
+    DEFAULT: covering(_QUALITY),
+    "default, trade-off 0.3": covering(_QUALITY, trade_off=0.3),
+    "default, trade-off 0.7": covering(_QUALITY, trade_off=0.7),
+    "quality alone": best(_QUALITY),
+    "quality, DEITA filter": {"method": "deita_filter", "by": _QUALITY, "threshold": 0.8},
+    "k-center in the better half": {"method": "k_center", **_above(_QUALITY, 0.5)},
+    "random in the better half": {"method": "random", **_above(_QUALITY, 0.5)},
+    "facility location, above the least relevant tenth": covering(_WITHOUT_RELEVANCE)
+    | _above(_RELEVANCE, 0.1),
+    "facility location, above the least relevant fifth": covering(_WITHOUT_RELEVANCE)
+    | _above(_RELEVANCE, 0.2),
+    "facility location alone": covering(),
+    "facility location, compression_ifd": covering(_COMPRESSION),
+    "facility location, mean of three": covering(_THREE),
+    "compression_ifd alone": best(_COMPRESSION),
+    "mtld alone": best("mtld"),
+    "mean of three alone": best(_THREE),
+}
+"""The mean of three is that of the ranks of compression_ifd, length and mtld; "better half" means
+the upper half by the default's quality."""
+
+NEIGHBOURS: dict[str, dict[str, Any]] = {
+    "new enough at 0.9": covering(_quality(0.9, ENOUGH_RELEVANCE, ENOUGH_TOKENS)),
+    "new enough at 0.92": covering(_quality(0.92, ENOUGH_RELEVANCE, ENOUGH_TOKENS)),
+    "never new enough": covering(_quality(None, ENOUGH_RELEVANCE, ENOUGH_TOKENS)),
+    "relevant enough at 0.2": covering(_quality(ENOUGH_NEW, 0.2, ENOUGH_TOKENS)),
+    "relevant enough at 0.4": covering(_quality(ENOUGH_NEW, 0.4, ENOUGH_TOKENS)),
+    "long enough at 48 tokens": covering(_quality(ENOUGH_NEW, ENOUGH_RELEVANCE, 48)),
+    "long enough at 96 tokens": covering(_quality(ENOUGH_NEW, ENOUGH_RELEVANCE, 96)),
+    "long enough at 128 tokens": covering(_quality(ENOUGH_NEW, ENOUGH_RELEVANCE, 128)),
+    "trade-off 0.4": covering(_QUALITY, trade_off=0.4),
+    "trade-off 0.6": covering(_QUALITY, trade_off=0.6),
+}
+"""The default with one of its four numbers changed."""
+
+ARMS = {
+    "longest_response": "longest",
+    "old_default": "old default",
+    "fl_alone": "facility location alone",
+    "fl_cifd": "facility location, compression_ifd",
+    "fl_three": "facility location, mean of three",
+    "fl_03": "default, trade-off 0.3",
+    "mtld": "mtld alone",
+    "compression_ifd": "compression_ifd alone",
+    "quality_alone": "quality alone",
+    "deita": "quality, DEITA filter",
+    "k_center_upper_half": "k-center in the better half",
+    "random_upper_half": "random in the better half",
+}
+"""Candidates by the names of their arms in comparisons; other arms keep their own."""
