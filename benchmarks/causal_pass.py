@@ -35,15 +35,15 @@ from transformers import (
 )
 
 from assay.backends.batching import shared_beginnings
-from assay.engine import Engine
-from assay.features.tokenization import token_rows
-from assay.methods.ifd import IFD
-from assay.pool import Pool
-from assay.rendering import Rendering
+from assay.components.rendering import Rendering
+from assay.engine.engine import Engine
+from assay.methods.likelihood.ifd import IFD
+from assay.pool.pool import Pool
+from assay.rendering.token_rows import TokenRow
+from assay.rendering.tokenization import token_rows
 from assay.runtime import Runtime
 from assay.samples import FloatArray
 from assay.testing import pool as pool_of
-from assay.token_rows import TokenRow
 
 END = "<|endoftext|>"
 SIZES = ("3m", "124m", "1b")
@@ -197,7 +197,7 @@ def measure(rows: Pool, folder: Path, arguments: Namespace, scratch: Path) -> No
 
 
 def _warm_up(rows: Sequence[TokenRow]) -> Any:
-    from assay.language_models import Questions
+    from assay.models.language_model import Questions
 
     windows = [row.windows[0] for row in rows[:8] if row.windows]
     return Questions([w.ids for w in windows], [w.answer_positions() for w in windows])

@@ -25,21 +25,21 @@ import numpy as np
 from harness import argument_parser, hardware, seconds
 from main_job import data_file
 
-from assay import stored_vectors
-from assay.stored_vectors import StoredVectors, append_sums, write_vectors
+from assay.files import stored_vectors
+from assay.files.stored_vectors import StoredVectors, append_sums, write_vectors
 
 CHECKED = "import sys; from assay.cli import main; main(sys.argv[1:])"
 UNCHECKED = (
-    "import assay.checksums as c, assay.stored_vectors as v;"
+    "import assay.files.checksums as c, assay.files.stored_vectors as v;"
     "c._matches = lambda path: None;"
     "c._content_matches = lambda content: None;"
     "v.StoredVectors._check = lambda self, blocks: None;"
-    "import assay.loading as l; l._check_set_aside = lambda path, record: None;" + CHECKED
+    "import assay.pool.loading as l; l._check_set_aside = lambda path, record: None;" + CHECKED
 )
 COUNTED = (
     """
 import atexit, json, os, time
-import assay.checksums as checksums, assay.stored_vectors as vectors
+import assay.files.checksums as checksums, assay.files.stored_vectors as vectors
 spent = [0.0]
 def counted(place, name):
     function = getattr(place, name)

@@ -6,7 +6,12 @@ A candidate is what `assay.Project.selector` takes, without its budget.
 from collections.abc import Mapping
 from typing import Any
 
-from assay.recipes import DEFAULT_QUALITY, ENOUGH_NEW, ENOUGH_RELEVANCE, ENOUGH_TOKENS
+from assay.components.default_selection import (
+    DEFAULT_QUALITY,
+    ENOUGH_NEW,
+    ENOUGH_RELEVANCE,
+    ENOUGH_TOKENS,
+)
 
 Description = Mapping[str, Any]
 

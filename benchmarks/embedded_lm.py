@@ -22,10 +22,10 @@ import numpy as np
 from harness import argument_parser, in_turn, report, seconds
 from safetensors.numpy import load_file
 
-from assay.backends.embedded_lm import ASSETS, EmbeddedModel, embedded_digest
-from assay.features.tokenization import Given, token_rows
-from assay.language_models import DType, Questions
-from assay.rendering import COMMON
+from assay.backends.embedded.embedded_lm import ASSETS, EmbeddedModel, embedded_digest
+from assay.components.rendering import COMMON
+from assay.models.language_model import DType, Questions
+from assay.rendering.tokenization import Given, token_rows
 from assay.samples import Conversation, FloatArray, Message
 
 WAYS: tuple[Given, ...] = ("prompt", "nothing")
@@ -86,7 +86,7 @@ def open_network() -> Any:
     """Return the torch network alone, in float32."""
     import torch
 
-    from assay.backends.copying_network import CopyingNetwork, Shape
+    from assay.backends.embedded.copying_network import CopyingNetwork, Shape
 
     config = json.loads((ASSETS / "config.json").read_text(encoding="utf-8"))
     tensors = load_file(ASSETS / "model.safetensors")

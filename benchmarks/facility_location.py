@@ -18,8 +18,8 @@ from pools import pool
 
 from assay.samples import IndexArray
 from assay.solvers.facility_dense import dense_coverage, facility_location_dense
-from assay.solvers.facility_location import FacilityLocationResult
 from assay.solvers.facility_sparse import facility_location_sparse
+from assay.solvers.greedy import FacilityLocationResult
 from assay.solvers.nearest import Neighbors, nearest_neighbors
 from assay.solvers.similarity import AnyFloatArray
 

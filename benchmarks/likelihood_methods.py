@@ -18,11 +18,11 @@ from typing import Any
 from harness import Comparison, argument_parser, report
 
 from assay import Project
-from assay.defaults import with_defaults
+from assay.components.defaults import with_defaults
 from assay.features.hidden_states import HiddenStates
 from assay.progress import Task
-from assay.results import reason_counts
 from assay.runtime import Runtime
+from assay.stores.results import reason_counts
 
 SCORES: tuple[dict[str, Any], ...] = (
     {"method": "perplexity"},

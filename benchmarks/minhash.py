@@ -14,7 +14,7 @@ import datasketch
 from harness import hardware, seconds
 
 from assay.solvers.duplicates import normalised_text
-from assay.solvers.minhash import SHINGLE_CHARACTERS, near_duplicate_pairs
+from assay.texts.minhash import SHINGLE_CHARACTERS, near_duplicate_pairs
 
 TURNS = 3
 BASELINE_ROWS = 2000

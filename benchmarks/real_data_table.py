@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from assay.errors import FormatError
-from assay.features.language import detect_languages
+from assay.export.original import export_original
 from assay.formats import ReadReport, SourceSpec, read_sources
 from assay.formats.containers import SUFFIXES
-from assay.formats.export import export_original
 from assay.formats.streams import byte_chunks, plain_stem, unpacked_suffix
 from assay.samples import Origin, Sample
+from assay.texts.language import detect_languages
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 SHOWN_LANGUAGES = 3

@@ -14,8 +14,8 @@ from pathlib import Path
 from harness import hardware, seconds
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from assay.features import text_measures
-from assay.features.language import detect_languages
+from assay.texts import measures as text_measures
+from assay.texts.language import detect_languages
 
 TURNS = 3
 

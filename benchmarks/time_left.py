@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from harness import argument_parser, hardware
 
-from assay.engine import Engine
+from assay.engine.engine import Engine
 from assay.features.embeddings import Embeddings
 from assay.features.text import CompressedLengths, Lengths, LexicalDiversity
 from assay.formats.records import Block, SourceSpec
-from assay.loading import load_pool
-from assay.pool import Pool, build_pool
+from assay.pool.loading import load_pool
+from assay.pool.pool import Pool, build_pool
 from assay.progress import Task, seconds_left
 from assay.runtime import Runtime
 from assay.samples import Conversation, Message, Origin, Sample

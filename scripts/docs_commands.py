@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from assay.cli import grammar
 from assay.cli.app import Everywhere, Reading, Working, app
+from assay.cli.options import grammar
 from scripts.docs_text import page, table
 
 _SHARED = {"Reading": Reading, "Working": Working, "Everywhere": Everywhere}

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
+from assay.export.trainers import export_layout
 from assay.formats.containers import SUFFIXES
 from assay.formats.detection import LAYOUTS
-from assay.formats.export_trainers import export_layout
 from assay.formats.mapping import TARGETS
 from scripts.docs_text import page, table
 

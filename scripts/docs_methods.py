@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from assay.cli.catalogue import bibtex_entry, describe_method, family, find_all
-from assay.component import Component, Feature, Paper, Scorer, Selector
-from assay.config import yaml_text
-from assay.references import EMBEDDED_MODEL
-from assay.registry import components
+from assay.cli.printing.catalogue import bibtex_entry, describe_method, family, find_all
+from assay.components.component import Component, Feature, Paper, Scorer, Selector
+from assay.components.references import EMBEDDED_MODEL
+from assay.components.registry import components
+from assay.config.config import yaml_text
 from scripts.docs_text import page, table
 
 _DIFFERENCES = "Differs from the reference:"

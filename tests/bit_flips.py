@@ -21,24 +21,24 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from assay import registry
-from assay.cache import FolderStore
-from assay.checksums import SUMS, read_json, write_json
-from assay.cli.loading_report import describe_load
-from assay.cli.status import describe_project
+from assay.cli.printing.loading_report import describe_load
+from assay.cli.verbs.status import describe_project
 from assay.compare.ledger import Ledger
 from assay.compare.record_files import read_comparison, read_trial, write_comparison, write_trial
-from assay.component import Component, Scorer, Selector
-from assay.config_yaml import read_yaml
-from assay.engine import walk
+from assay.components import registry
+from assay.components.component import Component, Scorer, Selector
+from assay.config.document import read_yaml
+from assay.engine.engine import walk
 from assay.errors import AssayError
 from assay.features.embeddings import EmbeddingPass
-from assay.passes import PoolFeature, RowFeature
+from assay.features.passes import PoolFeature, RowFeature
+from assay.files.checksums import SUMS, read_json, write_json
 from assay.project import Project
-from assay.results import ScoreTable, SelectionRecord
 from assay.runtime import Runtime
-from assay.stored import stored_results
+from assay.stores.cache import FolderStore
+from assay.stores.results import ScoreTable, SelectionRecord
 from assay.values import Matrix, RowValue
+from assay.workspace.stored import stored_results
 from tests.fixtures.make_earlier_project import SCORES, make
 from tests.unit.compare.synthetic import synthetic
 

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from assay.backends.pins import folder_digest
-from assay.language_models import DType, LanguageModel
+from assay.models.language_model import DType, LanguageModel
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, ToolCall
 from tests.tiny_models import transformers

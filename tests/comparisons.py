@@ -10,19 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.budget import Budget
 from assay.compare.experiment import Experiment
 from assay.compare.questions import Questions
 from assay.compare.records import Comparison, Trial
 from assay.compare.runner import Runner
-from assay.engine import Engine
-from assay.features.tuned_model import TunedModel
-from assay.passes import PoolView
+from assay.components.budget import Budget
+from assay.engine.engine import Engine
+from assay.features.passes import PoolView
+from assay.models.recipe import RECORD, Recipe, Tuned, training_flops
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray
-from assay.trainings import Price
-from assay.tuning import RECORD, Recipe, Tuned, training_flops
+from assay.tuning.trainings import Price
+from assay.tuning.tuned_model import TunedModel
 from tests.causal_rows import ordinary_rows, set_budget
 
 RECIPE = Recipe(epochs=1, batch_size=4, device_batch=4, max_length=256, learning_rate=1e-3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assay.errors import FeatureError
-from assay.language_models import Advance, Answers, Questions
+from assay.models.language_model import Advance, Answers, Questions
 from assay.runtime import Runtime
 
 BOS, EOS, MARK = 1, 2, 3

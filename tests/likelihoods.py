@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from assay.component import Scorer
-from assay.engine import Engine
-from assay.methods.ranking import TopScore
-from assay.results import ScoreTable, SelectionRecord
+from assay.components.component import Scorer
+from assay.engine.engine import Engine
+from assay.methods.filters.cuts import TopScore
 from assay.samples import Flag, Reason
+from assay.stores.results import ScoreTable, SelectionRecord
 from assay.testing import pool as pool_of
 from assay.testing import value_of
 from assay.values import LogProbs

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assay.formats.records import Block
-from assay.pool import Pool, build_pool
+from assay.pool.pool import Pool, build_pool
 from assay.samples import Conversation, Message, Origin, Sample
 
 

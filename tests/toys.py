@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.component import Component, NoPaper, Paper, Scorer
-from assay.passes import Pass, PoolFeature, PoolView, Reading, RowFeature
+from assay.components.component import Component, NoPaper, Paper, Scorer
+from assay.features.passes import Pass, PoolFeature, PoolView, Reading, RowFeature
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, FloatArray, Reason, Scores
 from assay.values import Matrix, Numbers, RowValue

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from assay.component import Dataset, Given
-from assay.engine import Engine
-from assay.features.training_rows import TrainingOrder
-from assay.features.tuned_model import TunedModel
-from assay.pool import Pool
+from assay.components.component import Dataset, Given
+from assay.engine.engine import Engine
+from assay.models.recipe import Recipe, Tuned
+from assay.pool.pool import Pool
 from assay.progress import Progress, Silent
 from assay.runtime import Runtime
 from assay.samples import Conversation
 from assay.testing import pool as pool_of
-from assay.tuning import Recipe, Tuned
+from assay.tuning.rows import TrainingOrder
+from assay.tuning.tuned_model import TunedModel
 from tests.causal_rows import PlainLoop, Scored, exchange, given_prompt, ordinary_rows
 
 SMALL = Recipe(

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from assay.budget import Allowance, Budget
-    from assay.component import (
+    from assay.components.budget import Allowance, Budget
+    from assay.components.component import (
         AnyDataset,
         AnyFeature,
         AnyScorer,
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
         Scorer,
         Selector,
     )
-    from assay.config import Config, load_config
+    from assay.components.references import EncoderRef, FileRef, TokenizerRef
+    from assay.config.config import Config, load_config
     from assay.errors import AssayError
+    from assay.features.passes import Pass, PoolFeature, PoolView, RowFeature
     from assay.formats.records import SourceSpec
-    from assay.named_selection import NamedSelection
-    from assay.passes import Pass, PoolFeature, PoolView, RowFeature
-    from assay.pool import Pool
+    from assay.pool.pool import Pool
     from assay.project import Project
-    from assay.references import EncoderRef, FileRef, TokenizerRef
     from assay.runtime import Runtime
     from assay.samples import (
         Conversation,
@@ -51,21 +50,22 @@ if TYPE_CHECKING:
         Selection,
     )
     from assay.values import Groups, Labels, Matrix, Numbers, RowValue
+    from assay.workspace.named_selection import NamedSelection
 
 _HOMES = {
-    "assay.budget": ("Allowance", "Budget"),
-    "assay.component": (
+    "assay.components.budget": ("Allowance", "Budget"),
+    "assay.components.component": (
         "AnyDataset", "AnyFeature", "AnyScorer", "AnySelector", "Chosen", "Component", "Dataset",
         "Feature", "FileSet", "Given", "NoPaper", "Paper", "Rule", "Scorer", "Selector",
     ),
-    "assay.config": ("Config", "load_config"),
+    "assay.config.config": ("Config", "load_config"),
     "assay.errors": ("AssayError",),
     "assay.formats.records": ("SourceSpec",),
-    "assay.passes": ("Pass", "PoolFeature", "PoolView", "RowFeature"),
-    "assay.pool": ("Pool",),
-    "assay.named_selection": ("NamedSelection",),
+    "assay.features.passes": ("Pass", "PoolFeature", "PoolView", "RowFeature"),
+    "assay.pool.pool": ("Pool",),
+    "assay.workspace.named_selection": ("NamedSelection",),
     "assay.project": ("Project",),
-    "assay.references": ("EncoderRef", "FileRef", "TokenizerRef"),
+    "assay.components.references": ("EncoderRef", "FileRef", "TokenizerRef"),
     "assay.runtime": ("Runtime",),
     "assay.samples": (
         "Conversation", "Flag", "Message", "Reason", "Sample", "Scores", "Selection",

@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 import polars as pl
 
-from assay import trainings
-from assay.advice import advice
-from assay.budget import Budget
-from assay.checksums import warn
-from assay.component import Component, FileSet, Scorer, Selector
-from assay.defaults import with_defaults
-from assay.engine import Engine
+from assay.components.budget import Budget
+from assay.components.component import Component, FileSet, Scorer, Selector
+from assay.components.default_selection import default_recipe
+from assay.components.defaults import with_defaults
+from assay.components.registry import build, project_names
+from assay.components.result_names import check_given, free_name
+from assay.engine.advice import advice
+from assay.engine.engine import Engine
+from assay.engine.model_fit import ModelFit, model_fits
 from assay.errors import ConfigError, DamagedError, DataError, EmptyPoolError, UsageError
+from assay.files.checksums import warn
+from assay.files.frames import read_frame, read_metadata
 from assay.formats.records import SourceSpec
-from assay.frames import read_frame, read_metadata
-from assay.loading import MAX_SET_ASIDE, LoadRecord, load_pool
-from assay.methods.imported import imported_names
-from assay.model_fit import ModelFit, model_fits
-from assay.named_selection import NamedSelection
-from assay.pool import Pool, format_id
-from assay.recipes import default_recipe
-from assay.registry import build, project_names
-from assay.result_names import check_given, free_name
-from assay.results import Results, ScoreTable
+from assay.methods.judged.imported import imported_names
+from assay.models.recipe import Recipe, Tuned
+from assay.pool.loading import MAX_SET_ASIDE, LoadRecord, load_pool
+from assay.pool.pool import Pool, format_id
 from assay.runtime import Runtime
 from assay.samples import Sample
-from assay.tuning import Recipe, Tuned
+from assay.stores.results import Results, ScoreTable
+from assay.tuning import trainings
+from assay.workspace.named_selection import NamedSelection
 
 if TYPE_CHECKING:
     from assay.compare.records import Comparison
@@ -254,7 +254,7 @@ class Project:
         self, selection: "NamedSelection | Selector | None" = None, *, base: str,
         recipe: Recipe | None = None, seed: int = 0,
     ) -> Tuned:  # fmt: skip
-        """Train a model on a selection's rows, or on all; see `assay.trainings.tune`."""
+        """Train a model on a selection's rows, or on all; see `assay.tuning.trainings.tune`."""
         return trainings.tune(self, selection, base=base, recipe=recipe, seed=seed)
 
     def compare(

@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from assay.cache import default_cache_folder
+from assay.components.references import name_of, short_name
 from assay.errors import MissingExtraError, ModelLoadError
 from assay.progress import Progress, Silent
-from assay.references import name_of, short_name
+from assay.rendering.templates import pin_template
 from assay.samples import FloatArray, IndexArray
-from assay.templates import pin_template
+from assay.stores.cache import default_cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from assay.backends.static_encoder import EncodedTexts
-    from assay.features.training_rows import Trainable
-    from assay.language_models import DType, LanguageModel
-    from assay.tuning import Recipe
+    from assay.models.language_model import DType, LanguageModel
+    from assay.models.recipe import Recipe
+    from assay.tuning.rows import Trainable
 
 
 class Encoder(Protocol):

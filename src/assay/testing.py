@@ -17,18 +17,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from assay.budget import Budget
-from assay.component import Component, NoPaper, Paper, Scorer, Selector
-from assay.config_components import describe
-from assay.engine import Engine
+from assay.components.budget import Budget
+from assay.components.component import Component, NoPaper, Paper, Scorer, Selector
+from assay.components.registry import build
+from assay.config.components import describe
+from assay.engine.engine import Engine
 from assay.errors import AssayError
+from assay.features.passes import PoolFeature, RowFeature
 from assay.formats.records import Block
-from assay.passes import PoolFeature, RowFeature
-from assay.pool import Pool, build_pool
-from assay.registry import build
-from assay.results import ScoreTable, SelectionRecord
+from assay.pool.pool import Pool, build_pool
 from assay.runtime import Runtime
 from assay.samples import Conversation, Message, Origin, Reason, ReasonArray, Sample, Scores
+from assay.stores.results import ScoreTable, SelectionRecord
 from assay.values import Labels, Matrix, Numbers, RowValue
 
 Row = Sample | Conversation | tuple[str, str] | Mapping[str, str]

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from assay.files.stored_vectors import StoredVectors, as_array
 from assay.samples import FlagArray, Float32Array, FloatArray, IndexArray, ReasonArray
 from assay.solvers.similarity import at_unit_length
-from assay.stored_vectors import StoredVectors, as_array
 
 _BLOCK_ROWS = 65_536
 

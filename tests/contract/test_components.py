@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.component import Component, NoPaper, Paper, Scorer, Selector
-from assay.engine import walk
+from assay.components.component import Component, NoPaper, Paper, Scorer, Selector
+from assay.components.registry import build, components, find
+from assay.engine.engine import walk
 from assay.errors import ConfigError, UnknownMethodError
-from assay.passes import PoolFeature, RowFeature
-from assay.registry import build, components, find
+from assay.features.passes import PoolFeature, RowFeature
 from assay.samples import Scores
 
 _GOLDEN = Path(__file__).with_name("golden_keys.json")

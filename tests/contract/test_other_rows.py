@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from assay import settling
-from assay.component import Component, FileSet, NoPaper, Paper, Scorer, Selector
-from assay.engine import Engine
-from assay.methods.ranking import TopScore
-from assay.pool import Pool
+from assay.agreement.sample_reading import SampleReading
+from assay.components.component import Component, FileSet, NoPaper, Paper, Scorer, Selector
+from assay.components.registry import build, components
+from assay.engine import settling
+from assay.engine.engine import Engine
+from assay.methods.filters.cuts import TopScore
+from assay.pool.pool import Pool
 from assay.project import Project
-from assay.registry import build, components
-from assay.results import ScoreTable, SelectionRecord
 from assay.runtime import Runtime
-from assay.sample_reading import SampleReading
 from assay.samples import FloatArray, Reason
+from assay.stores.results import ScoreTable, SelectionRecord
 from assay.values import Numbers
 from tests.contract.test_components import _MINIMUM
 from tests.rows import make_pool

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.component import NoPaper, Paper, Scorer
+from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.own_code import siblings
+from assay.components.registry import find, load_file
 from assay.errors import ConfigError, UnknownMethodError
-from assay.own_code import siblings
 from assay.project import Project
-from assay.registry import find, load_file
 from assay.runtime import Runtime
 
 _METHOD = '''
@@ -38,7 +38,7 @@ _SCORES = """
 import json, sys
 from pathlib import Path
 from assay.project import Project
-from assay.registry import load_file
+from assay.components.registry import load_file
 from assay.runtime import Runtime
 
 folder = Path(sys.argv[1])

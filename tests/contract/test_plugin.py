@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from assay.components.registry import load_file
 from assay.formats.records import SourceSpec
 from assay.project import Project
-from assay.registry import load_file
 from assay.runtime import Runtime
 
 PLUGIN = Path(__file__).parents[1] / "plugins" / "example_plugin"
@@ -21,7 +21,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 _REPORT = """
 import json, sys
-from assay.registry import components, failed_plugins, find
+from assay.components.registry import components, failed_plugins, find
 scorer = find("example_readability")
 print(json.dumps({
     "module": scorer.__module__,
@@ -142,7 +142,7 @@ def test_a_plugin_that_fails_to_import_takes_nothing_down(tmp_path: Path) -> Non
     (tmp_path / "assay_example_plugin.py").write_text("raise RuntimeError('broken')\n")
 
     done = _python(
-        "from assay.registry import failed_plugins, find\n"
+        "from assay.components.registry import failed_plugins, find\n"
         "print(find('random').name, dict(failed_plugins()))",
         path=tmp_path,
     )
@@ -194,7 +194,7 @@ import assay
 import numpy as np
 from assay.features.log_probs import ResponseLogProbs
 from assay.features.text import Lengths
-from assay.methods.likelihood import LikelihoodScore
+from assay.methods.likelihood.likelihood import LikelihoodScore
 
 
 class BitsPerCharacter(LikelihoodScore):

@@ -9,11 +9,11 @@ from scripts.docs_commands import commands, options
 from scripts.docs_methods import bibliography, bibtex_key, features, golden_names, ours
 from scripts.make_docs import DOCS, ROOT, stale_pages, written_pages
 
-from assay.cli.catalogue import bibtex_entry
-from assay.component import Component, Paper
-from assay.config import load_config
+from assay.cli.printing.catalogue import bibtex_entry
+from assay.components.component import Component, Paper
+from assay.config.config import load_config
+from assay.export.trainers import TRAINER_LAYOUTS
 from assay.formats.detection import LAYOUTS
-from assay.formats.export_trainers import TRAINER_LAYOUTS
 
 COMMANDS = commands()
 WITH_EXAMPLES = [page for page in written_pages() if "<!-- run" in page.read_text(encoding="utf-8")]

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.component import NoPaper, Paper
-from assay.passes import Pass, Reading, RowFeature
+from assay.components.component import NoPaper, Paper
+from assay.features.passes import Pass, Reading, RowFeature
 from assay.runtime import Runtime
 from assay.samples import Conversation
 from assay.values import Matrix, RowValue

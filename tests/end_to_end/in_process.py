@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from assay.cli import main
-from assay.console import Settings, configure
+from assay.cli.console import Settings, configure
 from tests.end_to_end.cli_helpers import Called
 
 Here = Callable[..., Called]

@@ -30,11 +30,11 @@ _WORDS = ("data", "model", "train", "answer", "question", "list", "write", "expl
 _TIMEOUT = 300.0
 
 MANY_SHARDS = """
-import assay.features.text, assay.row_shards
+import assay.features.text, assay.engine.row_shards
 assay.features.text.TextReading.rows_per_shard = 64
 """
 """Cuts a small pool into shards, as a large one would be."""
-SPAWNING = MANY_SHARDS + "assay.row_shards._SPAWN_ROWS = 0\n"
+SPAWNING = MANY_SHARDS + "assay.engine.row_shards._SPAWN_ROWS = 0\n"
 """Hands the shards to worker processes, too."""
 
 _SLOW_WRITE = """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay import registry
+from assay.components import registry
 from assay.features.embeddings import EmbeddingPass
 from tests.bit_flips import KINDS, build, files_by_kind, flips
 

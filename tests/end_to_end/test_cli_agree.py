@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.cli.agree import repeated
+from assay.cli.verbs.agree import repeated
 from tests.causal_rows import ordinary_rows
 from tests.end_to_end.in_process import Here, calls_in
 from tests.tiny_models import llama_config, llama_tokenizer, write_model

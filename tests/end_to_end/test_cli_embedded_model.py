@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assay.extras import EXTRAS
+from assay.components.extras import EXTRAS
 from tests.end_to_end.cli_helpers import TIMEOUT_SECONDS, Called
 
 _DATA = Path(__file__).parents[2] / "examples" / "data" / "instructions.json"

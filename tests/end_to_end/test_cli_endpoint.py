@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.backends import http_requests
+from assay.backends.endpoint import http_requests
 from tests.causal_rows import PlainLoop
 from tests.end_to_end.cli_helpers import write_dolly
 from tests.end_to_end.in_process import Here, calls_in

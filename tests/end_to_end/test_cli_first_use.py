@@ -168,7 +168,7 @@ def test_a_later_export_gives_the_same_bytes_in_any_layout(folder: Path) -> None
 def test_a_method_of_a_file_works_like_any_other(folder: Path) -> None:
     (folder / "mine.py").write_text(
         "from typing import Any, ClassVar\n"
-        "from assay.component import NoPaper, Paper, Scorer\n"
+        "from assay.components.component import NoPaper, Paper, Scorer\n"
         "from assay.features.text import Lengths\n"
         "class Shout(Scorer):\n"
         '    """How long it is."""\n'

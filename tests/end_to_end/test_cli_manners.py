@@ -60,7 +60,7 @@ def test_failed_rows_end_with_code_three(folder: Path) -> None:
     (folder / "bad.py").write_text(
         "from typing import Any, ClassVar\n"
         "import numpy as np\n"
-        "from assay.component import NoPaper, Paper, Scorer\n"
+        "from assay.components.component import NoPaper, Paper, Scorer\n"
         "from assay.features.text import Lengths\n"
         "class Infinite(Scorer):\n"
         '    """Never finite."""\n'
@@ -91,7 +91,7 @@ def test_a_shard_that_lacks_the_others_ends_with_code_four(folder: Path) -> None
 def test_a_bug_is_called_one_and_the_traceback_waits_for_v(folder: Path) -> None:
     (folder / "broken.py").write_text(
         "from typing import Any, ClassVar\n"
-        "from assay.component import NoPaper, Paper, Scorer\n"
+        "from assay.components.component import NoPaper, Paper, Scorer\n"
         "class Broken(Scorer):\n"
         '    """Raises."""\n'
         '    name: ClassVar[str] = "broken"\n'
@@ -137,7 +137,7 @@ def test_an_interrupt_says_how_to_go_on(folder: Path) -> None:
     (folder / "slow.py").write_text(
         "import time\n"
         "from typing import Any, ClassVar\n"
-        "from assay.component import NoPaper, Paper, Scorer\n"
+        "from assay.components.component import NoPaper, Paper, Scorer\n"
         "class Slow(Scorer):\n"
         '    """Waits."""\n'
         '    name: ClassVar[str] = "slow"\n'

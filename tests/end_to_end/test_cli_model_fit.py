@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from assay import seen_rows
-from assay.seen_rows import row_hash
+from assay.features import seen_rows
+from assay.features.seen_rows import row_hash
 from tests.end_to_end.cli_helpers import Called
 from tests.end_to_end.in_process import Here, calls_in
 

@@ -18,13 +18,13 @@ from assay.compare.records import Comparison
 from assay.compare.runner import Runner
 from assay.compare.statistics import summary
 from assay.compare.verdict import verdict
-from assay.component import NoPaper, Paper, Scorer
+from assay.components.component import NoPaper, Paper, Scorer
 from assay.features.text import Lengths
-from assay.methods.ranking import TopScore
+from assay.methods.filters.cuts import TopScore
+from assay.models.recipe import Recipe
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray
-from assay.tuning import Recipe
 from assay.values import Numbers
 from tests.comparisons import experiment
 from tests.end_to_end.jobs import kill_group, wait_until

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay import registry
+from assay.components import registry
 from assay.features.embeddings import EmbeddingPass
 from tests.end_to_end.cli_helpers import write_dolly
 from tests.end_to_end.in_process import Here, calls_in

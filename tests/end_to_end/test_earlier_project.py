@@ -13,14 +13,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assay.component import Component, Scorer, Selector
-from assay.engine import walk
-from assay.methods.lexical import MTLD
-from assay.passes import PoolFeature, RowFeature
-from assay.planning import plan
+from assay.components.component import Component, Scorer, Selector
+from assay.components.registry import build
+from assay.engine.engine import walk
+from assay.engine.planning import plan
+from assay.features.passes import PoolFeature, RowFeature
+from assay.methods.text.lexical import MTLD
 from assay.progress import Task
 from assay.project import Project
-from assay.registry import build
 from assay.runtime import Runtime
 
 EARLIER = Path(__file__).parents[1] / "fixtures" / "earlier_project"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from assay.config import RunResult, load_config
-from assay.formats.export import ExportReport
+from assay.config.config import RunResult, load_config
+from assay.export.original import ExportReport
 from assay.runtime import Runtime
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

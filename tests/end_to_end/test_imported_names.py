@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from assay.components.registry import components, find
 from assay.errors import UnknownMethodError
 from assay.project import Project
-from assay.registry import components, find
 from assay.runtime import Runtime
-from assay.stored import stored_selection
+from assay.workspace.stored import stored_selection
 from tests.end_to_end.in_process import Here, calls_in
 
 FIRST = {"ask 0": 3.0, "ask 1": 2.0, "ask 2": 4.0, "ask 3": 1.0}

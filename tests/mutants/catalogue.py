@@ -14,21 +14,21 @@ class Mutant(NamedTuple):
 
 
 _METHODS = "tests/unit/methods/"
-_FACILITY = (_METHODS + "test_facility_location.py",)
+_FACILITY = (_METHODS + "geometry/test_facility_location.py",)
 _FACILITY_SOLVER = ("tests/unit/solvers/test_facility_location.py",)
-_IFD = (_METHODS + "test_compression_ifd.py",)
-_RANKING = (_METHODS + "test_ranking.py",)
-_COMBINATION = (_METHODS + "test_combination.py",)
-_QUOTA = (_METHODS + "test_quota.py",)
-_K_CENTER = (_METHODS + "test_k_center.py", "tests/property/test_k_center.py")
+_IFD = (_METHODS + "text/test_compression_ifd.py",)
+_RANKING = (_METHODS + "filters/test_cuts.py",)
+_COMBINATION = (_METHODS + "combinations/test_combination.py",)
+_QUOTA = (_METHODS + "combinations/test_quota.py",)
+_K_CENTER = (_METHODS + "geometry/test_k_center.py", "tests/property/test_k_center.py")
 _SHARES = ("tests/unit/solvers/test_shares.py",)
-_BUDGET = ("tests/unit/test_budget.py",)
+_BUDGET = ("tests/unit/components/test_budget.py",)
 _TEXT = ("tests/unit/features/test_text_feature.py",)
 
 MUTANTS = (
     Mutant(
         "swapped numerator and denominator of compression IFD",
-        "methods/compression_ifd.py",
+        "methods/text/compression_ifd.py",
         'lengths["given_prompt"] / lengths["alone"]',
         'lengths["alone"] / lengths["given_prompt"]',
         _IFD,
@@ -49,24 +49,24 @@ MUTANTS = (
     ),
     Mutant(
         "one reading direction of MTLD only",
-        "features/text_measures.py",
+        "texts/measures.py",
         "return (forward + backward) / 2",
         "return forward",
         ("tests/parity/test_lexical_diversity.py",),
     ),
     Mutant(
         "the rest of an MTLD run not scaled by what a full run needs",
-        "features/text_measures.py",
+        "texts/measures.py",
         "factors += (1 - len(seen) / length) / (1 - threshold)",
         "factors += 1 - len(seen) / length",
         ("tests/parity/test_lexical_diversity.py",),
     ),
     Mutant(
         "HD-D as a sum over draws and not a mean",
-        "features/text_measures.py",
+        "texts/measures.py",
         "return total / draws",
         "return total",
-        (_METHODS + "test_lexical.py",),
+        (_METHODS + "text/test_lexical.py",),
     ),
     Mutant(
         "tokens rounded down",
@@ -77,56 +77,56 @@ MUTANTS = (
     ),
     Mutant(
         "an empty answer scored as zero",
-        "methods/baselines.py",
+        "methods/text/longest.py",
         "reason = np.where(values > 0, 0, empty)",
         "reason = np.where(values >= 0, 0, empty)",
-        (_METHODS + "test_baselines.py",),
+        (_METHODS + "text/test_longest.py",),
     ),
     Mutant(
         "the largest random numbers, so that another seed's rule holds",
-        "methods/baselines.py",
+        "methods/text/longest.py",
         "np.argsort(number.values, kind=",
         "np.argsort(-number.values, kind=",
-        (_METHODS + "test_baselines.py",),
+        (_METHODS + "text/test_longest.py",),
     ),
     Mutant(
         "worst first",
-        "methods/ranking.py",
+        "methods/filters/cuts.py",
         "return np.argsort(-sign * scores.values",
         "return np.argsort(sign * scores.values",
         _RANKING,
     ),
     Mutant(
         "ties get the last of their ranks instead of the mean",
-        "methods/ranking.py",
+        "methods/filters/cuts.py",
         "((last - (counts - 1) / 2) / len(known))",
         "(last / len(known))",
         _RANKING,
     ),
     Mutant(
         "the lower end of a threshold shut out",
-        "component.py",
+        "components/component.py",
         "mask &= values >= self.at_least",
         "mask &= values > self.at_least",
         _RANKING,
     ),
     Mutant(
         "a paper's strict cut-off taken as inclusive",
-        "component.py",
+        "components/component.py",
         "mask &= values < self.below",
         "mask &= values <= self.below",
         _RANKING,
     ),
     Mutant(
         "a band one row too long",
-        "component.py",
+        "components/component.py",
         "inside[order[low:high]] = True",
         "inside[order[low : high + 1]] = True",
         _RANKING,
     ),
     Mutant(
         "rows that may not be chosen ranked along",
-        "budget.py",
+        "components/budget.py",
         "order = order[self.eligible[order]]",
         "order = order.copy()",
         _BUDGET,
@@ -140,38 +140,38 @@ MUTANTS = (
     ),
     Mutant(
         "a weighted sum deaf to which way a score points",
-        "methods/combination.py",
+        "methods/combinations/combination.py",
         "_unit_range(by.sign * scores.values)",
         "_unit_range(scores.values)",
         _COMBINATION,
     ),
     Mutant(
         "weights of a product that do not average one",
-        "methods/combination.py",
+        "methods/combinations/combination.py",
         "powers = self.share() * len(self.of)",
         "powers = self.share()",
         _COMBINATION,
     ),
     Mutant(
         "a score of zero as a divisor",
-        "methods/combination.py",
+        "methods/combinations/combination.py",
         "out=np.full(len(values), np.nan), where=values > 0)",
         "out=np.full(len(values), np.nan), where=values >= 0)",
         _COMBINATION,
     ),
     Mutant(
         "groups of one row left out of an equal division",
-        "methods/quota.py",
+        "methods/combinations/quota.py",
         "(capacity > 0).astype(np.float64)",
         "(capacity > 1).astype(np.float64)",
         _QUOTA,
     ),
     Mutant(
         "the duplicate that a loss likes least is kept",
-        "methods/deduplicate.py",
+        "methods/filters/deduplicate.py",
         "self.prefer.sign * prefer.values[eligible]",
         "prefer.values[eligible]",
-        (_METHODS + "test_deduplicate.py",),
+        (_METHODS + "filters/test_deduplicate.py",),
     ),
     Mutant(
         "groups named after their last row",
@@ -182,10 +182,10 @@ MUTANTS = (
     ),
     Mutant(
         "contamination judged below the share and not above",
-        "solvers/overlap.py",
+        "texts/overlap.py",
         "(best > 0) & (best >= share)",
         "(best > 0) & (best <= share)",
-        (_METHODS + "test_decontaminate.py",),
+        (_METHODS + "filters/test_decontaminate.py",),
     ),
     Mutant(
         "distance to the farthest centre",
@@ -210,7 +210,7 @@ MUTANTS = (
     ),
     Mutant(
         "shares of coverage and quality swapped",
-        "solvers/facility_location.py",
+        "solvers/greedy.py",
         "1.0 if self._options.quality is None else 1.0 - self._options.trade_off",
         "1.0 if self._options.quality is None else self._options.trade_off",
         _FACILITY,
@@ -238,87 +238,87 @@ MUTANTS = (
     ),
     Mutant(
         "quality of rows ranked the wrong way around",
-        "methods/facility_location.py",
+        "methods/geometry/facility_location.py",
         "rank_share(values, self.quality.sign)",
         "rank_share(values, -self.quality.sign)",
         _FACILITY,
     ),
     Mutant(
         "coverage divided by picks per row",
-        "methods/facility_location.py",
+        "methods/geometry/facility_location.py",
         "return max(rows, 1) / max(_picks(allowance), 1.0)",
         "return max(_picks(allowance), 1.0) / max(rows, 1)",
         _FACILITY,
     ),
     Mutant(
         "a cut answer longer given its prompt than alone",
-        "token_rows.py",
+        "rendering/token_rows.py",
         "kept = kept[: self.kept_answer]",
         "kept = kept[: self.room]",
-        ("tests/unit/test_token_rows.py",),
+        ("tests/unit/rendering/test_token_rows.py",),
     ),
     Mutant(
         "the unpredicted first token of an answer scored",
-        "token_rows.py",
+        "rendering/token_rows.py",
         "unpredicted = 0 if self.context else 1",
         "unpredicted = 0",
-        ("tests/unit/test_token_rows.py",),
+        ("tests/unit/rendering/test_token_rows.py",),
     ),
     Mutant(
         "an answer alone without room for its marker",
-        "features/reference_tokens.py",
+        "rendering/reference_tokens.py",
         "extra = len(marker_ids) if marker else 1",
         "extra = 0 if marker else 1",
         ("tests/parity/test_reference_presets.py",),
     ),
     Mutant(
         "IFD where nothing was asked",
-        "methods/likelihood.py",
+        "methods/likelihood/likelihood.py",
         "reason[(conditioned.flags & Flag.EMPTY_PROMPT) != 0] = Reason.EMPTY_PROMPT",
         "reason[(conditioned.flags & Flag.EMPTY_PROMPT) == 1] = Reason.EMPTY_PROMPT",
-        (_METHODS + "test_ifd.py",),
+        (_METHODS + "likelihood/test_ifd.py",),
     ),
     Mutant(
         "Superfiltering upside down",
-        "methods/superfiltering.py",
+        "methods/likelihood/superfiltering.py",
         "np.exp(alone.mean() - conditioned.mean())",
         "np.exp(conditioned.mean() - alone.mean())",
-        (_METHODS + "test_superfiltering.py",),
+        (_METHODS + "likelihood/test_superfiltering.py",),
     ),
     Mutant(
         "rows that the prompt misleads kept by IFD",
-        "methods/ifd.py",
+        "methods/likelihood/ifd.py",
         "return Rule(at_most=1.0)",
         "return Rule(at_most=2.0)",
-        (_METHODS + "test_ifd.py",),
+        (_METHODS + "likelihood/test_ifd.py",),
     ),
     Mutant(
         "perplexity as the mean log-probability's exponential",
-        "methods/perplexity.py",
+        "methods/likelihood/perplexity.py",
         "return np.exp(-part.mean())",
         "return np.exp(part.mean())",
-        (_METHODS + "test_perplexity.py",),
+        (_METHODS + "likelihood/test_perplexity.py",),
     ),
     Mutant(
         "the highest perplexities from the lowest up",
-        "methods/perplexity_pruning.py",
+        "methods/likelihood/perplexity_pruning.py",
         "return ascending[::-1]",
         "return ascending",
-        (_METHODS + "test_perplexity_pruning.py",),
+        (_METHODS + "likelihood/test_perplexity_pruning.py",),
     ),
     Mutant(
         "SemDeDup with the share that may differ for the cosine",
-        "methods/semdedup.py",
+        "methods/filters/semdedup.py",
         "threshold=1.0 - self.eps,",
         "threshold=self.eps,",
-        (_METHODS + "test_semdedup.py",),
+        (_METHODS + "filters/test_semdedup.py",),
     ),
     Mutant(
         "DEITA's filter from the worst row up",
-        "methods/deita_filter.py",
+        "methods/pipelines/deita_filter.py",
         "best_first(by, self.by.sign)",
         "best_first(by, -self.by.sign)",
-        (_METHODS + "test_deita_filter.py",),
+        (_METHODS + "pipelines/test_deita_filter.py",),
     ),
     Mutant(
         "a graph cut whose bound forgets what lies across the mean",

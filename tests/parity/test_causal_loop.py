@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from assay.components.rendering import Rendering
 from assay.features.causal_pass import CausalFeature
 from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import PromptLogProbs, ResponseLogProbs, TokenStatistics
-from assay.methods.perplexity import Perplexity
-from assay.pool import Pool
-from assay.rendering import Rendering
+from assay.methods.likelihood.perplexity import Perplexity
+from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Reason
 from assay.testing import pool as pool_of

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.features.text_measures import hdd, lexicalrichness_words, mtld, type_token_ratio
+from assay.texts.measures import hdd, lexicalrichness_words, mtld, type_token_ratio
 
 # The sentence and the values are those of LexicalRichness' unit tests.
 SENTENCE = "TEST text with some text numbers 42, hyphen-here, and text punctuations."

@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from assay.engine import Engine
+from assay.components.rendering import Rendering
+from assay.engine.engine import Engine
 from assay.features.log_probs import ResponseLogProbs
-from assay.methods.ifd import IFD
-from assay.methods.ranking import TopScore
-from assay.methods.superfiltering import Superfiltering
-from assay.rendering import Rendering
-from assay.results import ScoreTable
+from assay.methods.filters.cuts import TopScore
+from assay.methods.likelihood.ifd import IFD
+from assay.methods.likelihood.superfiltering import Superfiltering
 from assay.samples import Flag, FloatArray, Reason
+from assay.stores.results import ScoreTable
 from assay.testing import pool as pool_of
 from assay.values import LogProbs
 from tests.causal_rows import (

@@ -7,9 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.methods.facility_location import FacilityLocation
-from assay.methods.k_center import KCenterGreedy
-from assay.methods.ranking import Band, TopScore, rank_share
+from assay.methods.filters.cuts import Band, TopScore, rank_share
+from assay.methods.geometry.facility_location import FacilityLocation
+from assay.methods.geometry.k_center import KCenterGreedy
 from assay.samples import FloatArray
 from assay.solvers.shares import largest_remainder
 from tests.unit.methods.planted import (

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from assay.budget import Allowance
-from assay.methods.coreset import Coreset
+from assay.components.budget import Allowance
+from assay.methods.geometry.coreset import Coreset
 from assay.samples import FloatArray, Selection
 from assay.solvers.k_means import Clustering, k_means
 from assay.testing import matrix

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assay.component import Rule
-from assay.engine import Engine
+from assay.components.component import Rule
+from assay.engine.engine import Engine
 from assay.features.embeddings import Embeddings
-from assay.methods.deduplicate import Deduplicate
-from assay.methods.filters import Where
-from assay.methods.quota import Quota
-from assay.methods.ranking import Threshold
-from assay.results import SelectionRecord
+from assay.methods.combinations.quota import Quota
+from assay.methods.filters.attributes import Where
+from assay.methods.filters.cuts import Threshold
+from assay.methods.filters.deduplicate import Deduplicate
 from assay.samples import Reason
+from assay.stores.results import SelectionRecord
 from tests.unit.methods.planted import PlantedScore, planted_engine
 
 THRESHOLD = 0.78

@@ -11,9 +11,9 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.formats.export import export_original
+from assay.export.original import export_original
 from assay.formats.records import Container
-from tests.unit.formats.export_helpers import WrittenFile, interleave, write_pieces
+from tests.unit.export.helpers import WrittenFile, interleave, write_pieces
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ['a "quoted" ]},[{ b', "back\\slash \\", "über\u2028 雨 🎲", "two\nlines", "cr\r\nlf", ",", ""]

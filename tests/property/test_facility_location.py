@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from assay.samples import FloatArray
 from assay.solvers.facility_dense import facility_location_dense
-from assay.solvers.facility_location import FacilityLocationOptions, FacilityLocationResult
 from assay.solvers.facility_sparse import facility_location_sparse
+from assay.solvers.greedy import FacilityLocationOptions, FacilityLocationResult
 from assay.solvers.nearest import nearest_neighbors
 
 UNITS = 2**20

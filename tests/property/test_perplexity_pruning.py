@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.budget import Allowance
-from assay.methods.perplexity_pruning import PerplexityPruning
+from assay.components.budget import Allowance
+from assay.methods.likelihood.perplexity_pruning import PerplexityPruning
 from assay.samples import FloatArray, Reason, Scores
 from tests.unit.methods.planted import PlantedLoss
 

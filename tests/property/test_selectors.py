@@ -10,26 +10,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.component import Rule, Selector
-from assay.engine import Engine
-from assay.methods.baselines import RandomSample
-from assay.methods.combination import RankMean, WeightedSum
-from assay.methods.coverage import Coverage
-from assay.methods.dataset_quantization import DatasetQuantization
-from assay.methods.deduplicate import Deduplicate
-from assay.methods.deita_filter import DeitaFilter
-from assay.methods.facility_location import FacilityLocation
-from assay.methods.filters import Everything, Where
-from assay.methods.graph_cut import GraphCut
-from assay.methods.k_center import KCenterGreedy
-from assay.methods.log_det import LogDet
-from assay.methods.perplexity_pruning import PerplexityPruning
-from assay.methods.quota import Quota
-from assay.methods.ranking import Band, Threshold, TopScore
-from assay.methods.semdedup import SemDeDup
-from assay.methods.superfiltering_diversity import SuperfilteringDiversity
-from assay.results import SelectionRecord
+from assay.components.component import Rule, Selector
+from assay.engine.engine import Engine
+from assay.methods.combinations.combination import RankMean, WeightedSum
+from assay.methods.combinations.quota import Quota
+from assay.methods.filters.attributes import Everything, Where
+from assay.methods.filters.cuts import Band, Threshold, TopScore
+from assay.methods.filters.deduplicate import Deduplicate
+from assay.methods.filters.semdedup import SemDeDup
+from assay.methods.geometry.coverage import Coverage
+from assay.methods.geometry.dataset_quantization import DatasetQuantization
+from assay.methods.geometry.facility_location import FacilityLocation
+from assay.methods.geometry.graph_cut import GraphCut
+from assay.methods.geometry.k_center import KCenterGreedy
+from assay.methods.geometry.log_det import LogDet
+from assay.methods.likelihood.perplexity_pruning import PerplexityPruning
+from assay.methods.pipelines.deita_filter import DeitaFilter
+from assay.methods.pipelines.superfiltering_diversity import SuperfilteringDiversity
+from assay.methods.text.longest import RandomSample
 from assay.samples import Reason
+from assay.stores.results import SelectionRecord
 from tests.unit.methods.planted import PlantedLoss, PlantedScore, PlantedVectors, planted_engine
 
 _VECTORS = PlantedVectors()

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assay.rendering.token_rows import Fitting, Part, TokenRow
 from assay.samples import Flag, Reason
-from assay.token_rows import Fitting, Part, TokenRow
 
 CONTEXT = 9_999
 

@@ -178,9 +178,9 @@ def _loaded_after(code: str) -> set[str]:
 
 
 def test_loading_every_method_leaves_heavy_packages_alone() -> None:
-    loaded = _loaded_after("from assay.registry import load_all; load_all()")
+    loaded = _loaded_after("from assay.components.registry import load_all; load_all()")
 
-    assert "assay.methods.facility_location" in loaded
+    assert "assay.methods.geometry.facility_location" in loaded
     assert loaded & HEAVY == set()
 
 

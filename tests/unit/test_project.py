@@ -5,11 +5,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from assay.components.default_selection import default_recipe
 from assay.errors import AssayError, ConfigError, DataError, IncompleteError
 from assay.formats.records import SourceSpec
-from assay.methods.compression_ifd import CompressionIFD
+from assay.methods.text.compression_ifd import CompressionIFD
 from assay.project import Project, default_folder
-from assay.recipes import default_recipe
 from assay.runtime import Runtime
 from assay.samples import Reason
 

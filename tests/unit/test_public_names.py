@@ -60,7 +60,7 @@ def test_importing_assay_loads_nothing_heavy() -> None:
 
 def test_importing_every_method_leaves_torch_and_faiss_alone() -> None:
     loaded = _python(
-        "import sys; from assay.registry import load_all; load_all(); import assay.project; "
+        "import sys, assay.project; from assay.components.registry import load_all; load_all(); "
         "print([m for m in ('torch', 'sklearn', 'transformers') if m in sys.modules])"
     )
 
@@ -68,8 +68,9 @@ def test_importing_every_method_leaves_torch_and_faiss_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["assay.registry", "assay.engine", "assay.project", "assay.config", "assay.testing",
-               "assay.methods.quota", "assay.features.text", "assay.budget"]
+    "module", ["assay.components.registry", "assay.engine.engine", "assay.project",
+               "assay.config.config", "assay.testing",
+               "assay.methods.combinations.quota", "assay.features.text", "assay.components.budget"]
 )  # fmt: skip
 def test_a_module_can_be_the_first_to_be_imported(module: str) -> None:
     assert _python(f"import {module}; print('ok')") == "ok"

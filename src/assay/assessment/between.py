@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from assay.assessment.reading import Kept, Reader
 from assay.assessment.rows import Rows
-from assay.pool import HashArray
+from assay.pool.pool import HashArray
 from assay.samples import IndexArray
 from assay.solvers.duplicates import normalised_text
-from assay.solvers.minhash import THRESHOLD, near_duplicate_pairs
 from assay.solvers.nearest import nearest_neighbors
 from assay.solvers.similarity import AnyFloatArray
+from assay.texts.minhash import THRESHOLD, near_duplicate_pairs
 
 _VERSION = 1
 

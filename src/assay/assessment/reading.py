@@ -7,19 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.assessment.rows import content_digest
-from assay.cache import PoolStore
-from assay.checksums import warn
-from assay.component import Scorer
-from assay.engine import Engine
+from assay.components.component import Scorer
+from assay.engine.engine import Engine
+from assay.engine.row_work import RowWork
+from assay.engine.settling import evaluate, settle
 from assay.errors import DamagedError
 from assay.features.duplicates import DuplicateGroups
 from assay.features.embeddings import Embeddings
-from assay.passes import PoolView, RowFeature
-from assay.pool import HashArray
-from assay.row_work import RowWork
+from assay.features.passes import PoolView, RowFeature
+from assay.files.checksums import warn
+from assay.pool.pool import HashArray
 from assay.runtime import Runtime
 from assay.samples import Scores
-from assay.settling import evaluate, settle
+from assay.stores.cache import PoolStore
 from assay.values import Groups, Matrix, RowValue
 
 ENCODER = "assay:encoder"

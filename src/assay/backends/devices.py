@@ -1,7 +1,7 @@
 """The devices of this machine that models can run on."""
 
+from assay.components.extras import is_installed
 from assay.errors import ConfigError, MissingExtraError
-from assay.extras import is_installed
 
 
 def resolve_devices(wanted: str) -> tuple[str, ...]:

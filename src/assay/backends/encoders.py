@@ -13,8 +13,8 @@ import numpy as np
 from assay.backends.pins import check_same, folder_digest, hub_file, is_pinned, pin_model, split_pin
 from assay.backends.weights import misfit
 from assay.errors import MissingExtraError, ModelLoadError
-from assay.features.text_measures import token_counts
 from assay.samples import Float32Array, FloatArray, IndexArray
+from assay.texts.measures import token_counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from assay.backends.embedded_lm import ASSETS
+from assay.backends.embedded.embedded_lm import ASSETS
 from assay.backends.pins import hub_file, split_pin
 from assay.backends.weights import adapter_base, is_adapter
+from assay.components.references import EMBEDDED_MODEL, is_endpoint
 from assay.errors import ModelLoadError
-from assay.references import EMBEDDED_MODEL, is_endpoint
 
 _HEADER_BYTES = 8
 

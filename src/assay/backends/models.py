@@ -4,15 +4,15 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assay.backends.embedded_lm import EmbeddedModel, embedded_digest
-from assay.backends.endpoint_address import pin_address
+from assay.backends.embedded.embedded_lm import EmbeddedModel, embedded_digest
+from assay.backends.endpoint.endpoint_address import pin_address
 from assay.backends.pins import check_same, folder_digest, is_pinned, pin_model, split_pin
 from assay.backends.weights import adapter_base, is_adapter
+from assay.components.references import EMBEDDED_MODEL, LANGUAGE_MODELS, is_endpoint
 from assay.errors import ModelLoadError
-from assay.references import EMBEDDED_MODEL, LANGUAGE_MODELS, is_endpoint
 
 if TYPE_CHECKING:
-    from assay.language_models import DType, LanguageModel
+    from assay.models.language_model import DType, LanguageModel
     from assay.runtime import Runtime
 
 _CHECKED = "tensor by tensor"
@@ -74,7 +74,7 @@ def load_language_model(
         MissingExtraError: if torch or transformers is not installed.
     """
     if is_endpoint(pinned):
-        from assay.backends.http_lm import load_endpoint  # noqa: PLC0415  asks the server
+        from assay.backends.endpoint.http_lm import load_endpoint  # noqa: PLC0415  asks the server
 
         if not runs:
             raise ModelLoadError(f"{pinned} is behind HTTP, and cannot be trained", hint=_KINDS)

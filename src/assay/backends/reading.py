@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from assay.backends.batching import Batch, batches, shared_beginnings
-from assay.language_models import Advance, Answers, Questions, TokenIds
+from assay.models.language_model import Advance, Answers, Questions, TokenIds
 from assay.samples import Float32Array, IndexArray
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_type_
 
 import typer
 
-from assay.cli.completion import complete_words
-from assay.cli.models import DeviceOption, parse_device
-from assay.console import Settings, configure, terminal
+from assay.cli.console import Settings, configure, terminal
+from assay.cli.options.completion import complete_words
+from assay.cli.options.models import DeviceOption, parse_device
 
 if TYPE_CHECKING:
-    from assay.cli.grammar import Source
+    from assay.cli.options.grammar import Source
     from assay.project import Project
     from assay.runtime import Runtime
 
@@ -43,7 +43,7 @@ Words: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-"""Words of the one grammar; see `assay.cli.grammar`."""
+"""Words of the one grammar; see `assay.cli.options.grammar`."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def _configure(options: Everywhere) -> None:
 
 def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runtime":
     """Return the runtime that the options ask for."""
-    from assay.cli.arguments import parse_shard, parse_share
+    from assay.cli.options.arguments import parse_shard, parse_share
     from assay.runtime import Runtime
 
     runtime = Runtime(offline=everywhere.offline, progress=terminal().progress())
@@ -266,10 +266,10 @@ def open_project(
     Raises:
         AssayError: if the data cannot be read, or nothing says which project is meant.
     """
-    from assay.cli.arguments import project_arguments
-    from assay.methods.imported import imported_names
+    from assay.cli.options.arguments import project_arguments
+    from assay.components.registry import use_project_names
+    from assay.methods.judged.imported import imported_names
     from assay.project import Project
-    from assay.registry import use_project_names
 
     folder, arguments = project_arguments(sources, everywhere.project, reading or Reading())
     runtime = runtime_of(everywhere, working)

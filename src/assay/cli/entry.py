@@ -15,8 +15,8 @@ import typer
 
 from assay import __version__
 from assay.cli.app import app
-from assay.cli.arguments import command_line
-from assay.console import print_bug, print_error, terminal
+from assay.cli.console import print_bug, print_error, terminal
+from assay.cli.options.arguments import command_line
 from assay.errors import AssayError, UsageError, did_you_mean
 
 VERBS = (
@@ -24,12 +24,12 @@ VERBS = (
     "compare", "assess",
     "run", "init", "schema", "status", "import_scores", "cache", "doctor",
 )  # fmt: skip
-"""Modules of this package that register a verb, in the order in which help lists them."""
+"""Modules of `verbs` that register a verb, in the order in which help lists them."""
 _INTERRUPTED = 130
 _PIPE_CLOSED = 141  # as the shell reports a program that a closed pipe ended
 
 for _module in VERBS:
-    importlib.import_module(f"assay.cli.{_module}")
+    importlib.import_module(f"assay.cli.verbs.{_module}")
 
 
 @app.callback(invoke_without_command=True)

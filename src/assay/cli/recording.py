@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from assay.run_log import Run, recorded_run
+from assay.workspace.run_log import Run, recorded_run
 
 if TYPE_CHECKING:
-    from assay.component import Component, Scorer, Selector
+    from assay.components.component import Component, Scorer, Selector
     from assay.project import Project
 
 
@@ -38,7 +38,7 @@ def write_config(
     compare: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the configuration that does a run again, by ``assay run``."""
-    from assay.config import write_run_config
+    from assay.config.config import write_run_config
     from assay.formats.records import SourceSpec
 
     write_run_config(

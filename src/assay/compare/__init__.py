@@ -1,1 +1,1 @@
-"""Comparing selections by what models tuned on them learn."""
+"""Does a selection beat chance? Trainings, their losses and what they prove."""

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.compare.experiment import Experiment
-from assay.engine import Engine
+from assay.engine.engine import Engine
 from assay.errors import ConfigError
 from assay.features.duplicates import Contamination, DuplicateGroups, evaluation_file
-from assay.pool import Pool, barred_context
+from assay.pool.pool import Pool, barred_context
 from assay.random_numbers import row_uniform
 from assay.samples import IndexArray
 from assay.values import Groups

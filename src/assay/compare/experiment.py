@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, get_args
 
-from assay.budget import Budget
 from assay.compare.records import Arm, ArmKind, BudgetAxis
-from assay.component import Component, Scorer, Selector
-from assay.config_components import describe
+from assay.components.budget import Budget
+from assay.components.component import Component, Scorer, Selector
+from assay.components.registry import find
+from assay.config.components import describe
 from assay.errors import ConfigError, did_you_mean
-from assay.registry import find
-from assay.stored import method_text
-from assay.tuning import Recipe
+from assay.models.recipe import Recipe
+from assay.workspace.stored import method_text
 
 LEAST_DRAWS = 5
 _LONGEST: tuple[ArmKind, ...] = ("longest_response", "longest_instruction")

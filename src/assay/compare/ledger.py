@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from assay.checksums import read_json, warn, write_json
-from assay.component import Chosen, Component, Selector
-from assay.defaults import kinds_named
-from assay.engine import Engine, walk
+from assay.components.component import Chosen, Component, Selector
+from assay.components.defaults import kinds_named
+from assay.components.references import name_of, pinned_fields
+from assay.engine.engine import Engine, walk
+from assay.engine.planning import plan
 from assay.errors import DamagedError
 from assay.features.causal_pass import CausalFeature
-from assay.passes import PoolFeature, RowFeature
-from assay.planning import plan
-from assay.references import name_of, pinned_fields
+from assay.features.passes import PoolFeature, RowFeature
+from assay.files.checksums import read_json, warn, write_json
 from assay.values import LogProbs
 
 _UNPRICED_OPERATIONS = 0.0

@@ -6,22 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.budget import Budget, TrainingReading
 from assay.compare.division import Division
 from assay.compare.experiment import Contender, Experiment
 from assay.compare.ledger import cold_seconds
 from assay.compare.questions import as_trained, scoring
 from assay.compare.records import Arm, SetKind
-from assay.component import Chosen, Component, Selector
-from assay.engine import Engine
+from assay.components.budget import Budget, TrainingReading
+from assay.components.component import Chosen, Component, Selector
+from assay.engine.engine import Engine
+from assay.engine.planning import Step
+from assay.engine.planning import plan as plan_components
 from assay.errors import AssayError, BudgetError
-from assay.features.tuned_model import TunedModel
-from assay.passes import PoolView
-from assay.planning import Step
-from assay.planning import plan as plan_components
+from assay.features.passes import PoolView
+from assay.models.recipe import Recipe
 from assay.project import Project
-from assay.trainings import price
-from assay.tuning import Recipe
+from assay.tuning.trainings import price
+from assay.tuning.tuned_model import TunedModel
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 
 from assay.compare.incomplete_beta import log_incomplete_beta
 from assay.compare.records import PowerCheck
-from assay.compare.words import nats, number_of, percent
 from assay.samples import FloatArray
+from assay.wording import nats, number_of, percent
 
 LEVEL = 0.05
 """Of every claim and interval: two-sided."""

@@ -8,22 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from assay.checksums import read_json, warn, write_json
 from assay.compare.division import Division
 from assay.compare.experiment import Experiment
 from assay.compare.records import EvaluationSet, SetKind
-from assay.component import FileSet
-from assay.engine import Engine
+from assay.components.component import FileSet
+from assay.components.references import name_of
+from assay.engine.engine import Engine
+from assay.engine.row_work import RowWork
 from assay.errors import DamagedError, DataError, FeatureError
 from assay.features.log_probs import ResponseLogProbs
+from assay.features.passes import PoolView
 from assay.features.training_tokens import TrainingTokens
-from assay.passes import PoolView
+from assay.files.checksums import read_json, warn, write_json
+from assay.models.recipe import Recipe
 from assay.random_numbers import row_uniform
-from assay.references import name_of
-from assay.row_work import RowWork
 from assay.runtime import Runtime
 from assay.samples import FloatArray
-from assay.tuning import Recipe
 from assay.values import LogProbs
 
 HELD_OUT = "held-out rows"

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay.checksums import damaged, read_json, write_json
 from assay.compare.records import Arm, Comparison, EvaluationSet, PowerCheck, Trial
 from assay.errors import CacheError
-from assay.frames import read_frame, read_metadata, write_frame
+from assay.files.checksums import damaged, read_json, write_json
+from assay.files.frames import read_frame, read_metadata, write_frame
 from assay.samples import FloatArray
 
 _FORMAT = 1

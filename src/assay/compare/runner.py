@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from assay import __version__
-from assay.budget import Budget
 from assay.compare.division import Division, divide
 from assay.compare.experiment import Experiment, selector_of
 from assay.compare.ledger import Ledger
@@ -20,20 +19,21 @@ from assay.compare.questions import HELD_OUT, Questions, ask_base, candidates, s
 from assay.compare.record_files import write_comparison
 from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, Trial
 from assay.compare.trials import Bench, Choices
-from assay.compare.words import listed
-from assay.component import Component, Selector
-from assay.engine import Engine, walk
+from assay.components.budget import Budget
+from assay.components.component import Component, Selector
+from assay.components.references import name_of, pinned_fields, short_name
+from assay.components.registry import build
+from assay.components.result_names import DIGITS, derived_name
+from assay.engine.engine import Engine, walk
+from assay.engine.read_files import file_notes
 from assay.errors import AssayError, PlanError
 from assay.features.duplicates import evaluation_file
-from assay.named_selection import NamedSelection
+from assay.models.recipe import Recipe
 from assay.progress import Progress, Silent, seconds_left
 from assay.project import BudgetLike, Method, Project
-from assay.read_files import file_notes
-from assay.references import name_of, pinned_fields, short_name
-from assay.registry import build
-from assay.result_names import DIGITS, derived_name
-from assay.results import Results
-from assay.tuning import Recipe
+from assay.stores.results import Results
+from assay.wording import listed
+from assay.workspace.named_selection import NamedSelection
 
 FOLDER = "comparisons"
 _log = logging.getLogger("assay.compare")

@@ -7,24 +7,24 @@ from pathlib import Path
 
 import numpy as np
 
-from assay.checksums import warn
 from assay.compare.experiment import Experiment
 from assay.compare.ledger import Cost, Ledger
 from assay.compare.plan import Job
 from assay.compare.questions import Questions, as_trained, losses
 from assay.compare.record_files import read_trial, write_trial
 from assay.compare.records import Trial
-from assay.component import Chosen, Selector
-from assay.defaults import with_defaults
-from assay.engine import Engine
+from assay.components.component import Chosen, Selector
+from assay.components.defaults import with_defaults
+from assay.engine.engine import Engine
 from assay.errors import DamagedError, DataError
-from assay.features.tuned_model import TunedModel
+from assay.features.passes import PoolView
 from assay.files import write_text
-from assay.passes import PoolView
-from assay.pool import digest_of
-from assay.results import SelectionRecord
+from assay.files.checksums import warn
+from assay.models.recipe import Tuned
+from assay.pool.pool import digest_of
 from assay.samples import FloatArray
-from assay.tuning import Tuned
+from assay.stores.results import SelectionRecord
+from assay.tuning.tuned_model import TunedModel
 from assay.values import Numbers
 
 _NOTE, _ANSWERS = ".training", ".answers"

@@ -7,16 +7,7 @@ from assay.compare.bootstrap import Estimate
 from assay.compare.power import LEVEL, POWER
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row, find, random_arm, summary
-from assay.compare.words import (
-    interval,
-    listed,
-    nats,
-    number_of,
-    p_value,
-    percent,
-    signed,
-    times,
-)
+from assay.wording import interval, listed, nats, number_of, p_value, percent, signed, times
 
 _ENOUGH_DRAWS = 5
 _MORE_TOKENS = 1.1

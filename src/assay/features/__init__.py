@@ -1,1 +1,1 @@
-"""Costly values that methods share: one file per pass."""
+"""Costly values that methods share, and the passes that compute them."""

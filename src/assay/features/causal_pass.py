@@ -9,16 +9,16 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.components.references import EMBEDDED_MODEL, ModelRef, is_endpoint, name_of, short_name
+from assay.components.rendering import COMMON, Rendering
 from assay.errors import ConfigError
-from assay.features.tokenization import Given, token_rows
-from assay.language_models import Answers, DType, LanguageModel, Questions, Unsteady
-from assay.passes import Pass, Reading, RowFeature
-from assay.references import EMBEDDED_MODEL, ModelRef, is_endpoint, name_of, short_name
-from assay.rendering import COMMON, Rendering
+from assay.features.passes import Pass, Reading, RowFeature
+from assay.features.seen_rows import seen
+from assay.models.language_model import Answers, DType, LanguageModel, Questions, Unsteady
+from assay.rendering.token_rows import TokenRow, Window
+from assay.rendering.tokenization import Given, token_rows
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Float32Array, FloatArray, IndexArray
-from assay.seen_rows import seen
-from assay.token_rows import TokenRow, Window
 from assay.values import RowValue
 
 _FEW_TOKENS = 3

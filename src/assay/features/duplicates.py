@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from assay.component import AnyDataset, Component, FileSet, NoPaper, Paper
+from assay.components.component import AnyDataset, Component, FileSet, NoPaper, Paper
 from assay.features.embeddings import Embeddings
+from assay.features.passes import PoolFeature, PoolView
 from assay.features.text import part_of
-from assay.passes import PoolFeature, PoolView
 from assay.runtime import Runtime
 from assay.samples import FloatArray, IndexArray
 from assay.solvers.duplicates import connected_groups
-from assay.solvers.minhash import near_duplicate_pairs
 from assay.solvers.nearest import neighbors_above
-from assay.solvers.overlap import NGRAM, ContaminationReport, contaminated
+from assay.texts.minhash import near_duplicate_pairs
+from assay.texts.overlap import NGRAM, ContaminationReport, contaminated
 from assay.values import Groups, Matrix
 
 Part = Literal["instruction", "prompt", "response", "conversation"]

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from assay.component import NoPaper, Paper
+from assay.components.component import NoPaper, Paper
+from assay.components.references import EncoderRef
+from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.text import part_of
-from assay.passes import Pass, Reading, RowFeature
-from assay.references import EncoderRef
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag
 from assay.values import Matrix, RowValue

@@ -4,11 +4,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from assay.component import NoPaper, Paper
+from assay.components.component import NoPaper, Paper
 from assay.features.causal_pass import CausalFeature, ReadRows
+from assay.rendering.token_rows import Window
 from assay.runtime import Runtime
 from assay.samples import Flag, Float32Array, Reason
-from assay.token_rows import Window
 from assay.values import Matrix, RowValue
 
 Pooling = Literal["first", "mean", "last", "position_weighted_mean"]

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from assay.component import NoPaper, Paper
-from assay.passes import PoolFeature, PoolView
+from assay.components.component import NoPaper, Paper
+from assay.features.passes import PoolFeature, PoolView
 from assay.runtime import Runtime
 from assay.samples import IdArray
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.component import NoPaper, Paper
+from assay.components.component import NoPaper, Paper
 from assay.features.causal_pass import CausalFeature, ReadRows
-from assay.features.tokenization import Given
+from assay.rendering.tokenization import Given
 from assay.samples import FloatArray, Reason
 from assay.values import LogProbs, Numbers, RowValue
 

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from assay.component import AnyFeature, Component, NoPaper, Paper
+from assay.components.component import AnyFeature, Component, NoPaper, Paper
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
-from assay.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature, PoolView
 from assay.random_numbers import row_uniform
 from assay.runtime import Runtime
 from assay.samples import IdArray, IndexArray

@@ -6,10 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from numpy.typing import NDArray
 from pydantic import Field
 
-from assay.component import AnyFeature, Feature, NoPaper, Paper
+from assay.components.component import AnyFeature, Feature, NoPaper, Paper
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
-from assay.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature, PoolView
 from assay.runtime import Runtime
 from assay.solvers.nearest import Neighbors, neighbors_above
 from assay.solvers.vector_search import DEFAULT_EFFORT, EXACT_ROWS

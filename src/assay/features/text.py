@@ -6,9 +6,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import polars as pl
 
-from assay.component import NoPaper, Paper
-from assay.features.language import detect_languages, script
-from assay.features.text_measures import (
+from assay.components.component import NoPaper, Paper
+from assay.components.references import TokenizerRef
+from assay.features.passes import Pass, PlainPass, PoolFeature, PoolView, RowFeature
+from assay.pool.pool import Attribute
+from assay.runtime import Runtime
+from assay.samples import Conversation, Flag, Reason
+from assay.texts.language import detect_languages, script
+from assay.texts.measures import (
     PROMPT_SEPARATOR,
     RELIABLE_BYTES,
     RELIABLE_WORDS,
@@ -21,11 +26,6 @@ from assay.features.text_measures import (
     type_token_ratio,
     words,
 )
-from assay.passes import Pass, PlainPass, PoolFeature, PoolView, RowFeature
-from assay.pool import Attribute
-from assay.references import TokenizerRef
-from assay.runtime import Runtime
-from assay.samples import Conversation, Flag, Reason
 from assay.values import Labels, Numbers, RowValue
 
 _COMMON = NoPaper(reason="common measures of a text")

@@ -6,16 +6,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.component import NoPaper, Paper
-from assay.features.tokenization import token_rows
-from assay.features.training_rows import trained_sequences
-from assay.language_models import DType, LanguageModel
-from assay.passes import Pass, Reading, RowFeature
-from assay.references import EMBEDDED_MODEL, ModelRef, short_name
-from assay.rendering import COMMON, Rendering
+from assay.components.component import NoPaper, Paper
+from assay.components.references import EMBEDDED_MODEL, ModelRef, short_name
+from assay.components.rendering import COMMON, Rendering
+from assay.features.passes import Pass, Reading, RowFeature
+from assay.models.language_model import DType, LanguageModel
+from assay.rendering.token_rows import TokenRow
+from assay.rendering.tokenization import token_rows
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Reason
-from assay.token_rows import TokenRow
+from assay.tuning.rows import trained_sequences
 from assay.values import Numbers, RowValue
 
 _COLUMNS = ("total", "learned", "whole")

@@ -1,1 +1,1 @@
-"""One file per paper."""
+"""Scores and selections, a folder per family, one file per paper."""

@@ -1,1 +1,1 @@
-"""Pure algorithms on arrays."""
+"""Algorithms on arrays: nothing here knows of rows, methods or files."""

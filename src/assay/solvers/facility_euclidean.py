@@ -7,8 +7,8 @@ import numpy as np
 
 from assay.samples import FloatArray, Selection
 from assay.solvers.facility_dense import facility_location_dense
-from assay.solvers.facility_location import FacilityLocationOptions
 from assay.solvers.facility_sparse import facility_location_sparse
+from assay.solvers.greedy import FacilityLocationOptions
 from assay.solvers.nearest import Neighbors, nearest_neighbors
 from assay.solvers.similarity import AnyFloatArray, quantised
 

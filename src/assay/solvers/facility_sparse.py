@@ -8,12 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.facility_location import (
-    FacilityLocationOptions,
-    FacilityLocationResult,
-    Greedy,
-)
 from assay.solvers.facility_opening import CANDIDATES, sampled_opening
+from assay.solvers.greedy import FacilityLocationOptions, FacilityLocationResult, Greedy
 from assay.solvers.nearest import Neighbors
 from assay.solvers.similarity import QUANTUM, AnyFloatArray
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.facility_location import Greedy
+from assay.solvers.greedy import Greedy
 
 _FIRST_BATCH = 4
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.samples import FloatArray, IndexArray, Selection
-from assay.solvers.facility_location import FacilityLocationOptions, Greedy
+from assay.solvers.greedy import FacilityLocationOptions, Greedy
 from assay.solvers.lazy_greedy import lazy_greedy
 from assay.solvers.nearest import Neighbors
 

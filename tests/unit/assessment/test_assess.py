@@ -10,13 +10,13 @@ import pytest
 from assay.assessment import between
 from assay.assessment.assess import Options, assess
 from assay.assessment.figures import figures
-from assay.assessment.page import assessment_page
 from assay.assessment.parts import parts_of
 from assay.assessment.records import DatasetRecord
 from assay.assessment.rows import Rows
+from assay.engine.row_work import RowWork
 from assay.features.duplicates import DuplicateGroups
-from assay.features.language import detect_language
-from assay.row_work import RowWork
+from assay.reports.assessment.page import assessment_page
+from assay.texts.language import detect_language
 from tests.unit.assessment.datasets import chinese, dataset, english, project, row, runtime
 
 _OPTIONS = Options(sample=20, model="")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from assay.assessment.between import Common, equal_rows, near_rows, nearest_similarities
-from assay.pool import hash_array
+from assay.pool.pool import hash_array
 from assay.solvers.duplicates import normalised_text
 
 

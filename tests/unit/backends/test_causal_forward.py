@@ -9,7 +9,7 @@ import pytest
 
 from assay.backends.causal_lm import TransformersModel
 from assay.errors import FeatureError
-from assay.language_models import Answers, DType, LanguageModel, Questions
+from assay.models.language_model import Answers, DType, LanguageModel, Questions
 from tests.causal_rows import PlainLoop, open_model
 from tests.tiny_models import llama_tokenizer, small_settings, transformers, write_model
 from tests.watching import forwards

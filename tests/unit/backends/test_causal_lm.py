@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from assay.errors import AssayError, ConfigError, FeatureError, MissingExtraError, ModelLoadError
-from assay.language_models import Questions
+from assay.models.language_model import Questions
 from assay.runtime import Runtime
 from tests.causal_rows import EDGE_ROWS, PlainLoop, open_model, open_runtime, ordinary_rows
 from tests.tiny_models import (

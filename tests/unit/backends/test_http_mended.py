@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.backends import http_requests
-from assay.engine import Engine
+from assay.backends.endpoint import http_requests
+from assay.engine.engine import Engine
 from assay.errors import ModelLoadError, UnfinishedError
 from assay.features.log_probs import ResponseLogProbs
-from assay.pool import Pool
+from assay.pool.pool import Pool
 from assay.samples import Reason
 from assay.testing import pool
 from assay.values import LogProbs

@@ -7,10 +7,10 @@ import pytest
 
 from assay.backends.models import pin_language_model
 from assay.backends.pins import folder_digest, is_pinned, pin_model, split_pin
-from assay.component import recipe
-from assay.engine import Engine
+from assay.components.component import recipe
+from assay.engine.engine import Engine
 from assay.errors import ModelLoadError
-from assay.methods.perplexity import Perplexity
+from assay.methods.likelihood.perplexity import Perplexity
 from assay.runtime import Runtime
 from assay.testing import pool as pool_of
 from tests.causal_rows import open_runtime

@@ -14,10 +14,10 @@ import pytest
 
 from assay.backends.pins import folder_digest
 from assay.errors import DataError, FeatureError, ModelLoadError, TuningError
-from assay.language_models import Questions
+from assay.models.language_model import Questions
+from assay.models.recipe import Recipe
 from assay.runtime import Runtime
 from assay.samples import Flag
-from assay.tuning import Recipe
 from tests.causal_rows import PlainLoop, exchange, ordinary_rows
 from tests.tiny_models import tiny_llama
 from tests.trainings import (
@@ -449,7 +449,7 @@ def test_two_processes_do_not_train_the_same_model(llama_folder: Path, tmp_path:
 
 
 def _log_probs(folder: Path, cache: Path, rows: Any, recipe: Recipe) -> Any:
-    from assay.engine import Engine  # noqa: PLC0415
+    from assay.engine.engine import Engine  # noqa: PLC0415
     from assay.features.log_probs import ResponseLogProbs  # noqa: PLC0415
 
     runtime = Runtime(cache=cache, workers=1, device="cpu")

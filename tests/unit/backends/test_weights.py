@@ -14,7 +14,7 @@ from assay.backends.models import pin_language_model
 from assay.backends.pins import folder_digest
 from assay.backends.weights import misfit
 from assay.errors import ModelLoadError
-from assay.language_models import LanguageModel, Questions
+from assay.models.language_model import LanguageModel, Questions
 from assay.runtime import Runtime
 from tests.causal_rows import PlainLoop
 from tests.tiny_models import llama_config, llama_tokenizer, tiny_llama, transformers, write_model

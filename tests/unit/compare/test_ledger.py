@@ -9,13 +9,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from assay.compare.ledger import Ledger
-from assay.component import NoPaper, Paper, Scorer, Selector
-from assay.engine import Engine
+from assay.components.component import NoPaper, Paper, Scorer, Selector
+from assay.engine.engine import Engine
 from assay.features.text import TextFeature
-from assay.methods.baselines import LongestResponse
-from assay.methods.k_center import KCenterGreedy
-from assay.methods.perplexity import Perplexity
-from assay.methods.ranking import TopScore
+from assay.methods.filters.cuts import TopScore
+from assay.methods.geometry.k_center import KCenterGreedy
+from assay.methods.likelihood.perplexity import Perplexity
+from assay.methods.text.longest import LongestResponse
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray
 from assay.testing import pool

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.checksums import read_json, write_json
 from assay.compare.record_files import (
     read_comparison,
     read_trial,
@@ -14,6 +13,7 @@ from assay.compare.record_files import (
 )
 from assay.compare.records import Comparison, EvaluationSet, Trial
 from assay.errors import CacheError
+from assay.files.checksums import read_json, write_json
 from tests.unit.compare.synthetic import failing, synthetic
 
 SMALL = failing(synthetic(questions=6, seeds=1, draws=2), "ifd", "5%", "out of memory: ä")

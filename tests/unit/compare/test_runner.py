@@ -10,14 +10,14 @@ import pytest
 from assay.compare.questions import HELD_OUT, losses
 from assay.compare.records import Trial
 from assay.compare.runner import Runner, Step
-from assay.component import Chosen, NoPaper, Paper, Rule, Scorer, Selector
+from assay.components.component import Chosen, NoPaper, Paper, Rule, Scorer, Selector
 from assay.errors import ConfigError
 from assay.features.identity import Identities, Identity
-from assay.features.tuned_model import TunedModel
-from assay.methods.baselines import LongestResponse, RandomSample
-from assay.methods.ranking import TopScore
+from assay.methods.filters.cuts import TopScore
+from assay.methods.text.longest import LongestResponse, RandomSample
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray
+from assay.tuning.tuned_model import TunedModel
 from tests.causal_rows import PlainLoop, given_prompt
 from tests.comparisons import (
     RECIPE,

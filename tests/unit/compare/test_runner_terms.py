@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.budget import Budget
 from assay.compare.experiment import Experiment
 from assay.compare.questions import HELD_OUT
 from assay.compare.runner import Runner, compare, recipe_words
+from assay.components.budget import Budget
 from assay.errors import ConfigError, PlanError
-from assay.methods.baselines import LongestResponse
-from assay.methods.ranking import TopScore
-from assay.pool import digest_of
-from assay.tuning import Recipe
+from assay.methods.filters.cuts import TopScore
+from assay.methods.text.longest import LongestResponse
+from assay.models.recipe import Recipe
+from assay.pool.pool import digest_of
 from tests.comparisons import (
     RECIPE,
     TRAINED,

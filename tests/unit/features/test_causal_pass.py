@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from assay import row_work
-from assay.component import Component
-from assay.engine import Engine
+from assay.components.component import Component
+from assay.components.rendering import Rendering
+from assay.engine import row_work
+from assay.engine.engine import Engine
 from assay.errors import CacheError
 from assay.features.causal_pass import CausalFeature, CausalPass, CausalReading
 from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import PromptLogProbs, ResponseLogProbs, TokenStatistics
-from assay.methods.ifd import IFD
-from assay.methods.perplexity import Perplexity
-from assay.methods.superfiltering import Superfiltering
-from assay.methods.token_entropy import TokenEntropy, TokenRank
-from assay.rendering import Rendering
+from assay.methods.likelihood.ifd import IFD
+from assay.methods.likelihood.perplexity import Perplexity
+from assay.methods.likelihood.superfiltering import Superfiltering
+from assay.methods.likelihood.token_entropy import TokenEntropy, TokenRank
 from assay.runtime import Runtime
 from assay.samples import Conversation, Reason
 from assay.testing import check_component

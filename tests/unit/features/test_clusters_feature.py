@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.component import FileSet
+from assay.components.component import FileSet
 from assay.features.clusters import Clusters, cluster_sizes
 from assay.runtime import Runtime
 from tests.unit.methods.planted import PlantedVectors, names, planted_engine

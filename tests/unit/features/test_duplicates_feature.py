@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.component import FileSet
+from assay.components.component import FileSet
 from assay.features.duplicates import Contamination, DuplicateGroups
 from assay.features.embeddings import Embeddings
-from assay.passes import PoolView
-from assay.solvers.overlap import contaminated
+from assay.features.passes import PoolView
+from assay.texts.overlap import contaminated
 from tests.unit.methods.planted import names, planted_engine
 
 _LONG = "The quick brown fox jumps over the lazy dog while the cat sleeps in the warm sun today"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from assay.backends.static_encoder import EncodedTexts
-from assay.engine import Engine
+from assay.engine.engine import Engine
 from assay.features.embeddings import Embeddings
 from assay.runtime import Runtime
 from assay.samples import Flag, Float32Array, FloatArray

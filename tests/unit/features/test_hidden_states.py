@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from assay.components.rendering import Rendering
 from assay.features.hidden_states import HiddenStates, Over, Pooling
-from assay.rendering import Rendering
 from assay.samples import Conversation, Flag, Reason
 from assay.testing import pool as pool_of
 from assay.testing import value_of

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.engine import Engine
+from assay.components.rendering import Rendering
+from assay.engine.engine import Engine
 from assay.features.causal_pass import CausalFeature
 from assay.features.log_probs import PromptLogProbs, ResponseLogProbs, TokenStatistics
-from assay.language_models import Answers
-from assay.rendering import Rendering
+from assay.models.language_model import Answers
 from assay.samples import Conversation, Flag, Reason
 from assay.testing import pool as pool_of
 from assay.testing import value_of

@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.component import Chosen
+from assay.components.component import Chosen
 from assay.features.quantization_bins import QuantizationBins
 from assay.features.similar_rows import SimilarRows
-from assay.methods.filters import Everything
-from assay.methods.ranking import Threshold
+from assay.methods.filters.attributes import Everything
+from assay.methods.filters.cuts import Threshold
 from assay.runtime import Runtime
 from assay.solvers.quantization import quantization_bins
 from assay.testing import check_component

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.budget import Budget, TrainingReading
-from assay.engine import Engine
+from assay.components.budget import Budget, TrainingReading
+from assay.components.registry import build
+from assay.components.rendering import Rendering
+from assay.engine.engine import Engine
 from assay.features.training_tokens import TrainingTokens
-from assay.registry import build
-from assay.rendering import Rendering
-from assay.results import SelectionRecord
 from assay.samples import Reason
+from assay.stores.results import SelectionRecord
 from assay.testing import pool as pool_of
 from tests.causal_rows import PlainLoop, exchange, given_prompt, open_runtime, ordinary_rows, turns
 

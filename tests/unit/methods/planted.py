@@ -6,15 +6,15 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from assay.budget import Allowance
-from assay.component import Component, NoPaper, Paper, Scorer
-from assay.engine import Engine
+from assay.components.budget import Allowance
+from assay.components.component import Component, NoPaper, Paper, Scorer
+from assay.engine.engine import Engine
+from assay.features.passes import RowFeature
 from assay.formats.records import Block
-from assay.passes import RowFeature
-from assay.pool import Pool, build_pool
-from assay.results import Results, ScoreTable, SelectionRecord
+from assay.pool.pool import Pool, build_pool
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, Origin, Reason, Sample, Scores
+from assay.stores.results import Results, ScoreTable, SelectionRecord
 from assay.values import Matrix, Numbers, RowValue
 
 _NOTHING = NoPaper(reason="planted for tests")

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from assay.component import Selector
-from assay.methods.coreset import Coreset
-from assay.methods.coverage import Coverage
-from assay.methods.facility_location import FacilityLocation
-from assay.methods.k_center import KCenterGreedy
-from assay.methods.log_det import LogDet
-from assay.methods.quota import Quota
-from assay.methods.superfiltering_diversity import SuperfilteringDiversity
+from assay.components.component import Selector
+from assay.methods.combinations.quota import Quota
+from assay.methods.geometry.coreset import Coreset
+from assay.methods.geometry.coverage import Coverage
+from assay.methods.geometry.facility_location import FacilityLocation
+from assay.methods.geometry.k_center import KCenterGreedy
+from assay.methods.geometry.log_det import LogDet
+from assay.methods.pipelines.superfiltering_diversity import SuperfilteringDiversity
 from tests.unit.methods.planted import PlantedScore, PlantedVectors, chosen, planted_engine
 
 _VECTORS = PlantedVectors()

@@ -8,8 +8,8 @@ from assay.errors import NonFiniteError
 from assay.samples import FloatArray
 from assay.solvers import facility_opening, facility_sparse, similarity_columns
 from assay.solvers.facility_dense import dense_coverage, facility_location_dense
-from assay.solvers.facility_location import FacilityLocationOptions, FacilityLocationResult
 from assay.solvers.facility_sparse import facility_location_sparse
+from assay.solvers.greedy import FacilityLocationOptions, FacilityLocationResult
 from assay.solvers.nearest import Neighbors, nearest_neighbors
 
 # Cosines to row 1: 0.8 from row 0, 0.6 from row 2; rows 0 and 2 share nothing; row 3 nothing

@@ -1,0 +1,190 @@
+"""Text of options as values, and the arguments by which a project is opened."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.cli.options.grammar import Source, parse_assignments
+from assay.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from assay.cli.app import Reading
+    from assay.formats.records import SourceSpec
+    from assay.pool.loading import LoadRecord
+    from assay.project import Project
+
+
+def parse_share(text: str, option: str) -> float:
+    """Return a share from ``2%`` or ``0.02``.
+
+    Raises:
+        UsageError: if it is neither, or not between none and all.
+    """
+    number, percent = re.fullmatch(r"\s*([^%]*?)\s*(%?)\s*", text).groups()  # type: ignore[union-attr]
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = float("nan")
+    if not 0 <= share <= 1:
+        raise UsageError(f"{option} {text!r} is not a share", hint="write 2% or 0.02")
+    return share
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Return which part of how many ``2/8`` means, counted from 0.
+
+    Raises:
+        UsageError: if it has another form.
+    """
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise UsageError(
+            f"--shard {text!r} is not of the form I/N", hint="1/4, 2/4, 3/4 and 4/4 are four parts"
+        )
+    return int(found[1]) - 1, int(found[2])
+
+
+def command_line(words: Sequence[str]) -> str:
+    """Return words as they are typed in a shell."""
+    return shlex.join(["assay", *words])
+
+
+def project_arguments(
+    sources: Sequence[Source], project: Path | None, reading: "Reading"
+) -> tuple[Path, dict[str, Any]]:
+    """Return the folder and the arguments of `Project`.
+
+    What an earlier load of the same sources was told, and the options leave open, stays: rows
+    held out once are not slipped back in by a line that does not repeat the option.
+
+    Raises:
+        DataError: if nothing says which data is meant.
+        UsageError: if options contradict each other.
+    """
+    from assay.pool.loading import LoadRecord
+    from assay.project import default_folder
+
+    data = [source for source in sources if not source.is_project]
+    folders = [Path(source.location) for source in sources if source.is_project]
+    if project is not None:
+        folders.append(project)
+    if len({folder.resolve() for folder in folders}) > 1:
+        raise UsageError("several projects are named", hint="name one")
+    specs = [_spec(source, reading) for source in data]
+    folder = folders[0] if folders else (default_folder(specs) if specs else _only_project())
+    record = LoadRecord.read(folder / "load.json")
+    if record is None:
+        if not specs:
+            raise DataError(
+                f"{folder} holds no data yet", hint=f"name the data: assay load FILE -p {folder}"
+            )
+        return folder, _arguments(specs, _share(reading.hold_out, "--hold-out"), reading)
+    if specs and not _same_places(specs, record):
+        return folder, _arguments(specs, _share(reading.hold_out, "--hold-out"), reading)
+    hold_out = record.hold_out
+    if reading.hold_out is not None:
+        hold_out = parse_share(reading.hold_out, "--hold-out")
+    return folder, _arguments(_merged(record, data, reading), hold_out, reading)
+
+
+def _arguments(specs: "list[SourceSpec]", hold_out: float, reading: "Reading") -> dict[str, Any]:
+    arguments: dict[str, Any] = {"data": specs, "hold_out": hold_out}
+    if reading.max_set_aside is not None:
+        arguments["max_set_aside"] = parse_share(reading.max_set_aside, "--max-set-aside")
+    return arguments
+
+
+def _share(text: str | None, option: str) -> float:
+    return 0.0 if text is None else parse_share(text, option)
+
+
+def _only_project() -> Path:
+    """Return the one project of the working folder."""
+    found = sorted(path.parent for path in Path().glob("*.assay/load.json"))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(str(path) for path in found[:5])
+        raise DataError(f"several projects are here: {names}", hint=f"name one: -p {found[0]}")
+    raise DataError("no data is named", hint="name a file: assay load data.json")
+
+
+def _options(reading: "Reading") -> dict[str, Any]:
+    """Return the fields of a source that the options set."""
+    given = {
+        "layout": reading.layout,
+        "split": reading.split,
+        "config": reading.config,
+        "revision": reading.revision,
+        "mapping": dict(parse_assignments(reading.mapping, "--map")) if reading.mapping else None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _spec(source: Source, reading: "Reading") -> "SourceSpec":
+    from assay.formats.records import SourceSpec
+
+    # Absolute, so that the project can be opened from any folder.
+    local = source.location != "-" and Path(source.location).exists()
+    location = str(Path(source.location).absolute()) if local else source.location
+    return SourceSpec(location, source.name, **_options(reading))
+
+
+def _same_places(specs: "Sequence[SourceSpec]", record: "LoadRecord") -> bool:
+    return [spec.location for spec in specs] == [spec["location"] for spec in record.specs]
+
+
+def _merged(
+    record: "LoadRecord", sources: Sequence[Source], reading: "Reading"
+) -> "list[SourceSpec]":
+    """Return the stored sources, changed where the command line says otherwise."""
+    from assay.formats.records import SourceSpec
+
+    names = [source.name for source in sources] or [None] * len(record.specs)
+    merged = []
+    for stored, name in zip(record.specs, names, strict=True):
+        spec = SourceSpec(**stored)
+        changed = _options(reading) | ({"name": name} if name is not None else {})
+        merged.append(SourceSpec(**(asdict(spec) | changed)))
+    return merged
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as a person in this folder would type it."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def shown_names(text: str) -> str:
+    """Return a label in which models go by their names, without digests and folders."""
+    from assay.components.references import short_name
+
+    return re.sub(r"([^\s=,()\[\]]+)@[0-9a-f]{12,}", lambda found: short_name(found[0]), text)
+
+
+def shown_source(project: "Project") -> str:
+    """Return the words by which a command line names a project's data."""
+    from assay.project import default_folder
+
+    specs = project.load_record.specs
+    location = specs[0]["location"]
+    usual = default_folder(_as_specs(specs)).absolute() == project.folder.absolute()
+    if len(specs) == 1 and usual and location != "-":
+        return shlex.quote(shown_path(Path(location)) if Path(location).exists() else location)
+    return shlex.quote(shown_path(project.folder))
+
+
+def output_name(project: "Project", stem: str) -> str:
+    """Return a file name in the container that the data came in."""
+    return f"{stem}.{project.load_record.files[0].container}"
+
+
+def _as_specs(specs: Sequence[dict[str, Any]]) -> "list[SourceSpec]":
+    from assay.formats.records import SourceSpec
+
+    return [SourceSpec(**spec) for spec in specs]

@@ -1,0 +1,45 @@
+"""What the shell offers for a word: names of methods, and files that may be data."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from assay.cli.console import one_line
+
+_SUMMARY_LENGTH = 60  # shells break longer ones over lines
+_ENDING = re.compile(
+    r"\.(json|jsonl|ndjson|csv|tsv|parquet|arrow|feather|ipc|py)(\.gz|\.zst)?$", re.IGNORECASE
+)
+
+
+def complete_words(incomplete: str) -> list[tuple[str, str]]:
+    """Return sources and methods that begin so, each with what it is."""
+    return [*_paths(incomplete), *complete_methods(incomplete)]
+
+
+def complete_methods(incomplete: str) -> list[tuple[str, str]]:
+    """Return methods that begin so, each with its summary."""
+    from assay.components.registry import METHOD_KINDS, components
+
+    found = {
+        item.name: one_line(item.summary(), _SUMMARY_LENGTH)
+        for item in components()
+        if item.kind in METHOD_KINDS and item.name.startswith(incomplete)
+    }
+    return sorted(found.items())
+
+
+def _paths(incomplete: str) -> Iterator[tuple[str, str]]:
+    folder, _, beginning = incomplete.rpartition("/")
+    place = Path(folder or ("/" if incomplete.startswith("/") else ".")).expanduser()
+    if not place.is_dir():
+        return
+    prefix = incomplete[: len(incomplete) - len(beginning)]
+    for entry in sorted(place.iterdir()):
+        if entry.name.startswith(".") or not entry.name.startswith(beginning):
+            continue
+        if entry.is_dir():
+            kind = "project" if (entry / "load.json").is_file() else "folder"
+            yield f"{prefix}{entry.name}/" if kind == "folder" else f"{prefix}{entry.name}", kind
+        elif _ENDING.search(entry.name):
+            yield f"{prefix}{entry.name}", "file"

@@ -1,0 +1,225 @@
+"""The options that name models, and what is wrong with them before any work is done."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
+
+import typer
+
+from assay.errors import AssayError, MissingExtraError, ModelLoadError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from assay.components.component import Component
+    from assay.project import Project
+
+ComponentType = TypeVar("ComponentType", bound="Component")
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_OPTION = "--model gpt2"
+_PANEL = "Models"
+
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME", show_default=False, rich_help_panel=_PANEL,
+                 help="Causal language model: assay:lm by default, org/name such as gpt2, a "
+                 "folder, or http://host:8000/v1#model."),
+]  # fmt: skip
+DTypeOption = Annotated[
+    str | None,
+    typer.Option("--dtype", metavar="float32|bfloat16|float16", show_default=False,
+                 rich_help_panel=_PANEL,
+                 help="Number format of the language model; float32 by default."),
+]  # fmt: skip
+DeviceOption = Annotated[
+    str | None,
+    typer.Option("--device", metavar="auto|cpu|cuda|cuda:0|mps", show_default=False,
+                 rich_help_panel=_PANEL,
+                 help="Where language models run; all graphics processors by default, or else the "
+                 "processor."),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Models:
+    """Options that name the models which methods read."""
+
+    encoder: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", show_default=False, rich_help_panel=_PANEL,
+                     help="Sentence encoder: assay:encoder, a folder, or org/name."),
+    ] = None  # fmt: skip
+    model: ModelOption = None
+    dtype: DTypeOption = None
+
+
+def with_models(components: Sequence[ComponentType], models: Models) -> list[ComponentType]:
+    """Return components that read the models of the options, where nobody set another.
+
+    Raises:
+        UsageError: if none of them reads such a model, or an option has no such value.
+    """
+    from assay.components.defaults import kinds_named, with_defaults
+    from assay.components.references import is_endpoint
+    from assay.models.language_model import DType
+
+    known = get_args(DType)
+    if models.dtype is not None and models.dtype not in known:
+        hint = did_you_mean(models.dtype, known) or f"one of {', '.join(known)}"
+        raise UsageError(f"--dtype {models.dtype!r} is not known", hint=hint)
+    kinds = {kind for component in components for kind in kinds_named(component)}
+    for option, text, kind, phrase in (
+        ("--encoder", models.encoder, "encoder", "uses no encoder"),
+        ("--model", models.model, "language_model", "reads no language model"),
+        ("--dtype", models.dtype, "language_model", "reads no language model"),
+    ):
+        if text is not None and kind not in kinds:
+            names = list(dict.fromkeys(_method_of(component) for component in components))
+            subject = names[0] if len(names) == 1 else f"each of {', '.join(names)}"
+            raise UsageError(f"{option}: {subject} {phrase}")
+    if models.dtype is not None and is_endpoint(models.model or ""):
+        raise UsageError(
+            "--dtype: the number format of a model behind HTTP is its server's own",
+            hint="leave it away",
+        )
+    return [
+        with_defaults(
+            component,
+            encoder=models.encoder or "",
+            language_model=models.model or "",
+            dtype=models.dtype or "",
+        )
+        for component in components
+    ]
+
+
+def _method_of(component: "Component") -> str:
+    """Return the name by which a person asked for a component."""
+    inner = getattr(component, "by", None)
+    return inner.name if component.name == "top_score" and inner is not None else component.name
+
+
+def model_words(component: "Component") -> str:
+    """Return the option that names the language model of a component, with a space after it.
+
+    The embedded one need not be named.
+    """
+    import shlex
+
+    from assay.cli.options.arguments import shown_path
+    from assay.components.references import EMBEDDED_MODEL, name_of, pinned_fields
+    from assay.engine.engine import walk
+
+    for item in walk([component]):
+        for name, kind in pinned_fields(type(item)).items():
+            model = name_of(getattr(item, name))
+            if kind == "language_model" and model != EMBEDDED_MODEL:
+                shown = shown_path(Path(model)) if Path(model).exists() else model
+                return f"--model {shlex.quote(shown)} "
+    return ""
+
+
+def parse_device(text: str) -> str:
+    """Return the name of a device.
+
+    Raises:
+        UsageError: if there can be none of that name.
+    """
+    if not _DEVICE.fullmatch(text):
+        raise UsageError(f"--device {text!r} is not known", hint="auto, cpu, cuda, cuda:0 or mps")
+    return text
+
+
+def model_errors(
+    project: "Project", components: Sequence["Component"], *, naming: str = _OPTION
+) -> "Iterator[tuple[Component, AssayError]]":
+    """Yield the components whose language model is not named, or cannot be run here, and why.
+
+    Nothing heavy is loaded, and what is stored already needs no model.
+
+    Args:
+        project: whose rows are meant.
+        components: that are to be computed.
+        naming: how a person names a model here.
+    """
+    from assay.components.references import LANGUAGE_MODELS
+
+    for component in components:
+        unnamed = next(_unnamed(component), None)
+        if unnamed is not None:
+            message = f"{unnamed} reads a causal language model, and none is named"
+            yield component, ModelLoadError(message, hint=f"{naming}, {LANGUAGE_MODELS}")
+            continue
+        extra = _missing_extra(project, component)
+        if extra is not None:
+            yield component, extra
+
+
+def check_models(
+    project: "Project", components: Sequence["Component"], *, naming: str = _OPTION
+) -> None:
+    """Check that every language model that is needed is named and can be run here.
+
+    Raises:
+        ModelLoadError: if one is not named.
+        MissingExtraError: if what runs it is not installed.
+    """
+    for _, error in model_errors(project, components, naming=naming):
+        raise error
+
+
+def _unnamed(component: "Component") -> Iterator[str]:
+    """Yield the names of methods, inside or the component itself, that lack a language model."""
+    from assay.components.references import REQUIRED_KINDS, pinned_fields
+    from assay.engine.engine import walk
+
+    lacking = [
+        item
+        for item in walk([component])
+        for name, kind in pinned_fields(type(item)).items()
+        if kind in REQUIRED_KINDS and not getattr(item, name)
+    ]
+    # A method names its model for the features that it requires: it is the one to be named.
+    methods = [item for item in lacking if item.kind in ("scorer", "selector")]
+    yield from (item.name for item in methods)
+    yield from (_method_of(component) for _ in lacking[:1])
+
+
+def _missing_extra(project: "Project", component: "Component") -> AssayError | None:
+    """Return that an extra is missing without which rows that lack a value cannot be read."""
+    from assay.components.component import Chosen, Feature
+    from assay.components.defaults import kinds_named
+    from assay.components.extras import EXTRAS, is_installed, needed_extra
+    from assay.engine.engine import walk
+    from assay.features.passes import RowFeature
+
+    missing = {extra for extra in EXTRAS if not is_installed(extra)}
+    held = list(walk([component]))
+    readers = [
+        item
+        for item in held
+        if isinstance(item, Feature)
+        and needed_extra(item) in missing
+        and "language_model" in kinds_named(item)
+    ]
+    if not readers:
+        return None
+    error = MissingExtraError(_method_of(component), readers[0].extra)
+    # Only where something of the kind is stored is it worth asking the Hub which model is meant.
+    names = tuple(item.name for item in held)
+    if not any(stored.name.startswith(names) for stored in project.results.names().values()):
+        return error
+    engine = project.engine
+    try:
+        resolved = engine.resolve(component)
+    except ModelLoadError:
+        return error  # a model that is not here could not be run if it were
+    needed = (
+        item
+        for item in walk([resolved], skip=engine.is_stored, resolve=engine.resolve)
+        if isinstance(item, RowFeature) and needed_extra(item) in missing
+    )
+    # Rows of a selection that is not made yet cannot be looked up.
+    lacking = (isinstance(item.dataset, Chosen) or engine.missing_rows(item) for item in needed)
+    return error if any(lacking) else None

@@ -1,0 +1,126 @@
+"""Where a selection is written, and how."""
+
+import re
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.cli.console import terminal
+from assay.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from assay.cli.verbs.select import Writing
+    from assay.export.original import ExportReport
+    from assay.export.trainers import LayoutReport
+    from assay.workspace.named_selection import NamedSelection
+
+_STDOUT = Path("-")
+
+
+def check_output(writing: "Writing") -> None:
+    """Refuse before any work what could not be written after it.
+
+    Raises:
+        UsageError: if an option is wrong, or stdout would have to hold two things.
+        DataError: if the output's ending asks for what does not exist.
+    """
+    from assay.export.outputs import output_form
+    from assay.export.trainers import TRAINER_LAYOUTS
+
+    if writing.layout_out is not None and writing.layout_out not in TRAINER_LAYOUTS:
+        raise UsageError(
+            f"--format: {writing.layout_out!r} is not known",
+            hint=did_you_mean(writing.layout_out, TRAINER_LAYOUTS)
+            or f"one of {', '.join(TRAINER_LAYOUTS)}",
+        )
+    if writing.output is None:
+        if writing.layout_out is not None:
+            raise UsageError("--format needs a place to write to", hint="add -o subset.jsonl")
+        return
+    if writing.output == "-":
+        if terminal().settings.as_json:
+            raise UsageError("-o - and --json both want stdout", hint="write to a file: -o FILE")
+        return
+    output_form(Path(writing.output))
+
+
+def output_path(writing: "Writing", label: str) -> Path | None:
+    """Return where a selection goes; a label stands before the ending of the name.
+
+    Raises:
+        UsageError: if several selections would go to stdout.
+    """
+    if writing.output is None:
+        return None
+    if not label:
+        return Path(writing.output)
+    if writing.output == "-":
+        raise UsageError("several selections cannot share stdout", hint="write to a file: -o FILE")
+    path = Path(writing.output)
+    stem, dot, ending = path.name.partition(".")
+    return path.with_name(f"{stem}-{re.sub(r'[^a-zA-Z0-9_-]+', '-', label)}{dot}{ending}")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written of a selection.
+
+    `paths` are files; `facts` says how many rows they hold, and which rows they lack and why.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def write_selection(selection: "NamedSelection", path: Path, writing: "Writing") -> Written:
+    """Write a selection, and say what is not simply a part of the input."""
+    if path == _STDOUT:
+        return Written([], _write_stdout(selection, writing))
+    sidecar = not writing.no_sidecar
+    report = selection.export(path, layout=writing.layout_out, sidecar=sidecar)
+    beside = [path.with_name(f"{path.name}.assay.{ending}") for ending in ("parquet", "json")]
+    say_export(report, len(selection), beside[0] if sidecar else None)
+    paths = [*report.paths, *(beside if sidecar else [])]
+    return Written(paths, selection.described_export(report))
+
+
+def _write_stdout(selection: "NamedSelection", writing: "Writing") -> dict[str, Any]:
+    containers = {file.container for file in selection.project.load_record.files}
+    ending = containers.pop() if len(containers) == 1 and not writing.layout_out else "jsonl"
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+        path = Path(folder) / f"subset.{ending}"
+        report = selection.export(path, layout=writing.layout_out, sidecar=False)
+        say_export(report, len(selection), None)
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+    return selection.described_export(report)
+
+
+def say_export(report: "ExportReport | LayoutReport", chosen: int, table: Path | None) -> None:
+    """Say what an export holds that is not simply a part of the input, and what it lacks.
+
+    Args:
+        report: what was written.
+        chosen: rows of the selection.
+        table: the file beside it that names the rows which are not whole; None if there is none.
+    """
+    from assay.cli.options.arguments import shown_path
+
+    page = terminal()
+    for note in report.notes:
+        page.note(f"note: {note}", style="yellow")
+    left_out, losses = getattr(report, "left_out", {}), getattr(report, "losses", {})
+    for reason, count in left_out.items():
+        page.warn(f"{count:,} of {chosen:,} chosen rows were not written: {reason}")
+    for what, count in losses.items():
+        page.warn(f"{count:,} of {chosen:,} chosen rows were written without {what}")
+    columns = [("not_written", left_out), ("written_without", losses)]
+    named = " and ".join(name for name, found in columns if found)
+    if named and table is not None:
+        page.note(f"their ids: {shown_path(table)}, {named}", style="yellow")
+    elif named:
+        page.note("their ids: write to a file without --no-sidecar", style="yellow")

@@ -1,0 +1,1 @@
+"""What a command line answers: tables and lines for people."""

@@ -1,0 +1,391 @@
+"""Methods as a person looks them up: by family, and one at a time."""
+
+import inspect
+import re
+import types
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from assay.cli.console import facts, table
+from assay.components.component import (
+    Component,
+    Feature,
+    Kind,
+    Paper,
+    Scorer,
+    Selector,
+    changed_fields,
+)
+from assay.components.extras import needed_extra
+from assay.components.references import EMBEDDED_MODEL, Pinned, pinned_fields
+from assay.components.registry import METHOD_KINDS, components, find
+from assay.config.components import component_fields
+from assay.engine.engine import walk
+from assay.errors import AssayError
+from assay.features.passes import RowFeature
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_BY_OPTION = ("budget", "within")
+_FREE = {"identity", "attribute", "imported_column"}
+"""Features that cost nothing."""
+_SHARED = {"seed": "--seed", "rule": "--set rule=none"}
+_FAMILIES = (
+    "scores of the text",
+    "scores from a language model",
+    "scores from embeddings",
+    "scores of scores",
+    "scores from elsewhere",
+    "scores by chance",
+    "selections by a score",
+    "selections by geometry",
+    "selections by chance",
+    "filters and quotas",
+)
+_READ_BY = {"encoder": "embeddings", "language model": "a language model"}
+_COSTS = {
+    "text": "low: one reading of the text, shared and kept; no model",
+    "encoder": "medium: one run of a sentence encoder, shared and kept",
+    "language model": "high: a language model over every row, shared by equal passes and kept",
+    "nothing": "none of its own",
+}
+
+
+def find_all(names: Sequence[str]) -> list[type[Component]]:
+    """Return the methods of some names, every kind of a name; all methods without names.
+
+    Raises:
+        UnknownMethodError: if a name is not known.
+    """
+    every = [method for method in components() if method.kind in METHOD_KINDS]
+    if not names:
+        return every
+    for name in names:
+        find(name)
+    return [method for name in names for method in every if method.name == name]
+
+
+def catalogue(methods: Sequence[type[Component]]) -> Iterator["RenderableType"]:
+    """Yield one table per family."""
+    from rich.text import Text
+
+    families: dict[str, list[type[Component]]] = {}
+    for method in methods:
+        families.setdefault(family(method), []).append(method)
+    for place, name in enumerate(sorted(families, key=_family_order)):
+        if place:
+            yield Text()
+        yield table([name, ""], [(m.name, m.summary().rstrip(".")) for m in families[name]])
+
+
+def _family_order(name: str) -> tuple[int, str]:
+    return (_FAMILIES.index(name) if name in _FAMILIES else len(_FAMILIES)), name
+
+
+def family(method: type[Component]) -> str:
+    """Return the heading under which a method is listed, from what it requires."""
+    holds = set(component_fields(method).values())
+    reads = needs_of(method)
+    if issubclass(method, Scorer):
+        return _score_family(method, holds, reads)
+    if issubclass(method, Selector) and not method.needs_budget:
+        return "filters and quotas"
+    if "feature" in holds or _class_of(reads) == "encoder":
+        return "selections by geometry"
+    return "selections by a score" if "scorer" in holds else "selections by chance"
+
+
+def _score_family(method: type[Component], holds: set[Kind], reads: Sequence[Feature]) -> str:
+    if "scorer" in holds:
+        return "scores of scores"
+    if "file" in pinned_fields(method).values():
+        return "scores from elsewhere"
+    if [feature.name for feature in reads] == ["identity"]:
+        return "scores by chance"
+    found = _class_of(reads)
+    return f"scores from {_READ_BY[found]}" if found in _READ_BY else "scores of the text"
+
+
+def needs_of(method: type[Component]) -> list[Feature]:
+    """Return the features a method requires with its default parameters, as far as they tell."""
+    try:
+        probe = method()
+    except AssayError:
+        defaults = [info.default for info in method.model_fields.values()]
+        return [item for item in walk([d for d in defaults if isinstance(d, Component)])
+                if isinstance(item, Feature)]  # fmt: skip
+    return [item for item in walk([probe]) if isinstance(item, Feature)]
+
+
+def _class_of(reads: Sequence[Feature]) -> str:
+    if any(_reads_language_model(feature) for feature in reads):
+        return "language model"
+    if any("encoder" in pinned_fields(type(feature)).values() for feature in reads):
+        return "encoder"
+    return "text" if {feature.name for feature in reads} - _FREE else "nothing"
+
+
+def _reads_language_model(component: Component) -> bool:
+    return "language_model" in pinned_fields(type(component)).values()
+
+
+def _passes(reads: Sequence[Feature]) -> list[str]:
+    """Return the passes of language models that some features need, each named once."""
+    found = (
+        feature.reading().label().partition(" (")[0]
+        for feature in reads
+        if isinstance(feature, RowFeature) and _reads_language_model(feature)
+    )
+    return list(dict.fromkeys(found))
+
+
+def describe_method(method: type[Component]) -> dict[str, Any]:
+    """Return all that is known about a method, for programs."""
+    described: dict[str, Any] = {
+        "name": method.name,
+        "kind": method.kind,
+        "family": family(method),
+        "version": method.version,
+        "summary": method.summary(),
+        "description": inspect.cleandoc(method.__doc__ or ""),
+        "parameters": [
+            entry
+            for name, info in method.model_fields.items()
+            if name not in _BY_OPTION
+            for entry in _parameters(method, name, info)
+        ],
+        "needs": sorted({feature.name for feature in needs_of(method)}),
+        "cost": _class_of(needs_of(method)),
+        "passes": _passes(needs_of(method)),
+        "extra": _extra(method) or None,
+        "extra_for_other_models": _extra_for_other_models(method) or None,
+        "paper": method.paper.model_dump(),
+    }
+    if issubclass(method, Scorer):
+        described |= {"prefer": _prefer(method), "columns": list(method.columns)}
+    return described
+
+
+def _extra(method: type[Component]) -> str:
+    """Return the optional group that a method needs with its default parameters."""
+    try:
+        return needed_extra(method())
+    except AssayError:
+        return method.extra
+
+
+def _extra_for_other_models(method: type[Component]) -> str:
+    """Return the optional group that it needs with language models that are not embedded."""
+    extras = (reads.extra for reads in needs_of(method) if _reads_language_model(reads))
+    return next(extras, "")
+
+
+def _parameters(model: type[BaseModel], name: str, info: FieldInfo) -> Iterator[dict[str, Any]]:
+    """Yield what is known about a parameter, or about those that it holds: ``outer.inner``."""
+    kind = info.annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel) and not issubclass(kind, Component):
+        held = None if info.is_required() else info.default
+        for inner, field in kind.model_fields.items():
+            for entry in _parameters(kind, inner, field):
+                own = {} if held is None else {"default": _value_text(getattr(held, inner))}
+                yield entry | {"name": f"{name}.{entry['name']}"} | own
+        return
+    yield {
+        "name": name,
+        "type": type_text(kind, info.metadata),
+        "default": _default_text(info),
+        "required": info.is_required(),
+        "description": _meaning(model, name),
+    }
+
+
+def _meaning(method: type[BaseModel], name: str) -> str:
+    """Return what a parameter is; a subclass that changes its default need not say it again."""
+    for parent in method.__mro__:
+        fields = getattr(parent, "model_fields", {})
+        if name in fields and fields[name].description:
+            return " ".join(str(fields[name].description).split())
+    return ""
+
+
+def _prefer(method: type[Scorer]) -> str:
+    """Return which values are better; an imported score says so by a parameter."""
+    prefer: Any = method.prefer
+    return prefer if isinstance(prefer, str) else str(method.model_fields["better"].default)
+
+
+def explanation(method: type[Component]) -> Iterator["RenderableType"]:
+    """Yield what a person reads about one method."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    described = describe_method(method)
+    kind = "selection" if method.kind == "selector" else f"score, {described['prefer']} is better"
+    yield Text.assemble((method.name, "bold"), f"  ({kind})", style="")
+    for paragraph in re.split(r"\n\s*\n", described["description"]):
+        yield Padding(Text(" ".join(paragraph.split())), (0, 0, 1, 0))
+    own = [entry for entry in described["parameters"] if not _shared(method, entry["name"])]
+    if own:
+        yield table(
+            ["parameter", "type", "default", "meaning"],
+            [
+                (e["name"], e["type"], "required" if e["required"] else e["default"],
+                 e["description"])
+                for e in own
+            ],
+        )  # fmt: skip
+        yield Text()
+    yield facts(_facts(method, described, own))
+
+
+def _shared(method: type[Component], name: str) -> bool:
+    return issubclass(method, Selector) and name in _SHARED
+
+
+def _facts(
+    method: type[Component], described: dict[str, Any], own: Sequence[dict[str, Any]]
+) -> Iterator[tuple[str, object]]:
+    example = next((entry for entry in own if entry["type"] != "language model"), None)
+    if example is not None:
+        yield "set them by", f"--set {example['name']}=VALUE"
+    if described["cost"] == "language model":
+        yield "model", f"{EMBEDDED_MODEL}; --model NAME, --dtype and --device choose otherwise"
+    if issubclass(method, Selector):
+        yield "also takes", ", ".join(["--budget", *_SHARED.values(), "filters and quotas"])
+    if described["needs"]:
+        yield "needs", ", ".join(described["needs"])
+    yield "cost", _cost_text(described)
+    install = _install_text(described)
+    if install:
+        yield "install", install
+    rule = _rule_text(method)
+    if rule:
+        yield "leaves out", rule
+    yield "source", _source_text(method)
+    if isinstance(method.paper, Paper) and method.paper.code:
+        yield "code", method.paper.code
+    yield "try", f"assay select data.json {method.name}{_required(method)} -o subset.json"
+
+
+def _install_text(described: dict[str, Any]) -> str:
+    if described["extra"]:
+        return f"pip install 'assay[{described['extra']}]'"
+    if described["extra_for_other_models"]:
+        line = f"pip install 'assay[{described['extra_for_other_models']}]'"
+        return f"nothing for {EMBEDDED_MODEL}; {line} for other models"
+    return ""
+
+
+def _cost_text(described: dict[str, Any]) -> str:
+    passes = described["passes"]
+    if not passes:
+        return _COSTS[described["cost"]]
+    count = "1 pass" if len(passes) == 1 else f"{len(passes)} passes"
+    named = ", ".join(passes)
+    return f"high: {count} of a language model over every row ({named}), shared and kept"
+
+
+def _required(method: type[Component]) -> str:
+    parts = [
+        f" --set {name}={'compression_ifd' if name == 'by' else name.upper()}"
+        for name, info in method.model_fields.items()
+        if info.is_required()
+    ]
+    needs_budget = not issubclass(method, Selector) or method.needs_budget
+    return "".join(parts) + (" --budget 5%" if needs_budget else "")
+
+
+def _rule_text(method: type[Component]) -> str:
+    if not issubclass(method, Scorer):
+        return ""
+    try:
+        rule = method().default_rule()
+    except AssayError:
+        return ""
+    words = changed_fields(rule)
+    if not words:
+        return ""
+    kept = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in words.items())
+    return f"rows that are not {kept} (--set rule=none keeps them)"
+
+
+def _source_text(method: type[Component]) -> str:
+    paper = method.paper
+    if not isinstance(paper, Paper):
+        return paper.reason
+    place = f"arXiv {paper.arxiv}" if paper.arxiv else paper.doi and f"doi {paper.doi}"
+    parts = [paper.authors, f"{paper.title}, {paper.year}", place or paper.url]
+    return "; ".join(part for part in parts if part)
+
+
+def bibtex_entry(method: type[Component]) -> str:
+    """Return the BibTeX entry of a method's paper; a comment where there is none."""
+    paper = method.paper
+    if not isinstance(paper, Paper):
+        return f"% {method.name} has no paper: {paper.reason}"
+    authors = re.sub(r",? et al\.?", " and others", paper.authors)
+    authors = re.sub(r",\s*(and\s+)?", " and ", authors)
+    words = [word for word in re.findall(r"[A-Za-z]+", paper.title) if len(word) > 3]
+    surname = (re.findall(r"[A-Za-z]+", paper.authors) or [method.name])[0]
+    key = f"{surname.lower()}{paper.year}{(words or [method.name])[0].lower()}"
+    fields = {
+        "title": f"{{{paper.title}}}",
+        "author": authors,
+        "year": str(paper.year),
+        "eprint": paper.arxiv,
+        "archivePrefix": "arXiv" if paper.arxiv else "",
+        "doi": paper.doi,
+        "url": paper.url,
+    }
+    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+    kind = "misc" if paper.arxiv or not paper.doi else "article"
+    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
+
+
+_PLAIN_TYPES = {str: "text", bool: "yes or no", int: "whole number", float: "number"}
+_HELD = {"scorer": "score", "selector": "selection"}
+
+
+def type_text(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """Return a type as a person reads it."""
+    named = [mark.kind for mark in metadata if isinstance(mark, Pinned)]
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if named:
+        return named[0].replace("_", " ")
+    if origin is Annotated:
+        return type_text(inner[0], inner[1:])
+    if origin is Literal:
+        return " | ".join(str(word) or "none" for word in inner)
+    if origin in (Union, types.UnionType):
+        return " | ".join(type_text(part) for part in inner if part is not type(None))
+    if origin is tuple:
+        pairs = get_origin(inner[0]) is tuple
+        return f"list of {'name=value' if pairs else type_text(inner[0])}"
+    return _plain_type(annotation)
+
+
+def _plain_type(annotation: Any) -> str:
+    if isinstance(annotation, type) and issubclass(annotation, Component):
+        kind = getattr(annotation, "kind", "component")
+        return _HELD.get(kind, kind)
+    return _PLAIN_TYPES.get(annotation) or str(getattr(annotation, "__name__", annotation)).lower()
+
+
+def _default_text(info: FieldInfo) -> str | None:
+    if info.is_required():
+        return None
+    return _value_text(info.get_default(call_default_factory=True, validated_data={}))
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, Component):
+        return value.label()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(str(item) for item in value) or "none"
+    return "none" if value is None or value == "" else str(value)

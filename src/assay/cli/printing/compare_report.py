@@ -1,0 +1,215 @@
+"""What a comparison will do, what it is doing, and what came of it, for people."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.cli.console import Column, facts, labelled, table, terminal
+from assay.cli.options.arguments import output_name, shown_path
+from assay.compare.power import power_words
+from assay.components.references import name_of, short_name
+from assay.engine.planning import plan
+from assay.errors import PlanError
+from assay.progress import format_seconds
+from assay.wording import count, flops, interval, nats, p_value, seconds, short_count, signed
+
+if TYPE_CHECKING:
+    from assay.compare.runner import Runner, Step
+    from assay.compare.statistics import Row
+    from assay.components.component import Component
+    from assay.project import Project
+    from assay.reports.comparison.outcome import Outcome
+
+_LISTED = 4
+
+
+def print_plan(runner: "Runner", *, dry_run: bool) -> None:
+    """Say what a comparison will do, what it will be able to show, and how long it takes.
+
+    Args:
+        runner: the comparison.
+        dry_run: nothing follows, so the plan itself is the result.
+
+    Raises:
+        PlanError: with every reason why it cannot start.
+    """
+    page = terminal()
+    for note in runner.division.notes():
+        page.note(f"note: {note}", style="yellow")
+    runner.check()
+    for note in runner.notes:
+        page.warn(note)
+    planned = runner.plan
+    if dry_run and page.settings.as_json:
+        page.document(_planned(runner))
+        return
+    show = page.result if dry_run else page.note
+    show(facts(_facts(runner)))
+    show()
+    if dry_run and planned.steps:
+        rows = [
+            (step.name, step.rows, step.missing,
+             "?" if step.seconds is None else format_seconds(step.seconds), step.note)
+            for step in planned.steps
+        ]  # fmt: skip
+        columns: list[Column] = ["before the trainings", ("rows", "right"), ("to do", "right"),
+                                 ("time", "right"), ""]  # fmt: skip
+        show(table(columns, rows))
+    if dry_run:
+        page.note("nothing was tuned")
+
+
+def print_both_plans(
+    project: "Project", components: "Sequence[Component]", runner: "Runner"
+) -> None:
+    """Print the work before a comparison and its own plan as one JSON document.
+
+    Raises:
+        PlanError: with every reason why it cannot start.
+    """
+    before = plan(project.engine, components)
+    if before.refusals:
+        raise PlanError("; ".join(before.refusals))
+    runner.check()
+    steps = [step._asdict() for step in before.steps]
+    terminal().document({"steps": steps, "comparison": _planned(runner)})
+
+
+def _facts(runner: "Runner") -> Iterator[tuple[str, object]]:
+    planned, experiment = runner.plan, runner.experiment
+    methods = [each.arm.name for each in planned.contenders]
+    yield "arms", ", ".join(methods)
+    axis = {"samples": "rows", "tokens": "tokens", "steps": "rows and optimiser steps"}
+    yield "budgets", f"{', '.join(s.words for s in planned.sizes)} (equal {axis[experiment.axis]})"
+    for asked in runner.questions:
+        left = f", {asked.unscored:,} without an answer left out" if asked.unscored else ""
+        yield "measured", f"{asked.record.name}: {len(asked.record):,} questions{left}"
+    near = runner.near_duplicates
+    if near:
+        yield "note", f"{near:,} rows that may be chosen are nearly equal to a question held out"
+    yield "base", short_name(experiment.base)
+    runs = f"{experiment.seeds} per arm and budget, {experiment.draws} of random rows"
+    trained = f"{planned.trainings:,} trainings on about {count(planned.tokens)} tokens in all"
+    yield "work", f"{trained}: {runs}"
+    total = planned.seconds
+    first = "" if total is None else f"about {format_seconds(total)} in all, "
+    told = format_seconds(planned.training_seconds)
+    yield "time", f"{first}{told} of it for training and questions; what is done already is less"
+    yield "power", power_words(runner.power)
+
+
+def _planned(runner: "Runner") -> dict[str, Any]:
+    planned = runner.plan
+    return {
+        "arms": [each.arm.name for each in planned.contenders],
+        "budgets": [size.words for size in planned.sizes],
+        "trials": [
+            {"arm": job.arm.name, "budget": job.budget, "draw": job.draw, "seed": job.seed,
+             "tokens": job.tokens, "seconds": job.seconds}
+            for job in planned.jobs
+        ],
+        "sets": [
+            {"name": asked.record.name, "kind": asked.record.kind, "questions": len(asked.record)}
+            for asked in runner.questions
+        ],
+        "notes": [*runner.division.notes(), *runner.notes],
+        "near_duplicates": runner.near_duplicates,
+        "trainings": planned.trainings,
+        "tokens": planned.tokens,
+        "steps": [step._asdict() for step in planned.steps],
+        "training_seconds": planned.training_seconds,
+        "seconds": planned.seconds,
+        "power": vars(runner.power),
+    }  # fmt: skip
+
+
+def tell(step: "Step") -> None:
+    """Say that a trial has ended, how, and how long the rest will take."""
+    trial = step.trial
+    if trial.status == "failed":
+        what = "failed"
+    elif step.job.selector is None:
+        what = "asked as it is"
+    elif step.reused:
+        what = "at hand"
+    else:
+        what = f"trained in {seconds(trial.training_seconds)}"
+    left = ""
+    if step.seconds_left is not None and step.number < step.of:
+        left = f", about {format_seconds(step.seconds_left)} left"
+    terminal().note(f"trial {step.number} of {step.of}: {step.job}: {what}{left}", style="dim")
+
+
+def print_outcome(project: "Project", outcome: "Outcome") -> None:
+    """Tell what came of a comparison: tables per set of questions, the conclusion, what is next."""
+    page = terminal()
+    if page.settings.as_json:
+        page.document(outcome.facts())
+        return
+    for part in outcome.comparison.sets:
+        primary = ", on which claims are made" if part.name == outcome.comparison.primary else ""
+        title = f"{part.name}{primary}"
+        page.result(table(_columns(outcome, part.name), _cells(outcome, part.name), title=title))
+        page.result()
+    for trial in outcome.failed[:_LISTED]:
+        where = f" at {trial.budget}" if trial.budget else ""
+        page.warn(f"{trial.arm}{where}, seed {trial.seed} failed: {trial.error}")
+    if len(outcome.failed) > _LISTED:
+        page.warn(f"{len(outcome.failed) - _LISTED:,} more trials failed")
+    page.result(outcome.verdict.headline, style="bold")
+    page.result(outcome.verdict.claim)
+    for note in outcome.verdict.caveats:
+        page.result(note, style="dim")
+    page.note()
+    page.note(labelled("report:", shown_path(outcome.report)))
+    page.note(labelled("records:", shown_path(outcome.records)))
+    for path in outcome.best:
+        page.note(labelled("wrote:", shown_path(path)))
+    _next(project, outcome)
+
+
+def _columns(outcome: "Outcome", name: str) -> list[Column]:
+    columns: list[Column] = ["arm", "budget", ("rows", "right"), ("their tokens", "right"),
+                             ("trained on", "right"), ("loss", "right"), ("to random", "right"),
+                             ("95 % interval", "right")]  # fmt: skip
+    if name == outcome.comparison.primary:
+        columns.append(("Holm p", "right"))
+    return [*columns, ("choosing", "right"), ("training", "right"), ("FLOP", "right")]
+
+
+def _cells(outcome: "Outcome", name: str) -> Iterator[Sequence[object]]:
+    primary = name == outcome.comparison.primary
+    for row in outcome.rows[name]:
+        claim = [] if not primary else ["" if row.p_holm is None else p_value(row.p_holm)]
+        yield (row.arm, row.budget, count(row.rows), _tokens(row.chosen_tokens),
+               _tokens(row.read_tokens), _loss(row), *_difference(row), *claim,
+               seconds(row.selection_seconds), seconds(row.training_seconds),
+               flops(row.total_flops))  # fmt: skip
+
+
+def _tokens(number: float) -> str:
+    return short_count(number) if number > 0 else ""
+
+
+def _loss(row: "Row") -> str:
+    if row.loss is None:
+        return "failed" if row.faults else ""
+    return nats(row.loss.value) + ("*" if row.faults else "")
+
+
+def _difference(row: "Row") -> tuple[str, str]:
+    found = row.difference
+    return ("", "") if found is None else (signed(found.value), interval(found.low, found.high))
+
+
+def _next(project: "Project", outcome: "Outcome") -> None:
+    if outcome.failed:
+        terminal().next("the same line again: only what failed is tried anew")
+    elif outcome.best:
+        base = name_of(outcome.comparison.base)
+        shown = shown_path(Path(base)) if Path(base).exists() else base
+        subset = shlex.quote(shown_path(outcome.best[0]))
+        terminal().next(f"assay tune {subset} --base {shlex.quote(shown)}")
+    elif outcome.verdict.arm is not None:
+        terminal().next(f"the same line with --best {output_name(project, 'best')}")

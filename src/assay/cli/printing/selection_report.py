@@ -1,0 +1,283 @@
+"""What a selection is, for people and for programs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from assay.cli.console import Column, facts, labelled, number_text, one_line, table, terminal
+from assay.cli.options.arguments import output_name, shown_names, shown_path, shown_source
+from assay.config.components import describe
+from assay.engine.read_files import file_notes
+from assay.errors import DataError
+from assay.pool.pool import format_id
+from assay.progress import format_seconds
+from assay.samples import Reason
+from assay.stores.results import reason_counts
+from assay.workspace.stored import method_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from assay.project import Project
+    from assay.workspace.composition import TrainingCost
+    from assay.workspace.named_selection import NamedSelection
+
+EXAMPLES = 3
+_LISTED = 6
+_LABEL_WIDTH = 14
+
+WHY = {
+    Reason.NOT_CHOSEN: "the budget went to others",
+    Reason.BELOW_RULE: "outside the method's own cut-off",
+    Reason.NEAR_DUPLICATE: "says the same as a row that is kept",
+    Reason.CONTAMINATED: "repeats an evaluation question",
+    Reason.HELD_OUT: "held out",
+    Reason.QUOTA: "its group has no share",
+    Reason.FILTERED: "not what --where asks for",
+}
+
+
+def why_text(code: int) -> str:
+    """Return why a row was not chosen, as a person says it."""
+    reason = Reason(code)
+    return WHY.get(reason, f"no score: {reason.name.lower().replace('_', ' ')}")
+
+
+def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
+    """Return all that is told about a selection.
+
+    Raises:
+        DataError: if it is empty.
+    """
+    project, record = selection.project, selection.record
+    if not len(selection):
+        raise DataError(
+            f"{selection.name}: no row was chosen ({_left_out(reason_counts(record.reason))})",
+            hint="widen the budget, the filters or the method's cut-off (--set rule=none)",
+        )
+    composition = selection.composition()
+    return {
+        **selection.manifest(),
+        "project": str(project.folder),
+        "method_text": method_text(describe(selection.selector)),
+        "reasons": reason_counts(record.reason),
+        "tokens": composition.tokens,
+        "longer_than": {str(limit): count for limit, count in composition.longer_than.items()},
+        "composition": {name: dict(words) for name, words in composition.by.items()},
+        "training_cost": _cost(composition.cost),
+        "examples": _examples(selection),
+        "models": [fit.facts() for fit in project.model_fits([selection.selector])],
+        "written": [],
+    }
+
+
+def warn_of_files(selections: "Sequence[NamedSelection]") -> None:
+    """Say which files that the selections depend on could be read in part only."""
+    files = [file for chosen in selections for file in chosen.record.facts.get("files", ())]
+    for note in file_notes(files):
+        terminal().warn(note)
+
+
+def _cost(cost: "TrainingCost") -> dict[str, float]:
+    return {
+        "parameters": cost.parameters,
+        "epochs": cost.epochs,
+        "operations": cost.operations,
+        "hours": cost.hours,
+        "operations_per_second": cost.throughput,
+    }
+
+
+def _examples(selection: "NamedSelection") -> dict[str, list[dict[str, Any]]]:
+    chosen, rejected = selection.examples(EXAMPLES)
+    project, record = selection.project, selection.record
+    tables = selection.score_tables()
+    place_of = {
+        int(place): rank for rank, place in enumerate(record.selection.indices[:EXAMPLES].tolist())
+    }
+
+    def example(row_id: int) -> dict[str, Any]:
+        place = project.position(row_id)
+        conversation = project.sample(row_id).conversation
+        rank = place_of.get(place)
+        gain = None if rank is None else float(record.selection.gains[rank])
+        return {
+            "id": format_id(row_id),
+            "prompt": conversation.prompt,
+            "response": conversation.response,
+            "why": None if rank is not None else why_text(int(record.reason[place])),
+            "gain": gain if gain is not None and not np.isnan(gain) else None,
+            "scores": {name: float(t.main.values[place]) for name, t in tables.items()},
+        }
+
+    return {"chosen": [example(i) for i in chosen], "rejected": [example(i) for i in rejected]}
+
+
+def print_selection(
+    selection: "NamedSelection", described: Mapping[str, Any], stages: Mapping[str, float]
+) -> None:
+    """Tell a person about one selection."""
+    page = terminal()
+    if page.settings.quiet:
+        return
+    page.note(facts(_summary(selection, described)))
+    for part in _compositions(selection, described):
+        page.note()
+        page.note(part)
+    for heading, key in (("chosen first", "chosen"), ("left out", "rejected")):
+        if described["examples"][key]:
+            page.note()
+            page.note(heading, style="bold")
+            for entry in described["examples"][key]:
+                page.note(_example(entry, selection))
+    page.note()
+    _end(selection.project, described, stages)
+
+
+def print_selections(
+    project: "Project", described: Sequence[Mapping[str, Any]], stages: Mapping[str, float]
+) -> None:
+    """Tell a person about several selections of one command."""
+    page = terminal()
+    page.note(facts(_loaded(project)))
+    page.note()
+    rows = [
+        (entry["selection"], shown_names(entry["method_text"]), entry["chosen"], entry["tokens"],
+         ", ".join(shown_path(Path(path)) for path in entry["written"][:1]))
+        for entry in described
+    ]  # fmt: skip
+    columns: list[Column] = [
+        "selection",
+        "method",
+        ("samples", "right"),
+        ("tokens", "right"),
+        "written",
+    ]
+    page.note(table(columns, rows))
+    page.note()
+    _end(project, described[0], stages)
+
+
+def _loaded(project: "Project") -> Iterator[tuple[str, object]]:
+    record = project.load_record
+    layouts = ", ".join(dict.fromkeys(file.layout for file in record.files))
+    files = ", ".join(dict.fromkeys(shown_path(file.path) for file in record.files[:3]))
+    more = f" and {len(record.files) - 3:,} more" if len(record.files) > 3 else ""
+    yield "loaded", f"{record.samples:,} rows from {files}{more} ({layouts})"
+    if record.set_aside:
+        reasons = ", ".join(f"{k.replace('_', ' ')} {n:,}" for k, n in record.set_aside.items())
+        yield "set aside", f"{sum(record.set_aside.values()):,} ({reasons})"
+    if record.duplicates:
+        yield "duplicates", f"{record.duplicates:,}, kept unless --dedup is given"
+    if record.held_out:
+        yield "held out", f"{record.held_out:,}"
+
+
+def _summary(
+    selection: "NamedSelection", described: Mapping[str, Any]
+) -> Iterator[tuple[str, object]]:
+    yield from _loaded(selection.project)
+    selector, rows = selection.selector, len(selection.project.engine.shown)
+    yield "method", shown_names(described["method_text"])
+    share = len(selection) / max(rows, 1)
+    yield (
+        "chosen",
+        f"{len(selection):,} samples ({share:.1%} of the pool), {described['tokens']:,} tokens",
+    )
+    yield "left out", _left_out(described["reasons"]) or "none"
+    for name, words in described["composition"].items():
+        if len(words) == 1:
+            yield name, next(iter(words))
+    longer = [(int(limit) // 1024, n) for limit, n in described["longer_than"].items()]
+    yield "long rows", ", ".join(f"{count:,} over {limit}k" for limit, count in longer) + " tokens"
+    yield "training", _training(described["training_cost"])
+    if selection.record.selection.stop == "exhausted" and selector.budget is not None:
+        yield "note", "fewer rows were eligible than the budget allows: all of them were taken"
+    elif selection.record.selection.stop == "no_gain":
+        yield "note", "stopped early: no further row would have added anything"
+
+
+def _left_out(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{why_text(Reason[name])} {count:,}" for name, count in reasons.items())
+
+
+def _training(cost: Mapping[str, float]) -> str:
+    return (
+        f"about {format_seconds(cost['hours'] * 3600)} for {cost['parameters'] / 1e9:g}B "
+        f"parameters and {cost['epochs']:g} epochs at a sustained "
+        f"{cost['operations_per_second'] / 1e12:g} TFLOP/s ({cost['operations']:.1e} FLOP, "
+        "6 per parameter and token)"
+    )
+
+
+def _compositions(
+    selection: "NamedSelection", described: Mapping[str, Any]
+) -> "Iterator[RenderableType]":
+    for name, words in described["composition"].items():
+        if len(words) < 2:
+            continue
+        pool = _pool_shares(selection.project, name)
+        total = sum(words.values())
+        rows: list[tuple[object, ...]] = []
+        for word, count in list(words.items())[:_LISTED]:
+            share = f"{count / total:.1%}"
+            before = "" if pool is None else f"{pool.get(word, 0.0):.1%}"
+            rows.append((word or "(none)", count, share, before))
+        rest = list(words.items())[_LISTED:]
+        if rest:
+            count = sum(n for _, n in rest)
+            rows.append((f"{len(rest)} more", count, f"{count / total:.1%}", ""))
+        columns: list[Column] = [name, ("samples", "right"), ("share", "right")]
+        if pool is None:
+            rows = [row[:3] for row in rows]
+        else:
+            columns.append(("in the pool", "right"))
+        yield table(columns, rows)
+
+
+def _pool_shares(project: "Project", attribute: str) -> dict[str, float] | None:
+    """Return the share of each word in the pool; None where it would have to be computed."""
+    if attribute == "language":
+        return None
+    pool = project.engine.shown
+    words, counts = np.unique(pool.column(attribute).to_numpy(), return_counts=True)
+    return {str(w): n / len(pool) for w, n in zip(words.tolist(), counts.tolist(), strict=True)}
+
+
+def _example(entry: Mapping[str, Any], selection: "NamedSelection") -> "RenderableType":
+    width = max(20, terminal().err.width - _LABEL_WIDTH)
+    numbers = [f"{name} {number_text(value)}" for name, value in entry["scores"].items()]
+    if entry["gain"] is not None and selection.record.selection.gain_unit not in ("", "score"):
+        numbers.insert(0, f"gain {number_text(entry['gain'])}")
+    told = [entry["why"]] if entry["why"] else []
+    return facts(
+        [
+            (f"  {entry['id'][:8]}", "; ".join([*told, *numbers])),
+            ("    asked", one_line(entry["prompt"], width)),
+            ("    answered", one_line(entry["response"], width)),
+        ]
+    )
+
+
+def _end(project: "Project", described: Mapping[str, Any], stages: Mapping[str, float]) -> None:
+    page = terminal()
+    told = [f"{name} {format_seconds(seconds)}" for name, seconds in stages.items()]
+    page.note(labelled("time:", ", ".join(told), "dim"))
+    for path in described["written"]:
+        page.note(labelled("wrote:", shown_path(Path(path))))
+    source = shown_source(project)
+    subset, chance = (output_name(project, stem) for stem in ("subset", "random"))
+    commands = [f"assay show {source} {described['selection']}"]
+    if not described["written"]:
+        commands.insert(0, f"assay export {source} {described['selection']} -o {subset}")
+    elif not described["selection"].startswith("random"):
+        budget = described["budget"] or len(project)
+        commands.append(f"assay select {source} random --budget {_word(budget)} -o {chance}")
+    page.next(*commands)
+
+
+def _word(budget: object) -> str:
+    text = str(budget).removesuffix(" samples").replace(",", "")
+    return f"'{text}'" if " " in text else text

@@ -1,0 +1,1 @@
+"""One file per verb: options in, a call of the library, printing out."""

@@ -1,0 +1,290 @@
+"""``assay assess``: whole datasets side by side."""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assay.cli.app import LOOK, Everywhere, Reading, Working, open_project, verb
+from assay.cli.console import terminal
+from assay.cli.options.completion import complete_words
+from assay.cli.options.models import DeviceOption, DTypeOption, ModelOption
+
+if TYPE_CHECKING:
+    from assay.assessment.assess import Options
+    from assay.assessment.records import Assessment
+    from assay.assessment.rows import Rows
+    from assay.cli.options.grammar import Source
+    from assay.project import Project
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """Options that say what is compared, and how closely it is looked at."""
+
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="PAGE.html", show_default=False,
+                     help="Write one self-contained HTML page."),
+    ] = None  # fmt: skip
+    by: Annotated[
+        str | None,
+        typer.Option(metavar="source|task|language", show_default=False,
+                     help="Parts of one dataset side by side, instead of several datasets."),
+    ] = None  # fmt: skip
+    sample: Annotated[
+        int,
+        typer.Option(min=2, help="Rows per dataset that costly measures look at, drawn at random."),
+    ] = 2000
+    alike: Annotated[
+        float,
+        typer.Option(min=0.01, max=1.0, help="Cosine from which two rows are close in meaning."),
+    ] = 0.8
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Tokenizer that counts: a tokenizer.json, a folder or org/name; an "
+                     "estimate by default."),
+    ] = None  # fmt: skip
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; one per core by default.", show_default=False),
+    ] = None
+    model: ModelOption = None
+    dtype: DTypeOption = None
+    device: DeviceOption = None
+
+
+@verb(
+    "assess",
+    panel=LOOK,
+    examples=(
+        "assay assess alpaca_data.json dolly.jsonl -o page.html",
+        "assay assess mine=data.jsonl tatsu-lab/alpaca --sample 500",
+        "assay assess mix.jsonl --by source",
+        "assay assess alpaca_data.json dolly.jsonl --model gpt2",
+    ),
+)
+def assess(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DATASET",
+            help="Files, folders, org/name on the Hub, projects or '-'; `name=path` names one.",
+            autocompletion=complete_words,
+            show_default=False,
+        ),
+    ],
+    measuring: Measuring,
+    reading: Reading,
+    everywhere: Everywhere,
+) -> None:
+    """Put whole datasets side by side: size, lengths, languages, tasks, duplicates, variety.
+
+    Says what stands out in each, what part of each the others hold, too, and how far a prompt helps
+    to tell its answer: by a compressor, and with --model by a language model (IFD, perplexity).
+
+    Every measure looks at all rows, but for variety, closeness in meaning and those of a language
+    model: they look at the same random rows each time, and shares come with an interval.
+    """
+    import contextlib
+
+    from assay.assessment.assess import assess as measured
+    from assay.cli.recording import recorded
+    from assay.files import write_text
+
+    projects, datasets = _datasets(words or [], reading, everywhere, measuring)
+    options = _options(projects[0], measuring)
+    with contextlib.ExitStack() as stack:
+        for project in {project.folder: project for project in projects}.values():
+            stack.enter_context(recorded(project, "assess", sys.argv[2:]))
+        found = measured(datasets, options, projects[0].runtime)
+        if measuring.output is not None:
+            from assay.reports.assessment.page import assessment_page
+
+            write_text(measuring.output, assessment_page(found))
+    _show(found, measuring.output)
+
+
+def _show(found: "Assessment", output: Path | None) -> None:
+    from assay.cli.options.arguments import shown_path
+    from assay.cli.printing.assessment_report import assessment_parts
+
+    page = terminal()
+    if page.settings.as_json:
+        page.document(dataclasses.asdict(found))
+    else:
+        for part in assessment_parts(found):
+            page.result(part)
+    if output is not None:
+        page.note(f"wrote {shown_path(output)}", style="dim")
+    else:
+        page.next(f"{_typed()} -o page.html")
+
+
+def _typed() -> str:
+    from assay.cli.options.arguments import command_line
+
+    return command_line(["assess", *sys.argv[2:]])
+
+
+def _datasets(
+    words: Sequence[str], reading: Reading, everywhere: Everywhere, measuring: Measuring
+) -> "tuple[list[Project], list[Rows]]":
+    """Return the projects that the words mean, and the datasets in them.
+
+    Raises:
+        UsageError: if a word is no dataset, or the options contradict the words.
+    """
+    from assay.cli.options.names import split_words
+    from assay.errors import UsageError
+
+    sources, files, names = split_words(words)
+    if names or files:
+        wrong = names[0] if names else str(files[0])
+        raise UsageError(
+            f"{wrong!r} is not a dataset", hint="name files, folders, projects or org/name"
+        )
+    working = Working(workers=measuring.workers, device=measuring.device)
+
+    def opened(sources: "Sequence[Source]", folder: Path | None) -> "Project":
+        return open_project(
+            sources, dataclasses.replace(everywhere, project=folder), reading, working=working
+        )
+
+    if measuring.by is not None or not sources:
+        return _one(opened(sources, everywhere.project), measuring.by)
+    if everywhere.project is not None:
+        raise UsageError(
+            "-p names one project, and each dataset has its own",
+            hint="leave -p out, or compare the parts of one project with --by source",
+        )
+    return _several(sources, opened)
+
+
+def _one(project: "Project", by: str | None) -> "tuple[list[Project], list[Rows]]":
+    """Return one project, and its parts by an attribute of the rows, or all of it.
+
+    Raises:
+        UsageError: if rows have no such attribute.
+    """
+    from assay.assessment.parts import ATTRIBUTES, parts_of, whole
+    from assay.errors import UsageError, did_you_mean
+
+    if by is None:
+        return [project], [whole(project, project.folder.stem, str(project.folder))]
+    attribute = next((name for name in ATTRIBUTES if name == by), None)
+    if attribute is None:
+        hint = did_you_mean(by, ATTRIBUTES) or f"one of {', '.join(ATTRIBUTES)}"
+        raise UsageError(f"--by {by!r} is not known", hint=hint)
+    parts, note = parts_of(project, attribute)
+    if note:
+        terminal().warn(note)
+    return [project], parts
+
+
+def _several(
+    sources: "Sequence[Source]", opened: "Callable[[Sequence[Source], Path | None], Project]"
+) -> "tuple[list[Project], list[Rows]]":
+    """Return a project per source, and its rows as a dataset; one without rows is listed, too.
+
+    Raises:
+        EmptyPoolError: if none has a usable row.
+    """
+    from assay.assessment.parts import whole
+    from assay.assessment.rows import Rows, distinct_names
+    from assay.errors import EmptyPoolError
+
+    places = [_place(source) for source in sources]
+    names = [source.name or _stem(source.location) for source in sources]
+    projects: list[Project] = []
+    datasets: list[Rows] = []
+    for source, folder, name, place in zip(
+        sources, _folders(sources), distinct_names(names, places), places, strict=True
+    ):
+        try:
+            project = opened([source], folder)
+        except EmptyPoolError as error:
+            terminal().warn(f"{place}: {error.message}")
+            datasets.append(Rows(name, place, None, notes=(error.message,)))
+            continue
+        projects.append(project)
+        datasets.append(whole(project, name, place))
+    if not projects:
+        raise EmptyPoolError("no dataset has a usable row", hint="name at least one that has")
+    return projects, datasets
+
+
+def _place(source: "Source") -> str:
+    from assay.cli.options.arguments import shown_path
+
+    path = Path(source.location)
+    return shown_path(path) if path.exists() else source.location
+
+
+def _stem(location: str) -> str:
+    path = Path(location)
+    if location == "-":
+        return "standard input"
+    if not path.exists():
+        return location
+    return path.resolve().name.split(".")[0] or path.name
+
+
+def _folders(sources: "Sequence[Source]") -> "list[Path | None]":
+    """Return a project folder for sources that would otherwise share one with another source."""
+    from assay.formats.records import SourceSpec
+    from assay.project import default_folder
+
+    usual = [
+        None if source.is_project else default_folder([SourceSpec(source.location)]).resolve()
+        for source in sources
+    ]
+    found: list[Path | None] = []
+    for place, (source, folder) in enumerate(zip(sources, usual, strict=True)):
+        others = [
+            other.location
+            for before, other in enumerate(sources)
+            if before != place and usual[before] == folder
+        ]
+        shared = folder is not None and any(other != source.location for other in others)
+        path = Path(source.location)
+        found.append(path.with_name(f"{path.name}.assay") if shared else None)
+    return found
+
+
+def _options(project: "Project", measuring: Measuring) -> "Options":
+    """Return the options; a model that is the default and cannot be read is left out, with why.
+
+    Raises:
+        AssayError: if a model that was named cannot be read.
+    """
+    from assay.assessment.assess import Options
+    from assay.cli.options.models import Models, check_models, with_models
+    from assay.errors import AssayError, UsageError
+    from assay.methods.likelihood.ifd import IFD
+
+    if measuring.model is None and measuring.dtype is not None and not IFD().model:
+        raise UsageError("--dtype goes with --model", hint="--model gpt2")
+    [scorer] = with_models([IFD()], Models(model=measuring.model, dtype=measuring.dtype))
+    options = Options(
+        model="",
+        sample=measuring.sample,
+        alike=measuring.alike,
+        tokenizer=measuring.tokenizer or "",
+        dtype=scorer.dtype,
+    )
+    if not scorer.model:
+        return options
+    try:
+        check_models(project, [scorer])
+        pinned = project.engine.resolve(scorer).model
+    except AssayError as error:
+        if measuring.model is not None:
+            raise
+        return dataclasses.replace(options, no_model=f"IFD and perplexity: {error.message}")
+    return dataclasses.replace(options, model=pinned)

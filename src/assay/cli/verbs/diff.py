@@ -1,0 +1,75 @@
+"""``assay diff``: two selections, or two scores, side by side."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli.app import LOOK, Everywhere, Words, verb
+from assay.cli.console import terminal
+
+if TYPE_CHECKING:
+    from assay.project import Project
+    from assay.workspace.stored import StoredResult
+
+
+@verb(
+    "diff",
+    panel=LOOK,
+    examples=(
+        "assay diff alpaca_data.json random-5pct longest_response-5pct",
+        "assay diff alpaca_data.json compression_ifd longest_response",
+    ),
+)
+def diff(
+    words: Words,
+    everywhere: Everywhere,
+    limit: Annotated[int, typer.Option(min=0, help="Rows to show of each side.")] = 3,
+) -> None:
+    """Compare two selections, or two scores, of a project.
+
+    Selections: rows in common, what each has alone, their make-up side by side, and how far the
+    scores behind them agree. Scores: their rank correlation, and what their best rows share.
+    """
+    from assay.cli.options.names import open_named
+    from assay.errors import UsageError
+    from assay.workspace.stored import find_result
+
+    project, names = open_named(words or [], everywhere)
+    if len(names) != 2:
+        raise UsageError(
+            f"diff compares two results, and {len(names)} are named",
+            hint="`assay status` lists them",
+        )
+    first, second = (find_result(project, name) for name in names)
+    if first.kind != second.kind:
+        raise UsageError(f"{first.name} is a {first.kind}, {second.name} is a {second.kind}")
+    if first.kind == "score":
+        _scores(project, first, second)
+    else:
+        _selections(project, first, second, limit)
+
+
+def _scores(project: "Project", first: "StoredResult", second: "StoredResult") -> None:
+    from assay.cli.printing.diff_report import describe_scores, score_parts
+
+    page = terminal()
+    described: dict[str, Any] = describe_scores(project, first, second)
+    if page.settings.as_json:
+        page.document(described)
+        return
+    for part in score_parts(described):
+        page.result(part)
+
+
+def _selections(
+    project: "Project", first: "StoredResult", second: "StoredResult", limit: int
+) -> None:
+    from assay.cli.printing.diff_report import describe_selections, selection_parts
+
+    page = terminal()
+    described = describe_selections(project, first.name, second.name, limit)
+    if page.settings.as_json:
+        page.document(described)
+        return
+    for part in selection_parts(described):
+        page.result(part)

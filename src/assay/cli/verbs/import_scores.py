@@ -1,0 +1,196 @@
+"""``assay import-scores``: anybody's column as a score."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli.app import KEEP, Everywhere, Reading, open_project, verb
+from assay.cli.console import facts, terminal
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from assay.methods.judged.imported import ImportedNumbers
+    from assay.project import Project
+
+
+@verb(
+    "import-scores",
+    panel=KEEP,
+    examples=(
+        "assay import-scores alpaca_data.json quality.csv --column reward --id id",
+        "assay import-scores alpaca_data.json loss.parquet --column loss --prefer low",
+        "assay import-scores alpaca_data.json judged.jsonl --column score --text response",
+    ),
+)
+def import_scores(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[SOURCE]... FILE",
+                       help="The data or its project, then the file that holds the numbers."),
+    ],
+    everywhere: Everywhere,
+    reading: Reading,
+    column: Annotated[
+        str, typer.Option(help="Column of the numbers.", show_default=False)
+    ] = "",
+    by_id: Annotated[
+        str | None,
+        typer.Option("--id", metavar="COLUMN", show_default=False,
+                     help="Match by this column: ids of Assay, or of the data."),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(metavar="PART[=COLUMN]", show_default=False,
+                     help="Match by text: response, prompt, instruction or conversation."),
+    ] = None,
+    prefer: Annotated[
+        str, typer.Option(metavar="high|low", help="Which numbers are better.")
+    ] = "high",
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the score; the column's by default.", show_default=False),
+    ] = None,
+) -> None:  # fmt: skip
+    """Take the numbers of a file as a score, matched to the rows by id, text or place.
+
+    The numbers are copied into the project; from then on the name works like any method.
+    """
+    from assay.cli.options.grammar import find_source
+    from assay.errors import UsageError
+
+    if prefer not in ("high", "low"):
+        raise UsageError(f"--prefer {prefer!r}", hint="high or low")
+    *data, file = [find_source(word) for word in words]
+    if file is None or file.name or not Path(file.location).is_file():
+        raise UsageError(f"{words[-1]!r} is not a file", hint="the file with the numbers is last")
+    path = Path(file.location)
+    description = _description(path, column, by_id, text) | {"better": prefer}
+    project = open_project([source for source in data if source], everywhere, reading)
+    _import(project, path, description, name)
+
+
+def _description(path: Path, column: str, by_id: str | None, text: str | None) -> dict[str, Any]:
+    """Return what says how the file is read."""
+    from assay.errors import UsageError, did_you_mean
+    from assay.methods.judged.imported import column_names
+
+    known = column_names(path)
+    if not column:
+        raise UsageError("which column?", hint=f"--column, one of {', '.join(known)}")
+    if by_id is not None and text is not None:
+        raise UsageError("--id and --text exclude each other")
+    if text is not None:
+        part, _, key = text.partition("=")
+        parts = ("response", "prompt", "instruction", "conversation")
+        if part not in parts:
+            hint = did_you_mean(part, parts) or f"one of {', '.join(parts)}"
+            raise UsageError(f"--text: {part!r} is not a part of a row", hint=hint)
+        return {"column": column, "match": "text", "key": key or part, "part": part}
+    if by_id is None and "id" not in known:
+        return {"column": column, "match": "row", "key": "id", "part": "response"}
+    return {"column": column, "match": "id", "key": by_id or "id", "part": "response"}
+
+
+def _import(project: "Project", path: Path, description: dict[str, Any], name: str | None) -> None:
+    """Copy the columns, register the score, compute it, and say how the matching went."""
+    import re
+
+    from assay.cli.recording import recorded
+    from assay.methods.judged.imported import Imported, check_name
+
+    method_name = check_name(name or re.sub(r"\W+", "_", description["column"]).strip("_").lower())
+    store_columns(project.folder, method_name, path, description)
+    scorer = project.scorer(method_name)
+    assert isinstance(scorer, Imported)  # noqa: S101  narrows what the registry returns
+    with recorded(project, "import-scores", sys.argv[2:], [scorer]):
+        numbers = project.engine.over_all_rows().value(scorer.column_feature())
+        project.score(scorer)
+    _report(project, method_name, path, description, numbers)
+
+
+def store_columns(folder: Path, name: str, path: Path, description: dict[str, Any]) -> None:
+    """Copy the columns that count into the project, and write how they are read."""
+    import polars as pl
+
+    from assay.components.registry import METHOD_KINDS, components
+    from assay.errors import ConfigError
+    from assay.files import atomic_write, write_text
+    from assay.methods.judged.imported import read_columns
+    from assay.runtime import file_digest
+    from assay.workspace.import_files import description_digest
+
+    others = {m.name for m in components() if m.kind in METHOD_KINDS
+              and not m.__module__.endswith("judged.imported")}  # fmt: skip
+    if name in others | {"imported"}:
+        raise ConfigError(f"{name!r} is a method of Assay already", hint="choose another: --name")
+    wanted = [description["column"]]
+    if description["match"] != "row":
+        wanted = list(dict.fromkeys([*wanted, description["key"]]))
+    columns = {
+        column: pl.Series(column, [None if v is None else str(v) for v in cells], dtype=pl.String)
+        for column, cells in read_columns(path, wanted).items()
+    }
+    copy = folder / "imports" / f"{name}.parquet"
+    with atomic_write(copy) as temporary:
+        pl.DataFrame(columns).write_parquet(temporary)
+    content = description | {
+        "file": copy.name,
+        "file_digest": file_digest(copy),
+        "original": path.name,
+    }
+    content["digest"] = description_digest(content)
+    write_text(folder / "imports" / f"{name}.json", json.dumps(content, indent=1) + "\n")
+
+
+def _report(
+    project: "Project",
+    name: str,
+    path: Path,
+    description: dict[str, Any],
+    numbers: "ImportedNumbers",
+) -> None:
+    from assay.cli.options.arguments import output_name, shown_source
+
+    scored = int((numbers.reason == 0).sum())
+    told = {
+        "score": name,
+        "file": str(path),
+        "match": description["match"],
+        "rows_with_a_number": scored,
+        "rows_without": len(project) - scored,
+        "file_rows": numbers.file_rows,
+        "file_rows_without_number": numbers.without_number,
+        "file_rows_unused": numbers.unused,
+        "ambiguous_keys": numbers.ambiguous,
+    }
+    page = terminal()
+    if page.settings.as_json:
+        page.document(told)
+    else:
+        page.result(_matching(told, description, len(project)))
+    if not scored:
+        page.warn("no row got a number: is it the right file, and the right --id or --text?")
+    source, subset = shown_source(project), output_name(project, "subset")
+    page.next(f"assay select {source} {name} --budget 5% -o {subset}")
+
+
+def _matching(told: dict[str, Any], description: dict[str, Any], rows: int) -> "RenderableType":
+    by = {
+        "row": "their place in the data",
+        "id": f"the id in {description['key']!r}",
+        "text": f"their {description['part']}",
+    }
+    return facts(
+        [
+            ("score", f"{told['score']}, matched by {by[told['match']]}"),
+            ("with a number", f"{told['rows_with_a_number']:,} of {rows:,} rows"),
+            ("rows of the file", told["file_rows"]),
+            ("  without a number", told["file_rows_without_number"]),
+            ("  not in the data", told["file_rows_unused"]),
+            ("ambiguous keys", told["ambiguous_keys"]),
+        ]
+    )

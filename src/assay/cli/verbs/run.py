@@ -1,0 +1,182 @@
+"""``assay run``: do what a configuration file says."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli.app import CHOOSE, Everywhere, Working, runtime_of, verb
+from assay.cli.console import terminal
+
+if TYPE_CHECKING:
+    from assay.config.config import Config, RunResult
+    from assay.runtime import Runtime
+
+_NAMING = "defaults: {language_model: gpt2}"
+
+
+@verb(
+    "run",
+    panel=CHOOSE,
+    examples=(
+        "assay run assay.yaml",
+        "assay run assay.yaml --only best",
+        "assay run assay.yaml -n",
+        "assay run alpaca_data.assay/runs/20260101T120000Z-select-1a2b3c/config.yaml",
+    ),
+)
+def run(
+    file: Annotated[Path, typer.Argument(help="Configuration (YAML).", show_default=False)],
+    everywhere: Everywhere,
+    working: Working,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this score or selection, and its exports. Repeatable.",
+                     show_default=False),
+    ] = None,
+) -> None:  # fmt: skip
+    """Load, score, select, export and compare as a configuration file says.
+
+    What is at hand already is not made again: after an interruption the same line goes on.
+    """
+    from assay.cli.options.arguments import shown_path
+    from assay.cli.options.models import check_models
+    from assay.cli.printing.compare_report import print_both_plans, tell
+    from assay.cli.printing.compare_report import print_plan as print_comparison_plan
+    from assay.cli.printing.planning_report import print_plan
+    from assay.cli.recording import recorded
+    from assay.cli.verbs.compare import FAILED
+    from assay.config.config import load_config
+
+    config = load_config(file, everywhere.project)
+    if only:
+        config = config.only(only)
+    runtime = _runtime(config, everywhere, working)
+    project = config.open(runtime)
+    runner = config.runner(project)
+    if working.dry_run:
+        if runner is not None and terminal().settings.as_json:
+            print_both_plans(project, config.components(), runner)
+            return
+        if runner is None or config.components():
+            print_plan(project, config.components(), naming=_NAMING)
+        for export in config.exports:
+            terminal().note(f"would write {shown_path(export.output)}")
+        if runner is not None:
+            print_comparison_plan(runner, dry_run=True)
+        return
+    check_models(project, config.components(), naming=_NAMING)
+    for note in project.advice(config.components()):
+        terminal().warn(note)
+    if runner is not None:
+        print_comparison_plan(runner, dry_run=False)
+    with recorded(project, "run", sys.argv[2:], config.components()) as record:
+        result = config.run(project=project, runner=runner, tell=tell)
+        described = _describe(result) | {
+            "models": [fit.facts() for fit in project.model_fits(config.components())]
+        }
+        record.facts |= described
+    _show(result, described)
+    if result.comparison is not None and result.comparison.failed:
+        raise typer.Exit(FAILED)
+
+
+def _runtime(config: "Config", everywhere: Everywhere, working: Working) -> "Runtime":
+    """Return the runtime of the file; options of the command line come first."""
+    import dataclasses
+
+    given = runtime_of(everywhere, working)
+    changes: dict[str, Any] = {}
+    if working.workers is not None:
+        changes["workers"] = given.workers
+    if working.max_unscored is not None:
+        changes["max_unscored"] = given.max_unscored
+    if working.device is not None:
+        changes["device"] = given.device
+    return dataclasses.replace(config.runtime(given), **changes)
+
+
+def _describe(result: "RunResult") -> dict[str, Any]:
+    import numpy as np
+
+    from assay.stores.results import reason_counts
+
+    return {
+        "project": str(result.project.folder),
+        "pool": {"digest": result.project.pool.digest, "rows": len(result.project)},
+        "scores": {
+            name: {
+                "scored": int(np.count_nonzero(table.main.reason == 0)),
+                "unscored": reason_counts(table.main.reason),
+            }
+            for name, table in result.scores.items()
+        },
+        "selections": {
+            name: [
+                {"name": chosen.name, "seed": chosen.selector.seed, "rows": len(chosen),
+                 "eligible": chosen.record.eligible, "key": chosen.selector.key,
+                 "files": chosen.record.facts.get("files", [])}
+                for chosen in group
+            ]
+            for name, group in result.selections.items()
+        },
+        "exports": [
+            {"selection": made.export.selection, "seed": made.chosen.selector.seed,
+             "paths": [str(path) for path in made.report.paths],
+             **made.chosen.described_export(made.report)}
+            for made in result.exports
+        ],
+    } | ({"comparison": result.comparison.facts()} if result.comparison else {})  # fmt: skip
+
+
+def _show(result: "RunResult", described: dict[str, Any]) -> None:
+    from assay.cli.console import table
+    from assay.cli.options.arguments import shown_names, shown_path
+    from assay.cli.options.writing import say_export
+    from assay.cli.printing.compare_report import print_outcome
+    from assay.cli.printing.selection_report import warn_of_files
+    from assay.stores.results import reason_counts
+
+    page = terminal()
+    warn_of_files([chosen for group in result.selections.values() for chosen in group])
+    for made in result.exports:
+        output = made.export.output
+        beside = output.with_name(f"{output.name}.assay.parquet") if made.export.sidecar else None
+        say_export(made.report, len(made.chosen), beside)
+    if page.settings.as_json:
+        page.document(described)
+        return
+    if result.scores:
+        rows = [
+            (name, int((scores.main.reason == 0).sum()), _counts(reason_counts(scores.main.reason)))
+            for name, scores in result.scores.items()
+        ]
+        page.result(table(["score", ("rows", "right"), "without a score"], rows))
+        page.result()
+    if result.selections:
+        several = any(len(group) > 1 for group in result.selections.values())
+        chosen = [
+            (name, *([item.selector.seed] if several else []), len(item), item.record.eligible,
+             shown_names(item.selector.label()))
+            for name, group in result.selections.items()
+            for item in group
+        ]  # fmt: skip
+        heads = [*([("seed", "right")] if several else []), ("rows", "right"), ("of", "right")]
+        page.result(table(["selection", *heads, "by"], chosen, wrap=False))  # type: ignore[list-item]
+        page.result()
+    for made in result.exports:
+        paths = ", ".join(shown_path(path) for path in made.report.paths)
+        page.result(f"{made.export.selection} -> {paths}")
+    if result.comparison is not None:
+        print_outcome(result.project, result.comparison)
+    page.note(f"made {shown_path(result.project.folder)}", style="dim")
+    first = next((chosen for group in result.selections.values() for chosen in group), None)
+    if first is not None:
+        page.next(f"assay show {shown_path(result.project.folder)} {first.name}")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ').lower()} {count:,}" for name, count in counts.items()
+    )

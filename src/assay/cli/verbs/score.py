@@ -1,0 +1,163 @@
+"""``assay score``: one number per row, kept in the project."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
+from assay.cli.console import table, terminal
+from assay.cli.options.models import Models
+
+if TYPE_CHECKING:
+    from assay.components.component import Scorer
+    from assay.project import Project
+    from assay.stores.results import ScoreTable
+
+
+@verb(
+    "score",
+    panel=CHOOSE,
+    examples=(
+        "assay score alpaca_data.json compression_ifd longest_response",
+        "assay score alpaca_data.json longest_response --set unit_of_length=words",
+        "assay score alpaca_data.json ifd superfiltering --model gpt2",
+        "assay score alpaca_data.json my_method.py",
+    ),
+)
+def score(
+    words: Words,
+    reading: Reading,
+    everywhere: Everywhere,
+    working: Working,
+    models: Models,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="[METHOD.]PARAMETER=VALUE", show_default=False,
+                     help="Set a parameter of a method. Repeatable."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Name of a single score's result; a result of that name takes another. "
+                     "By default the method, with what differs from its defaults."),
+    ] = None,
+) -> None:  # fmt: skip
+    """Give every row a number, and keep it in the project.
+
+    What several methods need is computed once; what was computed before is not computed again.
+    """
+    from assay.cli.options.grammar import parse_words
+    from assay.cli.options.models import check_models
+    from assay.cli.printing.planning_report import print_plan
+    from assay.components.result_names import check_given
+    from assay.errors import UsageError
+
+    parsed = parse_words(words or [], everywhere.project)
+    if not parsed.methods:
+        raise UsageError("no method is named", hint="`assay methods` lists them")
+    if name is not None and len(parsed.methods) > 1:
+        raise UsageError(f"--name {name} is for one score, and {len(parsed.methods)} are asked for")
+    given = None if name is None else check_given(name)
+    project = open_project(
+        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
+    )
+    for note in parsed.notes:
+        terminal().note(note, style="yellow")
+    scorers = _scorers(project, parsed.methods, settings or [], models)
+    if working.dry_run:
+        print_plan(project, scorers)
+        return
+    check_models(project, scorers)
+    for note in project.advice(scorers):
+        terminal().warn(note)
+    _score(project, scorers, given)
+
+
+def _scorers(
+    project: "Project", methods: Sequence[str], settings: Sequence[str], models: Models
+) -> "list[Scorer]":
+    from assay.cli.options.models import with_models
+    from assay.cli.options.parameters import describe_methods, parse_settings, set_inside
+
+    described, inside = describe_methods(methods, parse_settings(settings, methods))
+    found = [
+        project.scorer(set_inside(project.scorer(description), inside)) for description in described
+    ]
+    return with_models(found, models)
+
+
+def _score(project: "Project", scorers: "Sequence[Scorer]", given: str | None) -> None:
+    from assay.cli.options.arguments import output_name, shown_path, shown_source
+    from assay.cli.options.models import model_words
+    from assay.cli.recording import recorded, write_config
+    from assay.progress import format_seconds
+
+    with recorded(project, "score", sys.argv[2:], scorers) as run:
+        with run.stage("score"):
+            tables = project.score(*scorers, name=given)
+        resolved = [project.engine.resolve(scorer) for scorer in scorers]
+        context = project.pool.context
+        paths = [project.results.score_path(scorer, context) for scorer in resolved]
+        run.facts["scores"] = [path.name for path in paths]
+        write_config(run, project, scores=resolved)
+    rows = [
+        _summary(scorer, scores, path.name) | {"result": given or project.label(scorer)}
+        for scorer, scores, path in zip(resolved, tables, paths, strict=True)
+    ]
+    page = terminal()
+    if page.settings.as_json:
+        page.document(
+            {
+                "project": str(project.folder),
+                "rows": len(project),
+                "scores": rows,
+                "models": [fit.facts() for fit in project.model_fits(resolved)],
+            }
+        )
+        return
+    page.result(
+        table(
+            ["score", ("rows", "right"), ("without", "right"), ("10 %", "right"),
+             ("median", "right"), ("90 %", "right"), ("better", "left"), "why without"],
+            [(r["result"], r["scored"], r["unscored"], r["quantiles"]["0.1"],
+              r["quantiles"]["0.5"], r["quantiles"]["0.9"], r["prefer"], _reasons(r["reasons"]))
+             for r in rows],
+        )
+    )  # fmt: skip
+    seconds = format_seconds(project.load_seconds + sum(run.stages.values()))
+    page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
+    name, subset = shown_source(project), output_name(project, "subset")
+    scored = f"facility_location --set quality={resolved[0].name} {model_words(resolved[0])}"
+    page.next(
+        f"assay select {name} --budget 5% -o {subset}",
+        f"assay select {name} {scored}--budget 5% -o {subset}",
+    )
+
+
+def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:
+    import numpy as np
+
+    from assay.stores.results import reason_counts
+
+    values = scores.main.values[scores.main.reason == 0]
+    quantiles = np.quantile(values, [0, 0.1, 0.5, 0.9, 1]) if len(values) else [float("nan")] * 5
+    return {
+        "name": scorer.name,
+        "label": scorer.label(),
+        "key": scorer.key,
+        "file": file,
+        "prefer": scorer.prefer,
+        "scored": len(values),
+        "unscored": len(scores.main.values) - len(values),
+        "reasons": reason_counts(scores.main.reason),
+        "quantiles": {
+            str(share): float(value)
+            for share, value in zip((0, 0.1, 0.5, 0.9, 1), quantiles, strict=True)
+        },
+    }
+
+
+def _reasons(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.lower().replace('_', ' ')} {n:,}" for name, n in counts.items())

@@ -1,0 +1,152 @@
+"""``assay select``: choose rows, say what they are, and write them."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
+from assay.cli.console import terminal
+from assay.cli.options.choosing import Choosing
+from assay.cli.options.models import Models
+
+if TYPE_CHECKING:
+    from assay.cli.options.choosing import Request
+    from assay.cli.options.writing import Written
+    from assay.project import Project
+    from assay.workspace.named_selection import NamedSelection
+    from assay.workspace.run_log import Run
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Options that say what is written, and where."""
+
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="File or folder to write; '-' is stdout.",
+                     rich_help_panel="What to write", show_default=False),
+    ] = None  # fmt: skip
+    layout_out: Annotated[
+        str | None,
+        typer.Option("--format", metavar="trl|trl-prompt-completion|llama-factory|axolotl|ms-swift",
+                     help="Layout of a trainer; the input's own by default, byte for byte.",
+                     rich_help_panel="What to write", show_default=False),
+    ] = None  # fmt: skip
+    no_sidecar: Annotated[
+        bool,
+        typer.Option("--no-sidecar", help="Write no ids, ranks, scores and reasons beside it.",
+                     rich_help_panel="What to write"),
+    ] = False  # fmt: skip
+
+
+@verb(
+    "select",
+    panel=CHOOSE,
+    examples=(
+        "assay select alpaca_data.json --budget 5% -o subset.json",
+        "assay select alpaca_data.json longest_response --budget 1000 -o longest.json",
+        "assay select alpaca_data.json ifd --model gpt2 --budget 5% -o ifd.json",
+        "assay select alpaca_data.json random --budget 5% --seeds 3 -o chance.json",
+        "assay select a.json b.json --budget '2M tokens' --per source --format trl -o mix.jsonl",
+        "assay select p3.jsonl --where task=closed_qa --dedup near --budget 500 -o qa.jsonl",
+    ),
+)
+def select(
+    words: Words,
+    choosing: Choosing,
+    models: Models,
+    writing: Writing,
+    reading: Reading,
+    everywhere: Everywhere,
+    working: Working,
+) -> None:
+    """Choose rows to train on, say what they are, and write them.
+
+    Without a method: facility location over sentence embeddings, weighed by answers that are long
+    enough, speak of what was asked and do not just repeat it.
+    A score stands for its best rows. Filters come first, then the method chooses among what is
+    left.
+    """
+    from assay.cli.options.choosing import requests
+    from assay.cli.options.grammar import parse_words
+    from assay.cli.options.models import check_models
+    from assay.cli.options.writing import check_output
+    from assay.cli.printing.planning_report import print_plan
+
+    parsed = parse_words(words or [], everywhere.project)
+    check_output(writing)
+    project = open_project(
+        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
+    )
+    for note in parsed.notes:
+        terminal().note(note, style="yellow")
+    wanted = requests(project, parsed, choosing, models)
+    selectors = [request.selector for request in wanted]
+    if working.dry_run:
+        print_plan(project, selectors)
+        return
+    check_models(project, selectors)
+    for note in project.advice(selectors):
+        terminal().warn(note)
+    _select(project, wanted, writing)
+
+
+def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -> None:
+    from assay.cli.options.writing import Written, output_path, write_selection
+    from assay.cli.printing.selection_report import (
+        describe_selection,
+        print_selection,
+        print_selections,
+        warn_of_files,
+    )
+    from assay.cli.recording import recorded
+
+    selectors = [request.selector for request in wanted]
+    with recorded(project, "select", sys.argv[2:], selectors) as run:
+        with run.stage("select"):
+            project.engine.compute(selectors)  # together, so that equal passes run once
+            chosen = project.named(selectors, [request.name for request in wanted])
+        warn_of_files(chosen)
+        with run.stage("describe"):
+            described = [describe_selection(selection) for selection in chosen]
+        written: list[Written] = []
+        with run.stage("export"):
+            for request, selection in zip(wanted, chosen, strict=True):
+                path = output_path(writing, request.label if len(wanted) > 1 else "")
+                written.append(write_selection(selection, path, writing) if path else Written())
+        for entry, made in zip(described, written, strict=True):
+            entry |= {"written": [str(path) for path in made.paths], "export": made.facts or None}
+        _record(run, chosen, written, writing)
+    page = terminal()
+    if page.settings.as_json:
+        page.document(described[0] if len(described) == 1 else described)
+    elif len(chosen) == 1:
+        print_selection(chosen[0], described[0], run.stages)
+    else:
+        print_selections(project, described, run.stages)
+
+
+def _record(
+    run: "Run",
+    chosen: "Sequence[NamedSelection]",
+    written: "Sequence[Written]",
+    writing: Writing,
+) -> None:
+    """Write down what was made, and the configuration that makes it again."""
+    from assay.cli.recording import write_config
+
+    run.facts["selections"] = [selection.manifest() for selection in chosen]
+    run.facts["written"] = [[str(path) for path in made.paths] for made in written]
+    run.facts["exports"] = [made.facts for made in written if made.facts]
+    names = [selection.name for selection in chosen]
+    exports: list[dict[str, Any]] = [
+        {"selection": name, "output": str(made.paths[0].absolute())}
+        | ({"format": writing.layout_out} if writing.layout_out else {})
+        for name, made in zip(names, written, strict=True)
+        if made.paths
+    ]
+    selections = dict(zip(names, (selection.selector for selection in chosen), strict=True))
+    write_config(run, chosen[0].project, selections=selections, exports=exports)

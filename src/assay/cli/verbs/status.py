@@ -1,0 +1,158 @@
+"""``assay status``: what a project holds, without computing anything."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.cli.app import KEEP, Everywhere, Reading, Words, verb
+from assay.cli.console import facts, size_text, table, terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+
+_RUNS = 5
+
+
+@verb("status", panel=KEEP, examples=("assay status", "assay status alpaca_data.json"))
+def status(words: Words, everywhere: Everywhere) -> None:
+    """Say what a project holds: data, scores, selections, the last runs.
+
+    Without a source: every project of the working folder.
+    """
+    from assay.cli.options.arguments import project_arguments
+    from assay.cli.options.names import split_words
+    from assay.errors import UsageError
+
+    sources, _, names = split_words(words or [])
+    if names:
+        raise UsageError(f"{names[0]!r} is not a source", hint="assay status DATA, or -p PROJECT")
+    if sources or everywhere.project:
+        folder, _arguments = project_arguments(sources, everywhere.project, Reading())
+        folders = [folder]
+    else:
+        folders = sorted(path.parent for path in Path().glob("*.assay/load.json"))
+    page = terminal()
+    described = [describe_project(folder) for folder in folders]
+    if page.settings.as_json:
+        page.document(described)
+        return
+    if not described:
+        page.note("no project is here")
+        page.next("assay load data.json")
+    for place, project in enumerate(described):
+        page.result() if place else None
+        for part in _parts(project):
+            page.result(part)
+
+
+def describe_project(folder: Path) -> dict[str, Any]:
+    """Return what a project folder holds."""
+    from assay.errors import DataError
+    from assay.pool.loading import LoadRecord
+    from assay.pool.pool import Pool
+    from assay.stores.results import Results
+    from assay.workspace.stored import method_text, stored_results
+
+    record = LoadRecord.read(folder / "load.json")
+    if record is None:
+        raise DataError(f"{folder} is not a project", hint=f"assay load DATA -p {folder}")
+    context = Pool(folder / record.pool).context if (folder / record.pool).exists() else ""
+    return {
+        "project": str(folder),
+        "sources": [spec["location"] for spec in record.specs],
+        "samples": record.samples,
+        "set_aside": sum(record.set_aside.values()),
+        "held_out": record.held_out,
+        "unchanged": record.unchanged(),
+        "bytes": sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()),
+        "results": [
+            {
+                "name": result.name,
+                "kind": result.kind,
+                "made_by": method_text(result.description),
+                "current": result.current,
+                "made": result.path.stat().st_mtime,
+            }
+            for result in stored_results(Results(folder), context)
+            if not result.inner
+        ],
+        "runs": _runs(folder),
+    }
+
+
+def _runs(folder: Path) -> list[dict[str, Any]]:
+    from assay.errors import DamagedError
+    from assay.files.checksums import read_json, warn
+
+    manifests = sorted((folder / "runs").glob("*/manifest.json"), reverse=True)[:_RUNS]
+    found = []
+    for path in manifests:
+        try:
+            manifest = read_json(path)
+        except DamagedError as error:
+            warn(error, "not listed any more")
+            continue
+        found.append(
+            {
+                "run": path.parent.name,
+                "outcome": manifest["outcome"],
+                "seconds": manifest["seconds"],
+                "arguments": manifest["arguments"],
+            }
+        )
+    return found
+
+
+def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
+    import shlex
+
+    from rich.text import Text
+
+    from assay.cli.options.arguments import shown_path
+
+    data = ", ".join(shown_path(Path(source)) for source in project["sources"])
+    changed = "" if project["unchanged"] else " (changed since it was loaded)"
+    yield facts(
+        [
+            ("project", f"{shown_path(Path(project['project']))}, {size_text(project['bytes'])}"),
+            ("data", data + changed),
+            ("samples", project["samples"]),
+            ("set aside", project["set_aside"]),
+            ("held out", project["held_out"]),
+        ]
+    )
+    for kind in ("score", "selection"):
+        results = [result for result in project["results"] if result["kind"] == kind]
+        if results:
+            yield Text()
+            yield _results_table(kind, results)
+    if project["runs"]:
+        yield Text()
+        yield table(
+            ["last runs", "outcome", ("seconds", "right"), "line"],
+            [
+                (run["run"].split("-")[0], run["outcome"], f"{run['seconds']:.1f}",
+                 shlex.join(["assay", *run["arguments"]]))
+                for run in project["runs"]
+            ],
+        )  # fmt: skip
+
+
+def _results_table(kind: str, results: "Sequence[dict[str, Any]]") -> "RenderableType":
+    from datetime import datetime
+
+    from assay.cli.options.arguments import shown_names
+
+    return table(
+        [kind, "", "made", "by"],
+        [
+            (
+                result["name"],
+                "" if result["current"] else "of older rows",
+                datetime.fromtimestamp(result["made"]).astimezone().strftime("%Y-%m-%d %H:%M"),
+                shown_names(result["made_by"]),
+            )
+            for result in results
+        ],
+    )

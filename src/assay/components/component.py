@@ -1,0 +1,402 @@
+"""The four kinds of component, and the key by which equal ones are recognised.
+
+Every result is the value of a small frozen object that lists what it requires. Equal objects have
+equal recipe keys and are computed once; sharing, caching, resuming and pricing follow from that.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticUndefined
+
+from assay.components.budget import Budget
+from assay.components.own_code import code_digest
+from assay.components.parameter_errors import wrong_parameter
+from assay.components.references import FileRef, identity_of, pinned_fields
+from assay.samples import FloatArray, Scores, Selection
+
+Kind = Literal["dataset", "feature", "scorer", "selector"]
+
+
+class Paper(BaseModel):
+    """The publication a method comes from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    year: int
+    authors: str = ""
+    arxiv: str = ""
+    doi: str = ""
+    url: str = ""
+    code: str = ""
+
+
+class NoPaper(BaseModel):
+    """States that a component is our own, or common knowledge, and why that is enough."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: str
+
+
+class Rule(BaseModel):
+    """A cut-off of a paper: which scores may be selected at all.
+
+    Quantiles are taken over the rows that have a score. A number that exists is never erased by a
+    rule; the row only becomes ineligible, with BELOW_RULE as its reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    above: float | None = None
+    at_least: float | None = None
+    below: float | None = None
+    at_most: float | None = None
+    low_quantile: float | None = Field(default=None, ge=0, le=1)
+    high_quantile: float | None = Field(default=None, ge=0, le=1)
+
+    def admits(self, values: FloatArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Return which values pass; NaN never does. Shape (n,), bool."""
+        known = ~np.isnan(values)
+        mask = known.copy()
+        with np.errstate(invalid="ignore"):
+            if self.above is not None:
+                mask &= values > self.above
+            if self.at_least is not None:
+                mask &= values >= self.at_least
+            if self.below is not None:
+                mask &= values < self.below
+            if self.at_most is not None:
+                mask &= values <= self.at_most
+        if (self.low_quantile is None and self.high_quantile is None) or not known.any():
+            return mask
+        # Band by rank, so that a run of equal values at a border is split by id and the
+        # three thirds of a pool partition it.
+        order = np.argsort(values, kind="stable")[: int(known.sum())]
+        low = int(np.floor((self.low_quantile or 0.0) * len(order) + 1e-9))
+        high_share = 1.0 if self.high_quantile is None else self.high_quantile
+        high = int(np.floor(high_share * len(order) + 1e-9))
+        inside = np.zeros(len(values), np.bool_)
+        inside[order[low:high]] = True
+        return mask & inside
+
+
+class Component(BaseModel):
+    """A frozen description of a result: what it is, its parameters, and what it requires.
+
+    Subclasses set `name` (short form used in citations), `version` (raised when the same
+    parameters give another result), `paper` and `summary`. A subclass without `name` of its own
+    is abstract and is not registered.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: ClassVar[Kind]
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    paper: ClassVar[Paper | NoPaper]
+    extra: ClassVar[str] = ""
+    """Optional dependency group without which it cannot run."""
+    code_digest: ClassVar[str] = ""
+    """Digest of the code, where it lies in a file of one's own; an installed one has a version."""
+
+    def __init__(self, **parameters: Any) -> None:
+        try:
+            super().__init__(**parameters)
+        except ValidationError as error:
+            raise wrong_parameter(type(self), self.name, error) from None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.code_digest = code_digest(cls)
+        if "name" in cls.__dict__ and cls.name:
+            from assay.components.registry import register  # noqa: PLC0415  registry needs the base class
+
+            register(cls)
+
+    def requires(self) -> Mapping[str, "Component | Sequence[Component]"]:
+        """Return what must be known before this can be; by default every field that holds one."""
+        found: dict[str, Component | Sequence[Component]] = {}
+        for field in type(self).model_fields:
+            value = getattr(self, field)
+            if isinstance(value, Component) or (
+                isinstance(value, tuple) and value and isinstance(value[0], Component)
+            ):
+                found[field] = value
+        return found
+
+    def children(self) -> Iterator["Component"]:
+        """Yield every component that this one requires, sequences opened."""
+        for value in self.requires().values():
+            if isinstance(value, Component):
+                yield value
+            else:
+                yield from value
+
+    @cached_property
+    def key(self) -> str:
+        """Recipe key: 16 hex digits over kind, name, version and what differs from the default.
+
+        And over the code, where it is one's own. Versions of parts that are as by default count
+        from when they are raised.
+        """
+        from assay.components.parts import raised_versions  # noqa: PLC0415  parts are components
+
+        raised = raised_versions(self)
+        content = [recipe(self), raised] if raised else recipe(self)
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some fields changed; a key that was taken is not carried over."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in set(copied.__dict__) - set(type(self).model_fields):
+            del copied.__dict__[name]
+        return copied
+
+    def __eq__(self, other: object) -> bool:
+        """Two components are equal when their recipe keys are."""
+        return isinstance(other, Component) and self.key == other.key
+
+    def __hash__(self) -> int:
+        """Hash of the recipe key."""
+        return hash(self.key)
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the class's documentation."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+    def label(self) -> str:
+        """Return the name with the parameters that differ from their default, for people."""
+        parts = []
+        for field, value in changed_fields(self).items():
+            parts.append(f"{field}={_label_text(value)}")
+        return f"{self.name}({', '.join(parts)})" if parts else self.name
+
+
+def _label_text(value: Any) -> str:
+    if isinstance(value, Component):
+        return value.label()
+    if not isinstance(value, tuple):
+        return str(value)
+    if len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str):
+        return f"{value[0]}: {_label_text(value[1])}"
+    return f"[{', '.join(_label_text(item) for item in value)}]"
+
+
+def changed_fields(component: BaseModel) -> dict[str, Any]:
+    """Return the fields whose value differs from the declared default."""
+    changed: dict[str, Any] = {}
+    for name, info in type(component).model_fields.items():
+        value = getattr(component, name)
+        default = info.get_default(call_default_factory=True, validated_data={})
+        if default is PydanticUndefined or default != value:
+            changed[name] = value
+    return changed
+
+
+def recipe(value: Any) -> Any:
+    """Return the JSON-like form of a component or parameter that its key is taken over.
+
+    Of a pinned name only the digest counts: the same file under another path is the same thing.
+    """
+    if isinstance(value, BaseModel):
+        pinned = pinned_fields(type(value))
+        fields = {
+            name: identity_of(item) if name in pinned else recipe(item)
+            for name, item in changed_fields(value).items()
+        }
+        if not isinstance(value, Component):
+            return fields
+        own = [value.code_digest] if value.code_digest else []
+        return [value.kind, value.name, value.version, fields, *own]
+    if isinstance(value, (tuple, list)):
+        return [recipe(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"a parameter of type {type(value).__name__} cannot be part of a key")
+
+
+def _named(kind: Kind) -> BeforeValidator:
+    def build(value: Any) -> Any:
+        if isinstance(value, (str, Mapping)):
+            from assay.components.registry import build as build_component  # noqa: PLC0415
+
+            return build_component(value, kind)
+        return value
+
+    return BeforeValidator(build)
+
+
+class Dataset(Component):
+    """Rows. Its value is a pool."""
+
+    kind: ClassVar[Kind] = "dataset"
+
+
+class Given(Dataset):
+    """The project's own pool."""
+
+    name: ClassVar[str] = "given"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names the rows at hand")
+
+
+class Feature(Component):
+    """A costly value that many methods share, and that is kept.
+
+    `scope` "row": a row's value can be computed apart from the other rows and is kept by content
+    hash. `scope` "pool": it needs all of them and is kept by the digest of what it read.
+    """
+
+    kind: ClassVar[Kind] = "feature"
+    scope: ClassVar[Literal["row", "pool"]]
+
+    dataset: Annotated[Dataset, _named("dataset")] = Given()
+    """Rows whose value is wanted."""
+    chosen_by: Annotated["Selector | None", _named("selector")] = None
+    """Only rows this selector chose get a value; the others are NOT_ASKED, and cost nothing."""
+
+    def at(self, dataset: Dataset) -> Self:
+        """Return the same feature on other rows."""
+        return self.model_copy(update={"dataset": dataset})
+
+    def among(self, selector: "Selector") -> Self:
+        """Return the same feature, computed only where `selector` chose."""
+        return self.model_copy(update={"chosen_by": selector})
+
+    @cached_property
+    def row_key(self) -> str:
+        """Key under which rows are kept: rows of the same text share it whatever the dataset."""
+        plain = self.model_copy(update={"dataset": Given(), "chosen_by": None})
+        return plain.key
+
+    def requires(self) -> Mapping[str, Component | Sequence[Component]]:
+        """Return the components among the parameters, apart from the rows themselves."""
+        needs = dict(super().requires())
+        needs.pop("dataset", None)
+        needs.pop("chosen_by", None)
+        return needs
+
+
+class Scorer(Component):
+    """Turns features into one number per row: a pure function, without files, models or loops.
+
+    Subclasses write ``score(self, *, <needs>)`` with one keyword per entry of `requires`. It
+    returns shape (n,) float64 with NaN where there is no number, `Scores` if it has reasons of
+    its own, or a mapping of `columns` to either. One whose numbers depend on other rows, such as a
+    rank, sets `rowwise` to False: then it is handed no row that is held out.
+    """
+
+    kind: ClassVar[Kind] = "scorer"
+    prefer: ClassVar[Literal["high", "low"]] = "high"
+    columns: ClassVar[tuple[str, ...]] = ("value",)
+    rowwise: ClassVar[bool] = True
+    unit: ClassVar[str] = ""
+
+    if TYPE_CHECKING:  # its keywords differ from scorer to scorer
+        score: ClassVar[Callable[..., FloatArray | Scores | Mapping[str, FloatArray | Scores]]]
+
+    def default_rule(self) -> Rule:
+        """Return the paper's cut-off, which admits everything by default."""
+        return Rule()
+
+    def ruled(self) -> Sequence[tuple["Scorer", Rule]]:
+        """Return the scores whose rules bind a selection by this one; combinations have several."""
+        rule = self.default_rule()
+        return [(self, rule)] if changed_fields(rule) else []
+
+    @property
+    def sign(self) -> float:
+        """1 if more is better, -1 if less is."""
+        return 1.0 if self.prefer == "high" else -1.0
+
+
+class Selector(Component):
+    """Chooses an ordered subset: a pure function of scores, features, an allowance and a seed.
+
+    Subclasses write ``select(self, allowance, rng, *, <needs>) -> Selection``.
+    """
+
+    kind: ClassVar[Kind] = "selector"
+    needs_budget: ClassVar[bool] = True
+    lets_through: ClassVar[bool] = False
+    """Whether it lets rows through, in no time: then it is not kept as a step of another one."""
+
+    budget: Budget | None = None
+    """How much to select: samples, "5%", or "2M tokens"."""
+    seed: int = 0
+    """Seed of every random choice."""
+    within: Annotated["Selector | None", _named("selector")] = None
+    """Choose only among the rows that this selector chose."""
+    rule: Rule | Literal["default", "none"] = "default"
+    """Cut-off on the scores it reads: the paper's own, none, or another."""
+
+    if TYPE_CHECKING:  # its keywords differ from selector to selector
+        select: ClassVar[Callable[..., Selection]]
+
+    def operations(self, rows: int, count: int, runtime: Any) -> float:
+        """Return about how many floating-point operations `select` takes; 0 if they are few."""
+        return 0.0
+
+    def memory(self, rows: int, count: int, runtime: Any) -> float:
+        """Return about how many bytes of memory `select` takes; 0 if they are few."""
+        return 0.0
+
+    def requires(self) -> Mapping[str, Component | Sequence[Component]]:
+        """Return the components among the parameters, apart from `within`."""
+        needs = dict(super().requires())
+        needs.pop("within", None)
+        return needs
+
+    def ruled(self) -> Sequence[tuple[Scorer, Rule]]:
+        """Return the scores whose rules bind this selection, with those rules."""
+        scorers = [need for need in self.children() if isinstance(need, Scorer)]
+        if self.rule == "none":
+            return []
+        if isinstance(self.rule, Rule):
+            return [(scorers[0], self.rule)] if scorers else []
+        return [pair for scorer in scorers for pair in scorer.ruled()]
+
+
+class Chosen(Dataset):
+    """The rows that a selector chose."""
+
+    name: ClassVar[str] = "chosen"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names the rows of a selection")
+
+    by: Annotated[Selector, _named("selector")]
+    """The selector."""
+    of: Annotated[Dataset, _named("dataset")] = Given()
+    """The rows it chooses from."""
+
+
+class FileSet(Dataset):
+    """Rows of another file, such as evaluation questions."""
+
+    name: ClassVar[str] = "file"
+    version: ClassVar[int] = 2
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names rows of a file")
+
+    source: FileRef
+    """Path of the file, or ``org/name`` on the Hub."""
+    role: Literal["target", "anchors", "questions", "held_out", "evaluation"] = "target"
+    """What the rows are for."""
+
+
+AnyScorer: TypeAlias = Annotated[Scorer, _named("scorer")]
+AnySelector: TypeAlias = Annotated[Selector, _named("selector")]
+AnyFeature: TypeAlias = Annotated[Feature, _named("feature")]
+AnyDataset: TypeAlias = Annotated[Dataset, _named("dataset")]
+
+Feature.model_rebuild()
+Selector.model_rebuild()

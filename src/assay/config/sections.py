@@ -1,0 +1,310 @@
+"""The sections of a configuration file, as pydantic checks them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from assay.config.document import Document, LocatedError
+from assay.errors import did_you_mean
+from assay.export.trainers import TrainerLayout
+from assay.formats.records import Container
+from assay.models.language_model import DType
+from assay.models.recipe import Recipe
+from assay.pool.loading import MAX_SET_ASIDE
+
+_SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
+
+
+def _share(value: Any) -> Any:
+    if isinstance(value, str):
+        found = _SHARE.fullmatch(value)
+        if found is None:
+            raise ValueError("write a share such as 2% or 0.02")
+        return float(found[1]) / 100
+    return value
+
+
+_SHARE_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1},
+        {"type": "string", "pattern": "^ *[0-9]+([.][0-9]+)? *% *$"},
+    ]
+}
+Share: TypeAlias = Annotated[
+    float, BeforeValidator(_share), Field(ge=0, le=1), WithJsonSchema(_SHARE_SCHEMA)
+]
+"""A part of the whole, from 0 to 1, or written ``2%``."""
+_DEVICE = r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"
+
+
+def _device(value: str) -> str:
+    if not re.match(_DEVICE, value):
+        raise ValueError("write auto, cpu, cuda, cuda:0 or mps")
+    return value
+
+
+Device: TypeAlias = Annotated[
+    str, AfterValidator(_device), WithJsonSchema({"type": "string", "pattern": _DEVICE})
+]
+"""A device that models may run on."""
+Description: TypeAlias = str | dict[str, Any]
+"""A component: its name, ``{method: name, parameter: value}``, or ``=name`` of another one."""
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SourceSection(Section):
+    """One source of data."""
+
+    source: str
+    """File, folder, or org/name on the Hugging Face Hub; paths are relative to this file."""
+    name: str | None = None
+    """What quotas and reports call it; the file's name if left out."""
+    config: str | None = None
+    """Configuration (sub-dataset) on the Hub."""
+    split: str | None = None
+    """Split to read; all by default."""
+    revision: str | None = None
+    """Branch, tag or commit on the Hub."""
+    layout: str | None = None
+    """Layout of the records; found out if left out."""
+    map: dict[str, str] | None = None
+    """Fields of a conversation as templates over the record's own: {response: "{label}"}."""
+    container: Container | None = None
+    """How the file is written, where its name does not tell."""
+
+
+_OF_ONE = ("name", "config", "split", "revision", "layout", "map", "container")
+
+
+class DataSection(Section):
+    """What is selected from."""
+
+    sources: tuple[SourceSection, ...] = Field(min_length=1)
+    """Sources, where there are several."""
+    hold_out: Share = 0.0
+    """Share of rows that selections are made without, as if the data had none of them."""
+    max_set_aside: Share = MAX_SET_ASIDE
+    """Share of records that may be unusable before the load is refused."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_short(cls, value: Any) -> Any:
+        """Accept one source, or its fields, in place of a list."""
+        if isinstance(value, (str, list)):
+            value = {"sources": value}
+        if not isinstance(value, Mapping):
+            return value
+        section = dict(value)
+        if "source" in section:
+            if "sources" in section:
+                raise ValueError("has both `source` and `sources`: keep one")
+            one = {"source": section.pop("source")}
+            section["sources"] = one | {k: section.pop(k) for k in _OF_ONE if k in section}
+        sources = section.get("sources")
+        if isinstance(sources, (str, Mapping)):
+            sources = [sources]
+        if isinstance(sources, list):
+            section["sources"] = [{"source": s} if isinstance(s, str) else s for s in sources]
+        return section
+
+
+class DefaultsSection(Section):
+    """What holds wherever a method does not say otherwise."""
+
+    encoder: str = ""
+    """Sentence encoder."""
+    tokenizer: str = ""
+    """Tokenizer, where tokens are counted."""
+    language_model: str = ""
+    """Causal language model: assay:lm, a folder with safetensors, org/name, or an endpoint."""
+    dtype: DType | None = None
+    """Number format of language models; float32 by default."""
+    budget: str | int | None = None
+    """Budget of every selection that has none of its own."""
+    seed: int | None = None
+    """Seed of every random choice."""
+
+
+class ExportSection(Section):
+    """A file that is made of a selection."""
+
+    selection: str
+    """Name of the selection."""
+    output: str
+    """File or folder; its ending says the container. Holds {seed} where there are several."""
+    format: Literal["original"] | TrainerLayout = "original"
+    """"original" keeps layout and bytes of the data; the others are layouts of trainers."""
+    sidecar: bool = True
+    """Also write ids, ranks, scores and reasons beside it."""
+
+
+class CompareSection(Section):
+    """A comparison: one model tuned on what each method chooses, and asked what it has learned."""
+
+    base: str
+    """Causal language model that is tuned: a folder, or org/name."""
+    budgets: tuple[str | int, ...] = Field(min_length=1)
+    """How much every arm chooses: 5%, 5000 or 2M tokens."""
+    methods: dict[str, Description] | None = None
+    """Arms: names of selections of this file, methods, or names of your own and their methods;
+    all selections of this file by default. Random and longest rows are arms in any case."""
+    budget_axis: Literal["samples", "tokens", "steps"] = "samples"
+    """What is equal between arms of a budget: rows, their tokens, or rows and optimiser steps."""
+    tune_seeds: int = Field(default=3, ge=1)
+    """Trainings of every arm at every budget."""
+    draws: int = Field(default=5, ge=5)
+    """Random samples at every budget."""
+    other_sources: tuple[str, ...] = ()
+    """Files of questions from other sources."""
+    hold_out: Share | None = None
+    """Share of rows kept to measure on, where `data` holds out none."""
+    questions: int = Field(default=1000, ge=2)
+    """Most rows of a set to measure on."""
+    full_data: bool = True
+    """Whether training on all rows is an arm."""
+    base_model: bool = True
+    """Whether the base model as it is is an arm."""
+    recipe: Recipe = Recipe()
+    """How every model is tuned."""
+    keep_models: bool = False
+    """Whether tuned models stay in the cache; each goes once it is measured."""
+    title: str = ""
+    """Headline of the report."""
+    report: str | None = None
+    """HTML file; beside the records in the project by default."""
+    best: str | None = None
+    """File for the winner's rows; random ones where nothing beats chance."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_short(cls, value: Any) -> Any:
+        """Accept one budget in place of a list, and a list of methods in place of named ones."""
+        if not isinstance(value, Mapping):
+            return value
+        section = dict(value)
+        for name in ("budgets", "other_sources"):
+            if isinstance(section.get(name), (str, int)):
+                section[name] = [section[name]]
+        if isinstance(section.get("methods"), list):
+            section["methods"] = _by_method(section["methods"], "methods")
+        return section
+
+
+class LimitsSection(Section):
+    """How the work is done."""
+
+    max_unscored: Share | None = None
+    """Share of rows that may fail before a score is refused."""
+    workers: int | None = Field(default=None, ge=1)
+    """Processes; one per core by default."""
+    device: Device | None = None
+    """Where language models run: auto, cpu, cuda, cuda:0 or mps."""
+
+
+class Sections(Section):
+    """A configuration file."""
+
+    project: str | None = None
+    """Project folder; <data>.assay beside the data by default."""
+    data: DataSection
+    """What is selected from."""
+    plugins: tuple[str, ...] = ()
+    """Python files with methods of your own."""
+    defaults: DefaultsSection = DefaultsSection()
+    """What holds wherever a method does not say otherwise."""
+    scores: dict[str, Description] = {}
+    """Scores to compute: a list of methods, or names of your own and their methods."""
+    selections: dict[str, Description] = {}
+    """Selections to make, by name."""
+    exports: tuple[ExportSection, ...] = ()
+    """Files to write."""
+    compare: CompareSection | None = None
+    """A comparison of selections by what models tuned on them learn."""
+    limits: LimitsSection = LimitsSection()
+    """How the work is done."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_scores(cls, value: Any) -> Any:
+        """Accept a list of scores, each of which is called by its method's name."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("scores"), list):
+            return value
+        return {**value, "scores": _by_method(value["scores"], "scores")}
+
+
+def _by_method(items: Sequence[Any], where: str) -> dict[str, Any]:
+    """Return descriptions by the names of their methods."""
+    named: dict[str, Any] = {}
+    for item in items:
+        name = item.get("method") if isinstance(item, Mapping) else item
+        if not isinstance(name, str):
+            raise ValueError(f"{where}: {item!r} names no method")
+        if name in named:
+            raise ValueError(f"{where}: {name!r} stands twice; name them: {{a: ..., b: ...}}")
+        named[name] = item
+    return named
+
+
+def parse_sections(document: Document) -> Sections:
+    """Return the checked sections of a document.
+
+    Raises:
+        LocatedError: with file, line and remedy, for the first thing that is wrong.
+    """
+    content = document.content
+    if not isinstance(content, Mapping):
+        raise document.error(
+            (), "the file holds no sections", "`assay init FILE` writes a configuration"
+        )
+    try:
+        return Sections.model_validate(content)
+    except ValidationError as error:
+        raise _explain(document, error) from None
+
+
+def _explain(document: Document, error: ValidationError) -> LocatedError:
+    first = error.errors()[0]
+    place = tuple(first["loc"])
+    section = ".".join(str(part) for part in place[:-1]) or "the file"
+    if first["type"] == "extra_forbidden":
+        known = _known_at(place[:-1])
+        hint = did_you_mean(str(place[-1]), known) or f"it takes {', '.join(known)}"
+        return document.error(place, f"{section} has no key {str(place[-1])!r}", hint)
+    if first["type"] == "missing":
+        if place == ("data", "sources"):
+            return document.error(place, "data names no source", "data: {source: FILE}")
+        return document.error(place, f"{section} needs {str(place[-1])!r}")
+    reason = re.sub("^(Value|Assertion) error, ", "", first["msg"])
+    named = ".".join(str(part) for part in place)
+    shown = f" = {first['input']!r}" if isinstance(first["input"], (str, int, float)) else ""
+    return document.error(place, f"{named}{shown}: {reason}" if named else reason)
+
+
+def _known_at(place: tuple[str | int, ...]) -> list[str]:
+    """Return the keys of the section that a path leads to."""
+    section: type[BaseModel] = Sections
+    inner: dict[str, type[BaseModel]] = {
+        "data": DataSection, "sources": SourceSection, "defaults": DefaultsSection,
+        "exports": ExportSection, "limits": LimitsSection, "compare": CompareSection,
+        "recipe": Recipe,
+    }  # fmt: skip
+    for part in place:
+        section = inner.get(str(part), section)
+    known = list(section.model_fields)
+    return ["source", *known, *_OF_ONE] if section is DataSection else known

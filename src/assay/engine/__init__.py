@@ -1,0 +1,1 @@
+"""From a requirement to its value: plan, shared work, storage."""

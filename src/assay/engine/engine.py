@@ -1,0 +1,417 @@
+"""Computes the value of components: equal ones once, and nothing that is stored already.
+
+Rows that are held out take part in nothing that compares rows. What is made of each row by itself,
+row features and scores by row, covers them; whatever reads several rows is handed the others
+alone, as if the pool had never had them, and what it returns is laid out over all rows afterwards.
+"""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel
+
+from assay.components.budget import Allowance, Budget
+from assay.components.component import Chosen, Component, Dataset, FileSet, Given, Scorer, Selector
+from assay.components.parts import all_children
+from assay.components.references import REQUIRED_KINDS, pinned_fields
+from assay.engine.fitting import fitting_encoder
+from assay.engine.read_files import FileReading, reading_of
+from assay.engine.row_work import RowWork
+from assay.engine.settling import (
+    check_unscored,
+    evaluate,
+    first_reasons,
+    is_by_row,
+    is_of_the_pool,
+    is_unfinished,
+    record_of,
+    settle,
+)
+from assay.engine.shown_rows import ShownRows
+from assay.errors import DamagedError, IncompleteError, PlanError
+from assay.features.passes import PoolFeature, PoolView, RowFeature
+from assay.files.checksums import warn
+from assay.pool.pool import Pool
+from assay.random_numbers import generator
+from assay.runtime import Runtime
+from assay.samples import FloatArray, Reason, ReasonArray, Scores
+from assay.stores.results import Results, ScoreTable, SelectionRecord
+from assay.values import Matrix, Numbers, RowValue
+
+ComponentType = TypeVar("ComponentType", bound=Component)
+OpenFile = Callable[[FileSet], Pool]
+
+
+class Engine:
+    """Values of components over one pool.
+
+    Args:
+        pool: the rows that `Given` stands for.
+        runtime: how to work.
+        results: where scores and selections are kept; None keeps them in memory.
+        open_file: loads the rows of a `FileSet`.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        runtime: Runtime,
+        *,
+        results: Results | None = None,
+        open_file: OpenFile | None = None,
+    ) -> None:
+        self.pool = pool
+        self.runtime = runtime
+        self._results = results
+        self._open_file = open_file
+        self._values: dict[str, Any] = {}
+        self._shown = ShownRows(pool)
+        self._shown_values: dict[str, Any] = {}
+        self._views = {Given().key: PoolView(pool)}
+        self._pins: dict[tuple[str, str], str] = {}
+        self._rows = RowWork(runtime)
+
+    def over_all_rows(self) -> "Engine":
+        """Return an engine that hides no row: for looking at the data, never for choosing."""
+        pool = copy.copy(self.pool)
+        pool.held_out = np.zeros(len(pool), np.bool_)
+        return Engine(pool, self.runtime, open_file=self._open_file)
+
+    # Resolution
+
+    def resolve(self, component: ComponentType) -> ComponentType:
+        """Return the component with everything it names pinned to content."""
+        return self._resolve(component)
+
+    def _resolve(self, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self._resolve(item) for item in value)
+        if not isinstance(value, BaseModel):
+            return value
+        update: dict[str, Any] = {}
+        pinned = pinned_fields(type(value))
+        for name in type(value).model_fields:
+            old = getattr(value, name)
+            named = name in pinned and (old or pinned[name] in REQUIRED_KINDS)
+            new = self._pin(pinned[name], old) if named else self._resolve(old)
+            if new is not old:
+                update[name] = new
+        return value.model_copy(update=update) if update else value
+
+    def _pin(self, kind: str, text: str) -> str:
+        if (kind, text) not in self._pins:
+            self._pins[kind, text] = (
+                fitting_encoder(text, self.shown, self.runtime)
+                if kind == "encoder"
+                else self.runtime.pin(kind, text)
+            )
+        return self._pins[kind, text]
+
+    # Computation
+
+    def compute(self, components: Sequence[Component]) -> list[Any]:
+        """Return the value of each component; their shared parts are computed once.
+
+        Raises:
+            AssayError: whatever stops the work, each with what to do about it.
+        """
+        wanted = [self.resolve(component) for component in components]
+        found: set[Path | None] = set()
+        while True:
+            try:
+                self._fill_rows(wanted)
+                return [self._value(component) for component in wanted]
+            except DamagedError as error:
+                # It is set aside. Whatever was about to be made of it begins anew.
+                if error.path in found:
+                    raise
+                found.add(error.path)
+                warn(error)
+                self._values = _in_memory(self._values)
+                self._shown_values = _in_memory(self._shown_values)
+
+    def value(self, component: Component) -> Any:
+        """Return the value of one component."""
+        return self.compute([component])[0]
+
+    def _fill_rows(self, wanted: Iterable[Component]) -> None:
+        """Run the row-scope passes of all that is wanted, equal passes together."""
+        groups: dict[tuple[str, str], list[RowFeature]] = {}
+        for component in walk(wanted, skip=self.is_stored, resolve=self.resolve):
+            if isinstance(component, RowFeature) and component.chosen_by is None:
+                if isinstance(component.dataset, Chosen):
+                    continue
+                place = (component.dataset.key, repr(component.reading()))
+                groups.setdefault(place, []).append(component)
+        for features in groups.values():
+            self._rows.fill(self.view(features[0].dataset), features)
+
+    def is_stored(self, component: Component) -> bool:
+        """Return whether a component's value is at hand, so that nothing it requires is needed."""
+        if component.key in self._values:
+            return True
+        if self._results is None:
+            return False
+        if isinstance(component, Scorer):
+            return self._results.read_scores(component, self.pool.context) is not None
+        if isinstance(component, Selector):
+            return self._results.read_selection(component, self.pool.context) is not None
+        if not isinstance(component, PoolFeature) or not component.stored:
+            return False
+        known = component.dataset.key in self._views
+        return known and self._is_kept(component)
+
+    def _is_kept(self, feature: PoolFeature) -> bool:
+        return feature.store(self.runtime.cache, self.view_shown(feature.dataset)).holds()
+
+    def _value(self, component: Component) -> Any:
+        if component.key not in self._values:
+            self._values[component.key] = self._make(component)
+        return self._values[component.key]
+
+    def _make(self, component: Component) -> Any:
+        if isinstance(component, Dataset):
+            return self.view(component)
+        if isinstance(component, RowFeature):
+            return self._row_value(component)
+        if isinstance(component, PoolFeature):
+            return self._pool_value(component)
+        if isinstance(component, Scorer):
+            return self._scores(component)
+        if isinstance(component, Selector):
+            return self._selection(component)
+        raise TypeError(f"{type(component).__name__} is of no known kind")
+
+    def _needs(self, component: Component, *, of_all_rows: bool = False) -> dict[str, Any]:
+        """Return what a component is handed: of the rows that are shown, or of all."""
+        needs: dict[str, Any] = {}
+        for name, need in component.requires().items():
+            if isinstance(need, Component):
+                needs[name] = self._handed(need, of_all_rows=of_all_rows)
+            else:
+                needs[name] = [self._handed(item, of_all_rows=of_all_rows) for item in need]
+        return needs
+
+    def _handed(self, need: Component, *, of_all_rows: bool = False) -> Any:
+        need = self.resolve(need)
+        if isinstance(need, Dataset):
+            return self.view_shown(need)
+        value = self._value(need)
+        if isinstance(value, ScoreTable):
+            value = value.main
+        ranges_over_all = isinstance(need, Selector) or (
+            is_of_the_pool(need) and not isinstance(need, PoolFeature)
+        )
+        if of_all_rows or not ranges_over_all:
+            return value
+        if need.key not in self._shown_values:
+            self._shown_values[need.key] = self._shown.part(value)
+        return self._shown_values[need.key]
+
+    # Datasets
+
+    @property
+    def shown(self) -> Pool:
+        """The rows that methods see: those that are not held out."""
+        return self._shown.pool
+
+    def view_shown(self, dataset: Dataset) -> PoolView:
+        """Return the rows of a dataset as methods see them: in a pool without those held out."""
+        return self._shown.view(self.view(dataset))
+
+    def view(self, dataset: Dataset) -> PoolView:
+        """Return the rows of a dataset; of the project's own pool all, those held out included."""
+        if dataset.key in self._views:
+            return self._views[dataset.key]
+        if isinstance(dataset, Chosen):
+            if not isinstance(dataset.of, Given):
+                raise PlanError("rows can only be chosen from the project's own pool")
+            record = self._record(self.resolve(dataset.by))
+            view = PoolView(self.pool, np.sort(record.selection.indices))
+        elif isinstance(dataset, FileSet):
+            if self._open_file is None:
+                raise PlanError(f"nothing here can open {dataset.source}")
+            view = PoolView(self._open_file(dataset))
+        else:
+            raise PlanError(f"{type(dataset).__name__} has no rows of its own")
+        self._views[dataset.key] = view
+        return view
+
+    def read_files(self, components: Iterable[Component]) -> list[FileReading]:
+        """Return what was read of the files that some components name besides the pool."""
+        datasets = [
+            part for part in walk(components, resolve=self.resolve) if isinstance(part, FileSet)
+        ]
+        return [reading_of(dataset, self.view(dataset)) for dataset in datasets]
+
+    def _record(self, selector: Selector) -> SelectionRecord:
+        """Return what a selector chose, as a step: one that only lets rows through is not kept."""
+        if selector.lets_through and not self.is_stored(selector):
+            return self._choose(selector)
+        record: SelectionRecord = self._value(selector)
+        return record
+
+    # Features
+
+    def _row_value(self, feature: RowFeature) -> RowValue:
+        view = self.view(feature.dataset)
+        if feature.chosen_by is None:
+            self._rows.fill(view, [feature])
+            return self._rows.read(view, feature)
+        record: SelectionRecord = self._value(feature.chosen_by)
+        chosen = np.sort(record.selection.indices)
+        part = PoolView(view.pool, view.positions[chosen])
+        self._rows.fill(part, [feature])
+        value = self._rows.read(part, feature)
+        return value.spread(chosen, len(view), Reason.NOT_ASKED)
+
+    def missing_rows(self, feature: RowFeature) -> int:
+        """Return how many distinct rows lack a stored value of a feature."""
+        return self._rows.missing(self.view(feature.dataset), feature)
+
+    def _pool_value(self, feature: PoolFeature) -> Any:
+        view = self.view_shown(feature.dataset)
+        store = feature.store(self.runtime.cache, view)
+        if feature.stored:
+            held = store.read()
+            if held is not None:
+                return feature.unpack(held)
+        needs = self._needs(feature)
+        if self.runtime.shard is not None:
+            raise IncompleteError(
+                f"{feature.name} needs all rows at once",
+                hint="run the other shards, then the same line without --shard",
+            )
+        value = feature.compute(view, self.runtime, **needs)
+        if feature.stored:
+            store.write(feature.pack(value))
+        return value
+
+    # Scores
+
+    def _scores(self, scorer: Scorer) -> ScoreTable:
+        if self._results is not None:
+            stored = self._results.read_scores(scorer, self.pool.context)
+            if stored is not None:
+                return stored
+        by_row = is_by_row(scorer)
+        needs = self._needs(scorer, of_all_rows=by_row)
+        count = len(self.pool if by_row else self.shown)
+        table = ScoreTable(
+            {
+                name: settle(scorer, scores, needs, count)
+                for name, scores in evaluate(scorer, needs, count).items()
+            }
+        )
+        if not by_row:
+            table = self._shown.scores_of_all(table)
+        check_unscored(scorer, self._shown.part(table.main), most=self.runtime.max_unscored)
+        if self._results is not None and not is_unfinished(table):
+            self._results.write_scores(scorer, self.pool.ids, table, self.pool.context)
+        return table
+
+    # Selections
+
+    def _selection(self, selector: Selector) -> SelectionRecord:
+        if self._results is not None:
+            stored = self._results.read_selection(selector, self.pool.context)
+            if stored is not None:
+                return stored
+        record = self._choose(selector)
+        if self._results is not None:
+            self._results.write_selection(selector, self.pool.ids, record, self.pool.context)
+        return record
+
+    def _choose(self, selector: Selector) -> SelectionRecord:
+        needs = self._needs(selector)
+        reason = self._ineligible(selector, needs)
+        allowance = self._allowance(selector, reason)
+        rng = generator(seed=selector.seed, purpose=selector.name)
+        selection = selector.select(allowance, rng, **needs)
+        record = record_of(selector, selection, allowance, reason, self.read_files([selector]))
+        return self._shown.selection_of_all(record)
+
+    def _ineligible(self, selector: Selector, needs: Mapping[str, Any]) -> ReasonArray:
+        """Return why each row that is shown may not be chosen at all; 0 where it may."""
+        reason = np.zeros(len(self.shown), np.uint8)
+        if selector.within is not None:
+            inner: SelectionRecord = self._handed(selector.within)
+            reason[:] = inner.reason
+        first_reasons(selector, needs, reason)
+        for scorer, rule in selector.ruled():
+            scores: Scores = self._handed(scorer)
+            reason[(reason == 0) & ~rule.admits(scores.values)] = Reason.BELOW_RULE
+        return reason
+
+    def _allowance(self, selector: Selector, reason: ReasonArray) -> Allowance:
+        """Return what may be spent; rows without a count of tokens get the reason for that."""
+        if selector.budget is None:
+            if selector.needs_budget:
+                raise PlanError(
+                    f"{selector.name} needs a budget", hint="--budget 5%, 5000 or '2M tokens'"
+                )
+            return Allowance(reason == 0, None)
+        limit = selector.budget.limit()
+        costs: FloatArray | None = None
+        if limit is not None:
+            counted: Numbers = self._handed(_token_counts(selector.budget))
+            uncounted = (reason == 0) & (counted.reason != 0)
+            reason[uncounted] = counted.reason[uncounted]
+            # Nobody may choose the others, but solvers ask for numbers above 0 throughout.
+            costs = np.where(counted.reason == 0, counted["total"], 1.0)
+        eligible = reason == 0
+        available = int(np.count_nonzero(eligible))
+        count = selector.budget.count(pool=len(self.shown), eligible=available)
+        return Allowance(eligible, count, costs, limit)
+
+
+def _token_counts(budget: Budget) -> RowFeature:
+    """Return what counts the tokens of every row, as a budget in tokens wants them counted."""
+    from assay.features.text import TokenCounts  # noqa: PLC0415  features import the base
+    from assay.features.training_tokens import TrainingTokens  # noqa: PLC0415
+
+    if budget.as_trained is not None:
+        return TrainingTokens(**dict(budget.as_trained))
+    return TokenCounts(tokenizer=budget.tokenizer) if budget.tokenizer else TokenCounts()
+
+
+def _in_memory(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that no file is read for any more."""
+    return {key: value for key, value in values.items() if not isinstance(value, Matrix)}
+
+
+def _as_is(component: Component) -> Component:
+    return component
+
+
+def walk(
+    components: Iterable[Component],
+    *,
+    skip: Callable[[Component], bool] | None = None,
+    resolve: Callable[[Component], Component] = _as_is,
+) -> Iterable[Component]:
+    """Yield components and all they require, requirements first, equal ones once.
+
+    Args:
+        components: where to begin.
+        skip: components for which it is true are left out, and so is what only they require.
+        resolve: applied to every component before it is looked at.
+    """
+    seen: set[str] = set()
+
+    def visit(component: Component) -> Iterable[Component]:
+        component = resolve(component)
+        if component.key in seen:
+            return
+        seen.add(component.key)
+        if skip is not None and skip(component):
+            return
+        for child in all_children(component):
+            yield from visit(child)
+        yield component
+
+    for component in components:
+        yield from visit(component)

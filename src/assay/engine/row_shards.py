@@ -1,0 +1,214 @@
+"""Works through shards of rows: in this process, in several, or one on every device."""
+
+import contextlib
+import multiprocessing
+import platform
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.components.component import recipe
+from assay.components.references import asks_a_service
+from assay.features.passes import Pass, Reading, RowFeature, StagedReading
+from assay.pool.pool import HashArray, Pool
+from assay.progress import Silent
+from assay.runtime import Runtime
+from assay.samples import UNFINISHED, Conversation, IndexArray
+from assay.stores.cache import RowStore
+
+_SPAWN_ROWS = 40_000  # below this, starting processes costs more than it gains
+
+Unfinished = dict[str, dict[bytes, int]]
+"""Reasons of rows to be tried again, by feature and content hash."""
+Results = Callable[[Callable[[int], None]], Iterator[Unfinished]]
+"""Given what is told of rows done, yields what each shard left unfinished."""
+
+
+class Job(NamedTuple):
+    """One shard of work, in a form that can be sent to another process.
+
+    `positions` are places in the file of the rows to read; `lacking[f]` says which of them
+    feature f has no value for; `hashes` are their content hashes, ascending.
+    """
+
+    pool: Path
+    reading: Pass
+    features: tuple[RowFeature, ...]
+    positions: IndexArray
+    hashes: HashArray
+    lacking: tuple[NDArray[np.bool_], ...]
+
+
+class _Loaded(NamedTuple):
+    """A shard's rows, and what the first step of a reading made of them."""
+
+    job: Job
+    conversations: list[Conversation]
+    prepared: Any
+
+
+@contextlib.contextmanager
+def work_through(jobs: Sequence[Job], total: int, runtime: Runtime) -> Iterator[Results]:
+    """Yield a function that does the jobs; whatever they need is open by then.
+
+    Args:
+        jobs: shards of one pass, for the same features.
+        total: rows of all of them.
+        runtime: how to work.
+    """
+    reading = jobs[0].reading
+    devices = reading.devices(runtime)
+    if len(devices) > 1 and len(jobs) > 1:
+        with _processes(jobs, runtime, devices[: len(jobs)]) as results:
+            yield results
+        return
+    workers = min(runtime.workers, len(jobs))
+    if reading.parallel and workers > 1 and total >= _SPAWN_ROWS:
+        with _processes(jobs, runtime, [runtime.device] * workers) as results:
+            yield results
+        return
+    with reading.open(runtime) as read:
+        _prepare(jobs[0].features)
+        yield lambda advance: _one_by_one(jobs, read, runtime, advance)
+
+
+def _one_by_one(
+    jobs: Sequence[Job], read: Reading, runtime: Runtime, advance: Callable[[int], None]
+) -> Iterator[Unfinished]:
+    """Do the jobs in turn, the next one's rows being read and prepared meanwhile."""
+    with ThreadPoolExecutor(1) as ahead:
+        coming: Future[_Loaded] = ahead.submit(_load, jobs[0], read)
+        for following in [*jobs[1:], None]:
+            loaded = coming.result()
+            if following is not None:
+                coming = ahead.submit(_load, following, read)
+            yield _work(loaded, read, runtime, advance)
+
+
+@contextlib.contextmanager
+def _processes(jobs: Sequence[Job], runtime: Runtime, devices: Sequence[str]) -> Iterator[Results]:
+    """Yield a function that does the jobs in one process per entry of `devices`."""
+    context = multiprocessing.get_context("spawn")  # polars deadlocks after a fork, CUDA as well
+    left = context.SimpleQueue()
+    for device in devices:
+        left.put(device)
+    settings = (runtime.cache, runtime.offline, runtime.plugin_files, left)
+    with ProcessPoolExecutor(
+        len(devices), mp_context=context, initializer=_begin, initargs=settings
+    ) as pool:
+        list(pool.map(_prepare, [jobs[0].features] * len(devices)))
+
+        def results(advance: Callable[[int], None]) -> Iterator[Unfinished]:
+            running = {pool.submit(_work_elsewhere, job): job for job in jobs}
+            for done in as_completed(running):
+                unfinished = done.result()
+                advance(len(running[done].hashes))
+                yield unfinished
+
+        yield results
+
+
+_worker_runtime: Runtime | None = None
+
+
+def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...], devices: Any) -> None:
+    """Prepare a spawned process."""
+    global _worker_runtime  # noqa: PLW0603  one runtime per worker process, so models load once
+    from assay.components.registry import load_all, load_file  # noqa: PLC0415
+
+    load_all()
+    for path in plugin_files:
+        load_file(path)
+    _worker_runtime = Runtime(
+        cache=cache, offline=offline, workers=1, progress=Silent(), device=devices.get()
+    )
+
+
+def _prepare(features: Sequence[RowFeature]) -> None:
+    for feature in features:
+        feature.prepare()
+
+
+def _work_elsewhere(job: Job) -> Unfinished:
+    if _worker_runtime is None:
+        raise RuntimeError("the worker process was not prepared")
+    with job.reading.open(_worker_runtime) as read:
+        return _work(_load(job, read), read, _worker_runtime, lambda count: None)
+
+
+def _load(job: Job, read: Reading) -> _Loaded:
+    """Return a shard's rows in the order of their hashes, prepared as far as can be."""
+    order = np.argsort(job.positions, kind="stable")
+    found = _open_pool(job.pool).conversations(job.positions[order])
+    conversations = [found[place] for place in np.argsort(order, kind="stable").tolist()]
+    prepared = None
+    if isinstance(read, StagedReading):
+        prepared = read.prepare(conversations, job.features)
+    return _Loaded(job, conversations, prepared)
+
+
+def _work(
+    loaded: _Loaded, read: Reading, runtime: Runtime, advance: Callable[[int], None]
+) -> Unfinished:
+    """Read one shard's rows and store each feature's values."""
+    job, conversations, prepared = loaded
+    told = 0
+
+    def tell(count: int) -> None:
+        nonlocal told
+        told += count
+        advance(count)
+
+    if isinstance(read, StagedReading):
+        values = read.finish(prepared, job.features, tell)
+    else:
+        values = read(conversations, job.features)
+    unfinished: Unfinished = {}
+    made_by = producer(job.reading, runtime)
+    for feature, value, lacking in zip(job.features, values, job.lacking, strict=True):
+        if len(value) != len(conversations):
+            raise TypeError(
+                f"{feature.name} gave {len(value)} values for {len(conversations)} rows"
+            )
+        if lacking.any():
+            kept = np.flatnonzero(lacking).astype(np.int64)
+            store = open_store(runtime.cache, feature)
+            store.write(job.hashes[kept], value.take(kept), {"made_by": made_by})
+        late = np.flatnonzero(np.isin(value.reason, UNFINISHED))
+        if len(late):
+            unfinished[feature.row_key] = {
+                job.hashes[place : place + 1].tobytes(): int(value.reason[place])
+                for place in late.tolist()
+            }
+    advance(len(job.hashes) - told)
+    return unfinished
+
+
+@lru_cache(maxsize=1)
+def _open_pool(path: Path) -> Pool:
+    return Pool(path)
+
+
+def open_store(cache: Path, feature: RowFeature) -> RowStore:
+    """Return the store of a feature, described for people and tools."""
+    spec = {"feature": feature.label(), "recipe": recipe(feature), "key": feature.row_key}
+    folder = cache / feature.name / feature.row_key
+    return RowStore(folder, feature.value, spec, bought=asks_a_service(feature))
+
+
+def producer(reading: Pass, runtime: Runtime) -> str:
+    """Return what makes the values of a pass: versions of what decides on their last digits."""
+    parts = {
+        "assay": version("assay"),
+        "numpy": np.__version__,
+        "zlib": zlib.ZLIB_RUNTIME_VERSION,
+        **reading.producer(runtime),
+    }
+    return ", ".join([*(f"{name} {value}" for name, value in parts.items()), platform.machine()])

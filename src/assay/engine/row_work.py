@@ -1,0 +1,195 @@
+"""Runs row-scope passes over the rows that lack a value, a shard at a time."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.engine.row_shards import Job, open_store, producer, work_through
+from assay.errors import CacheError, DamagedError, IncompleteError, UnfinishedError
+from assay.features.passes import Pass, PoolView, RowFeature
+from assay.files.checksums import warn
+from assay.pool.pool import HashArray
+from assay.runtime import Runtime
+from assay.samples import IndexArray, Reason
+from assay.stores.cache import RowStore
+from assay.values import RowValue
+
+_CHECKED_ROWS = 8
+# A pass reports and commits shard by shard, so that even a small pool has some, if rows are enough
+# to be worth a file.
+_FEWEST_SHARDS = 16
+_MOST_SHARDS = 4096
+
+
+class RowWork:
+    """Fills and reads the stores of row-scope features."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._stores: dict[str, RowStore] = {}
+        self._unfinished: dict[str, dict[bytes, int]] = {}
+
+    def store(self, feature: RowFeature) -> RowStore:
+        """Return the store of a feature, the same for all datasets."""
+        key = feature.row_key
+        if key not in self._stores:
+            self._stores[key] = open_store(self._runtime.cache, feature)
+        return self._stores[key]
+
+    def read(self, view: PoolView, feature: RowFeature) -> RowValue:
+        """Return the value of every row in view; what could not be finished has its reason.
+
+        Raises:
+            IncompleteError: if rows belong to another shard of the work.
+        """
+        try:
+            return self._read(view, feature)
+        except DamagedError as error:
+            warn(error)
+            self.fill(view, [feature])
+            return self._read(view, feature)
+
+    def _read(self, view: PoolView, feature: RowFeature) -> RowValue:
+        distinct, _, inverse = view.unique
+        absent = self.store(feature).missing(distinct)
+        if absent.any() and self._runtime.shard is not None:
+            raise IncompleteError(
+                f"{feature.name}: {int(absent.sum()):,} rows belong to other shards",
+                hint="run the other shards, then the same line without --shard",
+            )
+        value = self.store(feature).read(distinct[~absent])
+        if absent.any():
+            value = self._with_unfinished(feature, value, distinct, absent)
+        in_order = len(inverse) == len(distinct) and (inverse[1:] > inverse[:-1]).all()
+        return value if in_order else value.take(inverse)
+
+    def _with_unfinished(
+        self,
+        feature: RowFeature,
+        value: RowValue,
+        distinct: HashArray,
+        absent: NDArray[np.bool_],
+    ) -> RowValue:
+        known = self._unfinished.get(feature.row_key, {})
+        spread = value.spread(np.flatnonzero(~absent), len(distinct), Reason.NOT_ASKED)
+        for place in np.flatnonzero(absent).tolist():
+            spread.reason[place] = known.get(
+                distinct[place : place + 1].tobytes(), Reason.NOT_ASKED
+            )
+        return spread
+
+    def missing(self, view: PoolView, feature: RowFeature) -> int:
+        """Return how many distinct rows in view lack a stored value."""
+        return int(np.count_nonzero(self.store(feature).missing(view.unique[0])))
+
+    def fill(self, view: PoolView, features: Sequence[RowFeature]) -> None:
+        """Compute and store what is missing of features that share a pass.
+
+        Raises:
+            CacheError: if stored rows cannot be reproduced, so that new ones would not fit them.
+            UnfinishedError: if a pass says that it had to leave rows out; the others are stored.
+        """
+        distinct, first, _ = view.unique
+        lacking = [self._lacking(feature, distinct) for feature in features]
+        wanted = np.logical_or.reduce(lacking)
+        total = int(np.count_nonzero(wanted))
+        if not total:
+            return
+        reading = features[0].reading()
+        jobs = [
+            Job(
+                view.pool.path,
+                reading,
+                tuple(features),
+                view.pool.file_places(view.positions[first[part]]),
+                distinct[part],
+                tuple(mask[part] for mask in lacking),
+            )
+            for part in self._shards(distinct, wanted, reading)
+        ]
+        if not jobs:
+            return
+        reused = len(distinct) - total
+        total = sum(len(job.hashes) for job in jobs)
+        self._check_stored(view, features, lacking)
+        # Models are opened and processes started before the clock runs, so that the time left
+        # is that of the work itself.
+        try:
+            with (
+                work_through(jobs, total, self._runtime) as results,
+                self._runtime.progress.task(reading.label(), total, reused=reused) as task,
+            ):
+                for done in results(task.advance):
+                    for key, rows in done.items():
+                        self._unfinished.setdefault(key, {}).update(rows)
+        except UnfinishedError:
+            for feature in features:  # they are to be tried again, by this run as by the next
+                self._unfinished.pop(feature.row_key, None)
+            raise
+
+    def _lacking(self, feature: RowFeature, distinct: HashArray) -> NDArray[np.bool_]:
+        """Return which rows have no value and were not tried in vain by this run."""
+        lacking = self.store(feature).missing(distinct)
+        tried = self._unfinished.get(feature.row_key)
+        if tried:
+            lacking &= ~np.isin(distinct, np.frombuffer(b"".join(tried), dtype="S16"))
+        return lacking
+
+    def _shards(
+        self, hashes: HashArray, wanted: NDArray[np.bool_], reading: Pass
+    ) -> Iterator[IndexArray]:
+        """Yield positions of the wanted rows by range of hash.
+
+        The ranges depend on the number of rows alone, so that a resumed run cuts as before.
+        """
+        fewest = min(_FEWEST_SHARDS, len(hashes) // reading.least_rows)
+        shards = min(max(len(hashes) / reading.rows_per_shard, fewest), _MOST_SHARDS)
+        bits = max(0, int(np.ceil(np.log2(max(shards, 1)))))
+        leading = hashes.view(">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
+        part_of = (leading >> np.uint64(64 - bits)) if bits else np.zeros(len(hashes), np.uint64)
+        positions = np.flatnonzero(wanted)
+        borders = np.flatnonzero(np.diff(part_of[positions].astype(np.int64))) + 1
+        parts = np.split(positions, borders)
+        if self._runtime.shard is None:
+            yield from parts
+            return
+        mine, of = self._runtime.shard
+        for part in parts:
+            if int(part_of[part[0]]) % of == mine:
+                yield part
+
+    def _check_stored(
+        self,
+        view: PoolView,
+        features: Sequence[RowFeature],
+        lacking: Sequence[NDArray[np.bool_]],
+    ) -> None:
+        """Recompute a few stored rows before more are put beside them."""
+        distinct, first, _ = view.unique
+        by_rows: dict[bytes, list[RowFeature]] = {}
+        for feature, mask in zip(features, lacking, strict=True):
+            known = np.flatnonzero(~mask)[:_CHECKED_ROWS]
+            if len(known) and mask.any():
+                by_rows.setdefault(known.tobytes(), []).append(feature)
+        if not by_rows:
+            return
+        with features[0].reading().open(self._runtime) as read:
+            for rows, group in by_rows.items():
+                known = np.frombuffer(rows, np.int64)
+                fresh = read(view.conversations(first[known]), group)
+                for feature, value in zip(group, fresh, strict=True):
+                    self._compare(feature, distinct[known], value)
+
+    def _compare(self, feature: RowFeature, hashes: HashArray, fresh: RowValue) -> None:
+        difference = fresh.difference(self.store(feature).read(hashes, keep=False))
+        if difference <= feature.tolerance:
+            return
+        before = sorted({shard.producer for shard in self.store(feature).shards()})
+        now = producer(feature.reading(), self._runtime)
+        raise CacheError(
+            f"{feature.label()}: stored values differ by {difference:.3g} from what is "
+            f"computed now; stored by {'; '.join(before)}, now {now}",
+            hint=f"delete {self.store(feature).folder} to compute all anew, or go back "
+            "to the versions that stored them",
+        )

@@ -1,0 +1,1 @@
+"""Selections on their way out: as they came in, or as a trainer reads them."""

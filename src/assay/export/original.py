@@ -1,0 +1,146 @@
+"""Writing chosen records in the form in which they came.
+
+JSON, JSON lines and CSV keep every byte of the records and of what stands between neighbours, so
+exporting everything gives the input again. Parquet and Arrow keep values, types and columns.
+"""
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from assay.errors import DataError
+from assay.export.convert import write_converted
+from assay.export.copy import copy_records
+from assay.export.outputs import OutputForm, compressed, output_form
+from assay.export.sources import ChosenRecord, OpenSource, chosen_records, open_source
+from assay.files import atomic_stream
+from assay.formats.records import SourceFile
+from assay.formats.streams import plain_stem
+from assay.samples import Origin
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written.
+
+    `records` counts rows of the output, `samples` what was chosen (several may share a record);
+    `notes` says in sentences where the output is not simply a part of the input.
+    """
+
+    paths: tuple[Path, ...]
+    records: int
+    samples: int
+    notes: tuple[str, ...] = ()
+
+
+class _Job(NamedTuple):
+    """Some source files that go into one output file."""
+
+    output: Path
+    form: OutputForm
+    files: list[SourceFile]
+    records: list[list[ChosenRecord]]
+
+
+def export_original(
+    files: Sequence[SourceFile], origins: Sequence[Origin], output: str | Path
+) -> ExportReport:
+    """Write the chosen records in input order, as they came wherever the container stays the same.
+
+    The ending of `output` says what it becomes: ``.json .jsonl .csv .tsv .parquet .arrow``, also
+    with ``.gz`` or ``.zst``. Another container than the input's gets equal values in its own
+    notation. Without such an ending `output` is a folder that receives one file per input.
+
+    Args:
+        files: everything that was loaded; `Origin.file` counts it.
+        origins: the chosen samples, in any order.
+        output: file or folder to write; its own sources are never overwritten.
+
+    Raises:
+        DataError: if a source changed since it was loaded, a sample is named twice, sources do not
+            fit into one file, the output is one of the sources, or it cannot be written.
+    """
+    target = Path(output)
+    records = chosen_records(files, origins)
+    jobs = _jobs(files, records, target)
+    for job in jobs:
+        _refuse_overwriting(job.output, files)
+    notes = [note for job in jobs for note in _write(job)]
+    return ExportReport(
+        tuple(job.output for job in jobs),
+        sum(len(job_records) for job_records in records),
+        len(origins),
+        tuple(notes),
+    )
+
+
+def _jobs(
+    files: Sequence[SourceFile], records: list[list[ChosenRecord]], target: Path
+) -> list[_Job]:
+    form = output_form(target)
+    if form is None or target.is_dir():
+        return _folder_jobs(files, records, target)
+    used = [index for index, chosen in enumerate(records) if chosen] or list(range(len(files)))[:1]
+    return [
+        _Job(target, form, [files[index] for index in used], [records[index] for index in used])
+    ]
+
+
+def _folder_jobs(
+    files: Sequence[SourceFile], records: list[list[ChosenRecord]], folder: Path
+) -> list[_Job]:
+    common = os.path.commonpath([file.path.absolute().parent for file in files])
+    jobs = []
+    for file, chosen in zip(files, records, strict=True):
+        inner = file.path.absolute().relative_to(common)
+        form = OutputForm(file.container, file.compression)
+        if output_form(inner) != form:
+            inner = inner.with_name(plain_stem(inner) + form.ending)
+        jobs.append(_Job(folder / inner, form, [file], [chosen]))
+    return jobs
+
+
+def _refuse_overwriting(output: Path, files: Sequence[SourceFile]) -> None:
+    for file in files:
+        if output.exists() and file.path.exists() and output.samefile(file.path):
+            raise DataError(
+                f"{output} is one of the files that were loaded",
+                hint="choose another name; Assay never writes over its input",
+            )
+
+
+def _write(job: _Job) -> list[str]:
+    with atomic_stream(job.output) as stream, ExitStack() as stack:
+        sources = [
+            stack.enter_context(open_source(file, chosen, job.output.parent))
+            for file, chosen in zip(job.files, job.records, strict=True)
+        ]
+        plain = stack.enter_context(compressed(stream, job.form.compression))
+        kinds = {file.container for file in job.files}
+        if kinds <= {job.form.container}:
+            copy_records(sources, plain, job.form.container)
+        else:
+            write_converted(sources, plain, job.form.container)
+        return _notes(job, sources)
+
+
+def _notes(job: _Job, sources: list[OpenSource]) -> list[str]:
+    notes = []
+    layouts = sorted({source.file.layout for source in sources})
+    if len(layouts) > 1:
+        notes.append(f"{job.output} mixes the layouts {', '.join(layouts)}")
+    for source in sources:
+        if source.partial:
+            notes.append(
+                f"{source.partial} records of {source.file.path} were written with the chosen "
+                "instances only"
+            )
+        if source.file.container != job.form.container:
+            notes.append(
+                f"{source.file.path} was converted from {source.file.container} to "
+                f"{job.form.container}: values are equal, bytes are not"
+            )
+    return notes

@@ -1,0 +1,1 @@
+"""Made of other methods: the best by a score, several scores, quotas."""

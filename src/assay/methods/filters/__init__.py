@@ -1,0 +1,1 @@
+"""All rows that pass: duplicates, overlap with an evaluation, cut-offs, words."""

@@ -1,0 +1,56 @@
+"""Everything, or the rows with a given source, split, task or language."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from assay.components.budget import Allowance
+from assay.components.component import NoPaper, Paper, Selector
+from assay.features.text import RowAttribute
+from assay.pool.pool import Attribute
+from assay.samples import Reason, Selection
+from assay.values import Labels
+
+_COMMON = NoPaper(reason="common practice")
+
+
+class Everything(Selector):
+    """All rows that may be chosen, in order of id: the full-data arm of a comparison."""
+
+    name: ClassVar[str] = "everything"
+    paper: ClassVar[Paper | NoPaper] = _COMMON
+    needs_budget: ClassVar[bool] = False
+    lets_through: ClassVar[bool] = True
+
+    def select(self, allowance: Allowance, rng: np.random.Generator) -> Selection:
+        """Return all eligible rows."""
+        chosen, stop = allowance.take(np.flatnonzero(allowance.eligible))
+        return Selection(chosen, np.full(len(chosen), np.nan), nested=True, stop=stop)
+
+
+class Where(Selector):
+    """The rows whose source, split, task or language is one of some words."""
+
+    name: ClassVar[str] = "where"
+    paper: ClassVar[Paper | NoPaper] = _COMMON
+    needs_budget: ClassVar[bool] = False
+
+    attribute: Attribute
+    """Which word of a row is compared."""
+    values: tuple[str, ...]
+    """Words that pass."""
+    keep: bool = True
+    """False keeps the others instead."""
+
+    def requires(self) -> dict[str, Any]:
+        """Return that word of every row."""
+        return {"words": RowAttribute(attribute=self.attribute)}
+
+    def select(self, allowance: Allowance, rng: np.random.Generator, *, words: Labels) -> Selection:
+        """Return the rows that pass, in order of id."""
+        passing = words.values.is_in(list(self.values)).to_numpy() == self.keep
+        chosen, stop = allowance.take(np.flatnonzero(allowance.eligible & passing))
+        rejected = {Reason.FILTERED: np.flatnonzero(allowance.eligible & ~passing)}
+        return Selection(
+            chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
+        )

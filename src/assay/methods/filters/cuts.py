@@ -1,0 +1,113 @@
+"""Selection by a score: the best rows, all above a threshold, a band of quantiles."""
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from assay.components.budget import Allowance
+from assay.components.component import AnyScorer, NoPaper, Paper, Rule, Scorer, Selector
+from assay.samples import FloatArray, IndexArray, Scores, Selection
+
+_COMMON = NoPaper(reason="common practice")
+
+
+def best_first(scores: Scores, sign: float) -> IndexArray:
+    """Return positions by falling preference, ties by lowest position; rows without value last."""
+    return np.argsort(-sign * scores.values, kind="stable")
+
+
+class TopScore(Selector):
+    """The rows that a score prefers most, within the score's own rule."""
+
+    name: ClassVar[str] = "top_score"
+    paper: ClassVar[Paper | NoPaper] = _COMMON
+
+    by: AnyScorer
+    """Score to rank by."""
+
+    def select(self, allowance: Allowance, rng: np.random.Generator, *, by: Scores) -> Selection:
+        """Return the best rows. Gains are the scores themselves."""
+        chosen, stop = allowance.take(best_first(by, self.by.sign))
+        return Selection(chosen, by.values[chosen], nested=True, stop=stop, gain_unit="score")
+
+
+class _Cut(Selector):
+    """All rows that pass a rule, best first, up to the budget if there is one."""
+
+    needs_budget: ClassVar[bool] = False
+
+    by: AnyScorer
+    """Score that is compared."""
+
+    def cut(self) -> Rule:
+        """Return the rule that rows must pass."""
+        raise TypeError(f"{type(self).__name__} has no cut()")
+
+    def ruled(self) -> list[tuple[Scorer, Rule]]:
+        """Return this selector's own rule beside those of the score."""
+        return [*super().ruled(), (self.by, self.cut())]
+
+    def select(self, allowance: Allowance, rng: np.random.Generator, *, by: Scores) -> Selection:
+        """Return the rows that pass. Gains are the scores themselves."""
+        chosen, stop = allowance.take(best_first(by, self.by.sign))
+        return Selection(chosen, by.values[chosen], nested=True, stop=stop, gain_unit="score")
+
+
+class Threshold(_Cut):
+    """All rows whose score lies between two values, both included."""
+
+    name: ClassVar[str] = "threshold"
+    lets_through: ClassVar[bool] = True
+    paper: ClassVar[Paper | NoPaper] = _COMMON
+
+    low: float | None = None
+    """Smallest score that passes."""
+    high: float | None = None
+    """Largest score that passes."""
+
+    def cut(self) -> Rule:
+        """Return the rule that rows must pass."""
+        return Rule(at_least=self.low, at_most=self.high)
+
+
+class Band(_Cut):
+    """All rows between two quantiles of a score, such as the middle third.
+
+    Quantiles are by rank over the rows that have a score; equal scores at a border are divided by
+    id, so that neighbouring bands never share a row and never lose one.
+    """
+
+    name: ClassVar[str] = "band"
+    paper: ClassVar[Paper | NoPaper] = _COMMON
+
+    low: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Lower quantile."""
+    high: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Upper quantile."""
+
+    def cut(self) -> Rule:
+        """Return the rule that rows must pass."""
+        return Rule(low_quantile=self.low, high_quantile=self.high)
+
+
+def rank_share(values: FloatArray, sign: float) -> FloatArray:
+    """Return each value's rank as a share, 1 for the most preferred; equal values share a rank.
+
+    Args:
+        values: shape (n,), NaN where there is none.
+        sign: 1 if more is better, -1 if less is.
+
+    Returns:
+        Shape (n,), in (0, 1]: the mean of the ranks 1 to m of a run of equal values, over m; NaN
+        where `values` is.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    result = np.full(len(values), np.nan)
+    if not len(known):
+        return result
+    oriented = sign * values[known]
+    _, inverse, counts = np.unique(oriented, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    result[known] = ((last - (counts - 1) / 2) / len(known))[inverse]
+    return result

@@ -1,0 +1,50 @@
+"""Decontamination: leave out rows that give away evaluation questions."""
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from assay.components.budget import Allowance
+from assay.components.component import Component, NoPaper, Paper, Selector
+from assay.components.references import FileRef
+from assay.features.duplicates import Contamination, evaluation_file
+from assay.samples import Reason, Selection
+from assay.texts.overlap import NGRAM, ContaminationReport
+
+
+class Decontaminate(Selector):
+    """The rows that repeat no run of words of an evaluation file's questions.
+
+    A question shorter than a run must occur as a whole.
+    """
+
+    name: ClassVar[str] = "decontaminate"
+    paper: ClassVar[Paper | NoPaper] = Contamination.paper
+    needs_budget: ClassVar[bool] = False
+
+    against: FileRef
+    """Evaluation file, in any layout that data may have; answers are not needed."""
+    ngram: Annotated[int, Field(ge=1)] = NGRAM
+    """Words in a run."""
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Part of a question's runs that a row must hold; 0: a single one is enough."""
+
+    def requires(self) -> dict[str, Component]:
+        """Return what every row shares with the questions."""
+        questions = evaluation_file(self.against)
+        return {"found": Contamination(against=questions, ngram=self.ngram, share=self.share)}
+
+    def select(
+        self,
+        allowance: Allowance,
+        rng: np.random.Generator,
+        *,
+        found: ContaminationReport,
+    ) -> Selection:
+        """Return the clean rows, in order of id."""
+        chosen, stop = allowance.take(np.flatnonzero(allowance.eligible & ~found.contaminated))
+        rejected = {Reason.CONTAMINATED: np.flatnonzero(allowance.eligible & found.contaminated)}
+        return Selection(
+            chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
+        )

@@ -1,0 +1,93 @@
+"""Deduplication: one row of every group that says the same."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from assay.components.budget import Allowance
+from assay.components.component import AnyScorer, Chosen, Component, NoPaper, Paper, Selector
+from assay.features.duplicates import DuplicateGroups, Part, with_encoder
+from assay.features.embeddings import Embeddings
+from assay.features.passes import PoolView
+from assay.methods.filters.attributes import Everything
+from assay.methods.filters.cuts import Threshold
+from assay.samples import FloatArray, Reason, Scores, Selection
+from assay.solvers.duplicates import representatives
+from assay.values import Groups
+
+
+class Deduplicate(Selector):
+    """One row of every group of duplicates: exact, near (MinHash) or semantic (embeddings).
+
+    The row of lowest id is kept, or the one that a score prefers. Groups are chains of similar
+    rows, so of a chain one row stays; SemDeDup's clusters are another method. A chain runs through
+    rows that may be chosen alone: what a filter or a score's rule leaves out joins no others.
+    """
+
+    name: ClassVar[str] = "deduplicate"
+    version: ClassVar[int] = 2
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="Deduplicating Training Data Makes Language Models Better",
+        authors="Lee et al.",
+        year=2022,
+        arxiv="2107.06499",
+    )
+    needs_budget: ClassVar[bool] = False
+
+    match: Literal["exact", "near", "semantic"] = "exact"
+    """Equal conversations; Jaccard similarity of character 5-grams; cosine of embeddings."""
+    threshold: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Similarity from which rows belong together; 0.8 for near, 0.95 for semantic."""
+    part: Part = "conversation"
+    """Text that is compared, unless rows must be equal."""
+    encoder: Embeddings | None = None
+    """Vectors that are compared, for semantic duplicates; the embedded encoder's if none."""
+    prefer: AnyScorer | None = None
+    """Score by which the row that stays is chosen."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _encoder(cls, fields: Any) -> Any:
+        return with_encoder(fields)
+
+    def requires(self) -> dict[str, Component]:
+        """Return the rows that may be chosen, their groups, and the score if there is one."""
+        rows = Chosen(by=self._candidates())
+        groups = DuplicateGroups(
+            match=self.match,
+            threshold=self.threshold,
+            part=self.part,
+            encoder=self.encoder,
+            dataset=rows,
+        )
+        needs: dict[str, Component] = {"rows": rows, "groups": groups}
+        return needs | ({"prefer": self.prefer} if self.prefer else {})
+
+    def _candidates(self) -> Selector:
+        if self.prefer is None:
+            return Everything(within=self.within)
+        return Threshold(by=self.prefer, within=self.within, rule=self.rule)
+
+    def select(
+        self,
+        allowance: Allowance,
+        rng: np.random.Generator,
+        *,
+        rows: PoolView,
+        groups: Groups,
+        prefer: Scores | None = None,
+    ) -> Selection:
+        """Return one row per group. Gains are NaN."""
+        eligible = np.flatnonzero(allowance.eligible)
+        preference: FloatArray | None = None
+        if self.prefer is not None and prefer is not None:
+            preference = self.prefer.sign * prefer.values[eligible]
+        labels = np.arange(len(allowance.eligible))
+        labels[rows.positions] = rows.positions[groups.labels]
+        kept = eligible[representatives(labels[eligible], preference)]
+        chosen, stop = allowance.take(kept)
+        rejected = {Reason.NEAR_DUPLICATE: np.setdiff1d(eligible, kept)}
+        return Selection(
+            chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
+        )

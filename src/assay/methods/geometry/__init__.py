@@ -1,0 +1,1 @@
+"""From distances between embeddings: cover the pool, and be diverse."""

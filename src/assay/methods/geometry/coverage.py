@@ -1,0 +1,101 @@
+"""Coverage: rows that have as much of the pool as possible near one of them."""
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from assay.components.budget import Allowance
+from assay.components.component import (
+    AnyFeature,
+    AnyScorer,
+    AnySelector,
+    Component,
+    NoPaper,
+    Paper,
+    Selector,
+)
+from assay.features.embeddings import Embeddings
+from assay.features.similar_rows import SimilarRows
+from assay.methods.filters.cuts import rank_share
+from assay.methods.geometry.starting import start_rows
+from assay.samples import IndexArray, Scores, Selection
+from assay.solvers.max_coverage import max_coverage
+from assay.solvers.nearest import Neighbors
+from assay.stores.results import SelectionRecord
+from assay.values import Matrix
+
+_WEIGHT_UNITS = 2**20
+
+
+class Coverage(Selector):
+    """Rows that cover the pool: one is covered if its cosine with a chosen row is high enough.
+
+    The greedy takes the row that covers the most rows not covered yet; what it covers is at least
+    1 - 1/e of the best possible. With `quality`, covering a row counts by the rank of its score,
+    as a share in (0, 1]. When all is covered the selection ends, unless `fill`: then the rest of
+    the pool covers it once more, and so on, so that every round is a cover of its own.
+
+    The threshold is our choice, and cosines of one encoder are not those of another: the gains
+    add up to the share of the pool that is covered, which says whether it suits.
+    """
+
+    name: ClassVar[str] = "coverage"
+    version: ClassVar[int] = 2
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="An analysis of approximations for maximizing submodular set functions—I",
+        authors="Nemhauser, Wolsey and Fisher",
+        year=1978,
+        doi="10.1007/BF01588971",
+    )
+
+    vectors: AnyFeature = Embeddings()
+    """Vectors whose cosine is the similarity."""
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Smallest similarity at which a row covers another."""
+    quality: AnyScorer | None = None
+    """Score of what covering a row is worth; a row without it cannot be chosen."""
+    search: Literal["auto", "exact", "approximate"] = "auto"
+    """How to find what a row covers; auto is exact up to 200,000 rows."""
+    start: AnySelector | None = None
+    """Rows already chosen; they come first and count towards the budget."""
+    fill: bool = False
+    """Cover the pool once more when all of it is covered."""
+
+    def requires(self) -> dict[str, Component]:
+        """Return vectors and graph, and the score and selection if there are any."""
+        graph = SimilarRows(vectors=self.vectors, threshold=self.threshold, search=self.search)
+        needs: dict[str, Component] = {"vectors": self.vectors, "graph": graph}
+        if self.quality is not None:
+            needs["quality"] = self.quality
+        return needs | ({"start": self.start} if self.start is not None else {})
+
+    def select(
+        self,
+        allowance: Allowance,
+        rng: np.random.Generator,
+        *,
+        vectors: Matrix,
+        graph: Neighbors,
+        quality: Scores | None = None,
+        start: SelectionRecord | None = None,
+    ) -> Selection:
+        """Return the picks in order. Gains add up to the share of the pool that is covered."""
+        return max_coverage(
+            graph,
+            allowance.rows,
+            weights=self._weights(quality, allowance),
+            start=start_rows(start, allowance),
+            fill=self.fill,
+            allowed=allowance.eligible,
+            costs=allowance.costs,
+            limit=allowance.limit,
+        )
+
+    def _weights(self, scores: Scores | None, allowance: Allowance) -> IndexArray | None:
+        if scores is None or self.quality is None:
+            return None
+        values = np.where(allowance.eligible, scores.values, np.nan)
+        shares = np.nan_to_num(rank_share(values, self.quality.sign))
+        # Whole numbers, so that sums do not depend on their order; never 0 for an eligible row.
+        return np.ceil(shares * _WEIGHT_UNITS).astype(np.int64)

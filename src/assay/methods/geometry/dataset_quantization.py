@@ -1,0 +1,119 @@
+"""Dataset Quantization: bins from the core of the pool to its rim, and as much of each."""
+
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from assay.components.budget import Allowance
+from assay.components.component import AnyFeature, Chosen, Component, NoPaper, Paper, Selector
+from assay.errors import ConfigError
+from assay.features.embeddings import Embeddings
+from assay.features.identity import Identities, Identity
+from assay.features.passes import PoolView
+from assay.features.quantization_bins import PART_ROWS, QuantizationBins
+from assay.methods.filters.attributes import Everything
+from assay.random_numbers import row_uniform
+from assay.samples import FloatArray, IndexArray, Selection
+from assay.solvers.quantization import Bins
+from assay.values import Matrix
+
+
+class DatasetQuantization(Selector):
+    """The same number of rows, drawn at random, from every bin of a quantised pool.
+
+    Bins are filled one after the other by the greedy graph cut of the rows that remain, so that
+    early ones hold the core of the pool and late ones its rim. Within a bin, a row's turn depends
+    on the seed and the row alone, and bins take turns: samples of one seed are nested, and each
+    holds as many rows of every bin, give or take one, while the bins last. A budget in tokens is
+    spent in the same order. Bins belong to the rows, not to the budget, and are kept.
+
+    Differs from the reference: vectors are brought to unit length, where alone its sums of
+    products are the paper's distances; rows left over by division belong to the last bin, where
+    the reference never draws them; the budget is met, where the reference rounds down in every
+    bin; draws are seeded. ``mode=reference`` rounds down and leaves those rows out.
+    """
+
+    name: ClassVar[str] = "dataset_quantization"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="Dataset Quantization",
+        authors="Zhou, Wang, Gu, Peng, Lian, Zhang, You and Feng",
+        year=2023,
+        arxiv="2308.10524",
+        code="https://github.com/magic-research/Dataset_Quantization",
+    )
+
+    vectors: AnyFeature = Embeddings()
+    """Vectors whose cosine is the similarity."""
+    bins: Annotated[int, Field(ge=1)] = 10
+    """Number of bins; as many as rows if there are fewer."""
+    trade_off: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """Weight of likeness to the pool against unlikeness to the rows already in a bin."""
+    leftovers: Literal["last_bin", "drop"] = "last_bin"
+    """What becomes of the rows that remain when the pool is divided by the number of bins."""
+    mode: Literal["canonical", "reference"] = "canonical"
+    """Meet the budget; or take budget / bins of every bin, rounded down, and drop leftovers."""
+    part_rows: Annotated[int, Field(ge=1)] = PART_ROWS
+    """A larger pool is divided at random into parts of at most this size, each with its bins."""
+
+    def requires(self) -> dict[str, Component]:
+        """Return the bins of the rows that may be chosen, and what places and draws these."""
+        rows = Chosen(by=Everything(within=self.within))
+        bins = QuantizationBins(
+            vectors=self.vectors,
+            bins=self.bins,
+            trade_off=self.trade_off,
+            part_rows=self.part_rows,
+            dataset=rows,
+        )
+        return {"vectors": self.vectors, "rows": rows, "bins": bins, "identity": Identity()}
+
+    def select(
+        self,
+        allowance: Allowance,
+        rng: np.random.Generator,
+        *,
+        vectors: Matrix,
+        rows: PoolView,
+        bins: Bins,
+        identity: Identities,
+    ) -> Selection:
+        """Return the draws, bin by bin in turn. Gains are NaN."""
+        reference = self.mode == "reference"
+        labels = np.full(len(identity.ids), -1)
+        drawn = bins.labels >= 0
+        if reference or self.leftovers == "drop":
+            drawn[drawn] = bins.ranks[drawn] < bins.sizes[bins.labels[drawn]]
+        labels[rows.positions] = np.where(drawn, bins.labels, -1)
+        labels[~allowance.eligible] = -1
+        number = row_uniform(identity.ids, seed=self.seed, purpose=self.name)
+        order, turns = _in_turn(labels, number)
+        if reference:
+            order = order[turns < self._rows_per_bin(allowance, len(bins.sizes))]
+        chosen, stop = allowance.take(order)
+        if reference:
+            stop = "budget"
+        return Selection(chosen, np.full(len(chosen), np.nan), nested=not reference, stop=stop)
+
+    def _rows_per_bin(self, allowance: Allowance, bins: int) -> int:
+        if allowance.count is None:
+            raise ConfigError(
+                "mode=reference of dataset_quantization divides rows, not tokens",
+                hint="give the budget in rows, or leave the mode out",
+            )
+        return allowance.count // max(1, bins)
+
+
+def _in_turn(labels: IndexArray, number: FloatArray) -> tuple[IndexArray, IndexArray]:
+    """Return all labelled rows, one of each label per turn, and the turn of each.
+
+    Args:
+        labels: shape (n,), -1 for none.
+        number: shape (n,), rows of a label come in ascending order of it.
+    """
+    rows = np.flatnonzero(labels >= 0)
+    rows = rows[np.lexsort((number[rows], labels[rows]))]
+    own = labels[rows]
+    turns = np.arange(len(rows)) - np.searchsorted(own, own)
+    order = np.lexsort((own, turns))
+    return rows[order], turns[order]

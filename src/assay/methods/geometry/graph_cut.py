@@ -1,0 +1,69 @@
+"""Graph cut: rows that are like the pool, and unlike each other."""
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from assay.components.budget import Allowance
+from assay.components.component import AnyFeature, AnySelector, NoPaper, Paper, Selector
+from assay.features.embeddings import Embeddings
+from assay.features.neighbors import vector_width
+from assay.methods.geometry.starting import start_rows
+from assay.runtime import Runtime
+from assay.samples import Selection
+from assay.solvers.graph_cut import graph_cut
+from assay.stores.results import SelectionRecord
+from assay.values import Matrix
+
+
+class GraphCut(Selector):
+    """Rows similar to the whole pool and dissimilar to each other: the greedy graph cut.
+
+    A row x gains trade_off * sum of s(x, p) over the pool, minus 2 * the sum of s(x, c) over the
+    rows chosen, with the cosine s. It is what fills each bin of Dataset Quantization; there,
+    `trade_off` is 1. Gains turn negative as the choice grows, and the greedy goes on: it is a
+    heuristic, without a bound on what it misses.
+
+    Differs from the reference: vectors are brought to unit length, where alone the similarities
+    stand for the paper's distances; no matrix is kept; equal gains go to the lowest id.
+    """
+
+    name: ClassVar[str] = "graph_cut"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="Dataset Quantization",
+        authors="Zhou, Wang, Gu, Peng, Lian, Zhang, You and Feng",
+        year=2023,
+        arxiv="2308.10524",
+        code="https://github.com/magic-research/Dataset_Quantization",
+    )
+
+    vectors: AnyFeature = Embeddings()
+    """Vectors whose cosine is the similarity."""
+    trade_off: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    """Weight of likeness to the pool against unlikeness to the rows chosen."""
+    start: AnySelector | None = None
+    """Rows already chosen; they come first and count towards the budget."""
+
+    def operations(self, rows: int, count: int, runtime: Runtime) -> float:
+        """Return about half the products of every row with every pick: most never meet."""
+        return float(rows) * count * vector_width(self.vectors, runtime)
+
+    def select(
+        self,
+        allowance: Allowance,
+        rng: np.random.Generator,
+        *,
+        vectors: Matrix,
+        start: SelectionRecord | None = None,
+    ) -> Selection:
+        """Return the picks in order. Gains are sums of cosines, and may be negative."""
+        return graph_cut(
+            vectors.array,
+            allowance.rows,
+            trade_off=self.trade_off,
+            start=start_rows(start, allowance),
+            allowed=allowance.eligible,
+            costs=allowance.costs,
+            limit=allowance.limit,
+        )

@@ -1,0 +1,1 @@
+"""From somebody's judgement: numbers that people or other programs gave."""

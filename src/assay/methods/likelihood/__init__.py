@@ -1,0 +1,1 @@
+"""From the probabilities that a language model gives to the answers."""

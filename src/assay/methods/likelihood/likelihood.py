@@ -1,0 +1,77 @@
+"""What the scores that read a language model's likelihoods have in common."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from assay.components.component import Scorer
+from assay.components.references import EMBEDDED_MODEL, ModelRef
+from assay.components.rendering import COMMON, Rendering, as_published
+from assay.features.log_probs import ResponseLogProbs
+from assay.models.language_model import DType
+from assay.rendering.tokenization import Given
+from assay.samples import Flag, FloatArray, Reason, Scores
+from assay.values import LogProbs
+
+_LEAST_LOSS = 1e-9
+
+
+class LikelihoodScore(Scorer):
+    """A score from one model under one rendering; those that agree on both share their passes."""
+
+    extra: ClassVar[str] = "models"
+
+    model: ModelRef = EMBEDDED_MODEL
+    """Causal language model: the embedded one, a folder with safetensors, org/name such as gpt2, or
+    an address."""
+    rendering: Rendering = COMMON
+    """Template, turns, limit and context token."""
+    dtype: DType = "float32"
+    """Number format of the model."""
+
+    def used_rendering(self) -> Rendering:
+        """Return the rendering; methods with a reference mode have one of their own there."""
+        return self.rendering
+
+    def log_probs(self, given: Given = "prompt") -> ResponseLogProbs:
+        """Return the log-probabilities of the answers after their prompts, or after nothing."""
+        return ResponseLogProbs(
+            model=self.model, rendering=self.used_rendering(), dtype=self.dtype, given=given
+        )
+
+
+class PromptComparison(LikelihoodScore):
+    """A score that compares an answer given its prompt with the answer alone.
+
+    Subclasses set `published`, the rendering of the authors' code, and write `score`.
+    """
+
+    published: ClassVar[Rendering]
+
+    mode: Literal["canonical", "reference"] = "canonical"
+    """"reference" counts tokens as the published code does, with its template, its limit and what
+    it puts before the answer alone; then the passes are its own."""
+
+    def used_rendering(self) -> Rendering:
+        """Return the rendering given, in reference mode with what the published code does."""
+        if self.mode == "canonical":
+            return self.rendering
+        return as_published(self.rendering, self.published)
+
+    def requires(self) -> dict[str, Any]:
+        """Return the answer's log-probabilities given the prompt, and alone."""
+        return {"conditioned": self.log_probs("prompt"), "alone": self.log_probs("nothing")}
+
+
+def against_prompt(values: FloatArray, conditioned: LogProbs, alone: LogProbs) -> Scores:
+    """Return a comparison of an answer given its prompt with the answer alone.
+
+    Where nothing was asked there is nothing to compare: EMPTY_PROMPT. Where an answer fills the
+    window so that nothing of its prompt is left, it was read alone both times: TOO_LONG. Where the
+    answer alone is certain to the last digit there is nothing to divide by: ZERO_DENOMINATOR.
+    """
+    reason = np.zeros(len(values), np.uint8)
+    reason[-alone.mean() < _LEAST_LOSS] = Reason.ZERO_DENOMINATOR
+    reason[(conditioned.flags & Flag.PROMPT_LOST) != 0] = Reason.TOO_LONG
+    reason[(conditioned.flags & Flag.EMPTY_PROMPT) != 0] = Reason.EMPTY_PROMPT
+    return Scores(values, reason)

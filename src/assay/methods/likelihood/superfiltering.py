@@ -1,0 +1,41 @@
+"""Superfiltering: how little the instruction helps a small model write the answer."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from assay.components.component import NoPaper, Paper, Rule
+from assay.components.rendering import SUPERFILTERING, Rendering
+from assay.methods.likelihood.likelihood import PromptComparison, against_prompt
+from assay.samples import Scores
+from assay.values import LogProbs
+
+
+class Superfiltering(PromptComparison):
+    """Perplexity of the answer given the prompt over its perplexity alone, by a small model.
+
+    Near 1: the prompt hardly helps, so there is something to learn. Above 1 it misleads; the
+    paper leaves those rows out. Another order than IFD's ratio of losses, with the same boundary.
+    Differs from the reference: in logarithms, so that no perplexity overflows; one rendering
+    shared with the other likelihood methods; a row that cannot be scored has a reason, not 0.
+    """
+
+    name: ClassVar[str] = "superfiltering"
+    prefer = "high"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="Superfiltering: Weak-to-Strong Data Filtering for Fast Instruction-Tuning",
+        authors="Li et al.",
+        year=2024,
+        arxiv="2402.00530",
+        code="https://github.com/tianyi-lab/Superfiltering",
+    )
+
+    published: ClassVar[Rendering] = SUPERFILTERING
+
+    def score(self, *, conditioned: LogProbs, alone: LogProbs) -> Scores:
+        """Return the ratio of perplexities. Shape (n,), positive."""
+        return against_prompt(np.exp(alone.mean() - conditioned.mean()), conditioned, alone)
+
+    def default_rule(self) -> Rule:
+        """Return the paper's cut-off: a prompt that makes the answer less likely misleads."""
+        return Rule(below=1.0)

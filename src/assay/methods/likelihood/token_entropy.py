@@ -1,0 +1,56 @@
+"""Token statistics of answers as scores: entropy, and the rank of the true token."""
+
+from typing import Any, ClassVar, Literal
+
+from assay.components.component import NoPaper, Paper
+from assay.features.log_probs import TokenStatistics
+from assay.methods.likelihood.likelihood import LikelihoodScore
+from assay.samples import FloatArray
+from assay.values import Numbers
+
+
+class _StatisticScore(LikelihoodScore):
+    given: Literal["prompt", "nothing"] = "prompt"
+    """What an answer is read after."""
+
+    def requires(self) -> dict[str, Any]:
+        """Return the statistics of the answers' tokens."""
+        return {
+            "statistics": TokenStatistics(
+                model=self.model,
+                rendering=self.used_rendering(),
+                dtype=self.dtype,
+                given=self.given,
+            )
+        }
+
+
+class TokenEntropy(_StatisticScore):
+    """Mean entropy, in nats, of the distributions that predict the answer's tokens.
+
+    High where the model did not know what would come, whatever came. It does not look at the
+    true token, so noise in an answer counts only by what it makes of the rest.
+    """
+
+    name: ClassVar[str] = "token_entropy"
+    prefer = "high"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="uncertainty sampling by predictive entropy")
+
+    def score(self, *, statistics: Numbers) -> FloatArray:
+        """Return the mean entropy. Shape (n,), at least 0."""
+        return statistics["entropy"]
+
+
+class TokenRank(_StatisticScore):
+    """Mean rank of the answer's tokens among all that could have come, 1 for the most probable.
+
+    High where the answer is not what the model would have said.
+    """
+
+    name: ClassVar[str] = "token_rank"
+    prefer = "high"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a model's surprise, free of its scale")
+
+    def score(self, *, statistics: Numbers) -> FloatArray:
+        """Return the mean rank. Shape (n,), at least 1."""
+        return statistics["rank"]

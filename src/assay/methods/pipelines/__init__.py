@@ -1,0 +1,1 @@
+"""Several steps of one paper: quality first, then diversity."""

@@ -1,0 +1,92 @@
+"""DEITA's filter: the best rows first, each unlike all that were taken before."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from assay.components.budget import Allowance
+from assay.components.component import AnyFeature, AnyScorer, NoPaper, Paper, Selector
+from assay.errors import ConfigError
+from assay.features.embeddings import Embeddings
+from assay.features.neighbors import vector_width
+from assay.methods.filters.cuts import best_first
+from assay.runtime import Runtime
+from assay.samples import Reason, Scores, Selection
+from assay.solvers.ordered_filter import ordered_filter
+from assay.values import Matrix
+
+
+class DeitaFilter(Selector):
+    """The best rows of a score, leaving out each that is too similar to one taken before.
+
+    Rows come in the score's order, equal ones by id. A row is taken if its largest cosine to the
+    rows taken so far is at most `threshold`, until the budget is full; a budget of 100 % goes
+    through the whole pool. Rows left out for their similarity are near-duplicates; rows that
+    come after the budget is full are merely not chosen. A row whose vector is zero is similar to
+    nothing, so it is taken; its flag tells which rows these are.
+
+    Differs from the reference: any score ranks the rows, where the paper multiplies complexity
+    and quality; the vectors are those of a sentence encoder, where the paper takes a causal
+    language model's state at the last token (``hidden_states`` with ``pooling=last``); equal
+    scores are ordered. The published code goes through batches and compares a row also with rows
+    of its own batch that were themselves left out, which ``mode=reference`` repeats.
+    """
+
+    name: ClassVar[str] = "deita_filter"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="What Makes Good Data for Alignment? A Comprehensive Study of Automatic Data "
+        "Selection in Instruction Tuning",
+        authors="Liu et al.",
+        year=2024,
+        arxiv="2312.15685",
+        code="https://github.com/hkust-nlp/deita",
+    )
+
+    by: AnyScorer
+    """Score that ranks the rows."""
+    vectors: AnyFeature = Embeddings()
+    """Vectors whose cosine is the similarity."""
+    threshold: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """Largest cosine to a row taken before that is tolerated."""
+    mode: Literal["canonical", "reference"] = "canonical"
+    """Compare with rows taken alone, or besides with all earlier rows of a batch."""
+    batch_size: Annotated[int, Field(ge=1)] = 1
+    """Rows per batch in mode=reference; 1 gives what canonical gives."""
+
+    @model_validator(mode="after")
+    def _batches(self) -> Self:
+        if self.mode == "canonical" and self.batch_size > 1:
+            raise ConfigError(
+                f"{self.name}: batch_size={self.batch_size} has no meaning in mode=canonical",
+                hint="mode: reference, or leave batch_size out",
+            )
+        return self
+
+    def operations(self, rows: int, count: int, runtime: Runtime) -> float:
+        """Return the products of every row with every pick; a budget soon full takes fewer."""
+        return 2.0 * rows * count * vector_width(self.vectors, runtime)
+
+    def select(
+        self, allowance: Allowance, rng: np.random.Generator, *, by: Scores, vectors: Matrix
+    ) -> Selection:
+        """Return the rows taken, best first. Gains are the scores themselves."""
+        order = best_first(by, self.by.sign)
+        found = ordered_filter(
+            vectors.array,
+            order[allowance.eligible[order]],
+            threshold=self.threshold,
+            count=allowance.count,
+            batch_size=self.batch_size,
+            costs=allowance.costs,
+            limit=allowance.limit,
+        )
+        # Whether a row is taken depends on the rows before it alone, in batches too.
+        return Selection(
+            found.kept,
+            by.values[found.kept],
+            nested=True,
+            stop=found.stop,
+            gain_unit="score",
+            rejected={Reason.NEAR_DUPLICATE: found.rejected},
+        )

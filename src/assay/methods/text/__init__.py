@@ -1,0 +1,1 @@
+"""Read off the text: length, variety of words, what a compressor says."""

@@ -1,0 +1,125 @@
+"""What every other method must beat: chance and length."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from assay.components.budget import Allowance
+from assay.components.component import NoPaper, Paper, Scorer, Selector
+from assay.components.references import TokenizerRef
+from assay.features.identity import Identities, Identity
+from assay.features.text import Lengths, TokenCounts, token_counts
+from assay.random_numbers import row_uniform
+from assay.samples import FloatArray, Reason, Scores, Selection
+from assay.values import Numbers
+
+
+class RandomNumber(Scorer):
+    """A number in [0, 1) that depends on the seed and the row alone."""
+
+    name: ClassVar[str] = "random_number"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="chance")
+
+    seed: int = 0
+    """Another seed gives other numbers."""
+
+    def requires(self) -> dict[str, Any]:
+        """Return the rows' identities."""
+        return {"identity": Identity()}
+
+    def score(self, *, identity: Identities) -> FloatArray:
+        """Return one uniform number per row. Shape (n,)."""
+        return row_uniform(identity.ids, seed=self.seed, purpose="random")
+
+
+class RandomSample(Selector):
+    """A uniform random sample: the baseline that every method has to beat.
+
+    A row's number depends on the seed and the row alone, so samples of one seed are nested over
+    budgets and do not depend on file order or shards.
+    """
+
+    name: ClassVar[str] = "random"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="chance")
+
+    def requires(self) -> dict[str, Any]:
+        """Return the random number of each row."""
+        return {"number": RandomNumber(seed=self.seed)}
+
+    def select(
+        self, allowance: Allowance, rng: np.random.Generator, *, number: Scores
+    ) -> Selection:
+        """Return the rows with the smallest numbers."""
+        chosen, stop = allowance.take(np.argsort(number.values, kind="stable"))
+        return Selection(chosen, np.full(len(chosen), np.nan), nested=True, stop=stop)
+
+
+class LongestResponse(Scorer):
+    """The length of the answers: the longest thousand make a strong baseline.
+
+    Differs from the reference: length is in characters unless a tokenizer is named, where the
+    paper counts tokens of LLaMA's; set ``unit_of_length=tokens`` and `tokenizer`
+    for that.
+    """
+
+    name: ClassVar[str] = "longest_response"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="Long Is More for Alignment: A Simple but Tough-to-Beat Baseline for Instruction "
+        "Fine-Tuning",
+        authors="Zhao, Andriushchenko, Croce and Flammarion",
+        year=2024,
+        arxiv="2402.04833",
+        code="https://github.com/tml-epfl/long-is-more-for-alignment",
+    )
+
+    unit_of_length: Literal["characters", "words", "tokens"] = "characters"
+    """What is counted."""
+    tokenizer: TokenizerRef = ""
+    """Tokenizer, where tokens are counted; an estimate if empty."""
+    enough: Annotated[float, Field(gt=0)] | None = None
+    """Length from which on more counts for nothing: longer answers are all equal."""
+
+    def requires(self) -> dict[str, Any]:
+        """Return the counts."""
+        return {"lengths": _lengths(self.unit_of_length, self.tokenizer)}
+
+    def score(self, *, lengths: Numbers) -> Scores:
+        """Return the length of all responses together. Shape (n,), at most `enough`."""
+        found = _length_scores(lengths, "response", self.unit_of_length)
+        if self.enough is None:
+            return found
+        return Scores(np.minimum(found.values, self.enough), found.reason)
+
+
+class LongestInstruction(Scorer):
+    """The length of the first instruction, its input left out."""
+
+    name: ClassVar[str] = "longest_instruction"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a baseline that shows what length explains")
+
+    unit_of_length: Literal["characters", "words", "tokens"] = "characters"
+    """What is counted."""
+    tokenizer: TokenizerRef = ""
+    """Tokenizer, where tokens are counted; an estimate if empty."""
+
+    def requires(self) -> dict[str, Any]:
+        """Return the counts."""
+        return {"lengths": _lengths(self.unit_of_length, self.tokenizer)}
+
+    def score(self, *, lengths: Numbers) -> Scores:
+        """Return the length of the first user turn. Shape (n,)."""
+        return _length_scores(lengths, "instruction", self.unit_of_length)
+
+
+def _lengths(unit: str, tokenizer: str) -> TokenCounts | Lengths:
+    if unit != "tokens":
+        return Lengths()
+    return token_counts(tokenizer)
+
+
+def _length_scores(lengths: Numbers, part: str, unit: str) -> Scores:
+    values = lengths[part if unit == "tokens" else f"{part}_{unit}"]
+    empty = Reason.EMPTY_RESPONSE if part == "response" else Reason.EMPTY_PROMPT
+    reason = np.where(values > 0, 0, empty).astype(np.uint8)
+    return Scores(np.where(values > 0, values, np.nan), reason)

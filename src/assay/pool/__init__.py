@@ -1,0 +1,1 @@
+"""Rows: the pool, its ids, views of it, and how it is made."""

@@ -1,0 +1,231 @@
+"""From sources to a pool, once: what was read, what was set aside, and whether it changed since."""
+
+import contextlib
+import gc
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay.errors import CacheError, DamagedError, DataError
+from assay.files import write_text
+from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
+from assay.formats import detect, read_sources
+from assay.formats.records import Block, ReadReport, SetAside, SourceFile, SourceSpec
+from assay.formats.streams import digest_of as file_digest
+from assay.pool.pool import Pool, build_pool
+from assay.progress import Progress, Silent
+
+FORMAT_VERSION = 2
+MAX_SET_ASIDE = 0.02
+_EXAMPLES = 3
+_LOAD_AGAIN = "load the data again, with the options it was loaded with, such as --hold-out"
+
+
+@dataclass(frozen=True)
+class LoadRecord:
+    """What a load found; counts always add up.
+
+    Attributes:
+        specs: the sources as they were named.
+        hold_out: share of rows held out.
+        files: files that were read.
+        rows: records met; each gave samples or was set aside.
+        samples: rows of the pool.
+        set_aside: number of records set aside by reason.
+        duplicates: samples whose text an earlier one has.
+        held_out: rows no selector sees.
+        pool: name of the pool's file.
+        notes: what a person should know.
+        set_aside_sum: checksum of the list of records set aside; empty in earlier versions.
+    """
+
+    specs: list[dict[str, Any]]
+    hold_out: float
+    files: list[SourceFile]
+    rows: int
+    samples: int
+    set_aside: dict[str, int]
+    duplicates: int
+    held_out: int
+    pool: str
+    notes: list[str] = field(default_factory=list)
+    set_aside_sum: str = ""
+    version: int = FORMAT_VERSION
+
+    def write(self, path: Path) -> None:
+        """Store the record as JSON."""
+        content = asdict(self)
+        for file in content["files"]:
+            file["path"] = str(file["path"])
+        write_json(path, content)
+
+    @classmethod
+    def read(cls, path: Path) -> "LoadRecord | None":
+        """Return the stored record, or None if there is none.
+
+        Raises:
+            DamagedError: if it is damaged: nothing else knows how the data was to be read.
+        """
+        if not path.exists():
+            return None
+        try:
+            content = read_json(path)
+            if content["version"] > FORMAT_VERSION:
+                raise CacheError(
+                    f"{path.parent} was made by a newer Assay", hint="pip install -U assay"
+                )
+            content["files"] = [
+                SourceFile(**{**file, "path": Path(file["path"])}) for file in content["files"]
+            ]
+            return cls(**content)
+        except DamagedError as error:
+            raise DamagedError(error.message, hint=_LOAD_AGAIN, path=path) from error
+        except (ValueError, KeyError, TypeError) as error:
+            found = damaged(path, str(error))
+            raise DamagedError(found.message, hint=_LOAD_AGAIN, path=path) from error
+
+    def unchanged(self) -> bool:
+        """Whether every file that was read still has the same bytes."""
+        return all(
+            file.path.is_file()
+            and file.path.stat().st_size == file.size
+            and file_digest(file.path) == file.digest
+            for file in self.files
+        )
+
+
+def load_pool(
+    specs: Sequence[SourceSpec],
+    folder: Path,
+    *,
+    hold_out: float = 0.0,
+    max_set_aside: float = MAX_SET_ASIDE,
+    questions: bool = False,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Pool, LoadRecord]:
+    """Return the pool of some sources, read anew only if they or how they are read changed.
+
+    Args:
+        specs: the sources.
+        folder: where the pool, ``load.json`` and ``set_aside.jsonl`` are kept.
+        hold_out: share of rows that selections are made without.
+        max_set_aside: share of records that may be set aside before the load is refused.
+        questions: accept conversations without an assistant turn, for evaluation files.
+        offline: take Hub repositories from the local cache only.
+        progress: where to report.
+
+    Raises:
+        FormatError: if a file is broken or of no known layout.
+        DataError: if too many records had to be set aside.
+        EmptyPoolError: if no usable row is left.
+    """
+    described = [asdict(spec) for spec in specs]
+    spool = folder / "standard-input"
+    record = _read_record(folder)
+    if record is not None and record.specs == described and record.hold_out == hold_out:
+        path = folder / record.pool
+        if path.exists() and _same_files(specs, record, questions=questions, offline=offline):
+            try:
+                _check_set_aside(folder / "set_aside.jsonl", record)
+                return Pool(path), record
+            except DamagedError as error:
+                warn(error)
+                # These very files were accepted.
+                aside = sum(record.set_aside.values()) / max(record.rows, 1)
+                max_set_aside = max(max_set_aside, aside)
+    report = ReadReport()
+    blocks = read_sources(
+        specs, report=report, questions=questions, offline=offline, spool_folder=spool
+    )
+    with _no_garbage_collection():
+        pool = build_pool(_counted(blocks, progress or Silent()), folder, hold_out=hold_out)
+    _write_set_aside(report.set_aside, folder / "set_aside.jsonl")
+    share = len(report.set_aside) / max(report.rows, 1)
+    if share > max_set_aside:
+        raise _too_many(report, folder, share, max_set_aside)
+    record = LoadRecord(
+        specs=described,
+        hold_out=hold_out,
+        files=report.files,
+        rows=report.rows,
+        samples=len(pool),
+        set_aside=dict(Counter(entry.reason for entry in report.set_aside).most_common()),
+        duplicates=len(pool) - len(pool.unique[0]),
+        held_out=int(np.count_nonzero(pool.held_out)),
+        pool=pool.path.name,
+        notes=report.notes,
+        set_aside_sum=file_sum(folder / "set_aside.jsonl"),
+    )
+    record.write(folder / "load.json")
+    return pool, record
+
+
+def _read_record(folder: Path) -> LoadRecord | None:
+    """Return what an earlier load found; all that a damaged record held is told to this one."""
+    try:
+        return LoadRecord.read(folder / "load.json")
+    except DamagedError as error:
+        warn(error)
+        return None
+
+
+def _check_set_aside(path: Path, record: LoadRecord) -> None:
+    if record.set_aside_sum and path.exists() and file_sum(path) != record.set_aside_sum:
+        raise damaged(path, "its checksum differs")
+
+
+def _same_files(
+    specs: Sequence[SourceSpec], record: LoadRecord, *, questions: bool, offline: bool
+) -> bool:
+    """Whether the sources still consist of the files that were read, byte for byte."""
+    if any(spec.location == "-" for spec in specs):
+        return False
+    if all(Path(spec.location).exists() for spec in specs):
+        found = [file.place.path for file in detect(specs, questions=questions, offline=offline)]
+        if found != [file.path for file in record.files]:
+            return False
+    return record.unchanged()
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Pause the search for reference cycles: records have none, and there are millions."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _counted(blocks: Iterator[Block], progress: Progress) -> Iterator[Block]:
+    with progress.task("loading", None, unit="rows") as task:
+        for block in blocks:
+            yield block
+            task.advance(len(block.samples))
+
+
+def _write_set_aside(entries: Sequence[SetAside], path: Path) -> None:
+    lines = [json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in entries]
+    write_text(path, "".join(lines))
+
+
+def _too_many(report: ReadReport, folder: Path, share: float, limit: float) -> DataError:
+    counts: Mapping[str, int] = Counter(entry.reason for entry in report.set_aside)
+    table = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(counts.items()))
+    first = "; ".join(
+        f"{entry.file} row {entry.row}: {entry.detail}" for entry in report.set_aside[:_EXAMPLES]
+    )
+    return DataError(
+        f"{len(report.set_aside):,} of {report.rows:,} rows ({share:.1%}) cannot be used "
+        f"({table}); first: {first}",
+        hint=f"see {folder / 'set_aside.jsonl'}, mend the rows, or allow more with "
+        f"--max-set-aside {min(1.0, share * 1.1 + 0.005):.0%} (limit now {limit:.0%})",
+    )

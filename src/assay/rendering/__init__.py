@@ -1,0 +1,1 @@
+"""A sample becomes tokens."""

@@ -1,0 +1,160 @@
+"""Templates: how a conversation becomes the text that a language model reads.
+
+A template is data, known by the digest of its content, so that results made with another wording
+are never mixed. Dataset text is put in by one substitution and never looked at again: braces in
+it stay braces.
+"""
+
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from assay.components.references import name_of
+from assay.errors import ConfigError, did_you_mean
+from assay.samples import Conversation, Message
+
+CHAT = "chat"
+"""Names the template that the model's own tokenizer brings along."""
+_FIELD = re.compile(r"\{(instruction|context|system|content)\}")
+
+
+class Span(NamedTuple):
+    """A piece of rendered text.
+
+    `turn` numbers the assistant turn it is, -1 for all else; in a `special` one the names of
+    special tokens stand for these tokens.
+    """
+
+    text: str
+    turn: int = -1
+    special: bool = False
+
+
+class Template(BaseModel):
+    """The wording around the turns of a conversation.
+
+    The patterns hold {instruction}, {context}, {system} or {content}.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    about: str = ""
+    strip: bool = False
+    opening: str = ""
+    opening_with_context: str = ""
+    system: str = "{system}"
+    user: str
+    user_with_context: str
+    tool: str = "{content}"
+    answer: str
+    after_answer: str = ""
+    marker: str = ""
+
+    def spans(self, conversation: Conversation, *, reasoning: bool = False) -> list[Span]:
+        """Return the conversation as text, its assistant turns apart from the rest.
+
+        Args:
+            conversation: what is rendered. A system message takes the place of the opening; tool
+                calls and replies of tools are context, never part of an answer.
+            reasoning: put an answer's hidden reasoning before it.
+        """
+        spans: list[Span] = []
+        pending = self._opening(conversation)
+        turn = 0
+        for message in conversation.messages:
+            if message.role == "assistant":
+                spans.append(Span(pending + self.answer))
+                spans.append(Span(self._answer(message, reasoning), turn))
+                pending = self.after_answer + self._calls(message)
+                turn += 1
+            else:
+                pending += self._before(message)
+        if pending != self.after_answer:
+            spans.append(Span(pending))
+        return spans
+
+    def _opening(self, conversation: Conversation) -> str:
+        if any(message.role == "system" for message in conversation.messages):
+            return ""
+        first = next((m for m in conversation.messages if m.role == "user"), None)
+        with_context = first is not None and bool(first.context)
+        return self.opening_with_context if with_context else self.opening
+
+    def _before(self, message: Message) -> str:
+        if message.role == "system":
+            return self._fill(self.system, system=message.content)
+        if message.role == "tool":
+            return self._fill(self.tool, content=message.content)
+        pattern = self.user_with_context if message.context else self.user
+        return self._fill(pattern, instruction=message.content, context=message.context)
+
+    def _answer(self, message: Message, reasoning: bool) -> str:
+        parts = [message.reasoning] if reasoning and message.reasoning else []
+        text = "\n".join([*parts, message.content])
+        return text.strip() if self.strip else text
+
+    def _calls(self, message: Message) -> str:
+        calls = (f"{call.name}({call.arguments})" for call in message.tool_calls)
+        return "".join(self._fill(self.tool, content=call) for call in calls)
+
+    def _fill(self, pattern: str, **fields: str) -> str:
+        if self.strip:
+            fields = {name: text.strip() for name, text in fields.items()}
+        return _FIELD.sub(lambda found: fields.get(found[1], ""), pattern)
+
+
+def known_templates() -> list[str]:
+    """Return the names of the templates that come with Assay, and of the model's own."""
+    folder = files("assay.prompts").joinpath("templates")
+    return sorted([CHAT, *(entry.name.removesuffix(".json") for entry in folder.iterdir())])
+
+
+def pin_template(text: str) -> str:
+    """Return a template's name, or the path of its file, with the digest of its content.
+
+    Raises:
+        ConfigError: if there is no such template, or it changed since it was pinned.
+    """
+    name = name_of(text)
+    if name == CHAT:
+        return CHAT  # part of the model, and pinned with it
+    digest = hashlib.blake2b(_content(name).encode(), digest_size=6).hexdigest()
+    if text not in (name, f"{name}@{digest}"):
+        raise ConfigError(f"the template {name} is no longer {text}", hint=f"name it anew: {name}")
+    return f"{name}@{digest}"
+
+
+@cache
+def load_template(pinned: str) -> Template:
+    """Return the template of a name or path, pinned or not.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    name = name_of(pinned)
+    try:
+        return Template.model_validate_json(_content(name))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"the template {name}: {place}: {first['msg']}") from None
+
+
+def _content(name: str) -> str:
+    if Path(name).suffix == ".json":
+        if not Path(name).is_file():
+            raise ConfigError(f"the template {name} does not exist")
+        return Path(name).read_text(encoding="utf-8")
+    known = known_templates()
+    if name not in known or name == CHAT:
+        raise ConfigError(
+            f"no template is called {name!r}",
+            hint=did_you_mean(name, known) or f"{', '.join(known)}, or a .json file",
+        )
+    file = files("assay.prompts").joinpath("templates", f"{name}.json")
+    return file.read_text(encoding="utf-8")

@@ -1,0 +1,147 @@
+"""From conversations to token rows: rendered, encoded, cut to the window."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from assay.components.rendering import Rendering
+from assay.errors import ConfigError
+from assay.models.language_model import LanguageModel
+from assay.rendering.chat_spans import chat_spans
+from assay.rendering.reference_tokens import reference_rows
+from assay.rendering.templates import Span, load_template
+from assay.rendering.token_rows import Fitting, Part, TokenRow
+from assay.samples import Conversation, Flag, Reason
+
+
+class Context(BaseModel):
+    """Text that stands before the prompt, such as a demonstration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str
+
+
+Given = Literal["prompt", "nothing"] | Context
+"""What an answer is scored after: its own prompt, nothing, or a text and then its prompt."""
+
+
+def token_rows(
+    model: LanguageModel, rendering: Rendering, given: Given, conversations: Sequence[Conversation]
+) -> list[TokenRow]:
+    """Return each conversation as the sequences that a model reads.
+
+    Args:
+        model: whose tokenizer encodes, and whose window is the limit.
+        rendering: template, turns, limit and context token.
+        given: what the answers are scored after.
+        conversations: one row each.
+
+    Raises:
+        ConfigError: if the rendering asks for a token or a format that the model lacks.
+    """
+    if rendering.reference:
+        if isinstance(given, Context):
+            raise ConfigError("a reference rendering takes no other context")
+        return reference_rows(model, rendering, given == "nothing", conversations)
+    fitting = Fitting(
+        min(rendering.max_tokens, model.window),
+        _context_token(model, rendering),
+        rendering.on_truncate == "drop",
+    )
+    if rendering.reasoning and rendering.is_chat:
+        raise ConfigError("hidden reasoning is not scored in a model's own chat format")
+    rendered = [_render(model, rendering, given, conversation) for conversation in conversations]
+    alone = given == "nothing"
+    known = _encode(model, rendered, answers_only=alone)
+    return [_row(row, known, fitting, alone) for row in rendered]
+
+
+def _context_token(model: LanguageModel, rendering: Rendering) -> tuple[int, ...]:
+    wanted = rendering.context_token
+    if wanted == "none":
+        return ()
+    if wanted == "auto":
+        found = model.eos if model.bos is None else model.bos
+        return () if found is None else (found,)
+    found = model.bos if wanted == "bos" else model.eos
+    if found is None:
+        raise ConfigError(f"the tokenizer has no {wanted.upper()} token", hint="context_token=auto")
+    return (found,)
+
+
+class _Rendered(NamedTuple):
+    """Spans of a row, those that are not scored numbered -1; None if they cannot be told."""
+
+    spans: list[Span] | None
+    flags: Flag
+
+
+def _render(
+    model: LanguageModel, rendering: Rendering, given: Given, conversation: Conversation
+) -> _Rendered:
+    flags = Flag.NONE if conversation.prompt.strip() else Flag.EMPTY_PROMPT
+    if rendering.is_chat:
+        found = chat_spans(model, conversation)
+        if found is None:
+            return _Rendered(None, flags)
+        spans = found.spans
+        flags |= Flag.INJECTION_SUSPECT if found.suspect else Flag.NONE
+    else:
+        template = load_template(rendering.template)
+        spans = template.spans(conversation, reasoning=rendering.reasoning)
+    scored = _scored_turns(spans, rendering)
+    kept = [span if span.turn in scored else span._replace(turn=-1) for span in spans]
+    if isinstance(given, Context):
+        kept.insert(0, Span(given.text))
+    if rendering.turns in ("first", "last") and scored:
+        last = max(place for place, span in enumerate(kept) if span.turn >= 0)
+        kept = kept[: last + 1]
+    return _Rendered(kept, flags)
+
+
+def _scored_turns(spans: Iterable[Span], rendering: Rendering) -> set[int]:
+    answered = [span.turn for span in spans if span.turn >= 0 and span.text.strip()]
+    if rendering.turns == "last":
+        return set(answered[-1:])
+    return set(answered[:1]) if rendering.turns == "first" else set(answered)
+
+
+def _encode(
+    model: LanguageModel, rows: Sequence[_Rendered], *, answers_only: bool
+) -> dict[tuple[str, bool], list[int]]:
+    """Return the ids of every different text, each encoded once."""
+    wanted = {
+        (span.text, span.special): None
+        for row in rows
+        for span in row.spans or ()
+        if span.turn >= 0 or not answers_only
+    }
+    known: dict[tuple[str, bool], list[int]] = {}
+    for special in (False, True):
+        texts = [text for text, is_special in wanted if is_special == special]
+        ids = model.encode(texts, special=special) if texts else []
+        known.update({(text, special): own for text, own in zip(texts, ids, strict=True)})
+    return known
+
+
+def _row(
+    rendered: _Rendered,
+    known: dict[tuple[str, bool], list[int]],
+    fitting: Fitting,
+    alone: bool,
+) -> TokenRow:
+    if rendered.spans is None:
+        return TokenRow((), Reason.PARSE_FAILED)
+    spans = [span for span in rendered.spans if span.turn >= 0 or not alone]
+    parts = [Part(known[span.text, span.special], span.turn) for span in spans]
+    if alone:
+        return fitting.alone(parts)
+    opening = next((place for place, span in enumerate(spans) if span.special), 0)
+    if fitting.context and parts and tuple(parts[opening].ids[:1]) == fitting.context:
+        # The chat format has put it there.
+        parts[opening] = parts[opening]._replace(ids=parts[opening].ids[1:])
+    row = fitting.given_prompt(parts)
+    return replace(row, flags=row.flags | rendered.flags)

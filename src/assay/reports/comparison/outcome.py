@@ -1,0 +1,151 @@
+"""What a comparison leaves: its conclusion, its report, and the subset to train on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.cli.console import jsonable
+from assay.compare.record_files import to_json
+from assay.compare.records import Comparison, Trial
+from assay.compare.runner import Runner, Step
+from assay.compare.statistics import Row, summary
+from assay.compare.verdict import Verdict, verdict
+from assay.components.result_names import derived_name
+from assay.reports.comparison.page import write_report
+from assay.workspace.named_selection import NamedSelection
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A comparison that was carried out.
+
+    Attributes:
+        comparison: its records.
+        rows: its summary on every set of questions, by the set's name.
+        verdict: its conclusion.
+        records: folder of the records.
+        report: the report.
+        best: files of the recommended rows; empty where they were not asked for, or there are none.
+        notes: what a person should know about what it read.
+    """
+
+    comparison: Comparison
+    rows: Mapping[str, Sequence[Row]]
+    verdict: Verdict
+    records: Path
+    report: Path
+    best: Sequence[Path] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def failed(self) -> list[Trial]:
+        """Return the trials that failed."""
+        return [trial for trial in self.comparison.trials if trial.status == "failed"]
+
+    def brief(self) -> dict[str, Any]:
+        """Return the conclusion and where everything lies, as plain values."""
+        return {
+            "verdict": asdict(self.verdict),
+            "failed": len(self.failed),
+            "records": str(self.records),
+            "report": str(self.report),
+            "best": [str(path) for path in self.best],
+            "notes": list(self.notes),
+        }
+
+    def facts(self) -> dict[str, Any]:
+        """Return all of it as plain values, but for the losses, which lie with the records."""
+        rows = {name: [asdict(row) for row in rows] for name, rows in self.rows.items()}
+        told: dict[str, Any] = jsonable({"rows": rows, "comparison": to_json(self.comparison)})
+        return self.brief() | told
+
+
+def carry_out(
+    runner: Runner,
+    *,
+    rebuild: str,
+    report: Path | None = None,
+    best: Path | None = None,
+    tell: Callable[[Step], None] | None = None,
+) -> Outcome:
+    """Run a comparison, write its report, and export the rows that it recommends.
+
+    A comparison that is interrupted leaves a report of what it has.
+
+    Args:
+        runner: the comparison.
+        rebuild: the command that makes the report again.
+        report: where it is written; beside the records by default.
+        best: where the recommended rows are written; nowhere by default.
+        tell: called after every trial.
+
+    Raises:
+        AssayError: whatever stops the work as a whole; an arm that fails does not.
+    """
+    try:
+        comparison = runner.run(tell)
+    except KeyboardInterrupt:
+        if runner.trials:
+            write_report(report or _own_report(runner), runner.write(), rebuild=rebuild)
+        raise
+    place = report or _own_report(runner)
+    write_report(place, comparison, rebuild=rebuild)
+    rows = {part.name: summary(comparison, part.name) for part in comparison.sets}
+    found = verdict(comparison, rows[comparison.primary])
+    written = [] if best is None else _export(runner, found, best)
+    notes = [*runner.division.notes(), *runner.notes]
+    return Outcome(comparison, rows, found, runner.records, place, written, notes)
+
+
+def _own_report(runner: Runner) -> Path:
+    return runner.records / "report.html"
+
+
+@dataclass(frozen=True)
+class Winner(NamedSelection):
+    """The selection that a comparison recommends; what is exported beside it says why.
+
+    Attributes:
+        verdict: the conclusion.
+        records: folder of the comparison's records.
+    """
+
+    verdict: Verdict
+    records: Path
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what made the selection, and the claim of the comparison."""
+        found = self.verdict
+        told = {
+            "outcome": found.outcome,
+            "arm": found.arm,
+            "budget": found.budget,
+            "claim": found.claim,
+            "caveats": list(found.caveats),
+            "records": self.records.name,
+        }
+        return super().manifest() | {"comparison": told}
+
+
+def winner(runner: Runner, found: Verdict) -> Winner | None:
+    """Return the selection of the verdict: its arm at its budget, by the first seed or draw.
+
+    None where a comparison has no result.
+    """
+    jobs = [j for j in runner.plan.jobs if j.arm.name == found.arm and j.budget == found.budget]
+    if not jobs:
+        return None
+    choice = runner.choices.of(jobs[0])
+    return Winner(
+        runner.project, choice.selector, choice.record, choice.cost.seconds, found, runner.records,
+        label=derived_name(choice.selector),
+    )  # fmt: skip
+
+
+def _export(runner: Runner, found: Verdict, path: Path) -> list[Path]:
+    best = winner(runner, found)
+    if best is None:
+        return []
+    beside = [path.with_name(f"{path.name}.assay.{ending}") for ending in ("parquet", "json")]
+    return [*best.export(path).paths, *beside]

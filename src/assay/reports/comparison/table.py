@@ -1,0 +1,108 @@
+"""The table of all numbers of one evaluation set."""
+
+from collections.abc import Mapping, Sequence
+
+from assay.compare.markup import Markup, element
+from assay.compare.records import Comparison
+from assay.compare.statistics import Row
+from assay.reports.comparison.chart_parts import Style
+from assay.reports.comparison.forest import key
+from assay.wording import (
+    NOTHING,
+    count,
+    flops,
+    interval,
+    nats,
+    p_value,
+    seconds,
+    short_count,
+    signed,
+    times,
+)
+
+_HEADINGS = (
+    "Arm", "Loss", "Difference to random", "Holm p", "Worth", "Rows", "Tokens read",
+    "Choosing", "Training", "Total",
+)  # fmt: skip
+
+
+def result_table(
+    comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str, Style]
+) -> Markup:
+    """Return one line per arm and budget; arms with missing runs are red and say why."""
+    head = element("thead", element("tr", [element("th", word) for word in _HEADINGS]))
+    lines: list[Markup] = []
+    for budget in (*comparison.budgets, ""):
+        mine = [row for row in rows if row.budget == budget]
+        if not mine:
+            continue
+        title = f"Budget {budget}" if budget else "Without a budget"
+        heading = element("th", title, colspan=str(len(_HEADINGS)))
+        lines.append(element("tr", heading, class_="budget"))
+        for row in mine:
+            lines += _lines(row, chart_styles[row.arm])
+    return element("div", element("table", head, element("tbody", lines)), class_="scroll")
+
+
+def _lines(row: Row, style: Style) -> list[Markup]:
+    kind = "with-fault" if row.faults else "stands" if row.significant else None
+    name = element("td", _key(style), " ", row.arm, element("small", _runs(row)))
+    cells = [name, *_measured(row), *_spent(row)]
+    lines = [element("tr", cells, class_=kind)]
+    if row.faults:
+        words = "; ".join(row.faults)
+        fault = element("td", words, colspan=str(len(_HEADINGS)))
+        lines.append(element("tr", fault, class_="fault"))
+    return lines
+
+
+def _runs(row: Row) -> str:
+    number = len(row.runs)
+    return f"{number} run" if number == 1 else f"{number} runs"
+
+
+def _measured(row: Row) -> list[Markup]:
+    loss, found = row.loss, row.difference
+    around = f"{nats(loss.low)} to {nats(loss.high)}" if loss else ""
+    note = element("small", found.noise) if found and found.noise == "question noise only" else None
+    between = element("small", interval(found.low, found.high)) if found else None
+    return [
+        element("td", nats(loss.value) if loss else NOTHING, element("small", around)),
+        element("td", signed(found.value) if found else NOTHING, between, note),
+        element("td", NOTHING if row.p_holm is None else p_value(row.p_holm)),
+        element(
+            "td",
+            NOTHING
+            if row.efficiency is None
+            else f"{times(row.efficiency)}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}",
+        ),
+    ]
+
+
+def _spent(row: Row) -> list[Markup]:
+    if not row.runs:
+        return [element("td", NOTHING) for _ in range(5)]
+    return [
+        element("td", count(row.rows)),
+        element("td", *_tokens(row)),
+        element("td", flops(row.selection_flops), element("small", seconds(row.selection_seconds))),
+        element("td", flops(row.training_flops), element("small", seconds(row.training_seconds))),
+        element("td", flops(row.total_flops), element("small", seconds(row.total_seconds))),
+    ]
+
+
+def _tokens(row: Row) -> list[str | Markup]:
+    """Return the tokens that one epoch reads, those of the whole rows, and those of all epochs."""
+    every = element("small", f"{short_count(row.tokens)} over all epochs")
+    if not row.chosen_tokens > 0:
+        return [NOTHING, every]
+    return [
+        count(row.read_tokens),
+        element("small", f"of rows of {count(row.chosen_tokens)}"),
+        every,
+    ]
+
+
+def _key(style: Style) -> Markup:
+    drawing = key(style)
+    return Markup(drawing.replace("<svg ", '<svg class="key" ', 1))

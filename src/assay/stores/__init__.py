@@ -1,0 +1,1 @@
+"""What is kept: values of features, scores and selections."""

@@ -1,0 +1,221 @@
+"""Scores and selections: their form in memory, and as Parquet in a project."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assay.components.component import Component, Scorer, Selector
+from assay.components.result_names import slug
+from assay.errors import CacheError, DamagedError
+from assay.files.checksums import warn
+from assay.files.frames import read_frame, read_metadata, write_frame
+from assay.samples import IdArray, Reason, ReasonArray, Scores, Selection
+from assay.stores.result_labels import Labels, older_place, place_of
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """The columns of one scorer, each with its own reasons; the first is the main one."""
+
+    columns: Mapping[str, Scores]
+
+    @property
+    def main(self) -> Scores:
+        """The column meant when none is named."""
+        return next(iter(self.columns.values()))
+
+
+@dataclass(frozen=True)
+class SelectionRecord:
+    """A selection, with what became of every row.
+
+    Attributes:
+        selection: the rows chosen, in order.
+        reason: shape (n,), uint8; 0 for the rows chosen, else why not.
+        eligible: number of rows that could have been chosen.
+        facts: what a report tells besides: budget asked, tokens spent.
+    """
+
+    selection: Selection
+    reason: ReasonArray
+    eligible: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Results:
+    """Reads and writes the scores and selections of a project folder.
+
+    A stored result counts only for the rows and provenance it was made from (`Pool.context`).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.labels = Labels(folder)
+        self._named: set[str] = set()
+
+    def score_path(self, scorer: Scorer, context: str) -> Path:
+        """Return where a scorer's table for some rows lies."""
+        return self._path(scorer, context)
+
+    def selection_path(self, selector: Selector, context: str) -> Path:
+        """Return where a selector's result for some rows lies."""
+        return self._path(selector, context)
+
+    def _path(self, component: Component, context: str) -> Path:
+        return self.folder / f"{place_of(component)}-{slug(context)}.parquet"
+
+    def _stored(self, component: Component, context: str) -> Path:
+        """Return where a result is read from; earlier versions kept one file for all rows."""
+        path = self._path(component, context)
+        older = self.folder / older_place(place_of(component))
+        return older if older.exists() and not path.exists() else path
+
+    def read_scores(self, scorer: Scorer, context: str) -> ScoreTable | None:
+        """Return the stored table of a scorer, or None if there is none for these rows."""
+        frame = _read(self._stored(scorer, context), scorer, context)
+        if frame is None:
+            return None
+        self._name(scorer)
+        columns = {}
+        for name in scorer.columns:
+            columns[name] = Scores(
+                frame[name].to_numpy(),
+                frame[_beside(name, "reason")].to_numpy(),
+                frame[_beside(name, "flags")].to_numpy(),
+            )
+        return ScoreTable(columns)
+
+    def write_scores(self, scorer: Scorer, ids: IdArray, table: ScoreTable, context: str) -> None:
+        """Store a table: id, then value, reason and flags of each column, in canonical order."""
+        frame: dict[str, Any] = {"id": ids}
+        for name, scores in table.columns.items():
+            flags = scores.flags if scores.flags is not None else np.zeros(len(ids), np.uint16)
+            frame |= {
+                name: scores.values,
+                _beside(name, "reason"): scores.reason,
+                _beside(name, "flags"): flags,
+            }
+        # Before the file itself: a run killed in between writes both again, where one killed after
+        # the file would find it and never name it.
+        self.labels.of(scorer)
+        _write(self.score_path(scorer, context), pl.DataFrame(frame), _describe(scorer, context))
+
+    def read_selection(self, selector: Selector, context: str) -> SelectionRecord | None:
+        """Return the stored result of a selector, or None if there is none for these rows."""
+        path = self._stored(selector, context)
+        frame = _read(path, selector, context)
+        if frame is None:
+            return None
+        self._name(selector)
+        facts = json.loads(read_metadata(path)["facts"])
+        return _unpack(frame, facts)
+
+    def write_selection(
+        self, selector: Selector, ids: IdArray, record: SelectionRecord, context: str
+    ) -> None:
+        """Store a selection: id, rank (null if not chosen), gain and reason of every row."""
+        selection = record.selection
+        rank = np.full(len(ids), -1, np.int64)
+        rank[selection.indices] = np.arange(len(selection.indices))
+        gain = np.full(len(ids), np.nan)
+        gain[selection.indices] = selection.gains
+        frame = pl.DataFrame({"id": ids, "rank": rank, "gain": gain, "reason": record.reason})
+        frame = frame.with_columns(rank=pl.when(pl.col("rank") >= 0).then("rank"))
+        facts = dict(record.facts) | {
+            "nested": selection.nested,
+            "stop": selection.stop,
+            "gain_unit": selection.gain_unit,
+            "eligible": record.eligible,
+        }
+        self.labels.of(selector)  # first, as above
+        metadata = _describe(selector, context) | {"facts": json.dumps(facts)}
+        _write(self.selection_path(selector, context), frame, metadata)
+
+    def _name(self, component: Component) -> None:
+        """See, once, that a result that is read has a name: its own may have been damaged."""
+        if component.key not in self._named:
+            self.labels.of(component)
+            self._named.add(component.key)
+
+    def names(self, context: str = "", *, every: bool = False) -> dict[str, Path]:
+        """Return the results by their names.
+
+        Args:
+            context: of the rows that are meant; the newest result counts where these have none.
+            every: also derived names of results that a person has named.
+        """
+        labels = self.labels.read()
+        given = {label.place for label in labels.values() if label.given}
+        found = {
+            name: self.labels.path(label, context)
+            for name, label in labels.items()
+            if every or label.given or label.place not in given
+        }
+        return {name: path for name, path in found.items() if path is not None}
+
+
+def read_selection_file(path: Path) -> tuple[IdArray, SelectionRecord]:
+    """Return the ids and the selection stored in a file of a project's ``selections`` folder."""
+    try:
+        frame = read_frame(path)
+        facts = json.loads(read_metadata(path)["facts"])
+    except (KeyError, ValueError) as error:
+        raise CacheError(f"{path} is not a stored selection: {error}") from error
+    return frame["id"].to_numpy(), _unpack(frame, facts)
+
+
+def _unpack(frame: pl.DataFrame, facts: dict[str, Any]) -> SelectionRecord:
+    chosen = frame.with_row_index("place").filter(pl.col("rank").is_not_null()).sort("rank")
+    selection = Selection(
+        chosen["place"].to_numpy().astype(np.int64),
+        chosen["gain"].to_numpy(),
+        facts.pop("nested"),
+        facts.pop("stop"),
+        facts.pop("gain_unit"),
+    )
+    eligible = facts.pop("eligible")
+    return SelectionRecord(selection, frame["reason"].to_numpy(), eligible, facts)
+
+
+def reason_counts(reason: ReasonArray) -> dict[str, int]:
+    """Return how many rows have each reason, 0 left out, most frequent first."""
+    codes, counts = np.unique(reason[reason != 0], return_counts=True)
+    pairs = sorted(zip(codes.tolist(), counts.tolist(), strict=True), key=lambda p: (-p[1], p[0]))
+    return {Reason(code).name: count for code, count in pairs}
+
+
+def _beside(column: str, what: str) -> str:
+    return what if column == "value" else f"{column}.{what}"
+
+
+def _describe(component: Component, context: str) -> dict[str, str]:
+    from assay.config.components import describe  # noqa: PLC0415  reads and writes components
+
+    return {
+        "component": component.label(),
+        "description": json.dumps(describe(component)),
+        "key": component.key,
+        "context": context,
+    }
+
+
+def _write(path: Path, frame: pl.DataFrame, metadata: dict[str, str]) -> None:
+    write_frame(path, frame, metadata)
+
+
+def _read(path: Path, component: Component, context: str) -> pl.DataFrame | None:
+    if not path.exists():
+        return None
+    try:
+        metadata = read_metadata(path)
+        if metadata.get("key") != component.key or metadata.get("context") != context:
+            return None
+        return read_frame(path)
+    except DamagedError as error:
+        warn(error)
+        return None

@@ -1,0 +1,1 @@
+"""A folder, its pool and its results."""

@@ -1,0 +1,228 @@
+"""A selection of a project's rows: what was chosen, and ways to write it down."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from assay import __version__
+from assay.components.component import Chosen, Scorer, Selector
+from assay.components.result_names import free_name
+from assay.engine.engine import walk
+from assay.export.original import ExportReport, export_original
+from assay.export.sidecar import Texts, write_sidecar
+from assay.export.trainers import LayoutReport, export_layout
+from assay.features.text import RowAttribute, TokenCounts
+from assay.pool.pool import Attribute, format_id
+from assay.samples import FloatArray, IdArray, Reason, Scores
+from assay.stores.results import ScoreTable, SelectionRecord
+from assay.workspace.composition import Composition, compose
+
+if TYPE_CHECKING:
+    from assay.project import Project
+
+
+@dataclass(frozen=True)
+class NamedSelection:
+    """A selection of a project's rows.
+
+    Attributes:
+        project: whose rows they are.
+        selector: what chose them, everything it names pinned.
+        record: the rows, and what became of the others.
+        seconds: that the computation took, 0 if it was at hand.
+        label: name by which it was asked for; empty for the one that its result has.
+    """
+
+    project: "Project"
+    selector: Selector
+    record: SelectionRecord
+    seconds: float
+    label: str = field(default="", kw_only=True)
+
+    def __len__(self) -> int:
+        """Return the number of rows chosen."""
+        return len(self.record.selection.indices)
+
+    @property
+    def name(self) -> str:
+        """Name under which the project finds it, such as ``ifd-5pct``."""
+        return self.label or self.project.results.labels.of(self.selector)
+
+    @property
+    def ids(self) -> IdArray:
+        """Ids of the rows chosen, in order of choice. Shape (k,)."""
+        return self.project.pool.ids[self.record.selection.indices]
+
+    def scorers(self) -> list[Scorer]:
+        """Return the scores that took part."""
+        return [item for item in walk([self.selector]) if isinstance(item, Scorer)]
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rows chosen: rank, id, gain, provenance, texts and the scores that counted.
+
+        Scores go by the names of their results.
+        """
+        index = self.record.selection.indices
+        order = np.argsort(index)
+        samples = list(self.project.pool.samples(index[order]))
+        back = np.argsort(order)
+        chosen = [samples[place] for place in back.tolist()]
+        columns: dict[str, Any] = {
+            "rank": np.arange(len(index)),
+            "id": [format_id(row_id) for row_id in self.ids.tolist()],
+            "gain": self.record.selection.gains,
+            "source": [sample.source for sample in chosen],
+            "task": [sample.task for sample in chosen],
+            "prompt": [sample.conversation.prompt for sample in chosen],
+            "response": [sample.conversation.response for sample in chosen],
+        }
+        for name, table in self.score_tables(columns).items():
+            columns[name] = table.main.values[index]
+        return pl.DataFrame(columns)
+
+    def score_tables(self, taken: Container[str] = ()) -> dict[str, ScoreTable]:
+        """Return the scores that took part by their names, none of them among those `taken`."""
+        labels, tables = self.project.results.labels, {}
+        for scorer in self.scorers():
+            table: ScoreTable = self.project.engine.value(scorer)
+            tables[free_name(labels.of(scorer), taken)] = table
+        return tables
+
+    def composition(self) -> Composition:
+        """Return size, tokens, make-up and training cost of the rows chosen."""
+        names: tuple[Attribute, ...] = ("source", "task", "language")
+        rows = Chosen(by=self.selector)
+        tokens, *words = self.project.engine.compute(
+            [
+                TokenCounts(dataset=rows),
+                *(RowAttribute(attribute=name, dataset=rows) for name in names),
+            ]
+        )
+        return compose(tokens["total"], dict(zip(names, words, strict=True)))
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what made the selection; equal for equal selections, so without times."""
+        load = self.project.load_record
+        return {
+            "assay": __version__,
+            "selection": self.name,
+            "method": self.selector.label(),
+            "key": self.selector.key,
+            "budget": str(self.selector.budget) if self.selector.budget else None,
+            "chosen": len(self),
+            "eligible": self.record.eligible,
+            "pool": {
+                "digest": self.project.pool.digest,
+                "rows": len(self.project.pool),
+                "held_out": load.held_out,
+                "set_aside": load.set_aside,
+                "duplicates": load.duplicates,
+            },
+            "sources": [
+                {"file": file.path.name, "source": file.source, "blake2b": file.digest}
+                for file in load.files
+            ],
+            "stop": self.record.selection.stop,
+            "facts": dict(self.record.facts),
+        }
+
+    def export(
+        self, path: str | Path, *, layout: str | None = None, sidecar: bool = True
+    ) -> ExportReport | LayoutReport:
+        """Write the rows chosen: as they came, or in a trainer's layout; with a sidecar.
+
+        Args:
+            path: file or folder; its ending says the container.
+            layout: None keeps the input's own layout and bytes; else a trainer's layout.
+            sidecar: also write ``<path>.assay.parquet`` and ``.json``: ids, ranks, scores, reasons.
+
+        Raises:
+            DataError: if the source changed since it was loaded, or the output cannot be written.
+        """
+        report: ExportReport | LayoutReport
+        if layout is None:
+            origins = self.project.pool.origins(np.sort(self.record.selection.indices))
+            report = export_original(self.project.load_record.files, origins, path)
+        else:
+            report = self._export_layout(path, layout)
+        if sidecar:
+            self._write_sidecar(path, report)
+        return report
+
+    def _export_layout(self, path: str | Path, layout: str) -> LayoutReport:
+        index = np.sort(self.record.selection.indices)
+        pool = self.project.pool
+        origins = pool.origins(index)
+        in_order = sorted(range(len(index)), key=lambda place: origins[place][:3])
+        samples = list(pool.samples(index))
+        report = export_layout((samples[place] for place in in_order), path, layout=layout)
+        return replace(report, ids=tuple(format_id(i) for i in pool.ids[index[in_order]].tolist()))
+
+    def described_export(self, report: ExportReport | LayoutReport) -> dict[str, Any]:
+        """Return what was written of the selection, and of every row that was not, why.
+
+        Args:
+            report: what `export` returned.
+        """
+        if not isinstance(report, LayoutReport):
+            return {"rows": report.records, "not_written": {}, "written_without": {}}
+        unwritten = report.by_id(report.unwritten)
+        found = {
+            "rows": report.rows,
+            "not_written": unwritten,
+            "written_without": report.by_id(report.lessened),
+        }
+        return found | ({"tokens": self._tokens_without(unwritten)} if unwritten else {})
+
+    def _tokens_without(self, unwritten: Mapping[str, str]) -> int:
+        tokens = self.project.engine.value(TokenCounts(dataset=Chosen(by=self.selector)))["total"]
+        ids = self.project.pool.ids[np.sort(self.record.selection.indices)].tolist()
+        is_written = [format_id(row_id) not in unwritten for row_id in ids]
+        return int(tokens[np.array(is_written, np.bool_)].sum())
+
+    def _write_sidecar(self, path: str | Path, report: ExportReport | LayoutReport) -> None:
+        pool = self.project.pool
+        rank = np.full(len(pool), -1, np.int64)
+        rank[self.record.selection.indices] = np.arange(len(self))
+        gains = np.full(len(pool), np.nan)
+        gains[self.record.selection.indices] = self.record.selection.gains
+        described = self.described_export(report)
+        own = ("id", "rank", "gain", "reason", "not_written", "written_without")
+        columns: dict[str, FloatArray | Scores | Texts] = {
+            name: table.main for name, table in self.score_tables(own).items()
+        }
+        for kind in ("not_written", "written_without"):
+            by_id = described.pop(kind)
+            if isinstance(report, LayoutReport):
+                columns[kind] = [by_id.get(format_id(row_id)) for row_id in pool.ids.tolist()]
+        if isinstance(report, LayoutReport):
+            described |= {"left_out": report.left_out, "losses": report.losses}
+        write_sidecar(
+            path,
+            ids=pool.ids,
+            rank=rank,
+            gains=gains,
+            scores=columns,
+            reasons=self.record.reason,
+            manifest=self.manifest() | {"export": described},
+            origins=pool.origins(np.arange(len(pool))),
+        )
+
+    def examples(self, count: int = 3) -> tuple[list[int], list[int]]:
+        """Return ids of the first rows chosen and of rows left out that came nearest to it.
+
+        Rows left out are taken from those that were eligible, by the lowest id.
+        """
+        chosen = self.ids[:count].tolist()
+        left = np.flatnonzero(self.record.reason == Reason.NOT_CHOSEN)
+        others = np.flatnonzero(
+            (self.record.reason != Reason.OK) & (self.record.reason != Reason.NOT_CHOSEN)
+        )
+        # One row of every other reason first: a person wants to see each kind of rejection.
+        _, firsts = np.unique(self.record.reason[others], return_index=True)
+        places = np.concatenate([others[firsts], left])[:count]
+        return chosen, self.project.pool.ids[places].tolist()

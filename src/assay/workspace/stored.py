@@ -1,0 +1,235 @@
+"""Results of earlier runs by name: selections as they were made, scores as they were computed."""
+
+import contextlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assay.components.component import Component, Selector
+from assay.components.registry import build
+from assay.engine.model_fit import known_models
+from assay.errors import AssayError, DamagedError, DataError, did_you_mean
+from assay.files.checksums import warn
+from assay.files.frames import read_frame, read_metadata
+from assay.pool.pool import format_id
+from assay.project import Project
+from assay.samples import FloatArray, IdArray
+from assay.stores.results import Results
+from assay.workspace.named_selection import NamedSelection
+
+# Six digits at least, so that no word of a language is taken for an id by accident.
+_ID_START = re.compile(r"(?=.*\d)[0-9a-f]{6,16}")
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A file of a project that holds a score or a selection.
+
+    `current` says whether it was made from the rows that the project has now, `inner` whether it
+    is only a step of another one, such as a filter.
+    """
+
+    name: str
+    kind: str
+    path: Path
+    label: str
+    description: dict[str, Any]
+    current: bool
+    inner: bool = False
+
+
+def stored_results(results: Results, context: str, *, every: bool = False) -> list[StoredResult]:
+    """Return the results by their names, scores first.
+
+    Args:
+        results: of a project.
+        context: of the rows that the project has now, `Pool.context`.
+        every: also derived names of results that a person has named.
+    """
+    found = []
+    labels = results.labels.read()
+    for name, path in results.names(context, every=every).items():
+        try:
+            metadata = read_metadata(path)
+        except DamagedError as error:
+            warn(error, "made anew once it is asked for")
+            continue
+        found.append(
+            StoredResult(
+                name,
+                "score" if path.parent.name == "scores" else "selection",
+                path,
+                metadata.get("component", name),
+                json.loads(metadata.get("description", "{}")),
+                metadata.get("context") == context,
+            )
+        )
+    steps = [step for result in found for step in _steps(result.description)]
+    marked = [
+        replace(result, inner=result.description in steps and not labels[result.name].given)
+        for result in found
+    ]
+    return sorted(marked, key=lambda result: (result.kind, result.name))
+
+
+def _steps(description: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield the descriptions of what a selection chose among."""
+    inner = description.get("within")
+    if inner is not None:
+        step = {"method": inner} if isinstance(inner, str) else inner
+        yield step
+        yield from _steps(step)
+
+
+def find_result(project: Project, name: str) -> StoredResult:
+    """Return the stored score or selection of a name.
+
+    Raises:
+        DataError: if there is none, or it was made from other rows.
+    """
+    found = stored_results(project.results, project.pool.context, every=True)
+    stored = {item.name: item for item in found}
+    if name not in stored:
+        known = ", ".join(stored) or "nothing is stored yet"
+        raise DataError(
+            f"{name!r} is neither a score nor a selection of {project.folder.name}",
+            hint=did_you_mean(name, stored) or f"there are: {known}",
+        )
+    if not stored[name].current:
+        raise DataError(
+            f"{name} was made from other rows than {project.folder.name} has now",
+            hint="make it again",
+        )
+    return stored[name]
+
+
+def stored_selection(project: Project, name: str) -> NamedSelection:
+    """Return a selection that was made before.
+
+    Raises:
+        DataError: if there is no selection of that name for the rows the project has now.
+        UnknownMethodError: if it was made by a method of a file that is not loaded.
+    """
+    found = find_result(project, name)
+    if found.kind != "selection":
+        raise DataError(f"{name} is a score, not a selection")
+    with project.names():
+        selector = _component(found, "selector")
+    assert isinstance(selector, Selector)  # noqa: S101  narrows what the registry returns
+    record = project.results.read_selection(selector, project.pool.context)
+    if record is None:
+        raise DataError(f"{name} was made by another version of Assay", hint="make it again")
+    return NamedSelection(project, selector, record, 0.0, label=name)
+
+
+def shown_models(results: Iterable[StoredResult]) -> list[str]:
+    """Return the language models with a card at hand whose numbers some results show."""
+    made = []
+    for found in results:
+        # What another version or a file that is not loaded has made is shown all the same.
+        with contextlib.suppress(AssayError):
+            made.append(_component(found, "scorer" if found.kind == "score" else "selector"))
+    return known_models(made)
+
+
+def _component(found: StoredResult, kind: Any) -> Component:
+    if not found.description:
+        raise DataError(f"{found.name} was made by an older Assay", hint="make it again")
+    return build(found.description, kind)
+
+
+def stored_values(project: Project, found: StoredResult) -> FloatArray:
+    """Return the numbers of a stored score. Shape (n,), NaN where there is none."""
+    frame = read_frame(found.path)
+    column = "value" if "value" in frame.columns else frame.columns[1]
+    return frame[column].to_numpy()
+
+
+def spearman(first: FloatArray, second: FloatArray) -> float:
+    """Return the rank correlation over the rows where both have a number; NaN below three.
+
+    Equal values share the mean of their ranks.
+    """
+    known = ~(np.isnan(first) | np.isnan(second))
+    if np.count_nonzero(known) < 3:
+        return float("nan")
+    ranks = [_ranks(values[known]) for values in (first, second)]
+    centred = [rank - rank.mean() for rank in ranks]
+    scale = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
+    return float((centred[0] * centred[1]).sum() / scale) if scale else float("nan")
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def jaccard(first: Sequence[int], second: Sequence[int]) -> float:
+    """Return the size of the intersection over that of the union; NaN if both are empty."""
+    union = len(set(first) | set(second))
+    return len(set(first) & set(second)) / union if union else float("nan")
+
+
+def row_ids(ids: IdArray) -> list[str]:
+    """Return ids as they are printed."""
+    return [format_id(row_id) for row_id in ids.tolist()]
+
+
+def rows_with_prefix(project: Project, text: str) -> list[int]:
+    """Return the id that begins with some hex digits, as a list; empty if the text is no id.
+
+    Raises:
+        DataError: if it looks like an id and no row has it, or several do.
+    """
+    if not _ID_START.fullmatch(text):
+        return []
+    low = int(text.ljust(16, "0"), 16)
+    high = int(text.ljust(16, "f"), 16)
+    ids = project.pool.ids
+    first, last = np.searchsorted(ids, np.array([low, high], np.uint64))
+    last += int(last < len(ids) and int(ids[last]) == high)
+    if last - first == 1:
+        return [int(ids[first])]
+    if first == last:
+        raise DataError(f"no row of {project.folder.name} has an id that begins with {text}")
+    several = ", ".join(row_ids(ids[first : min(last, first + 3)]))
+    raise DataError(f"{last - first} rows have an id that begins with {text}: {several} ...",
+                    hint="write more of it")  # fmt: skip
+
+
+def method_text(description: Mapping[str, Any]) -> str:
+    """Return a description as a person reads it: the method, then what it chooses among."""
+    steps = [_one_method(step) for step in _steps(description)]
+    among = f", among {' of '.join(steps)}" if steps else ""
+    return _one_method(description) + among
+
+
+def _one_method(description: Any) -> str:
+    if isinstance(description, str):
+        return description
+    parts = dict(description)
+    name = str(parts.pop("method", ""))
+    hidden = ("within", "budget")
+    told = [f"{key}={_words(value)}" for key, value in parts.items() if key not in hidden]
+    if name == "top_score" and "by" in parts:
+        best = _one_method(parts.pop("by"))
+        rest = [f"{key}={_words(value)}" for key, value in parts.items() if key not in hidden]
+        return f"best by {best}" + (f" ({', '.join(rest)})" if rest else "")
+    return f"{name}({', '.join(told)})" if told else name
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        if "method" in value:
+            return _one_method(value)
+        return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        if len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str):
+            return f"{value[0]} {_words(value[1])}"
+        return ", ".join(_words(item) for item in value)
+    return str(value)

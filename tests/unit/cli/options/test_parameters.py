@@ -1,0 +1,191 @@
+"""`--set` reads text as the parameter's type says."""
+
+from typing import Literal
+
+import pytest
+
+from assay.cli.options.parameters import (
+    Setting,
+    describe_methods,
+    parse_settings,
+    set_inside,
+    typed,
+)
+from assay.components.component import Rule
+from assay.components.registry import build, find
+from assay.components.rendering import Rendering
+from assay.errors import AssayError, ConfigError, UnknownMethodError, UsageError
+from assay.methods.combinations.combination import RankMean
+from assay.methods.filters.cuts import TopScore
+from assay.methods.likelihood.ifd import IFD
+
+
+def test_a_parameter_may_name_its_method() -> None:
+    assert parse_settings(["ifd.mode=paper", "part=prompt"]) == [
+        Setting("ifd", "mode", "paper"),
+        Setting("", "part", "prompt"),
+    ]
+
+
+def test_a_setting_without_method_goes_to_every_method_that_has_it() -> None:
+    described, inside = describe_methods(
+        ["longest_response", "longest_instruction", "mtld"],
+        parse_settings(["unit_of_length=words"]),
+    )
+
+    assert [d.get("unit_of_length") for d in described] == ["words", "words", None]
+    assert inside == []
+
+
+def test_a_setting_with_a_method_goes_to_it_alone() -> None:
+    described, _ = describe_methods(
+        ["longest_response", "longest_instruction"],
+        parse_settings(["longest_response.unit_of_length=words"]),
+    )
+
+    assert described[1] == {"method": "longest_instruction"}
+
+
+def test_a_word_before_a_dot_is_a_method_of_the_line_or_a_parameter_of_one() -> None:
+    texts = ["ifd.mode=reference", "rendering.turns=last", "ifd.rendering.template=a.json",
+             "embeddings.part=response"]  # fmt: skip
+
+    assert parse_settings(texts, ["ifd"]) == [
+        Setting("ifd", "mode", "reference"),
+        Setting("", "rendering.turns", "last"),
+        Setting("ifd", "rendering.template", "a.json"),
+        Setting("embeddings", "part", "response"),
+    ]
+
+
+def test_parameters_inside_a_parameter_are_set_one_by_one() -> None:
+    settings = parse_settings(
+        ["rendering.turns=last", "ifd.rendering.template=vicuna", "rendering.max_tokens=512"],
+        ["ifd", "superfiltering", "mtld"],
+    )
+
+    described, _ = describe_methods(["ifd", "superfiltering", "mtld"], settings)
+
+    shared = {"turns": "last", "max_tokens": "512"}
+    assert described == [
+        {"method": "ifd", "rendering": shared | {"template": "vicuna"}},
+        {"method": "superfiltering", "rendering": shared},
+        {"method": "mtld"},
+    ]
+    assert build(described[0], "scorer") == IFD(
+        rendering=Rendering(turns="last", template="vicuna", max_tokens=512)
+    )
+
+
+def test_what_a_default_says_besides_stays() -> None:
+    described, _ = describe_methods(
+        ["k_center"], parse_settings(["vectors.part=response"], ["k_center"])
+    )
+    again, _ = describe_methods(
+        ["top_score"],
+        parse_settings(["by=ifd", "by.rendering.turns=last", "rule.below=2"], ["top_score"]),
+    )
+
+    assert described == [
+        {"method": "k_center", "vectors": {"method": "embeddings", "part": "response"}}
+    ]
+    assert build(again[0], "selector") == TopScore.model_validate(
+        {"by": IFD(rendering=Rendering(turns="last")), "rule": Rule(below=2)}
+    )
+
+
+def test_a_setting_reaches_parameters_inside_parameters_of_components_inside() -> None:
+    outer = RankMean.model_validate(
+        {"of": [{"method": "ifd", "rendering": {"template": "plain"}}, "mtld"]}
+    )
+
+    changed = set_inside(outer, [Setting("ifd", "rendering.turns", "last")])
+
+    of = [IFD(rendering=Rendering(template="plain", turns="last")), "mtld"]
+    assert changed == RankMean.model_validate({"of": of})
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("rendering.tmplate=x", "rendering has no parameter 'tmplate'", "did you mean 'template'?"),
+        ("ifd.rendering.turn=x", "ifd.rendering has no parameter 'turn'", "did you mean 'turns'?"),
+        ("mode.x=y", "mode holds no parameters", None),
+        ("ifd.renderin.turns=x", "ifd has no parameter 'renderin'", "did you mean 'rendering'?"),
+        ("rendring.turns=x", "'rendring' is neither a method nor a parameter",
+         "did you mean 'rendering'?"),
+    ],
+)  # fmt: skip
+def test_a_path_that_leads_nowhere_says_where_it_ends(
+    text: str, message: str, hint: str | None
+) -> None:
+    with pytest.raises(AssayError) as raised:
+        describe_methods(["ifd"], parse_settings([text], ["ifd"]))
+
+    assert (raised.value.message, raised.value.hint) == (message, hint)
+
+
+def test_an_unknown_parameter_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="longest_response has no parameter 'tokenizr'") as raised:
+        describe_methods(["longest_response"], parse_settings(["tokenizr=x"]))
+
+    assert raised.value.hint == "did you mean 'tokenizer'?"
+
+
+def test_a_setting_for_an_unknown_method_is_refused() -> None:
+    with pytest.raises(UnknownMethodError):
+        describe_methods(["longest_response"], parse_settings(["nothing_like_it.part=x"]))
+
+
+def test_a_score_that_is_selected_by_takes_a_rule() -> None:
+    described, _ = describe_methods(["mtld"], parse_settings(["rule=none"]), selecting=True)
+
+    assert described == [{"method": "mtld", "rule": "none"}]
+
+
+@pytest.mark.parametrize(
+    ("method", "parameter", "text", "value"),
+    [
+        ("where", "values", "a, b", ["a", "b"]),
+        ("rank_mean", "of", "mtld,ttr", ["mtld", "ttr"]),
+        ("quota", "weights", "a=1,b=2", {"a": "1", "b": "2"}),
+        ("threshold", "low", "none", None),
+        ("threshold", "low", "1.5", "1.5"),
+        ("top_score", "rule", '{"below": 1}', {"below": 1}),
+        ("top_score", "rule", "none", "none"),
+        ("ifd", "mode", "none", "none"),
+    ],
+)
+def test_text_is_read_by_type(method: str, parameter: str, text: str, value: object) -> None:
+    annotation = find(method, None).model_fields[parameter].annotation
+
+    assert typed(annotation, text) == value
+
+
+def test_none_is_the_empty_word_where_that_is_one_of_some() -> None:
+    assert typed(Literal["", "cherry"], "none") == ""
+    assert typed(Literal["", "none"], "none") == "none"
+
+
+def test_broken_json_is_refused() -> None:
+    with pytest.raises(UsageError, match="is not JSON"):
+        typed(str, "{below: 1}")
+
+
+def test_a_setting_reaches_components_inside() -> None:
+    outer = RankMean.model_validate({"of": ["longest_response", "mtld"]})
+
+    changed = set_inside(outer, [Setting("longest_response", "unit_of_length", "words")])
+
+    assert changed == build(
+        {
+            "method": "rank_mean",
+            "of": [{"method": "longest_response", "unit_of_length": "words"}, "mtld"],
+        },
+        "scorer",
+    )
+
+
+def test_a_setting_for_what_is_not_inside_is_refused() -> None:
+    with pytest.raises(ConfigError, match="mtld holds no 'ttr'"):
+        set_inside(find("mtld")(), [Setting("ttr", "part", "prompt")])

@@ -1,0 +1,141 @@
+"""Every method can be found, explained and cited."""
+
+from io import StringIO
+from typing import Annotated, Literal
+
+import pytest
+from rich.console import Console
+
+from assay.cli.printing.catalogue import (
+    _FAMILIES,
+    bibtex_entry,
+    describe_method,
+    explanation,
+    family,
+    find_all,
+    type_text,
+)
+from assay.components.component import AnyScorer, Component
+from assay.components.references import EncoderRef
+from assay.components.registry import find
+from assay.errors import UnknownMethodError
+
+
+@pytest.mark.parametrize("method", find_all([]), ids=lambda method: f"{method.kind}-{method.name}")
+def test_every_method_has_a_family_and_explained_parameters(method: type[Component]) -> None:
+    described = describe_method(method)
+
+    assert family(method) in _FAMILIES
+    assert described["summary"]
+    assert all(parameter["description"] for parameter in described["parameters"])
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [
+        ("compression_ifd", "scores of the text"),
+        ("ifd", "scores from a language model"),
+        ("rank_mean", "scores of scores"),
+        ("imported", "scores from elsewhere"),
+        ("top_score", "selections by a score"),
+        ("k_center", "selections by geometry"),
+        ("facility_location", "selections by geometry"),
+        ("random", "selections by chance"),
+        ("where", "filters and quotas"),
+    ],
+)
+def test_a_family_follows_from_what_a_method_requires(name: str, heading: str) -> None:
+    assert family(find(name)) == heading
+
+
+def test_parameters_inside_a_parameter_are_listed_as_they_are_set() -> None:
+    entries = {entry["name"]: entry for entry in describe_method(find("ifd"))["parameters"]}
+
+    assert "rendering" not in entries
+    assert entries["rendering.turns"] == {
+        "name": "rendering.turns", "type": "all | last | first | each", "default": "all",
+        "required": False,
+        "description": 'Assistant turns that are scored; with "each", a row\'s mean is that of its '
+        "turns' means.",
+    }  # fmt: skip
+    assert entries["rendering.reference"]["type"] == "none | superfiltering | cherry"
+    assert entries["model"]["type"] == "language model"
+
+
+def test_a_method_that_reads_a_language_model_names_its_passes_and_a_line_that_works() -> None:
+    console = Console(file=StringIO(), width=300)
+    for part in explanation(find("ifd")):
+        console.print(part)
+
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert (
+        "high: 2 passes of a language model over every row "
+        "(answers given prompt, answers given nothing), shared and kept"
+    ) in shown
+    assert "assay select data.json ifd --budget 5% -o subset.json" in shown
+    assert "set them by  --set rendering.template=VALUE" in shown
+    assert "assay:lm; --model NAME, --dtype and --device choose otherwise" in shown
+
+
+@pytest.mark.parametrize(
+    "name", ["ifd", "token_rank", "perplexity_pruning", "superfiltering_diversity"]
+)
+def test_the_embedded_model_needs_nothing_and_others_an_install_line(name: str) -> None:
+    described = describe_method(find(name))
+    console = Console(file=StringIO(), width=300)
+    for part in explanation(find(name)):
+        console.print(part)
+
+    assert (described["extra"], described["extra_for_other_models"]) == (None, "models")
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "nothing for assay:lm; pip install 'assay[models]' for other models" in shown
+
+
+def test_a_method_without_a_language_model_has_no_install_line() -> None:
+    described = describe_method(find("compression_ifd"))
+
+    assert (described["extra"], described["extra_for_other_models"]) == (None, None)
+
+
+def test_a_citation_of_a_preprint() -> None:
+    entry = bibtex_entry(find("longest_response"))
+
+    assert entry.startswith("@misc{zhao2024long,\n")
+    assert "  author = {Zhao and Andriushchenko and Croce and Flammarion}," in entry
+    assert "  eprint = {2402.04833}," in entry
+
+
+def test_et_al_becomes_and_others() -> None:
+    assert "  author = {Lee and others}," in bibtex_entry(find("deduplicate", "selector"))
+
+
+def test_a_citation_by_doi() -> None:
+    entry = bibtex_entry(find("mtld"))
+
+    assert entry.startswith("@article{mccarthy2010mtld,")
+    assert "  doi = {10.3758/BRM.42.2.381}," in entry
+
+
+def test_a_method_without_paper_says_why() -> None:
+    assert bibtex_entry(find("random", "selector")) == "% random has no paper: chance"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [
+        (Literal["a", "b"], "a | b"),
+        (float | None, "number"),
+        (tuple[AnyScorer, ...], "list of score"),
+        (tuple[tuple[str, float], ...], "list of name=value"),
+        (EncoderRef, "encoder"),
+        (Annotated[bool, "x"], "yes or no"),
+        (int, "whole number"),
+    ],
+)
+def test_types_are_told_in_words(annotation: object, text: str) -> None:
+    assert type_text(annotation) == text
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(UnknownMethodError):
+        find_all(["nothing_like_it"])

@@ -1,0 +1,229 @@
+"""Shards of work: prepared ahead, done in turn, or one on every device."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from assay.components.component import NoPaper, Paper
+from assay.components.rendering import Rendering
+from assay.engine import row_shards
+from assay.engine.engine import Engine
+from assay.engine.row_work import RowWork
+from assay.errors import FeatureError
+from assay.features.causal_pass import CausalPass
+from assay.features.hidden_states import HiddenStates
+from assay.features.log_probs import ResponseLogProbs
+from assay.features.passes import Pass, PoolView, Reading, RowFeature
+from assay.pool.pool import Pool
+from assay.runtime import Runtime
+from assay.samples import Conversation
+from assay.testing import pool as pool_of
+from assay.values import Numbers, RowValue
+from tests.causal_rows import exchange, open_runtime, ordinary_rows, set_budget
+
+EVENTS: list[str] = []
+"""What the staged pass did, in order."""
+
+
+class Staged:
+    """Takes lengths in the first step, doubles them in the second; a long answer breaks a step."""
+
+    def __init__(self, broken: str) -> None:
+        self._broken = broken
+
+    def prepare(
+        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+    ) -> list[int]:
+        EVENTS.append(f"prepare in {threading.current_thread().name.partition('_')[0]}")
+        self._check("prepare", conversations)
+        return [len(conversation.response) for conversation in conversations]
+
+    def finish(
+        self,
+        prepared: list[int],
+        features: Sequence[RowFeature],
+        advance: Callable[[int], None],
+    ) -> list[RowValue]:
+        EVENTS.append(f"finish {len(prepared)}")
+        if self._broken == "finish" and len(EVENTS) > 4:
+            raise FeatureError("the second step broke")
+        for _ in prepared[1:]:
+            advance(1)  # the last row is not told
+        empty = np.zeros(len(prepared), np.uint8)
+        doubled = 2.0 * np.array(prepared)
+        return [Numbers(empty, empty.astype(np.uint16), {"length": doubled}) for _ in features]
+
+    def _check(self, step: str, conversations: Sequence[Conversation]) -> None:
+        if self._broken == step and any(len(c.response) == 7 for c in conversations):
+            raise FeatureError("the first step broke")
+
+    def __call__(
+        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+    ) -> list[RowValue]:
+        return self.finish(self.prepare(conversations, features), features, lambda count: None)
+
+
+class StagedPass(Pass):
+    rows_per_shard: ClassVar[int] = 4
+    parallel: ClassVar[bool] = False
+
+    broken: str = ""
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        EVENTS.append("open")
+        yield Staged(self.broken)
+        EVENTS.append("close")
+
+
+class StagedLength(RowFeature):
+    """Twice the length of the answer."""
+
+    name: ClassVar[str] = "staged_length"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
+    value: ClassVar[type[RowValue]] = Numbers
+
+    broken: str = ""
+    """Step that fails on an answer of seven letters."""
+
+    def reading(self) -> Pass:
+        return StagedPass(broken=self.broken)
+
+
+class _Told:
+    """A progress that adds up what it is told."""
+
+    def __init__(self) -> None:
+        self.amounts: list[float] = []
+
+    @contextlib.contextmanager
+    def task(self, label: str, total: float | None, **settings: Any) -> Iterator[Any]:
+        self.total = total
+        yield self
+
+    def advance(self, amount: float) -> None:
+        self.amounts.append(amount)
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    EVENTS.clear()
+
+
+def _rows(count: int = 30) -> Pool:
+    return pool_of([(f"question {number}", "x" * (number + 1)) for number in range(count)])
+
+
+def test_the_next_shard_is_prepared_by_another_thread_and_shards_are_finished_in_turn(
+    tmp_path: Path,
+) -> None:
+    rows = _rows()
+
+    value = Engine(rows, Runtime(cache=tmp_path, workers=1)).value(StagedLength())
+
+    lengths = [len(c.response) for c in rows.conversations(np.arange(len(rows)))]
+    assert value["length"].tolist() == [2.0 * length for length in lengths]
+    finished = [event for event in EVENTS if event.startswith("finish")]
+    assert sum(int(event.split()[1]) for event in finished) == len(rows)
+    assert len(finished) >= 6
+    assert "prepare in ThreadPoolExecutor-" in {event.rstrip("0123456789") for event in EVENTS}
+    assert EVENTS[0] == "open"
+    assert EVENTS[-1] == "close"
+    # Never more than one shard ahead: what is prepared takes memory.
+    ahead = np.cumsum([e.startswith("prepare") - int(e.startswith("finish")) for e in EVENTS])
+    assert ahead.max() <= 2
+
+
+def test_progress_ends_with_all_rows_even_if_a_pass_tells_of_fewer(tmp_path: Path) -> None:
+    told = _Told()
+
+    Engine(_rows(), Runtime(cache=tmp_path, workers=1, progress=told)).value(StagedLength())
+
+    assert sum(told.amounts) == told.total == 30
+    assert min(told.amounts) >= 0
+
+
+@pytest.mark.parametrize("broken", ["prepare", "finish"])
+def test_an_error_in_either_step_comes_out_and_what_was_done_stays(
+    tmp_path: Path, broken: str
+) -> None:
+    engine = Engine(_rows(), Runtime(cache=tmp_path, workers=1))
+    feature = StagedLength(broken=broken)
+
+    with pytest.raises(FeatureError, match="step broke"):
+        engine.value(feature)
+
+    stored = RowWork(Runtime(cache=tmp_path, workers=1)).store(feature)
+    done = sum(len(shard.hashes) for shard in stored.shards())
+    finished = sum(event.startswith("finish") for event in EVENTS) - (broken == "finish")
+    assert len(stored.shards()) == finished
+    assert done < 30
+
+
+def test_only_the_rows_in_view_are_read(tmp_path: Path) -> None:
+    rows = _rows()
+    view = PoolView(rows, np.array([1, 5, 6, 20], np.int64))
+    work = RowWork(Runtime(cache=tmp_path, workers=1))
+
+    work.fill(view, [StagedLength()])
+    value = work.read(view, StagedLength())
+
+    assert isinstance(value, Numbers)
+    expected = [2.0 * len(c.response) for c in rows.conversations(view.positions)]
+    assert value["length"].tolist() == expected
+
+
+# Devices
+
+
+@pytest.mark.slow
+def test_two_devices_share_the_work_and_give_the_numbers_of_one(
+    llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(CausalPass, "rows_per_shard", 8)
+    rows = pool_of([exchange(row) for row in ordinary_rows(40)])
+    shared: dict[str, Any] = {
+        "model": str(llama_folder), "rendering": Rendering(template="plain", max_tokens=256)
+    }  # fmt: skip
+    features = [ResponseLogProbs(**shared), HiddenStates(**shared)]
+    told = _Told()
+
+    def compute(cache: Path) -> list[RowValue]:
+        runtime = open_runtime(cache)
+        runtime.progress = told
+        set_budget(runtime, llama_folder, 1000)
+        return Engine(rows, runtime).compute(features)
+
+    one = compute(tmp_path / "one")
+    made: list[Sequence[str]] = []
+    processes = row_shards._processes
+
+    def counted(jobs: Any, runtime: Runtime, devices: Sequence[str]) -> Any:
+        made.append(devices)
+        return processes(jobs, runtime, devices)
+
+    monkeypatch.setattr(row_shards, "_processes", counted)
+    monkeypatch.setattr(Runtime, "devices", lambda self: ("cpu", "cpu"))
+    told.amounts.clear()
+    two = compute(tmp_path / "two")
+
+    assert made == [("cpu", "cpu")]
+    assert sum(told.amounts) == len(rows)
+    for alone, together, allowed in zip(one, two, (1e-5, 1e-3), strict=True):
+        assert together.reason.tolist() == alone.reason.tolist()
+        assert together.difference(alone) <= allowed
+    producers = {
+        shard.producer
+        for cache in ("one", "two")
+        for feature in features
+        for shard in RowWork(open_runtime(tmp_path / cache)).store(
+            Engine(rows, open_runtime(tmp_path / cache)).resolve(feature)
+        ).shards()
+    }  # fmt: skip
+    assert len(producers) == 1
