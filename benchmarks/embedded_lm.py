@@ -23,8 +23,9 @@ from harness import argument_parser, in_turn, report, seconds
 from safetensors.numpy import load_file
 
 from assay.backends.embedded.embedded_lm import ASSETS, EmbeddedModel, embedded_digest
+from assay.components.references import DType
 from assay.components.rendering import COMMON
-from assay.models.language_model import DType, Questions
+from assay.models.language_model import Questions
 from assay.rendering.tokenization import Given, token_rows
 from assay.samples import Conversation, FloatArray, Message
 

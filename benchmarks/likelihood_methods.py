@@ -22,7 +22,7 @@ from assay.components.defaults import with_defaults
 from assay.features.hidden_states import HiddenStates
 from assay.progress import Task
 from assay.runtime import Runtime
-from assay.stores.results import reason_counts
+from assay.values import reason_counts
 
 SCORES: tuple[dict[str, Any], ...] = (
     {"method": "perplexity"},

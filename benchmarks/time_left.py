@@ -20,8 +20,9 @@ from assay.engine.engine import Engine
 from assay.features.embeddings import Embeddings
 from assay.features.text import CompressedLengths, Lengths, LexicalDiversity
 from assay.formats.records import Block, SourceSpec
+from assay.pool.building import build_pool
 from assay.pool.loading import load_pool
-from assay.pool.pool import Pool, build_pool
+from assay.pool.pool import Pool
 from assay.progress import Task, seconds_left
 from assay.runtime import Runtime
 from assay.samples import Conversation, Message, Origin, Sample

@@ -6,8 +6,9 @@ from typing import Any
 
 import typer
 
-from assay.cli.app import Everywhere, Reading, Working, app
+from assay.cli.app import app
 from assay.cli.options import grammar
+from assay.cli.options.groups import Everywhere, Reading, Working
 from scripts.docs_text import page, table
 
 _SHARED = {"Reading": Reading, "Working": Working, "Everywhere": Everywhere}

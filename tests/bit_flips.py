@@ -25,7 +25,7 @@ from assay.cli.printing.loading_report import describe_load
 from assay.cli.verbs.status import describe_project
 from assay.compare.ledger import Ledger
 from assay.compare.record_files import read_comparison, read_trial, write_comparison, write_trial
-from assay.components import registry
+from assay.components import table
 from assay.components.component import Component, Scorer, Selector
 from assay.config.document import read_yaml
 from assay.engine.engine import walk
@@ -36,8 +36,7 @@ from assay.files.checksums import SUMS, read_json, write_json
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.stores.cache import FolderStore
-from assay.stores.results import ScoreTable, SelectionRecord
-from assay.values import Matrix, RowValue
+from assay.values import Matrix, RowValue, ScoreTable, SelectionRecord
 from assay.workspace.stored import stored_results
 from tests.fixtures.make_earlier_project import SCORES, make
 from tests.unit.compare.synthetic import synthetic
@@ -275,14 +274,14 @@ def _flip(path: Path, bit: int) -> None:
 def _verdict(
     work: Path, held: dict[str, Any], sound: Seen, kind: str, file: Path
 ) -> tuple[Verdict, str]:
-    components = dict(registry._components)
+    components = dict(table._components)
     try:
         seen = look(work, held)
     except Exception as error:  # a crash is what is looked for
         return "crash", f"{type(error).__name__}: {error}"
     finally:
-        registry._components.clear()
-        registry._components.update(components)
+        table._components.clear()
+        table._components.update(components)
     told = " / ".join(seen.told)
     if not told:
         return ("harmless" if seen.values == sound.values else "silent"), ""

@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from assay.backends.pins import folder_digest
-from assay.models.language_model import DType, LanguageModel
+from assay.components.references import DType
+from assay.models.language_model import LanguageModel
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, ToolCall
 from tests.tiny_models import transformers

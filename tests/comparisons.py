@@ -16,8 +16,8 @@ from assay.compare.records import Comparison, Trial
 from assay.compare.runner import Runner
 from assay.components.budget import Budget
 from assay.engine.engine import Engine
-from assay.features.passes import PoolView
 from assay.models.recipe import RECORD, Recipe, Tuned, training_flops
+from assay.pool.view import PoolView
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray

@@ -7,12 +7,11 @@ import polars as pl
 
 from assay.components.component import Scorer
 from assay.engine.engine import Engine
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.samples import Flag, Reason
-from assay.stores.results import ScoreTable, SelectionRecord
 from assay.testing import pool as pool_of
 from assay.testing import value_of
-from assay.values import LogProbs
+from assay.values import LogProbs, ScoreTable, SelectionRecord
 from tests.causal_rows import EDGE_ROWS, TALKS, exchange
 from tests.letters_model import Letters
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assay.formats.records import Block
-from assay.pool.pool import Pool, build_pool
+from assay.pool.building import build_pool
+from assay.pool.pool import Pool
 from assay.samples import Conversation, Message, Origin, Sample
 
 

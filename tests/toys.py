@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.components.component import Component, NoPaper, Paper, Scorer
-from assay.features.passes import Pass, PoolFeature, PoolView, Reading, RowFeature
+from assay.features.passes import Pass, PoolFeature, Reading, RowFeature
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, FloatArray, Reason, Scores
 from assay.values import Matrix, Numbers, RowValue

@@ -10,12 +10,12 @@ import pytest
 from assay.components.component import Dataset, Given
 from assay.engine.engine import Engine
 from assay.models.recipe import Recipe, Tuned
+from assay.models.training import TrainingOrder
 from assay.pool.pool import Pool
 from assay.progress import Progress, Silent
 from assay.runtime import Runtime
 from assay.samples import Conversation
 from assay.testing import pool as pool_of
-from assay.tuning.rows import TrainingOrder
 from assay.tuning.tuned_model import TunedModel
 from tests.causal_rows import PlainLoop, Scored, exchange, given_prompt, ordinary_rows
 

@@ -28,16 +28,17 @@ if TYPE_CHECKING:
         Given,
         NoPaper,
         Paper,
-        Rule,
         Scorer,
         Selector,
     )
     from assay.components.references import EncoderRef, FileRef, TokenizerRef
+    from assay.components.rule import Rule
     from assay.config.config import Config, load_config
     from assay.errors import AssayError
-    from assay.features.passes import Pass, PoolFeature, PoolView, RowFeature
+    from assay.features.passes import Pass, PoolFeature, RowFeature
     from assay.formats.records import SourceSpec
     from assay.pool.pool import Pool
+    from assay.pool.view import PoolView
     from assay.project import Project
     from assay.runtime import Runtime
     from assay.samples import (

@@ -10,11 +10,11 @@ import numpy as np
 import polars as pl
 
 from assay.components.budget import Budget
-from assay.components.component import Component, FileSet, Scorer, Selector
+from assay.components.component import Component, FileSet, Scorer, Selector, build
 from assay.components.default_selection import default_recipe
 from assay.components.defaults import with_defaults
-from assay.components.registry import build, project_names
 from assay.components.result_names import check_given, free_name
+from assay.components.table import project_names
 from assay.engine.advice import advice
 from assay.engine.engine import Engine
 from assay.engine.model_fit import ModelFit, model_fits
@@ -22,14 +22,15 @@ from assay.errors import ConfigError, DamagedError, DataError, EmptyPoolError, U
 from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata
 from assay.formats.records import SourceSpec
-from assay.methods.judged.imported import imported_names
 from assay.models.recipe import Recipe, Tuned
 from assay.pool.loading import MAX_SET_ASIDE, LoadRecord, load_pool
 from assay.pool.pool import Pool, format_id
 from assay.runtime import Runtime
 from assay.samples import Sample
-from assay.stores.results import Results, ScoreTable
+from assay.stores.results import Results
 from assay.tuning import trainings
+from assay.values import ScoreTable
+from assay.workspace.imports import imported_names
 from assay.workspace.named_selection import NamedSelection
 
 if TYPE_CHECKING:

@@ -3,48 +3,25 @@
 Nothing here changes a value, so nothing here is part of a key.
 """
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from assay.components.references import name_of, short_name
 from assay.errors import MissingExtraError, ModelLoadError
+from assay.files import file_digest
+from assay.models.encoder import Encoder, TokenCounter
 from assay.progress import Progress, Silent
 from assay.rendering.templates import pin_template
-from assay.samples import FloatArray, IndexArray
 from assay.stores.cache import default_cache_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from assay.backends.static_encoder import EncodedTexts
-    from assay.models.language_model import DType, LanguageModel
+    from assay.components.references import DType
+    from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
-    from assay.tuning.rows import Trainable
-
-
-class Encoder(Protocol):
-    """Turns texts into vectors; backends implement it."""
-
-    @property
-    def dimension(self) -> int:
-        """Return the length of a vector."""
-
-    def encode_and_flag(self, texts: "Sequence[str]") -> "EncodedTexts":
-        """Return one vector per text, of length 1 or 0, and which texts were cut."""
-
-    def coverage(self, texts: "Sequence[str]") -> FloatArray:
-        """Return the share of each text that it has learned; NaN where that is not known."""
-
-
-class TokenCounter(Protocol):
-    """Counts tokens; backends implement it."""
-
-    def count(self, texts: "Sequence[str]") -> IndexArray:
-        """Return the number of tokens of each text. Shape (n,)."""
+    from assay.models.training import Trainable
 
 
 @dataclass
@@ -179,9 +156,3 @@ def pin_file(text: str) -> str:
             hint=f"name it anew, without the pin: {name}",
         )
     return found
-
-
-def file_digest(path: Path) -> str:
-    """Return 12 hex digits of blake2b over a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=6)).hexdigest()

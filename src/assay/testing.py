@@ -18,18 +18,17 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from assay.components.budget import Budget
-from assay.components.component import Component, NoPaper, Paper, Scorer, Selector
-from assay.components.registry import build
-from assay.config.components import describe
+from assay.components.component import Component, NoPaper, Paper, Scorer, Selector, build
+from assay.components.descriptions import describe
 from assay.engine.engine import Engine
 from assay.errors import AssayError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.formats.records import Block
-from assay.pool.pool import Pool, build_pool
+from assay.pool.building import build_pool
+from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Conversation, Message, Origin, Reason, ReasonArray, Sample, Scores
-from assay.stores.results import ScoreTable, SelectionRecord
-from assay.values import Labels, Matrix, Numbers, RowValue
+from assay.values import Labels, Matrix, Numbers, RowValue, ScoreTable, SelectionRecord
 
 Row = Sample | Conversation | tuple[str, str] | Mapping[str, str]
 """A sample, a conversation, prompt and response, or a mapping with `instruction`, `response` and,

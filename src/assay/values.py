@@ -4,16 +4,25 @@ Every row-aligned value carries `reason` (uint8, 0: has a value) and `flags` (ui
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from assay.files.stored_vectors import StoredVectors, as_array
-from assay.samples import FlagArray, Float32Array, FloatArray, IndexArray, ReasonArray
+from assay.samples import (
+    FlagArray,
+    Float32Array,
+    FloatArray,
+    IndexArray,
+    Reason,
+    ReasonArray,
+    Scores,
+    Selection,
+)
 from assay.solvers.similarity import at_unit_length
 
 _BLOCK_ROWS = 65_536
@@ -284,3 +293,39 @@ class Groups:
     def representative(self) -> NDArray[np.bool_]:
         """Whether a row is the first of its group. Shape (n,)."""
         return self.labels == np.arange(len(self.labels))
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """The columns of one scorer, each with its own reasons; the first is the main one."""
+
+    columns: Mapping[str, Scores]
+
+    @property
+    def main(self) -> Scores:
+        """The column meant when none is named."""
+        return next(iter(self.columns.values()))
+
+
+@dataclass(frozen=True)
+class SelectionRecord:
+    """A selection, with what became of every row.
+
+    Attributes:
+        selection: the rows chosen, in order.
+        reason: shape (n,), uint8; 0 for the rows chosen, else why not.
+        eligible: number of rows that could have been chosen.
+        facts: what a report tells besides: budget asked, tokens spent.
+    """
+
+    selection: Selection
+    reason: ReasonArray
+    eligible: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def reason_counts(reason: ReasonArray) -> dict[str, int]:
+    """Return how many rows have each reason, 0 left out, most frequent first."""
+    codes, counts = np.unique(reason[reason != 0], return_counts=True)
+    pairs = sorted(zip(codes.tolist(), counts.tolist(), strict=True), key=lambda p: (-p[1], p[0]))
+    return {Reason(code).name: count for code, count in pairs}

@@ -1,6 +1,9 @@
 """Numbers as people read them: the same in the terminal, in the verdict and in the report."""
 
 import math
+import re
+from collections.abc import Mapping
+from typing import Any
 
 _MINUS = "\N{MINUS SIGN}"
 _SECONDS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
@@ -90,3 +93,61 @@ def listed(words: list[str]) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def cell_text(value: object) -> str:
+    """Return a value as a person reads it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return number_text(value)
+    return plain(str(value))
+
+
+def number_text(value: float) -> str:
+    """Return a number with four significant digits; a dash where there is none."""
+    if math.isnan(value):
+        return "-"
+    if value.is_integer() and abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def plain(text: str) -> str:
+    """Return text whose control and direction characters are visible, so that it is only text."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def one_line(text: str, length: int) -> str:
+    """Return the beginning of a text as one line of at most `length` characters."""
+    line = " ".join(plain(text[: length * 4]).split())
+    return line if len(line) <= length and len(text) <= length * 4 else line[: length - 1] + "…"
+
+
+def size_text(size_bytes: float) -> str:
+    """Return a number of bytes as a person says it."""
+    for unit in ("B", "KiB", "MiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.1f} GiB"
+
+
+def jsonable(content: Any) -> Any:
+    """Return content in which JSON can hold everything: NaN is null, unknown types are text."""
+    if isinstance(content, Mapping):
+        return {str(key): jsonable(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [jsonable(value) for value in content]
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if content is None or isinstance(content, (str, int, bool)):
+        return content
+    return str(content)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.components.component import Component, NoPaper, Paper, Scorer, Selector
-from assay.components.registry import build, components, find
+from assay.components.component import Component, NoPaper, Paper, Scorer, Selector, build
+from assay.components.registry import components, find
 from assay.engine.engine import walk
 from assay.errors import ConfigError, UnknownMethodError
 from assay.features.passes import PoolFeature, RowFeature

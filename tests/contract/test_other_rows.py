@@ -9,17 +9,16 @@ import numpy as np
 import pytest
 
 from assay.agreement.sample_reading import SampleReading
-from assay.components.component import Component, FileSet, NoPaper, Paper, Scorer, Selector
-from assay.components.registry import build, components
+from assay.components.component import Component, FileSet, NoPaper, Paper, Scorer, Selector, build
+from assay.components.registry import components
 from assay.engine import settling
 from assay.engine.engine import Engine
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.pool.pool import Pool
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Reason
-from assay.stores.results import ScoreTable, SelectionRecord
-from assay.values import Numbers
+from assay.values import Numbers, ScoreTable, SelectionRecord
 from tests.contract.test_components import _MINIMUM
 from tests.rows import make_pool
 from tests.toys import ToyLength

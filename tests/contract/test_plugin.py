@@ -21,7 +21,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 _REPORT = """
 import json, sys
-from assay.components.registry import components, failed_plugins, find
+from assay.components.registry import components, find
+from assay.components.table import failed_plugins
 scorer = find("example_readability")
 print(json.dumps({
     "module": scorer.__module__,
@@ -142,7 +143,8 @@ def test_a_plugin_that_fails_to_import_takes_nothing_down(tmp_path: Path) -> Non
     (tmp_path / "assay_example_plugin.py").write_text("raise RuntimeError('broken')\n")
 
     done = _python(
-        "from assay.components.registry import failed_plugins, find\n"
+        "from assay.components.registry import find\n"
+        "from assay.components.table import failed_plugins\n"
         "print(find('random').name, dict(failed_plugins()))",
         path=tmp_path,
     )

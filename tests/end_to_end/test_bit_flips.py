@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.components import registry
+from assay.components import table
 from assay.features.embeddings import EmbeddingPass
 from tests.bit_flips import KINDS, build, files_by_kind, flips
 
@@ -17,8 +17,8 @@ def test_forty_changed_bits_over_every_kind_of_file_are_harmless_or_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    registry.load_all()
-    monkeypatch.setattr(registry, "_components", dict(registry._components))
+    table.load_all()
+    monkeypatch.setattr(table, "_components", dict(table._components))
     monkeypatch.setattr(EmbeddingPass, "rows_per_shard", 16)
     build(tmp_path / "pristine")
     assert all(files_by_kind(tmp_path / "pristine").values())

@@ -20,7 +20,7 @@ from assay.compare.statistics import summary
 from assay.compare.verdict import verdict
 from assay.components.component import NoPaper, Paper, Scorer
 from assay.features.text import Lengths
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.models.recipe import Recipe
 from assay.project import Project
 from assay.runtime import Runtime

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.components import registry
+from assay.components import table
 from assay.features.embeddings import EmbeddingPass
 from tests.end_to_end.cli_helpers import write_dolly
 from tests.end_to_end.in_process import Here, calls_in
@@ -15,8 +15,8 @@ from tests.end_to_end.in_process import Here, calls_in
 def assay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Here]:
-    registry.load_all()
-    monkeypatch.setattr(registry, "_components", dict(registry._components))
+    table.load_all()
+    monkeypatch.setattr(table, "_components", dict(table._components))
     monkeypatch.setattr(EmbeddingPass, "rows_per_shard", 16)
     write_dolly(tmp_path / "data.jsonl", 40)
     yield from calls_in(tmp_path, monkeypatch, capsys)

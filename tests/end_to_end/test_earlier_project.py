@@ -13,8 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assay.components.component import Component, Scorer, Selector
-from assay.components.registry import build
+from assay.components.component import Component, Scorer, Selector, build
 from assay.engine.engine import walk
 from assay.engine.planning import plan
 from assay.features.passes import PoolFeature, RowFeature

@@ -17,7 +17,11 @@ _METHODS = "tests/unit/methods/"
 _FACILITY = (_METHODS + "geometry/test_facility_location.py",)
 _FACILITY_SOLVER = ("tests/unit/solvers/test_facility_location.py",)
 _IFD = (_METHODS + "text/test_compression_ifd.py",)
-_RANKING = (_METHODS + "filters/test_cuts.py",)
+_RANKING = (
+    _METHODS + "filters/test_cuts.py",
+    "tests/unit/methods/combinations/test_top_score.py",
+    "tests/unit/solvers/test_ranks.py",
+)
 _COMBINATION = (_METHODS + "combinations/test_combination.py",)
 _QUOTA = (_METHODS + "combinations/test_quota.py",)
 _K_CENTER = (_METHODS + "geometry/test_k_center.py", "tests/property/test_k_center.py")
@@ -80,46 +84,52 @@ MUTANTS = (
         "methods/text/longest.py",
         "reason = np.where(values > 0, 0, empty)",
         "reason = np.where(values >= 0, 0, empty)",
-        (_METHODS + "text/test_longest.py",),
+        (
+            _METHODS + "text/test_longest.py",
+            "tests/unit/methods/chance/test_random_rows.py",
+        ),
     ),
     Mutant(
         "the largest random numbers, so that another seed's rule holds",
-        "methods/text/longest.py",
+        "methods/chance/random_rows.py",
         "np.argsort(number.values, kind=",
         "np.argsort(-number.values, kind=",
-        (_METHODS + "text/test_longest.py",),
+        (
+            _METHODS + "text/test_longest.py",
+            "tests/unit/methods/chance/test_random_rows.py",
+        ),
     ),
     Mutant(
         "worst first",
-        "methods/filters/cuts.py",
+        "solvers/ranks.py",
         "return np.argsort(-sign * scores.values",
         "return np.argsort(sign * scores.values",
         _RANKING,
     ),
     Mutant(
         "ties get the last of their ranks instead of the mean",
-        "methods/filters/cuts.py",
+        "solvers/ranks.py",
         "((last - (counts - 1) / 2) / len(known))",
         "(last / len(known))",
         _RANKING,
     ),
     Mutant(
         "the lower end of a threshold shut out",
-        "components/component.py",
+        "components/rule.py",
         "mask &= values >= self.at_least",
         "mask &= values > self.at_least",
         _RANKING,
     ),
     Mutant(
         "a paper's strict cut-off taken as inclusive",
-        "components/component.py",
+        "components/rule.py",
         "mask &= values < self.below",
         "mask &= values <= self.below",
         _RANKING,
     ),
     Mutant(
         "a band one row too long",
-        "components/component.py",
+        "components/rule.py",
         "inside[order[low:high]] = True",
         "inside[order[low : high + 1]] = True",
         _RANKING,
@@ -231,7 +241,7 @@ MUTANTS = (
     ),
     Mutant(
         "stale gains taken for exact ones",
-        "solvers/lazy_greedy.py",
+        "solvers/greedy.py",
         "fresh[:] = False",
         "fresh[best] = False",
         _FACILITY,

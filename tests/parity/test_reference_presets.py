@@ -15,13 +15,12 @@ import pytest
 from assay.components.rendering import Rendering
 from assay.engine.engine import Engine
 from assay.features.log_probs import ResponseLogProbs
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.superfiltering import Superfiltering
 from assay.samples import Flag, FloatArray, Reason
-from assay.stores.results import ScoreTable
 from assay.testing import pool as pool_of
-from assay.values import LogProbs
+from assay.values import LogProbs, ScoreTable
 from tests.causal_rows import (
     ALPACA,
     ALPACA_WITH_INPUT,

@@ -7,10 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.methods.filters.cuts import Band, TopScore, rank_share
+from assay.methods.combinations.top_score import TopScore
+from assay.methods.filters.cuts import Band
 from assay.methods.geometry.facility_location import FacilityLocation
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.samples import FloatArray
+from assay.solvers.ranks import rank_share
 from assay.solvers.shares import largest_remainder
 from tests.unit.methods.planted import (
     PlantedLoss,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assay.components.component import Rule
+from assay.components.rule import Rule
 from assay.engine.engine import Engine
 from assay.features.embeddings import Embeddings
 from assay.methods.combinations.quota import Quota
@@ -17,7 +17,7 @@ from assay.methods.filters.attributes import Where
 from assay.methods.filters.cuts import Threshold
 from assay.methods.filters.deduplicate import Deduplicate
 from assay.samples import Reason
-from assay.stores.results import SelectionRecord
+from assay.values import SelectionRecord
 from tests.unit.methods.planted import PlantedScore, planted_engine
 
 THRESHOLD = 0.78

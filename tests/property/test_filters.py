@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.components.component import Selector
-from assay.components.registry import build
+from assay.components.component import Selector, build
 from assay.engine.engine import Engine
 from assay.methods.combinations.combination import RankMean
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.filters.attributes import Where
-from assay.methods.filters.cuts import Band, TopScore
+from assay.methods.filters.cuts import Band
 from assay.methods.text.lexical import MTLD
 from assay.methods.text.longest import LongestResponse
 from assay.samples import Reason
-from assay.stores.results import ScoreTable, SelectionRecord
+from assay.values import ScoreTable, SelectionRecord
 from tests.property.test_held_out import _descriptions, _files, _pair
 
 _AT_SEA = Where(attribute="task", values=("sea",))

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from assay.components.component import Component, Given, Scorer, Selector
+from assay.components.component import Component, Given, Scorer, Selector, build
 from assay.components.references import name_of
-from assay.components.registry import build, components
+from assay.components.registry import components
 from assay.engine.engine import Engine, walk
 from assay.features.clusters import Clusters
 from assay.features.duplicates import DuplicateGroups
@@ -20,10 +20,11 @@ from assay.features.embeddings import Embeddings
 from assay.features.neighbors import NearestNeighbors
 from assay.features.passes import PoolFeature
 from assay.formats.records import Block
-from assay.pool.pool import Pool, build_pool
+from assay.pool.building import build_pool
+from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Origin, Reason, Sample, Scores
-from assay.stores.results import ScoreTable, SelectionRecord
+from assay.values import ScoreTable, SelectionRecord
 from tests.contract.test_components import _MINIMUM
 from tests.rows import conversation, make_pool
 

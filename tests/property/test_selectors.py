@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.components.component import Rule, Selector
+from assay.components.component import Selector
+from assay.components.rule import Rule
 from assay.engine.engine import Engine
+from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.combination import RankMean, WeightedSum
 from assay.methods.combinations.quota import Quota
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.filters.attributes import Everything, Where
-from assay.methods.filters.cuts import Band, Threshold, TopScore
+from assay.methods.filters.cuts import Band, Threshold
 from assay.methods.filters.deduplicate import Deduplicate
 from assay.methods.filters.semdedup import SemDeDup
 from assay.methods.geometry.coverage import Coverage
@@ -27,9 +30,8 @@ from assay.methods.geometry.log_det import LogDet
 from assay.methods.likelihood.perplexity_pruning import PerplexityPruning
 from assay.methods.pipelines.deita_filter import DeitaFilter
 from assay.methods.pipelines.superfiltering_diversity import SuperfilteringDiversity
-from assay.methods.text.longest import RandomSample
 from assay.samples import Reason
-from assay.stores.results import SelectionRecord
+from assay.values import SelectionRecord
 from tests.unit.methods.planted import PlantedLoss, PlantedScore, PlantedVectors, planted_engine
 
 _VECTORS = PlantedVectors()

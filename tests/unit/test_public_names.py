@@ -60,7 +60,7 @@ def test_importing_assay_loads_nothing_heavy() -> None:
 
 def test_importing_every_method_leaves_torch_and_faiss_alone() -> None:
     loaded = _python(
-        "import sys, assay.project; from assay.components.registry import load_all; load_all(); "
+        "import sys, assay.project; from assay.components.table import load_all; load_all(); "
         "print([m for m in ('torch', 'sklearn', 'transformers') if m in sys.modules])"
     )
 

@@ -7,14 +7,15 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from assay.components import registry
+from assay.components import table
 from assay.components.budget import Allowance
 from assay.components.component import Component, NoPaper, Paper, Scorer, Selector
 from assay.features.passes import RowFeature
 from assay.features.text import Lengths
+from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.quota import Quota
-from assay.methods.filters.cuts import TopScore
-from assay.methods.text.longest import LongestResponse, RandomSample
+from assay.methods.combinations.top_score import TopScore
+from assay.methods.text.longest import LongestResponse
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, Reason, Sample, Scores, Selection
 from assay.testing import check_component, labels, matrix, numbers, pool, scores, value_of
@@ -26,11 +27,11 @@ _calls: list[int] = []
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    registry.load_all()
-    known = dict(registry._components)
+    table.load_all()
+    known = dict(table._components)
     yield
-    registry._components.clear()
-    registry._components.update(known)
+    table._components.clear()
+    table._components.update(known)
 
 
 def _numbers(values: Sequence[float]) -> Numbers:

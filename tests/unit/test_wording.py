@@ -3,6 +3,7 @@ import math
 import pytest
 
 from assay import wording as words
+from assay.wording import cell_text, jsonable, number_text, one_line, plain, size_text
 
 
 @pytest.mark.parametrize(
@@ -76,3 +77,48 @@ def test_lists() -> None:
 def test_counts_agree_with_their_noun() -> None:
     assert words.number_of(1, "seed") == "1 seed"
     assert words.number_of(1_200, "run") == "1,200 runs"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\rb", "a\\x0db"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("\u202eback", "\\x202eback"),
+        ("日本語 é", "日本語 é"),
+    ],
+)
+def test_control_characters_are_visible(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.123456, "0.1235"), (2.0, "2"), (1234567.8, "1,234,568"), (float("nan"), "-")],
+)
+def test_numbers_have_four_digits(value: float, text: str) -> None:
+    assert number_text(value) == text
+
+
+def test_cells_are_told_as_a_person_would() -> None:
+    assert [cell_text(v) for v in (None, True, 12345, "x\x07")] == ["", "yes", "12,345", "x\\x07"]
+
+
+def test_nan_is_null_in_json() -> None:
+    assert jsonable({"a": (1, float("nan"), float("inf")), 2: "b"}) == {
+        "a": [1, None, None],
+        "2": "b",
+    }
+
+
+def test_one_line_is_cut_with_an_ellipsis() -> None:
+    assert one_line("a  b\nc", 10) == "a b c"
+    assert one_line("abcdefghij" * 9, 10) == "abcdefghi…"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(12, "12 B"), (2048, "2.0 KiB"), (5 * 2**30, "5.0 GiB")]
+)
+def test_sizes_have_units(size: float, text: str) -> None:
+    assert size_text(size) == text

@@ -14,7 +14,7 @@ from assay.methods.text.longest import LongestResponse
 from assay.project import Project
 from assay.random_numbers import generator
 from assay.samples import FloatArray, IndexArray
-from assay.workspace.stored import spearman
+from assay.solvers.ranks import spearman
 
 SHARES = (0.05, 0.10, 0.15)
 """Shares of the rows whose choice is compared."""

@@ -16,7 +16,8 @@ from assay.engine.engine import walk
 from assay.engine.row_work import RowWork
 from assay.engine.settling import evaluate, is_of_the_pool, settle
 from assay.errors import ConfigError, DataError
-from assay.features.passes import PoolView, RowFeature
+from assay.features.passes import RowFeature
+from assay.pool.view import PoolView
 from assay.project import Project
 from assay.random_numbers import row_uniform
 from assay.samples import FloatArray, IndexArray, Scores

@@ -32,13 +32,12 @@ from assay.assessment.records import (
 from assay.assessment.remarks import language_notes, remarks
 from assay.assessment.rows import Rows
 from assay.components.component import Scorer
-from assay.components.references import name_of
+from assay.components.references import DType, name_of
 from assay.engine.model_fit import LANGUAGES, ModelFit, model_fit
 from assay.features.text import CompressedLengths, DetectedLanguage, TokenCounts
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.methods.text.compression_ifd import CompressionIFD
-from assay.models.language_model import DType
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores
 from assay.texts.minhash import THRESHOLD

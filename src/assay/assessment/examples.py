@@ -6,8 +6,8 @@ import numpy as np
 
 from assay.assessment.records import Example
 from assay.assessment.rows import Rows
-from assay.features.passes import PoolView
 from assay.pool.pool import HashArray, format_id
+from assay.pool.view import PoolView
 from assay.reports.html import shortened
 from assay.samples import FloatArray, IndexArray, Scores
 from assay.values import Numbers

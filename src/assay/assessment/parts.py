@@ -4,9 +4,9 @@ import numpy as np
 
 from assay.assessment.rows import Rows
 from assay.assessment.wording import language_name
-from assay.features.passes import PoolView
 from assay.features.text import RowAttribute
 from assay.pool.pool import Attribute
+from assay.pool.view import PoolView
 from assay.project import Project
 from assay.values import Labels
 

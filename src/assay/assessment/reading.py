@@ -14,9 +14,10 @@ from assay.engine.settling import evaluate, settle
 from assay.errors import DamagedError
 from assay.features.duplicates import DuplicateGroups
 from assay.features.embeddings import Embeddings
-from assay.features.passes import PoolView, RowFeature
+from assay.features.passes import RowFeature
 from assay.files.checksums import warn
 from assay.pool.pool import HashArray
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Scores
 from assay.stores.cache import PoolStore

@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from assay.features.passes import PoolView
 from assay.pool.pool import HashArray
+from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
 from assay.samples import IdArray, IndexArray
 

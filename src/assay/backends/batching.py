@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.models.language_model import TokenIds
+from assay.rendering.encoding import TokenIds
 from assay.samples import IndexArray
 
 _OPENING = 16  # sequences are taken to share a beginning if so many tokens agree

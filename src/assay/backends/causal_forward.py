@@ -11,7 +11,7 @@ from assay.backends.batching import Batch
 from assay.backends.output_layer import OutputLayer, described, positions_at_once
 from assay.backends.reading import Readout, Work
 from assay.errors import FeatureError
-from assay.models.language_model import TokenIds
+from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, IndexArray
 
 _KEPT_PREFIXES = 8

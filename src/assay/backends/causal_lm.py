@@ -13,9 +13,10 @@ from assay.backends.batching import Group, batches
 from assay.backends.reading import read_batches, work_of
 from assay.backends.token_text import chat_text, pieces
 from assay.backends.weights import merge_adapter, misfit
+from assay.components.references import DType
 from assay.errors import DamagedError, FeatureError, MissingExtraError, ModelLoadError
 from assay.files.checksums import read_json, warn, write_json
-from assay.models.language_model import Advance, Answers, DType, Questions
+from assay.models.language_model import Advance, Answers, Questions
 
 if TYPE_CHECKING:
     from assay.backends.causal_forward import Forward

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from tokenizers import Tokenizer
 
-    from assay.backends.static_encoder import EncodedTexts, StaticEncoder
-    from assay.runtime import Encoder, TokenCounter
+    from assay.backends.static_encoder import StaticEncoder
+    from assay.models.encoder import EncodedTexts, Encoder, TokenCounter
 
 EMBEDDED = "assay:encoder"
 SPELLED = "assay:encoder-spelled"
@@ -146,7 +146,7 @@ class SentenceEncoder:
 
     def encode_and_flag(self, texts: "Sequence[str]") -> "EncodedTexts":
         """Return unit vectors, shape (n, d) float32, and which texts were cut."""
-        from assay.backends.static_encoder import EncodedTexts  # noqa: PLC0415
+        from assay.models.encoder import EncodedTexts  # noqa: PLC0415
 
         vectors: Float32Array = self._model.encode(
             list(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True

@@ -12,7 +12,8 @@ from assay.components.references import EMBEDDED_MODEL, LANGUAGE_MODELS, is_endp
 from assay.errors import ModelLoadError
 
 if TYPE_CHECKING:
-    from assay.models.language_model import DType, LanguageModel
+    from assay.components.references import DType
+    from assay.models.language_model import LanguageModel
     from assay.runtime import Runtime
 
 _CHECKED = "tensor by tensor"

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from assay.backends.batching import Batch, batches, shared_beginnings
-from assay.models.language_model import Advance, Answers, Questions, TokenIds
+from assay.models.language_model import Advance, Answers, Questions
+from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, IndexArray
 
 

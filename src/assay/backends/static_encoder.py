@@ -8,7 +8,6 @@ text in any script falls together with another for want of vocabulary. The model
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from assay.backends.text_segments import (
     words,
 )
 from assay.errors import ModelLoadError
+from assay.models.encoder import EncodedTexts
 from assay.samples import Float32Array, FloatArray
 
 WEIGHTS = "model.safetensors"
@@ -38,19 +38,6 @@ BLOCK_CHARACTERS = 500_000
 """Characters of the texts whose distinct tokens are held in memory together."""
 
 DEFAULT_MAX_TOKENS = 8192
-
-
-@dataclass(frozen=True)
-class EncodedTexts:
-    """What the encoder makes of texts.
-
-    Attributes:
-        vectors: shape (n, d) float32, unit length; zero for a text without any token.
-        truncated: shape (n,) bool, whether the text was longer than the limit on its tokens.
-    """
-
-    vectors: Float32Array
-    truncated: NDArray[np.bool_]
 
 
 class StaticEncoder:

@@ -30,15 +30,15 @@ from assay.backends.models import load_language_model
 from assay.backends.pins import split_pin
 from assay.backends.weight_changes import Beginning
 from assay.backends.weights import write_adapter, write_model
-from assay.components.references import short_name
+from assay.components.references import DType, short_name
 from assay.errors import DamagedError, FeatureError, ModelLoadError, TuningError
 from assay.files import write_text
 from assay.files.checksums import first_difference, folder_sums, read_json, warn, write_json
-from assay.models.language_model import DType, LanguageModel
+from assay.models.language_model import LanguageModel
 from assay.models.recipe import RECORD, Recipe, Tuned, epoch_folder, training_flops
+from assay.models.training import Training, TrainingOrder, TrainingRows
 from assay.progress import Task
 from assay.runtime import Runtime
-from assay.tuning.rows import Training, TrainingOrder, TrainingRows
 
 SECONDS_BETWEEN_SAVES = 60.0
 """Work that a kill can cost, unless saving takes long."""

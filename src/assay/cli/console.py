@@ -6,17 +6,16 @@ that no row can move the cursor or colour the screen.
 
 import json
 import logging
-import math
-import re
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from assay.errors import AssayError
+from assay.wording import cell_text, jsonable, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH = 20_000
 _LOG_WIDTH = 100
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 Align = Literal["left", "right"]
 _LEFT: Align = "left"
@@ -230,61 +228,6 @@ def facts(pairs: Iterable[tuple[str, object]]) -> "Table":
     for label, value in pairs:
         grid.add_row(Text(label), Text(cell_text(value)))
     return grid
-
-
-def cell_text(value: object) -> str:
-    """Return a value as a person reads it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return number_text(value)
-    return plain(str(value))
-
-
-def number_text(value: float) -> str:
-    """Return a number with four significant digits; a dash where there is none."""
-    if math.isnan(value):
-        return "-"
-    if value.is_integer() and abs(value) < 1e15:
-        return f"{value:,.0f}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-
-
-def plain(text: str) -> str:
-    """Return text whose control and direction characters are visible, so that it is only text."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
-
-def one_line(text: str, length: int) -> str:
-    """Return the beginning of a text as one line of at most `length` characters."""
-    line = " ".join(plain(text[: length * 4]).split())
-    return line if len(line) <= length and len(text) <= length * 4 else line[: length - 1] + "…"
-
-
-def size_text(size_bytes: float) -> str:
-    """Return a number of bytes as a person says it."""
-    for unit in ("B", "KiB", "MiB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:.1f} GiB"
-
-
-def jsonable(content: Any) -> Any:
-    """Return content in which JSON can hold everything: NaN is null, unknown types are text."""
-    if isinstance(content, Mapping):
-        return {str(key): jsonable(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [jsonable(value) for value in content]
-    if isinstance(content, float):
-        return content if math.isfinite(content) else None
-    if content is None or isinstance(content, (str, int, bool)):
-        return content
-    return str(content)
 
 
 def confirmed(question: str, *, yes: bool) -> bool:

@@ -16,7 +16,7 @@ import typer
 from assay import __version__
 from assay.cli.app import app
 from assay.cli.console import print_bug, print_error, terminal
-from assay.cli.options.arguments import command_line
+from assay.cli.naming import command_line
 from assay.errors import AssayError, UsageError, did_you_mean
 
 VERBS = (

@@ -7,11 +7,10 @@ from typing import NamedTuple, get_args
 from assay.compare.records import Arm, ArmKind, BudgetAxis
 from assay.components.budget import Budget
 from assay.components.component import Component, Scorer, Selector
+from assay.components.descriptions import describe, method_text
 from assay.components.registry import find
-from assay.config.components import describe
 from assay.errors import ConfigError, did_you_mean
 from assay.models.recipe import Recipe
-from assay.workspace.stored import method_text
 
 LEAST_DRAWS = 5
 _LONGEST: tuple[ArmKind, ...] = ("longest_response", "longest_instruction")

@@ -17,8 +17,8 @@ from assay.engine.engine import Engine
 from assay.engine.planning import Step
 from assay.engine.planning import plan as plan_components
 from assay.errors import AssayError, BudgetError
-from assay.features.passes import PoolView
 from assay.models.recipe import Recipe
+from assay.pool.view import PoolView
 from assay.project import Project
 from assay.tuning.trainings import price
 from assay.tuning.tuned_model import TunedModel

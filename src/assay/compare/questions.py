@@ -17,10 +17,10 @@ from assay.engine.engine import Engine
 from assay.engine.row_work import RowWork
 from assay.errors import DamagedError, DataError, FeatureError
 from assay.features.log_probs import ResponseLogProbs
-from assay.features.passes import PoolView
 from assay.features.training_tokens import TrainingTokens
 from assay.files.checksums import read_json, warn, write_json
 from assay.models.recipe import Recipe
+from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
 from assay.runtime import Runtime
 from assay.samples import FloatArray

@@ -20,9 +20,8 @@ from assay.compare.record_files import write_comparison
 from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, Trial
 from assay.compare.trials import Bench, Choices
 from assay.components.budget import Budget
-from assay.components.component import Component, Selector
+from assay.components.component import Component, Selector, build
 from assay.components.references import name_of, pinned_fields, short_name
-from assay.components.registry import build
 from assay.components.result_names import DIGITS, derived_name
 from assay.engine.engine import Engine, walk
 from assay.engine.read_files import file_notes

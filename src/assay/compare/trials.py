@@ -17,15 +17,14 @@ from assay.components.component import Chosen, Selector
 from assay.components.defaults import with_defaults
 from assay.engine.engine import Engine
 from assay.errors import DamagedError, DataError
-from assay.features.passes import PoolView
 from assay.files import write_text
 from assay.files.checksums import warn
 from assay.models.recipe import Tuned
 from assay.pool.pool import digest_of
+from assay.pool.view import PoolView
 from assay.samples import FloatArray
-from assay.stores.results import SelectionRecord
 from assay.tuning.tuned_model import TunedModel
-from assay.values import Numbers
+from assay.values import Numbers, SelectionRecord
 
 _NOTE, _ANSWERS = ".training", ".answers"
 

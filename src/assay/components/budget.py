@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from assay.components.references import ModelRef, TokenizerRef
+from assay.components.references import DType, ModelRef, TokenizerRef
 from assay.components.rendering import Rendering
 from assay.errors import BudgetError
-from assay.models.language_model import DType
 from assay.samples import FloatArray, IndexArray
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}

@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import PydanticUndefined
 
 from assay.components.budget import Budget
 from assay.components.own_code import code_digest
 from assay.components.parameter_errors import wrong_parameter
 from assay.components.references import FileRef, identity_of, pinned_fields
+from assay.components.registry import find
+from assay.components.rule import Rule
+from assay.components.table import Kind, load_all, look_up
+from assay.errors import ConfigError
 from assay.samples import FloatArray, Scores, Selection
-
-Kind = Literal["dataset", "feature", "scorer", "selector"]
 
 
 class Paper(BaseModel):
@@ -43,48 +44,6 @@ class NoPaper(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reason: str
-
-
-class Rule(BaseModel):
-    """A cut-off of a paper: which scores may be selected at all.
-
-    Quantiles are taken over the rows that have a score. A number that exists is never erased by a
-    rule; the row only becomes ineligible, with BELOW_RULE as its reason.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    above: float | None = None
-    at_least: float | None = None
-    below: float | None = None
-    at_most: float | None = None
-    low_quantile: float | None = Field(default=None, ge=0, le=1)
-    high_quantile: float | None = Field(default=None, ge=0, le=1)
-
-    def admits(self, values: FloatArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Return which values pass; NaN never does. Shape (n,), bool."""
-        known = ~np.isnan(values)
-        mask = known.copy()
-        with np.errstate(invalid="ignore"):
-            if self.above is not None:
-                mask &= values > self.above
-            if self.at_least is not None:
-                mask &= values >= self.at_least
-            if self.below is not None:
-                mask &= values < self.below
-            if self.at_most is not None:
-                mask &= values <= self.at_most
-        if (self.low_quantile is None and self.high_quantile is None) or not known.any():
-            return mask
-        # Band by rank, so that a run of equal values at a border is split by id and the
-        # three thirds of a pool partition it.
-        order = np.argsort(values, kind="stable")[: int(known.sum())]
-        low = int(np.floor((self.low_quantile or 0.0) * len(order) + 1e-9))
-        high_share = 1.0 if self.high_quantile is None else self.high_quantile
-        high = int(np.floor(high_share * len(order) + 1e-9))
-        inside = np.zeros(len(values), np.bool_)
-        inside[order[low:high]] = True
-        return mask & inside
 
 
 class Component(BaseModel):
@@ -117,7 +76,7 @@ class Component(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         cls.code_digest = code_digest(cls)
         if "name" in cls.__dict__ and cls.name:
-            from assay.components.registry import register  # noqa: PLC0415  registry needs the base class
+            from assay.components.table import register  # noqa: PLC0415  registry needs the base class
 
             register(cls)
 
@@ -228,14 +187,12 @@ def recipe(value: Any) -> Any:
 
 
 def _named(kind: Kind) -> BeforeValidator:
-    def build(value: Any) -> Any:
+    def built(value: Any) -> Any:
         if isinstance(value, (str, Mapping)):
-            from assay.components.registry import build as build_component  # noqa: PLC0415
-
-            return build_component(value, kind)
+            return build(value, kind)
         return value
 
-    return BeforeValidator(build)
+    return BeforeValidator(built)
 
 
 class Dataset(Component):
@@ -400,3 +357,25 @@ AnyDataset: TypeAlias = Annotated[Dataset, _named("dataset")]
 
 Feature.model_rebuild()
 Selector.model_rebuild()
+
+
+def build(description: str | Mapping[str, Any], kind: Kind | None = None) -> Component:
+    """Return a component from its name, or from ``{"method": name, parameter: value}``.
+
+    A scorer asked for as a selector becomes `top_score` by it, with the scorer's own rule.
+
+    Raises:
+        UnknownMethodError: if no component has the name.
+        ConfigError: if a parameter is wrong.
+    """
+    parameters = {"method": description} if isinstance(description, str) else dict(description)
+    name = parameters.pop("method", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"{description!r} names no method", hint="{method: NAME, ...}")
+    load_all()
+    if kind == "selector" and not look_up("selector", name) and look_up("scorer", name):
+        shared = {"budget", "seed", "within", "rule"}
+        outer = {key: parameters.pop(key) for key in list(parameters) if key in shared}
+        scorer = find(name, "scorer")(**parameters)
+        return find("top_score", "selector")(by=scorer, **outer)
+    return find(name, kind)(**parameters)

@@ -2,9 +2,13 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel
+
+DType = Literal["float32", "bfloat16", "float16"]
+"""Number format of a model's weights and products; sums and logarithms are always float32."""
+
 
 _PIN = re.compile(r"^.*@([0-9a-f]{12,})$", re.DOTALL)
 _ENDPOINT = re.compile(r"https?://", re.IGNORECASE)

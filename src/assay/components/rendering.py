@@ -5,7 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from assay.components.references import TemplateRef, name_of
-from assay.rendering.templates import CHAT
+
+CHAT = "chat"
+"""Names the template that the model's own tokenizer brings along."""
 
 
 class Rendering(BaseModel):

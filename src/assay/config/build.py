@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from assay.components.budget import Budget
-from assay.components.component import Component, Kind, Scorer, Selector
+from assay.components.component import Component, Scorer, Selector
 from assay.components.default_selection import default_recipe
 from assay.components.defaults import with_defaults
+from assay.components.descriptions import ComponentType
+from assay.components.table import Kind
 from assay.components.wishes import WISHES, as_selector, narrowed, per_group
-from assay.config.components import Builder, ComponentType, find_for, with_fixed_seeds
+from assay.config.components import Builder, find_for, with_fixed_seeds
 from assay.config.document import Document, LocatedError
 from assay.config.document import Path as Place
 from assay.config.sections import Description, Sections

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from assay.components.budget import Budget
 from assay.components.component import changed_fields
+from assay.components.descriptions import describe, escaped, plain_value
 from assay.config.build import build_arms
-from assay.config.components import describe, escaped, plain_value
 from assay.config.document import Document, LocatedError
 from assay.config.sections import CompareSection, Description, Sections
 from assay.errors import AssayError

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 
 from assay.components.component import Component, Scorer, Selector
-from assay.components.registry import load_file, project_names
+from assay.components.descriptions import describe, escaped
+from assay.components.registry import load_file
 from assay.components.result_names import derived_name, free_name
+from assay.components.table import project_names
 from assay.config.build import build_all
 from assay.config.comparison import ComparisonConfig, build_comparison
-from assay.config.components import describe, escaped
 from assay.config.document import Document, read_yaml
 from assay.config.sections import Sections, parse_sections
 from assay.errors import ConfigError, did_you_mean
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from assay.export.trainers import LayoutReport
     from assay.project import Project
     from assay.reports.comparison.outcome import Outcome
-    from assay.stores.results import ScoreTable
+    from assay.values import ScoreTable
     from assay.workspace.named_selection import NamedSelection
 
 __all__ = ["Config", "Export", "RunResult", "describe", "load_config", "write_run_config"]
@@ -283,8 +284,8 @@ def _names_of(
     project: Path | None, sources: Sequence[SourceSpec]
 ) -> contextlib.AbstractContextManager[None]:
     """Let methods be named as the project of a file names them, which may not be there yet."""
-    from assay.methods.judged.imported import imported_names  # noqa: PLC0415  as above
     from assay.project import default_folder  # noqa: PLC0415  as above
+    from assay.workspace.imports import imported_names  # noqa: PLC0415  as above
 
     return project_names(imported_names(project or default_folder(sources)))
 

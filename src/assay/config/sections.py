@@ -15,11 +15,11 @@ from pydantic import (
     model_validator,
 )
 
+from assay.components.references import DType
 from assay.config.document import Document, LocatedError
 from assay.errors import did_you_mean
 from assay.export.trainers import TrainerLayout
 from assay.formats.records import Container
-from assay.models.language_model import DType
 from assay.models.recipe import Recipe
 from assay.pool.loading import MAX_SET_ASIDE
 

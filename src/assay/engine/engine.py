@@ -32,14 +32,15 @@ from assay.engine.settling import (
 )
 from assay.engine.shown_rows import ShownRows
 from assay.errors import DamagedError, IncompleteError, PlanError
-from assay.features.passes import PoolFeature, PoolView, RowFeature
+from assay.features.passes import PoolFeature, RowFeature
 from assay.files.checksums import warn
 from assay.pool.pool import Pool
+from assay.pool.view import PoolView
 from assay.random_numbers import generator
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Reason, ReasonArray, Scores
-from assay.stores.results import Results, ScoreTable, SelectionRecord
-from assay.values import Matrix, Numbers, RowValue
+from assay.stores.results import Results
+from assay.values import Matrix, Numbers, RowValue, ScoreTable, SelectionRecord
 
 ComponentType = TypeVar("ComponentType", bound=Component)
 OpenFile = Callable[[FileSet], Pool]

@@ -11,7 +11,8 @@ from assay.components.component import Chosen, Component, Selector
 from assay.components.extras import is_installed, needed_extra
 from assay.engine.engine import Engine, walk
 from assay.errors import AssayError, BudgetError, ConfigError
-from assay.features.passes import PoolFeature, PoolView, RowFeature
+from assay.features.passes import PoolFeature, RowFeature
+from assay.pool.view import PoolView
 
 _MATRIX_SIDE = 1536
 _MEMORY_SHARE = 0.8

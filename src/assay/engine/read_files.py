@@ -7,8 +7,8 @@ from typing import Any
 
 from assay.components.component import FileSet
 from assay.components.references import name_of
-from assay.features.passes import PoolView
 from assay.pool.loading import LoadRecord
+from assay.pool.view import PoolView
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from assay.engine.row_shards import Job, open_store, producer, work_through
 from assay.errors import CacheError, DamagedError, IncompleteError, UnfinishedError
-from assay.features.passes import Pass, PoolView, RowFeature
+from assay.features.passes import Pass, RowFeature
 from assay.files.checksums import warn
 from assay.pool.pool import HashArray
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import IndexArray, Reason
 from assay.stores.cache import RowStore

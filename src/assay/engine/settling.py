@@ -12,8 +12,7 @@ from assay.engine.read_files import FileReading
 from assay.errors import TooManyUnscoredError
 from assay.features.passes import PoolFeature
 from assay.samples import UNFINISHED, FloatArray, Reason, ReasonArray, Scores, Selection
-from assay.stores.results import ScoreTable, SelectionRecord, reason_counts
-from assay.values import RowValue
+from assay.values import RowValue, ScoreTable, SelectionRecord, reason_counts
 
 _SCORE_ROWS = 1 << 18
 

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from assay.features.passes import PoolView
 from assay.pool.pool import Pool
+from assay.pool.view import PoolView
 from assay.samples import IndexArray, Reason, Scores
-from assay.stores.results import ScoreTable, SelectionRecord
-from assay.values import RowValue
+from assay.values import RowValue, ScoreTable, SelectionRecord
 
 
 class ShownRows:

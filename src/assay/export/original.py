@@ -14,9 +14,10 @@ from typing import NamedTuple
 from assay.errors import DataError
 from assay.export.convert import write_converted
 from assay.export.copy import copy_records
-from assay.export.outputs import OutputForm, compressed, output_form
+from assay.export.outputs import compressed
 from assay.export.sources import ChosenRecord, OpenSource, chosen_records, open_source
 from assay.files import atomic_stream
+from assay.formats.forms import OutputForm, output_form
 from assay.formats.records import SourceFile
 from assay.formats.streams import plain_stem
 from assay.samples import Origin

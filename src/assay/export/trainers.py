@@ -22,8 +22,9 @@ from assay.export.messages import (
     text_with_thinking,
     tool_schema,
 )
-from assay.export.outputs import compressed, output_form
+from assay.export.outputs import compressed
 from assay.files import atomic_stream
+from assay.formats.forms import output_form
 from assay.samples import Message, Sample
 
 TrainerLayout = Literal["trl", "trl-prompt-completion", "llama-factory", "axolotl", "ms-swift"]

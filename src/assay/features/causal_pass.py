@@ -9,12 +9,19 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.components.references import EMBEDDED_MODEL, ModelRef, is_endpoint, name_of, short_name
+from assay.components.references import (
+    EMBEDDED_MODEL,
+    DType,
+    ModelRef,
+    is_endpoint,
+    name_of,
+    short_name,
+)
 from assay.components.rendering import COMMON, Rendering
 from assay.errors import ConfigError
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.seen_rows import seen
-from assay.models.language_model import Answers, DType, LanguageModel, Questions, Unsteady
+from assay.models.language_model import Answers, LanguageModel, Questions, Unsteady
 from assay.rendering.token_rows import TokenRow, Window
 from assay.rendering.tokenization import Given, token_rows
 from assay.runtime import Runtime

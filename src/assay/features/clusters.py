@@ -9,7 +9,8 @@ from pydantic import Field
 from assay.components.component import AnyFeature, Component, NoPaper, Paper
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
-from assay.features.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature
+from assay.pool.view import PoolView
 from assay.random_numbers import generator
 from assay.runtime import Runtime
 from assay.solvers.k_means import ROUNDS, ROWS_PER_CENTROID, Clustering, k_means, usual_count

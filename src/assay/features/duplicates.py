@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from assay.components.component import AnyDataset, Component, FileSet, NoPaper, Paper
 from assay.features.embeddings import Embeddings
-from assay.features.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature
 from assay.features.text import part_of
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import FloatArray, IndexArray
 from assay.solvers.duplicates import connected_groups

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from assay.components.component import NoPaper, Paper
-from assay.features.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import IdArray
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from assay.components.component import AnyFeature, Feature, NoPaper, Paper
 from assay.features.embeddings import Embeddings
 from assay.features.hidden_states import HiddenStates
-from assay.features.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.solvers.nearest import Neighbors, nearest_neighbors
 from assay.solvers.vector_search import DEFAULT_EFFORT, EXACT_ROWS

@@ -10,7 +10,8 @@ from pydantic import Field
 from assay.components.component import AnyFeature, Component, NoPaper, Paper
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
-from assay.features.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature
+from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
 from assay.runtime import Runtime
 from assay.samples import IdArray, IndexArray

@@ -9,7 +9,8 @@ from pydantic import Field
 from assay.components.component import AnyFeature, Feature, NoPaper, Paper
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
-from assay.features.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.solvers.nearest import Neighbors, neighbors_above
 from assay.solvers.vector_search import DEFAULT_EFFORT, EXACT_ROWS

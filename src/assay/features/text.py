@@ -8,8 +8,9 @@ import polars as pl
 
 from assay.components.component import NoPaper, Paper
 from assay.components.references import TokenizerRef
-from assay.features.passes import Pass, PlainPass, PoolFeature, PoolView, RowFeature
+from assay.features.passes import Pass, PlainPass, PoolFeature, RowFeature
 from assay.pool.pool import Attribute
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Reason
 from assay.texts.language import detect_languages, script

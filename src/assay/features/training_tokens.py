@@ -7,15 +7,15 @@ from typing import ClassVar
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
-from assay.components.references import EMBEDDED_MODEL, ModelRef, short_name
+from assay.components.references import EMBEDDED_MODEL, DType, ModelRef, short_name
 from assay.components.rendering import COMMON, Rendering
 from assay.features.passes import Pass, Reading, RowFeature
-from assay.models.language_model import DType, LanguageModel
+from assay.models.language_model import LanguageModel
 from assay.rendering.token_rows import TokenRow
 from assay.rendering.tokenization import token_rows
+from assay.rendering.trained import trained_sequences
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Reason
-from assay.tuning.rows import trained_sequences
 from assay.values import Numbers, RowValue
 
 _COLUMNS = ("total", "learned", "whole")

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from assay.errors import DataError
-from assay.export.outputs import output_form
+from assay.formats.forms import output_form
 
 DEFAULT_CONFIG = "default"
 _SPLIT_WORDS = {

@@ -2,16 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
+from assay.rendering.encoding import TextEncoding, TokenIds
 from assay.samples import Float32Array, IndexArray, ReasonArray
 
-DType = Literal["float32", "bfloat16", "float16"]
-"""Number format of a model's weights and products; sums and logarithms are always float32."""
-TokenIds = NDArray[np.int32]
 Advance = Callable[[int], None]
 
 
@@ -53,40 +48,6 @@ class Answers(NamedTuple):
     rank: Float32Array
     pools: Mapping[str, Float32Array]
     reason: ReasonArray | None = None
-
-
-class TextEncoding(Protocol):
-    """How texts and conversations become the token ids of a model."""
-
-    @property
-    def bos(self) -> int | None:
-        """Return the id of the token that begins a text, if there is one."""
-
-    @property
-    def eos(self) -> int | None:
-        """Return the id of the token that ends a text, if there is one."""
-
-    @property
-    def special_texts(self) -> Sequence[str]:
-        """Return the texts that stand for special tokens, as far as they are known."""
-
-    def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
-        """Return the token ids of each text, with nothing added.
-
-        Args:
-            texts: what is encoded.
-            special: take texts of special tokens for these tokens, not for plain text.
-        """
-
-    def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return what the tokenizer gives by default, with the tokens that it adds."""
-
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
-        """Return a conversation in the model's own format.
-
-        Raises:
-            FeatureError: if the tokenizer has no such format, or refuses the conversation.
-        """
 
 
 class LanguageModel(TextEncoding, Protocol):

@@ -8,11 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from assay.components.references import TemplateRef, name_of
+from assay.components.references import DType, TemplateRef, name_of
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError
 from assay.files.checksums import damaged
-from assay.models.language_model import DType
 
 RECORD = "tuned.json"
 """File of a training run's folder that tells what came of it."""

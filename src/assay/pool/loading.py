@@ -17,7 +17,8 @@ from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
 from assay.formats import detect, read_sources
 from assay.formats.records import Block, ReadReport, SetAside, SourceFile, SourceSpec
 from assay.formats.streams import digest_of as file_digest
-from assay.pool.pool import Pool, build_pool
+from assay.pool.building import build_pool
+from assay.pool.pool import Pool
 from assay.progress import Progress, Silent
 
 FORMAT_VERSION = 2

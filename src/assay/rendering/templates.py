@@ -15,11 +15,10 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assay.components.references import name_of
+from assay.components.rendering import CHAT
 from assay.errors import ConfigError, did_you_mean
 from assay.samples import Conversation, Message
 
-CHAT = "chat"
-"""Names the template that the model's own tokenizer brings along."""
 _FIELD = re.compile(r"\{(instruction|context|system|content)\}")
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.models.language_model import TokenIds
+from assay.rendering.encoding import TokenIds
 from assay.samples import Flag, IndexArray, Reason
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from assay.cli.console import one_line, plain
+from assay.wording import one_line, plain
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _VOID = {"br", "hr", "meta"}

@@ -3,8 +3,12 @@
 import numpy as np
 
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.greedy import FacilityLocationOptions, FacilityLocationResult, Greedy
-from assay.solvers.lazy_greedy import lazy_greedy
+from assay.solvers.greedy import (
+    FacilityLocationOptions,
+    FacilityLocationResult,
+    Greedy,
+    lazy_greedy,
+)
 from assay.solvers.similarity import AnyFloatArray, exact_unit_vectors
 from assay.solvers.similarity_columns import Kernel, SimilarityColumns, added
 

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.greedy import Greedy
-from assay.solvers.lazy_greedy import lazy_greedy
+from assay.solvers.greedy import Greedy, lazy_greedy
 from assay.solvers.similarity import AnyFloatArray, exact_unit_vectors
 from assay.solvers.similarity_columns import added, similarity_units
 

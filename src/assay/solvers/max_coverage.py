@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.samples import FloatArray, IndexArray, Selection
-from assay.solvers.greedy import FacilityLocationOptions, Greedy
-from assay.solvers.lazy_greedy import lazy_greedy
+from assay.solvers.greedy import FacilityLocationOptions, Greedy, lazy_greedy
 from assay.solvers.nearest import Neighbors
 
 _GAIN_UNIT = "share of the pool covered"

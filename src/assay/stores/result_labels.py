@@ -174,7 +174,7 @@ def _stem(selector: Selector) -> str:
 
 def _is_of(facts: Mapping[str, str], component: Component) -> bool:
     """Return whether a result is of the same words as a component; then only its making differs."""
-    from assay.config.components import describe  # noqa: PLC0415  reads and writes components
+    from assay.components.descriptions import describe  # noqa: PLC0415  reads and writes components
 
     return json.loads(facts.get("description", "{}")) == json.loads(json.dumps(describe(component)))
 

@@ -1,8 +1,6 @@
 """Scores and selections: their form in memory, and as Parquet in a project."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +12,9 @@ from assay.components.result_names import slug
 from assay.errors import CacheError, DamagedError
 from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata, write_frame
-from assay.samples import IdArray, Reason, ReasonArray, Scores, Selection
+from assay.samples import IdArray, Scores, Selection
 from assay.stores.result_labels import Labels, older_place, place_of
-
-
-@dataclass(frozen=True)
-class ScoreTable:
-    """The columns of one scorer, each with its own reasons; the first is the main one."""
-
-    columns: Mapping[str, Scores]
-
-    @property
-    def main(self) -> Scores:
-        """The column meant when none is named."""
-        return next(iter(self.columns.values()))
-
-
-@dataclass(frozen=True)
-class SelectionRecord:
-    """A selection, with what became of every row.
-
-    Attributes:
-        selection: the rows chosen, in order.
-        reason: shape (n,), uint8; 0 for the rows chosen, else why not.
-        eligible: number of rows that could have been chosen.
-        facts: what a report tells besides: budget asked, tokens spent.
-    """
-
-    selection: Selection
-    reason: ReasonArray
-    eligible: int
-    facts: Mapping[str, Any] = field(default_factory=dict)
+from assay.values import ScoreTable, SelectionRecord
 
 
 class Results:
@@ -182,19 +152,12 @@ def _unpack(frame: pl.DataFrame, facts: dict[str, Any]) -> SelectionRecord:
     return SelectionRecord(selection, frame["reason"].to_numpy(), eligible, facts)
 
 
-def reason_counts(reason: ReasonArray) -> dict[str, int]:
-    """Return how many rows have each reason, 0 left out, most frequent first."""
-    codes, counts = np.unique(reason[reason != 0], return_counts=True)
-    pairs = sorted(zip(codes.tolist(), counts.tolist(), strict=True), key=lambda p: (-p[1], p[0]))
-    return {Reason(code).name: count for code, count in pairs}
-
-
 def _beside(column: str, what: str) -> str:
     return what if column == "value" else f"{column}.{what}"
 
 
 def _describe(component: Component, context: str) -> dict[str, str]:
-    from assay.config.components import describe  # noqa: PLC0415  reads and writes components
+    from assay.components.descriptions import describe  # noqa: PLC0415  reads and writes components
 
     return {
         "component": component.label(),

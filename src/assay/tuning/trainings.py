@@ -15,7 +15,8 @@ from assay.engine.engine import Engine
 from assay.errors import BudgetError, DataError
 from assay.features.log_probs import ResponseLogProbs
 from assay.models.recipe import Recipe, Tuned, training_flops
-from assay.tuning.rows import Trainable, Training, TrainingRows, training_rows
+from assay.models.training import Trainable, Training, TrainingRows
+from assay.tuning.rows import training_rows
 from assay.tuning.tuned_model import TunedModel
 from assay.values import LogProbs
 

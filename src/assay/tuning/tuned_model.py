@@ -11,12 +11,14 @@ from assay.components.component import NoPaper, Paper
 from assay.components.extras import is_installed
 from assay.components.references import ModelRef, short_name
 from assay.errors import DataError
-from assay.features.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature
 from assay.models.recipe import Recipe, Tuned, training_flops
+from assay.models.training import Training
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation, IndexArray
 from assay.stores.cache import FolderStore
-from assay.tuning.rows import Training, training_rows
+from assay.tuning.rows import training_rows
 
 _BLOCK_ROWS = 4096
 _USUAL_TOKENS = 256

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import AssayError, DamagedError
+from assay.files import file_digest
 from assay.files.checksums import damaged, identity, unreadable
-from assay.runtime import file_digest
 
 _sound: set[tuple[str, int, int, int, str]] = set()
 

@@ -18,7 +18,7 @@ from assay.export.trainers import LayoutReport, export_layout
 from assay.features.text import RowAttribute, TokenCounts
 from assay.pool.pool import Attribute, format_id
 from assay.samples import FloatArray, IdArray, Reason, Scores
-from assay.stores.results import ScoreTable, SelectionRecord
+from assay.values import ScoreTable, SelectionRecord
 from assay.workspace.composition import Composition, compose
 
 if TYPE_CHECKING:

@@ -3,15 +3,15 @@
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assay.components.component import Component, Selector
-from assay.components.registry import build
+from assay.components.component import Component, Selector, build
+from assay.components.descriptions import steps_of
 from assay.engine.model_fit import known_models
 from assay.errors import AssayError, DamagedError, DataError, did_you_mean
 from assay.files.checksums import warn
@@ -69,21 +69,12 @@ def stored_results(results: Results, context: str, *, every: bool = False) -> li
                 metadata.get("context") == context,
             )
         )
-    steps = [step for result in found for step in _steps(result.description)]
+    steps = [step for result in found for step in steps_of(result.description)]
     marked = [
         replace(result, inner=result.description in steps and not labels[result.name].given)
         for result in found
     ]
     return sorted(marked, key=lambda result: (result.kind, result.name))
-
-
-def _steps(description: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the descriptions of what a selection chose among."""
-    inner = description.get("within")
-    if inner is not None:
-        step = {"method": inner} if isinstance(inner, str) else inner
-        yield step
-        yield from _steps(step)
 
 
 def find_result(project: Project, name: str) -> StoredResult:
@@ -150,31 +141,6 @@ def stored_values(project: Project, found: StoredResult) -> FloatArray:
     return frame[column].to_numpy()
 
 
-def spearman(first: FloatArray, second: FloatArray) -> float:
-    """Return the rank correlation over the rows where both have a number; NaN below three.
-
-    Equal values share the mean of their ranks.
-    """
-    known = ~(np.isnan(first) | np.isnan(second))
-    if np.count_nonzero(known) < 3:
-        return float("nan")
-    ranks = [_ranks(values[known]) for values in (first, second)]
-    centred = [rank - rank.mean() for rank in ranks]
-    scale = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
-    return float((centred[0] * centred[1]).sum() / scale) if scale else float("nan")
-
-
-def _ranks(values: FloatArray) -> FloatArray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-
-
-def jaccard(first: Sequence[int], second: Sequence[int]) -> float:
-    """Return the size of the intersection over that of the union; NaN if both are empty."""
-    union = len(set(first) | set(second))
-    return len(set(first) & set(second)) / union if union else float("nan")
-
-
 def row_ids(ids: IdArray) -> list[str]:
     """Return ids as they are printed."""
     return [format_id(row_id) for row_id in ids.tolist()]
@@ -200,36 +166,3 @@ def rows_with_prefix(project: Project, text: str) -> list[int]:
     several = ", ".join(row_ids(ids[first : min(last, first + 3)]))
     raise DataError(f"{last - first} rows have an id that begins with {text}: {several} ...",
                     hint="write more of it")  # fmt: skip
-
-
-def method_text(description: Mapping[str, Any]) -> str:
-    """Return a description as a person reads it: the method, then what it chooses among."""
-    steps = [_one_method(step) for step in _steps(description)]
-    among = f", among {' of '.join(steps)}" if steps else ""
-    return _one_method(description) + among
-
-
-def _one_method(description: Any) -> str:
-    if isinstance(description, str):
-        return description
-    parts = dict(description)
-    name = str(parts.pop("method", ""))
-    hidden = ("within", "budget")
-    told = [f"{key}={_words(value)}" for key, value in parts.items() if key not in hidden]
-    if name == "top_score" and "by" in parts:
-        best = _one_method(parts.pop("by"))
-        rest = [f"{key}={_words(value)}" for key, value in parts.items() if key not in hidden]
-        return f"best by {best}" + (f" ({', '.join(rest)})" if rest else "")
-    return f"{name}({', '.join(told)})" if told else name
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        if "method" in value:
-            return _one_method(value)
-        return ", ".join(f"{key} {_words(item)}" for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        if len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str):
-            return f"{value[0]} {_words(value[1])}"
-        return ", ".join(_words(item) for item in value)
-    return str(value)

@@ -22,7 +22,7 @@ from assay.methods.text.longest import LongestResponse
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores
-from assay.workspace.stored import spearman
+from assay.solvers.ranks import spearman
 
 
 def _rng(seed: int = 0) -> np.random.Generator:

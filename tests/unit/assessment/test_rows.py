@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from assay.assessment.rows import Rows, content_digest, content_ids, distinct_names
-from assay.features.passes import PoolView
 from assay.pool.pool import hash_array
+from assay.pool.view import PoolView
 from tests.rows import make_pool
 
 _A, _B, _C = (hashlib.blake2b(bytes([n]), digest_size=16).digest() for n in range(3))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.backends.batching import Group, batches, shared_beginnings
-from assay.models.language_model import TokenIds
+from assay.rendering.encoding import TokenIds
 
 
 @st.composite

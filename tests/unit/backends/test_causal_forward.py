@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from assay.backends.causal_lm import TransformersModel
+from assay.components.references import DType
 from assay.errors import FeatureError
-from assay.models.language_model import Answers, DType, LanguageModel, Questions
+from assay.models.language_model import Answers, LanguageModel, Questions
 from tests.causal_rows import PlainLoop, open_model
 from tests.tiny_models import llama_tokenizer, small_settings, transformers, write_model
 from tests.watching import forwards

@@ -12,7 +12,7 @@ from assay.compare.ledger import Ledger
 from assay.components.component import NoPaper, Paper, Scorer, Selector
 from assay.engine.engine import Engine
 from assay.features.text import TextFeature
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.methods.text.longest import LongestResponse

@@ -10,11 +10,13 @@ import pytest
 from assay.compare.questions import HELD_OUT, losses
 from assay.compare.records import Trial
 from assay.compare.runner import Runner, Step
-from assay.components.component import Chosen, NoPaper, Paper, Rule, Scorer, Selector
+from assay.components.component import Chosen, NoPaper, Paper, Scorer, Selector
+from assay.components.rule import Rule
 from assay.errors import ConfigError
 from assay.features.identity import Identities, Identity
-from assay.methods.filters.cuts import TopScore
-from assay.methods.text.longest import LongestResponse, RandomSample
+from assay.methods.chance.random_rows import RandomSample
+from assay.methods.combinations.top_score import TopScore
+from assay.methods.text.longest import LongestResponse
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray
 from assay.tuning.tuned_model import TunedModel

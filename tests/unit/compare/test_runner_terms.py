@@ -10,7 +10,7 @@ from assay.compare.questions import HELD_OUT
 from assay.compare.runner import Runner, compare, recipe_words
 from assay.components.budget import Budget
 from assay.errors import ConfigError, PlanError
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.text.longest import LongestResponse
 from assay.models.recipe import Recipe
 from assay.pool.pool import digest_of

@@ -6,13 +6,13 @@ from assay.components.component import Component
 from assay.components.defaults import kinds_named, with_defaults
 from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import ResponseLogProbs
+from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.combination import RankMean
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.superfiltering import Superfiltering
 from assay.methods.text.compression_ifd import CompressionIFD
-from assay.methods.text.longest import RandomSample
 
 
 def test_a_language_model_replaces_the_embedded_one_where_nobody_named_another() -> None:

@@ -5,7 +5,7 @@ import pytest
 from assay.components.parts import raised_versions
 from assay.features.embeddings import Embeddings
 from assay.features.text import CompressedLengths, Lengths, TokenCounts
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.methods.text.compression_ifd import CompressionIFD
 from assay.methods.text.lexical import MTLD

@@ -4,18 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from assay.components import registry
-from assay.components.component import Scorer, Selector
-from assay.components.registry import (
-    build,
-    components,
-    failed_plugins,
-    find,
-    load_file,
-    project_names,
-)
+from assay.components import table
+from assay.components.component import Scorer, Selector, build
+from assay.components.registry import components, find, load_file
+from assay.components.table import failed_plugins, project_names
 from assay.errors import ConfigError, UnknownMethodError
-from assay.methods.filters.cuts import TopScore
 from assay.methods.text.compression_ifd import CompressionIFD
 
 _PLUGIN = '''
@@ -39,9 +32,9 @@ class {cls}(Scorer):
 @pytest.fixture(autouse=True)
 def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the registry as it was."""
-    registry.load_all()
-    monkeypatch.setattr(registry, "_components", dict(registry._components))
-    monkeypatch.setattr(registry, "_failed_plugins", {})
+    table.load_all()
+    monkeypatch.setattr(table, "_components", dict(table._components))
+    monkeypatch.setattr(table, "_failed_plugins", {})
 
 
 def _write(folder: Path, file: str, name: str) -> Path:
@@ -55,14 +48,6 @@ def test_a_name_stands_for_its_component_and_dashes_for_underscores() -> None:
     assert isinstance(build("compression_ifd"), Scorer)
 
 
-def test_a_score_asked_for_as_a_selection_is_its_top() -> None:
-    made = build({"method": "longest_response", "unit_of_length": "words", "budget": 5}, "selector")
-
-    assert isinstance(made, TopScore)
-    assert made.by.label() == "longest_response(unit_of_length=words)"
-    assert str(made.budget) == "5 samples"
-
-
 def test_a_selector_is_not_found_among_scores() -> None:
     assert issubclass(find("random"), Selector)
     with pytest.raises(UnknownMethodError):
@@ -74,12 +59,6 @@ def test_an_unknown_name_gets_the_nearest() -> None:
         find("longest_respones")
 
     assert "'longest_response'" in str(error.value.hint)
-
-
-@pytest.mark.parametrize("description", [{}, {"method": 3}, {"budget": 5}])
-def test_a_description_without_a_name_is_refused(description: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="names no method"):
-        build(description)
 
 
 def test_components_come_by_kind_and_name() -> None:
@@ -159,12 +138,12 @@ def test_a_plugin_that_fails_takes_nothing_down_and_is_reported_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = EntryPoint("broken", "no_such_module_anywhere", "assay.methods")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [broken])
-    monkeypatch.setattr(registry, "_loaded", False)
+    monkeypatch.setattr(table, "entry_points", lambda group: [broken])
+    monkeypatch.setattr(table, "_loaded", False)
 
     with caplog.at_level(logging.WARNING):
-        registry.load_all()
-        registry.load_all()
+        table.load_all()
+        table.load_all()
 
     assert len(caplog.records) == 1
     assert "no_such_module_anywhere" in failed_plugins()["broken"]

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from assay.components.component import Selector
+from assay.components.component import Selector, build
 from assay.components.default_selection import default_recipe
-from assay.components.registry import build
 from assay.components.result_names import check_given, derived_name, free_name
 from assay.errors import UsageError
 
@@ -66,7 +65,7 @@ def test_the_choice_of_select_without_a_method_goes_by_its_recipe() -> None:
 
 
 def _described(selector: Selector) -> dict[str, Any]:
-    from assay.config.components import describe  # noqa: PLC0415  only here
+    from assay.components.descriptions import describe  # noqa: PLC0415  only here
 
     return describe(selector)
 

@@ -3,27 +3,30 @@ from typing import Any
 
 import pytest
 
-from assay.components.component import Chosen, Component, Given, Rule, Selector
+from assay.components.component import Chosen, Component, Given, Selector, build
 from assay.components.default_selection import default_recipe
 from assay.components.defaults import with_defaults
-from assay.components.registry import build, components
+from assay.components.registry import components
 from assay.components.rendering import Rendering
+from assay.components.rule import Rule
 from assay.config.config import Config, describe, load_config, write_run_config
 from assay.errors import ConfigError, DataError
 from assay.features.embeddings import Embeddings
 from assay.features.text import TokenCounts
 from assay.formats.records import SourceSpec
+from assay.methods.chance.random_rows import RandomNumber, RandomSample
 from assay.methods.combinations.combination import RankMean
 from assay.methods.combinations.quota import Quota
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.filters.attributes import Where
-from assay.methods.filters.cuts import Threshold, TopScore
+from assay.methods.filters.cuts import Threshold
 from assay.methods.filters.decontaminate import Decontaminate
 from assay.methods.filters.deduplicate import Deduplicate
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.superfiltering import Superfiltering
 from assay.methods.text.compression_ifd import CompressionIFD
-from assay.methods.text.longest import LongestResponse, RandomNumber, RandomSample
+from assay.methods.text.longest import LongestResponse
 from assay.runtime import Runtime
 
 _MINIMUM: dict[str, dict[str, Any]] = {

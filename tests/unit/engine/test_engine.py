@@ -4,16 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.components.component import Rule
+from assay.components.rule import Rule
 from assay.engine.engine import Engine
 from assay.errors import CacheError, IncompleteError, PlanError, TooManyUnscoredError
 from assay.methods.combinations.combination import RankMean
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.filters.attributes import Everything
-from assay.methods.filters.cuts import Band, Threshold, TopScore
+from assay.methods.filters.cuts import Band, Threshold
 from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Flag, Reason
-from assay.stores.results import Results, ScoreTable, SelectionRecord
+from assay.stores.results import Results
+from assay.values import ScoreTable, SelectionRecord
 from tests import toys
 from tests.rows import make_pool
 from tests.toys import ToyLength, ToyMean, ToyOdd, ToyScore, ToyVectors

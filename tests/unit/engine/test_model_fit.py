@@ -3,7 +3,7 @@
 import pytest
 
 from assay.engine.model_fit import known_models, model_fit
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.text.compression_ifd import CompressionIFD
 from assay.samples import Conversation, Message, Sample

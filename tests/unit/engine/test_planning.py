@@ -5,15 +5,15 @@ from typing import Any, ClassVar
 import pytest
 
 from assay.components import extras
-from assay.components.component import NoPaper, Paper
-from assay.components.registry import build
+from assay.components.component import NoPaper, Paper, build
 from assay.engine.engine import Engine
 from assay.engine.planning import available_memory_bytes, plan
-from assay.features.passes import PoolFeature, PoolView
+from assay.features.passes import PoolFeature
 from assay.features.text import CompressedLengths, Lengths
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.methods.text.compression_ifd import CompressionIFD
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.stores.results import Results
 from tests import toys

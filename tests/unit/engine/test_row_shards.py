@@ -18,8 +18,9 @@ from assay.errors import FeatureError
 from assay.features.causal_pass import CausalPass
 from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import ResponseLogProbs
-from assay.features.passes import Pass, PoolView, Reading, RowFeature
+from assay.features.passes import Pass, Reading, RowFeature
 from assay.pool.pool import Pool
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation
 from assay.testing import pool as pool_of

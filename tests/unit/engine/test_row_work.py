@@ -8,9 +8,9 @@ import pytest
 from assay.engine import row_shards
 from assay.engine.row_work import RowWork
 from assay.errors import CacheError, IncompleteError
-from assay.features.passes import PoolView
 from assay.features.text import CompressedLengths, Lengths, TextReading
 from assay.pool.pool import Pool
+from assay.pool.view import PoolView
 from assay.progress import Silent
 from assay.runtime import Runtime
 from assay.samples import Reason

@@ -6,7 +6,7 @@ import pytest
 from assay.components.component import FileSet
 from assay.features.duplicates import Contamination, DuplicateGroups
 from assay.features.embeddings import Embeddings
-from assay.features.passes import PoolView
+from assay.pool.view import PoolView
 from assay.texts.overlap import contaminated
 from tests.unit.methods.planted import names, planted_engine
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.backends.static_encoder import EncodedTexts
 from assay.engine.engine import Engine
 from assay.features.embeddings import Embeddings
+from assay.models.encoder import EncodedTexts
 from assay.runtime import Runtime
 from assay.samples import Flag, Float32Array, FloatArray
 from tests.unit.methods.planted import names, planted_engine

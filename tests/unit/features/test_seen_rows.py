@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from assay.components.component import Component
 from assay.features import seen_rows
 from assay.features.seen_rows import HASHES, row_hash, seen
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.text.compression_ifd import CompressionIFD
 from assay.project import Project

@@ -14,7 +14,7 @@ from assay.features.text import (
     part_of,
 )
 from assay.formats.records import Block
-from assay.pool.pool import build_pool
+from assay.pool.building import build_pool
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Message, Origin, Reason, Sample
 from assay.values import Labels, Numbers

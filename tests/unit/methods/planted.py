@@ -11,11 +11,12 @@ from assay.components.component import Component, NoPaper, Paper, Scorer
 from assay.engine.engine import Engine
 from assay.features.passes import RowFeature
 from assay.formats.records import Block
-from assay.pool.pool import Pool, build_pool
+from assay.pool.building import build_pool
+from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, Origin, Reason, Sample, Scores
-from assay.stores.results import Results, ScoreTable, SelectionRecord
-from assay.values import Matrix, Numbers, RowValue
+from assay.stores.results import Results
+from assay.values import Matrix, Numbers, RowValue, ScoreTable, SelectionRecord
 
 _NOTHING = NoPaper(reason="planted for tests")
 

@@ -5,19 +5,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.errors import EmptyPoolError
 from assay.formats.records import Block
 from assay.pool import pool as pool_module
-from assay.pool.pool import Pool, build_pool, format_id, parse_id
-from assay.samples import (
-    Conversation,
-    ImageRef,
-    Message,
-    Origin,
-    Sample,
-    Tool,
-    ToolCall,
-)
+from assay.pool.building import build_pool
+from assay.pool.pool import Pool, format_id, parse_id
 from tests.rows import conversation, make_pool
 
 _PAIRS = [(f"question {n}", f"answer {n}") for n in range(40)]
@@ -72,25 +63,6 @@ def test_an_added_row_leaves_the_others_ids_alone(tmp_path: Path) -> None:
     after = make_pool(tmp_path / "b", [("new", "row"), *_PAIRS])
 
     assert set(before.ids.tolist()) < set(after.ids.tolist())
-
-
-def test_everything_a_sample_holds_comes_back(tmp_path: Path) -> None:
-    image = ImageRef("cat.png", bytes(range(16)))
-    full = Conversation(
-        (
-            Message("system", "Be kind."),
-            Message("user", "What is this?", images=(image,)),
-            Message("assistant", "", reasoning="hm", tool_calls=(ToolCall("f", '{"a": 1}', "7"),)),
-            Message("tool", "42"),
-            Message("assistant", "A cat — 猫 🐈"),
-        ),
-        (Tool("f", "finds", '{"type": "object"}'),),
-    )
-    sample = Sample(full, "s", "train", "vision", "en", "row-1", {"score": 4.5, "tags": ["a"]})
-    pool = build_pool([Block([sample], [Origin(2, 5, 1, 10, 20)])], tmp_path)
-
-    assert next(pool.samples(np.array([0]))) == sample
-    assert pool.origins(np.array([0])) == [Origin(2, 5, 1, 10, 20)]
 
 
 def test_rows_are_read_at_any_ascending_positions(tmp_path: Path) -> None:
@@ -153,21 +125,6 @@ def test_what_was_made_when_held_out_rows_were_seen_goes_by_another_context(tmp_
     assert whole.context == stored[0]
     assert some.context != stored[1]
     assert some.context == Pool(some.path).context
-
-
-def test_provenance_changes_the_context_but_not_the_digest(tmp_path: Path) -> None:
-    one = Sample(conversation("q", "a"), task="x")
-    other = Sample(conversation("q", "a"), task="y")
-    first = build_pool([Block([one], [Origin(0, 0)])], tmp_path / "a")
-    second = build_pool([Block([other], [Origin(0, 0)])], tmp_path / "b")
-
-    assert first.digest == second.digest
-    assert first.context != second.context
-
-
-def test_no_rows_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(EmptyPoolError):
-        build_pool([], tmp_path)
 
 
 def test_a_pool_is_opened_again_from_its_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from assay.config.config import load_config
 from assay.errors import UsageError
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.text.longest import LongestResponse
 from assay.project import Project
 from assay.runtime import Runtime

@@ -5,15 +5,10 @@ import polars as pl
 import pytest
 
 from assay.errors import CacheError
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.samples import IdArray, Reason, Scores, Selection
-from assay.stores.results import (
-    Results,
-    ScoreTable,
-    SelectionRecord,
-    read_selection_file,
-    reason_counts,
-)
+from assay.stores.results import Results, read_selection_file
+from assay.values import ScoreTable, SelectionRecord
 from tests.unit.methods.planted import PlantedLoss, PlantedScore
 
 _IDS: IdArray = np.array([3, 5, 8], np.uint64)
@@ -154,13 +149,3 @@ def test_a_file_that_is_no_selection_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(CacheError, match="is not a stored selection"):
         read_selection_file(tmp_path / "other.parquet")
-
-
-def test_reasons_are_counted_most_frequent_first_and_leave_out_the_chosen() -> None:
-    reason = np.array([0, 65, 65, 1, 63, 0], np.uint8)
-
-    assert list(reason_counts(reason).items()) == [
-        ("NOT_CHOSEN", 2),
-        ("EMPTY_RESPONSE", 1),
-        ("HELD_OUT", 1),
-    ]

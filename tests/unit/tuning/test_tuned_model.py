@@ -11,18 +11,18 @@ import pytest
 
 from assay.backends.model_size import count_parameters
 from assay.components.budget import Budget
-from assay.components.component import Chosen, Selector
-from assay.components.registry import build
+from assay.components.component import Chosen, Selector, build
 from assay.components.rendering import Rendering
 from assay.engine.engine import Engine, walk
 from assay.engine.planning import plan
 from assay.errors import ConfigError, DataError, MissingExtraError, ModelLoadError
 from assay.models.recipe import Recipe, Tuned
+from assay.models.training import TrainingOrder
 from assay.runtime import Runtime
 from assay.samples import Conversation
 from assay.testing import pool as pool_of
 from assay.testing import value_of
-from assay.tuning.rows import TrainingOrder, training_rows
+from assay.tuning.rows import training_rows
 from assay.tuning.tuned_model import TunedModel
 from tests.causal_rows import (
     TALKS,

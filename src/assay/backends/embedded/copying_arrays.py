@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.models.language_model import TokenIds
+from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array
 
 Weights = Mapping[str, Float32Array]

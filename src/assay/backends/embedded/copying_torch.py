@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from assay.backends.embedded.copying_forward import CopyingForward, Targets
 from assay.backends.embedded.copying_network import CopyingNetwork, KeysValues, Shape, mixed
-from assay.models.language_model import DType, TokenIds
+from assay.components.references import DType
+from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array
 
 _AT_ONCE = 256  # positions whose logits are held at a time: more fall out of the caches

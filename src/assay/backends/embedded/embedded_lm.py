@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from assay.backends.reading import read_batches
 from assay.backends.token_text import pieces
-from assay.components.references import EMBEDDED_MODEL
+from assay.components.references import EMBEDDED_MODEL, DType
 from assay.errors import ConfigError, MissingExtraError
-from assay.models.language_model import Advance, Answers, DType, Questions
+from assay.models.language_model import Advance, Answers, Questions
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

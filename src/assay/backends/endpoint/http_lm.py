@@ -19,8 +19,10 @@ from assay.backends.endpoint.http_probe import Form, MisreadError, find_form, op
 from assay.backends.endpoint.http_requests import KEYS, RefusedError, Requests, UnansweredError
 from assay.backends.endpoint.http_tokens import LocalTokens, ServerTokens, Tokens
 from assay.backends.token_text import pieces
+from assay.components.references import DType
 from assay.errors import ConfigError, FeatureError, ModelLoadError, UnfinishedError
-from assay.models.language_model import Advance, Answers, DType, Questions, TokenIds
+from assay.models.language_model import Advance, Answers, Questions
+from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, Reason
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from assay.backends.endpoint.endpoint_address import Address
 from assay.backends.endpoint.http_requests import RefusedError, Requests
 from assay.backends.endpoint.http_tokens import Tokens
 from assay.errors import ModelLoadError
-from assay.models.language_model import TokenIds
+from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array
 
 _TEXT = "A text is read once, and then once more: naïve café, 1 + 2 = 3. So it goes, 你好!"

@@ -12,7 +12,7 @@ from assay.backends.endpoint.http_requests import RefusedError, Requests, Unansw
 from assay.backends.pins import check_same, folder_digest, hub_file, split_pin
 from assay.backends.token_text import chat_text
 from assay.errors import ConfigError, MissingExtraError, ModelLoadError
-from assay.models.language_model import TextEncoding
+from assay.rendering.encoding import TextEncoding
 
 _FILES = ("tokenizer_config.json", "config.json")
 _LOOKS_SPECIAL = re.compile(r"<[^<>\n]{1,60}>|\[/?[A-Z][A-Z_]*\]")

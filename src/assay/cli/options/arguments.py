@@ -1,55 +1,18 @@
 """Text of options as values, and the arguments by which a project is opened."""
 
-import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.cli.options.grammar import Source, parse_assignments
+from assay.cli.options.parsing import parse_share
 from assay.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from assay.cli.app import Reading
+    from assay.cli.options.groups import Reading
     from assay.formats.records import SourceSpec
     from assay.pool.loading import LoadRecord
-    from assay.project import Project
-
-
-def parse_share(text: str, option: str) -> float:
-    """Return a share from ``2%`` or ``0.02``.
-
-    Raises:
-        UsageError: if it is neither, or not between none and all.
-    """
-    number, percent = re.fullmatch(r"\s*([^%]*?)\s*(%?)\s*", text).groups()  # type: ignore[union-attr]
-    try:
-        share = float(number) / (100 if percent else 1)
-    except ValueError:
-        share = float("nan")
-    if not 0 <= share <= 1:
-        raise UsageError(f"{option} {text!r} is not a share", hint="write 2% or 0.02")
-    return share
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """Return which part of how many ``2/8`` means, counted from 0.
-
-    Raises:
-        UsageError: if it has another form.
-    """
-    found = re.fullmatch(r"(\d+)/(\d+)", text)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
-        raise UsageError(
-            f"--shard {text!r} is not of the form I/N", hint="1/4, 2/4, 3/4 and 4/4 are four parts"
-        )
-    return int(found[1]) - 1, int(found[2])
-
-
-def command_line(words: Sequence[str]) -> str:
-    """Return words as they are typed in a shell."""
-    return shlex.join(["assay", *words])
 
 
 def project_arguments(
@@ -150,41 +113,3 @@ def _merged(
         changed = _options(reading) | ({"name": name} if name is not None else {})
         merged.append(SourceSpec(**(asdict(spec) | changed)))
     return merged
-
-
-def shown_path(path: Path) -> str:
-    """Return a path as a person in this folder would type it."""
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
-def shown_names(text: str) -> str:
-    """Return a label in which models go by their names, without digests and folders."""
-    from assay.components.references import short_name
-
-    return re.sub(r"([^\s=,()\[\]]+)@[0-9a-f]{12,}", lambda found: short_name(found[0]), text)
-
-
-def shown_source(project: "Project") -> str:
-    """Return the words by which a command line names a project's data."""
-    from assay.project import default_folder
-
-    specs = project.load_record.specs
-    location = specs[0]["location"]
-    usual = default_folder(_as_specs(specs)).absolute() == project.folder.absolute()
-    if len(specs) == 1 and usual and location != "-":
-        return shlex.quote(shown_path(Path(location)) if Path(location).exists() else location)
-    return shlex.quote(shown_path(project.folder))
-
-
-def output_name(project: "Project", stem: str) -> str:
-    """Return a file name in the container that the data came in."""
-    return f"{stem}.{project.load_record.files[0].container}"
-
-
-def _as_specs(specs: Sequence[dict[str, Any]]) -> "list[SourceSpec]":
-    from assay.formats.records import SourceSpec
-
-    return [SourceSpec(**spec) for spec in specs]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from assay.cli.console import one_line
+from assay.wording import one_line
 
 _SUMMARY_LENGTH = 60  # shells break longer ones over lines
 _ENDING = re.compile(
@@ -19,7 +19,8 @@ def complete_words(incomplete: str) -> list[tuple[str, str]]:
 
 def complete_methods(incomplete: str) -> list[tuple[str, str]]:
     """Return methods that begin so, each with its summary."""
-    from assay.components.registry import METHOD_KINDS, components
+    from assay.components.registry import components
+    from assay.components.table import METHOD_KINDS
 
     found = {
         item.name: one_line(item.summary(), _SUMMARY_LENGTH)

@@ -112,8 +112,8 @@ def parse_words(words: Sequence[str], project: Path | None = None) -> Words:
 
 def _declare_imports(words: Sequence[str], project: Path | None) -> None:
     """Make the imported scores known of every project that the words may mean."""
-    from assay.components.registry import load_all, use_project_names
-    from assay.methods.judged.imported import imported_names
+    from assay.components.table import load_all, use_project_names
+    from assay.workspace.imports import imported_names
 
     load_all()
     folders = [] if project is None else [project]
@@ -199,7 +199,8 @@ def _did_you_mean(words: Sequence[str]) -> str:
 
 def method_names(among: "Iterable[type[Component]] | None" = None) -> list[str]:
     """Return the names that can be typed as a method: scores and selectors."""
-    from assay.components.registry import METHOD_KINDS, components
+    from assay.components.registry import components
+    from assay.components.table import METHOD_KINDS
 
     found = components() if among is None else among
     return list(dict.fromkeys(item.name for item in found if item.kind in METHOD_KINDS))

@@ -1,6 +1,5 @@
 """The options that name models, and what is wrong with them before any work is done."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 ComponentType = TypeVar("ComponentType", bound="Component")
 
-_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _OPTION = "--model gpt2"
 _PANEL = "Models"
 
@@ -61,8 +59,7 @@ def with_models(components: Sequence[ComponentType], models: Models) -> list[Com
         UsageError: if none of them reads such a model, or an option has no such value.
     """
     from assay.components.defaults import kinds_named, with_defaults
-    from assay.components.references import is_endpoint
-    from assay.models.language_model import DType
+    from assay.components.references import DType, is_endpoint
 
     known = get_args(DType)
     if models.dtype is not None and models.dtype not in known:
@@ -107,7 +104,7 @@ def model_words(component: "Component") -> str:
     """
     import shlex
 
-    from assay.cli.options.arguments import shown_path
+    from assay.cli.naming import shown_path
     from assay.components.references import EMBEDDED_MODEL, name_of, pinned_fields
     from assay.engine.engine import walk
 
@@ -118,17 +115,6 @@ def model_words(component: "Component") -> str:
                 shown = shown_path(Path(model)) if Path(model).exists() else model
                 return f"--model {shlex.quote(shown)} "
     return ""
-
-
-def parse_device(text: str) -> str:
-    """Return the name of a device.
-
-    Raises:
-        UsageError: if there can be none of that name.
-    """
-    if not _DEVICE.fullmatch(text):
-        raise UsageError(f"--device {text!r} is not known", hint="auto, cpu, cuda, cuda:0 or mps")
-    return text
 
 
 def model_errors(

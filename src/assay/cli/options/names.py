@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from assay.cli.app import Everywhere, open_project
 from assay.cli.options.grammar import Source, find_source
+from assay.cli.options.groups import Everywhere
+from assay.cli.options.opening import open_project
 
 if TYPE_CHECKING:
     from pathlib import Path

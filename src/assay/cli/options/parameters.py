@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 from assay.cli.options.grammar import parse_assignments
 from assay.components.component import Component
+from assay.components.descriptions import plain_value
 from assay.components.registry import find
-from assay.config.components import plain_value
 from assay.errors import ConfigError, UnknownMethodError, UsageError, did_you_mean
 
 ComponentType = TypeVar("ComponentType", bound=Component)

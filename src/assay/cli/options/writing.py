@@ -6,16 +6,40 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from assay.cli.console import terminal
 from assay.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from assay.cli.verbs.select import Writing
     from assay.export.original import ExportReport
     from assay.export.trainers import LayoutReport
     from assay.workspace.named_selection import NamedSelection
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Options that say what is written, and where."""
+
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="File or folder to write; '-' is stdout.",
+                     rich_help_panel="What to write", show_default=False),
+    ] = None  # fmt: skip
+    layout_out: Annotated[
+        str | None,
+        typer.Option("--format", metavar="trl|trl-prompt-completion|llama-factory|axolotl|ms-swift",
+                     help="Layout of a trainer; the input's own by default, byte for byte.",
+                     rich_help_panel="What to write", show_default=False),
+    ] = None  # fmt: skip
+    no_sidecar: Annotated[
+        bool,
+        typer.Option("--no-sidecar", help="Write no ids, ranks, scores and reasons beside it.",
+                     rich_help_panel="What to write"),
+    ] = False  # fmt: skip
+
 
 _STDOUT = Path("-")
 
@@ -27,8 +51,8 @@ def check_output(writing: "Writing") -> None:
         UsageError: if an option is wrong, or stdout would have to hold two things.
         DataError: if the output's ending asks for what does not exist.
     """
-    from assay.export.outputs import output_form
     from assay.export.trainers import TRAINER_LAYOUTS
+    from assay.formats.forms import output_form
 
     if writing.layout_out is not None and writing.layout_out not in TRAINER_LAYOUTS:
         raise UsageError(
@@ -108,7 +132,7 @@ def say_export(report: "ExportReport | LayoutReport", chosen: int, table: Path |
         chosen: rows of the selection.
         table: the file beside it that names the rows which are not whole; None if there is none.
     """
-    from assay.cli.options.arguments import shown_path
+    from assay.cli.naming import shown_path
 
     page = terminal()
     for note in report.notes:

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from assay.cli.console import Column, facts, number_text, table
+from assay.cli.console import Column, facts, table
+from assay.wording import number_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,7 +44,7 @@ def describe_agreement(found: "Report", sizes: Mapping[str, int | None]) -> dict
 def _reader(reader: "Reader", size: int | None) -> dict[str, Any]:
     import numpy as np
 
-    from assay.stores.results import reason_counts
+    from assay.values import reason_counts
 
     scores = reader.scores
     described: dict[str, Any] = {
@@ -177,7 +178,7 @@ def next_line(project: "Project", found: "Report", described: Mapping[str, Any])
     """Return the command that follows from what was measured."""
     import shlex
 
-    from assay.cli.options.arguments import shown_source
+    from assay.cli.naming import shown_source
 
     source, method = shown_source(project), described["method"]
     if described["needs_more_rows"]:

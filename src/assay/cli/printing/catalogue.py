@@ -10,19 +10,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from assay.cli.console import facts, table
-from assay.components.component import (
-    Component,
-    Feature,
-    Kind,
-    Paper,
-    Scorer,
-    Selector,
-    changed_fields,
-)
+from assay.components.component import Component, Feature, Paper, Scorer, Selector, changed_fields
+from assay.components.descriptions import component_fields
 from assay.components.extras import needed_extra
 from assay.components.references import EMBEDDED_MODEL, Pinned, pinned_fields
-from assay.components.registry import METHOD_KINDS, components, find
-from assay.config.components import component_fields
+from assay.components.registry import components, find
+from assay.components.table import METHOD_KINDS, Kind
 from assay.engine.engine import walk
 from assay.errors import AssayError
 from assay.features.passes import RowFeature

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.cli.console import Column, facts, labelled, table, terminal
-from assay.cli.options.arguments import output_name, shown_path
+from assay.cli.naming import output_name, shown_path
 from assay.compare.power import power_words
 from assay.components.references import name_of, short_name
 from assay.engine.planning import plan

@@ -5,18 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.cli.console import Column, facts, number_text, one_line, table
-from assay.cli.options.arguments import shown_names
-from assay.config.components import describe
+from assay.cli.console import Column, facts, table
+from assay.cli.naming import shown_names
+from assay.components.descriptions import describe, method_text
 from assay.pool.pool import format_id
-from assay.workspace.stored import (
-    StoredResult,
-    jaccard,
-    method_text,
-    spearman,
-    stored_selection,
-    stored_values,
-)
+from assay.solvers.ranks import jaccard, spearman
+from assay.wording import number_text, one_line
+from assay.workspace.stored import StoredResult, stored_selection, stored_values
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.cli.console import facts, one_line, table
-from assay.cli.options.arguments import shown_path
+from assay.cli.console import facts, table
+from assay.cli.naming import shown_path
 from assay.formats.records import SetAside
 from assay.texts.language import detect_languages
+from assay.wording import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.cli.console import facts, number_text, one_line, plain, table
+from assay.cli.console import facts, table
 from assay.cli.printing.selection_report import why_text
 from assay.engine.model_fit import model_fit
 from assay.pool.pool import format_id
 from assay.samples import Reason
 from assay.stores.results import read_selection_file
+from assay.wording import number_text, one_line, plain
 from assay.workspace.stored import (
     StoredResult,
     find_result,

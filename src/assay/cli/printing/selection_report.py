@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.cli.console import Column, facts, labelled, number_text, one_line, table, terminal
-from assay.cli.options.arguments import output_name, shown_names, shown_path, shown_source
-from assay.config.components import describe
+from assay.cli.console import Column, facts, labelled, table, terminal
+from assay.cli.naming import output_name, shown_names, shown_path, shown_source
+from assay.components.descriptions import describe, method_text
 from assay.engine.read_files import file_notes
 from assay.errors import DataError
 from assay.pool.pool import format_id
 from assay.progress import format_seconds
 from assay.samples import Reason
-from assay.stores.results import reason_counts
-from assay.workspace.stored import method_text
+from assay.values import reason_counts
+from assay.wording import number_text, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

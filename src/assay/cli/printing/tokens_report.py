@@ -6,9 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from assay.cli.console import Column, facts, number_text, plain, table
-from assay.cli.options.arguments import shown_path
+from assay.cli.console import Column, facts, table
+from assay.cli.naming import shown_path
 from assay.samples import Flag, Reason
+from assay.wording import number_text, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

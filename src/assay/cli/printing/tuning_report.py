@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.cli.console import facts, table, terminal
-from assay.cli.options.arguments import shown_path, shown_source
+from assay.cli.naming import shown_path, shown_source
 from assay.components.references import short_name
 from assay.progress import format_seconds
 

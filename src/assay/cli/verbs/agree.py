@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from assay.cli.app import LOOK, Everywhere, Reading, Words, Working, app, open_project, verb
+from assay.cli.app import LOOK, app, verb
 from assay.cli.console import terminal
+from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import DTypeOption
+from assay.cli.options.opening import open_project
 
 if TYPE_CHECKING:
     from assay.agreement.sample_reading import Reader
@@ -136,7 +138,7 @@ def repeated(arguments: Sequence[str], option: str) -> list[str]:
 
 def _ends_models(word: str) -> bool:
     from assay.cli.options.grammar import method_names
-    from assay.components.registry import load_all
+    from assay.components.table import load_all
 
     path = Path(word)
     if word == "-" or path.is_file() or (path / "load.json").is_file():

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assay.cli.app import LOOK, Everywhere, Reading, Working, open_project, verb
+from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
 from assay.cli.options.completion import complete_words
+from assay.cli.options.groups import Everywhere, Reading, Working
 from assay.cli.options.models import DeviceOption, DTypeOption, ModelOption
+from assay.cli.options.opening import open_project
 
 if TYPE_CHECKING:
     from assay.assessment.assess import Options
@@ -111,7 +113,7 @@ def assess(
 
 
 def _show(found: "Assessment", output: Path | None) -> None:
-    from assay.cli.options.arguments import shown_path
+    from assay.cli.naming import shown_path
     from assay.cli.printing.assessment_report import assessment_parts
 
     page = terminal()
@@ -127,7 +129,7 @@ def _show(found: "Assessment", output: Path | None) -> None:
 
 
 def _typed() -> str:
-    from assay.cli.options.arguments import command_line
+    from assay.cli.naming import command_line
 
     return command_line(["assess", *sys.argv[2:]])
 
@@ -220,7 +222,7 @@ def _several(
 
 
 def _place(source: "Source") -> str:
-    from assay.cli.options.arguments import shown_path
+    from assay.cli.naming import shown_path
 
     path = Path(source.location)
     return shown_path(path) if path.exists() else source.location

@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from assay.cli.app import KEEP, Everywhere, verb
-from assay.cli.console import confirmed, size_text, table, terminal
+from assay.cli.app import KEEP, verb
+from assay.cli.console import confirmed, table, terminal
+from assay.cli.options.groups import Everywhere
+from assay.wording import size_text
 
 _ACTIONS = ("list", "prune", "clear")
 

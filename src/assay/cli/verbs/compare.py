@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
+from assay.cli.app import CHOOSE, verb
+from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
+from assay.cli.options.opening import open_project
 from assay.cli.options.recipe_options import HOW, RecipeOptions, recipe_of
 
 if TYPE_CHECKING:
@@ -183,7 +185,7 @@ def _experiment(
     models: Models,
     reading: Reading,
 ) -> "Experiment":
-    from assay.cli.options.arguments import parse_share
+    from assay.cli.options.parsing import parse_share
     from assay.compare.experiment import Experiment
     from assay.components.budget import Budget
 
@@ -208,7 +210,7 @@ def _experiment(
 
 
 def _compare(runner: "Runner", made: Made) -> None:
-    from assay.cli.options.arguments import command_line
+    from assay.cli.naming import command_line
     from assay.cli.printing.compare_report import print_outcome, tell
     from assay.cli.recording import recorded, write_config
     from assay.config.comparison import comparison_section

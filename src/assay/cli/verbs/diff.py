@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.app import LOOK, Everywhere, Words, verb
+from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
+from assay.cli.options.groups import Everywhere, Words
 
 if TYPE_CHECKING:
     from assay.project import Project

@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from assay.cli.app import KEEP, Everywhere, verb
-from assay.cli.console import facts, size_text, table, terminal
+from assay.cli.app import KEEP, verb
+from assay.cli.console import facts, table, terminal
+from assay.cli.options.groups import Everywhere
 from assay.components.extras import EXTRAS
+from assay.wording import size_text
 
 _PACKAGES = (
     "numpy", "polars", "pydantic", "typer", "rich", "ruamel.yaml", "tokenizers", "safetensors",
@@ -41,7 +43,8 @@ def describe() -> dict[str, Any]:
     from importlib.util import find_spec
 
     from assay import __version__
-    from assay.components.registry import METHOD_KINDS, components, failed_plugins
+    from assay.components.registry import components
+    from assay.components.table import METHOD_KINDS, failed_plugins
     from assay.engine.planning import available_memory_bytes
     from assay.stores.cache import default_cache_folder
     from assay.stores.cache_size import cache_entries

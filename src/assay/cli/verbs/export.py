@@ -1,8 +1,9 @@
 """``assay export``: write a selection that was made before."""
 
-from assay.cli.app import KEEP, Everywhere, Words, verb
+from assay.cli.app import KEEP, verb
 from assay.cli.console import terminal
-from assay.cli.verbs.select import Writing
+from assay.cli.options.groups import Everywhere, Words
+from assay.cli.options.writing import Writing
 
 
 @verb(
@@ -15,7 +16,7 @@ from assay.cli.verbs.select import Writing
 )
 def export(words: Words, writing: Writing, everywhere: Everywhere) -> None:
     """Write a selection that was made before, as it came or for a trainer."""
-    from assay.cli.options.arguments import shown_path
+    from assay.cli.naming import shown_path
     from assay.cli.options.names import open_named
     from assay.cli.options.writing import check_output, output_path, write_selection
     from assay.errors import UsageError

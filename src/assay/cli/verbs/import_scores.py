@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.app import KEEP, Everywhere, Reading, open_project, verb
+from assay.cli.app import KEEP, verb
 from assay.cli.console import facts, terminal
+from assay.cli.options.groups import Everywhere, Reading
+from assay.cli.options.opening import open_project
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from assay.methods.judged.imported import ImportedNumbers
+    from assay.features.imported_column import ImportedNumbers
     from assay.project import Project
 
 
@@ -76,7 +78,7 @@ def import_scores(
 def _description(path: Path, column: str, by_id: str | None, text: str | None) -> dict[str, Any]:
     """Return what says how the file is read."""
     from assay.errors import UsageError, did_you_mean
-    from assay.methods.judged.imported import column_names
+    from assay.features.imported_column import column_names
 
     known = column_names(path)
     if not column:
@@ -100,7 +102,8 @@ def _import(project: "Project", path: Path, description: dict[str, Any], name: s
     import re
 
     from assay.cli.recording import recorded
-    from assay.methods.judged.imported import Imported, check_name
+    from assay.methods.judged.imported import Imported
+    from assay.workspace.imports import check_name
 
     method_name = check_name(name or re.sub(r"\W+", "_", description["column"]).strip("_").lower())
     store_columns(project.folder, method_name, path, description)
@@ -116,15 +119,16 @@ def store_columns(folder: Path, name: str, path: Path, description: dict[str, An
     """Copy the columns that count into the project, and write how they are read."""
     import polars as pl
 
-    from assay.components.registry import METHOD_KINDS, components
+    from assay.components.registry import components
+    from assay.components.table import METHOD_KINDS
     from assay.errors import ConfigError
-    from assay.files import atomic_write, write_text
-    from assay.methods.judged.imported import read_columns
-    from assay.runtime import file_digest
+    from assay.features.imported_column import read_columns
+    from assay.files import atomic_write, file_digest, write_text
+    from assay.methods.judged.imported import Imported
     from assay.workspace.import_files import description_digest
 
     others = {m.name for m in components() if m.kind in METHOD_KINDS
-              and not m.__module__.endswith("judged.imported")}  # fmt: skip
+              and not issubclass(m, Imported)}  # fmt: skip
     if name in others | {"imported"}:
         raise ConfigError(f"{name!r} is a method of Assay already", hint="choose another: --name")
     wanted = [description["column"]]
@@ -153,7 +157,7 @@ def _report(
     description: dict[str, Any],
     numbers: "ImportedNumbers",
 ) -> None:
-    from assay.cli.options.arguments import output_name, shown_source
+    from assay.cli.naming import output_name, shown_source
 
     scored = int((numbers.reason == 0).sum())
     told = {

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.app import KEEP, Everywhere, Reading, verb
+from assay.cli.app import KEEP, verb
 from assay.cli.console import terminal
+from assay.cli.options.groups import Everywhere, Reading
 
 
 @verb(
@@ -37,8 +38,9 @@ def init(
     import os
 
     from assay.cli.console import confirmed
-    from assay.cli.options.arguments import parse_share, shown_path
+    from assay.cli.naming import shown_path
     from assay.cli.options.grammar import parse_assignments
+    from assay.cli.options.parsing import parse_share
     from assay.config.proposal import find_data, initial_config, look_at, stem_of
     from assay.errors import DataError
     from assay.files import write_text

@@ -3,8 +3,10 @@
 import sys
 from typing import TYPE_CHECKING
 
-from assay.cli.app import LOOK, Everywhere, Reading, Words, Working, open_project, verb
+from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
+from assay.cli.options.groups import Everywhere, Reading, Words, Working
+from assay.cli.options.opening import open_project
 
 if TYPE_CHECKING:
     from assay.project import Project
@@ -50,7 +52,7 @@ def load(words: Words, reading: Reading, everywhere: Everywhere, working: Workin
 
 
 def _end(project: "Project") -> None:
-    from assay.cli.options.arguments import output_name, shown_path, shown_source
+    from assay.cli.naming import output_name, shown_path, shown_source
     from assay.progress import format_seconds
 
     page = terminal()

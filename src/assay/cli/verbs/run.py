@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.app import CHOOSE, Everywhere, Working, runtime_of, verb
+from assay.cli.app import CHOOSE, verb
 from assay.cli.console import terminal
+from assay.cli.options.groups import Everywhere, Working
+from assay.cli.options.opening import runtime_of
 
 if TYPE_CHECKING:
     from assay.config.config import Config, RunResult
@@ -40,7 +42,7 @@ def run(
 
     What is at hand already is not made again: after an interruption the same line goes on.
     """
-    from assay.cli.options.arguments import shown_path
+    from assay.cli.naming import shown_path
     from assay.cli.options.models import check_models
     from assay.cli.printing.compare_report import print_both_plans, tell
     from assay.cli.printing.compare_report import print_plan as print_comparison_plan
@@ -100,7 +102,7 @@ def _runtime(config: "Config", everywhere: Everywhere, working: Working) -> "Run
 def _describe(result: "RunResult") -> dict[str, Any]:
     import numpy as np
 
-    from assay.stores.results import reason_counts
+    from assay.values import reason_counts
 
     return {
         "project": str(result.project.folder),
@@ -132,11 +134,11 @@ def _describe(result: "RunResult") -> dict[str, Any]:
 
 def _show(result: "RunResult", described: dict[str, Any]) -> None:
     from assay.cli.console import table
-    from assay.cli.options.arguments import shown_names, shown_path
+    from assay.cli.naming import shown_names, shown_path
     from assay.cli.options.writing import say_export
     from assay.cli.printing.compare_report import print_outcome
     from assay.cli.printing.selection_report import warn_of_files
-    from assay.stores.results import reason_counts
+    from assay.values import reason_counts
 
     page = terminal()
     warn_of_files([chosen for group in result.selections.values() for chosen in group])

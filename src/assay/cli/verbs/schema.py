@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from assay.cli.app import KEEP, Everywhere, verb
+from assay.cli.app import KEEP, verb
 from assay.cli.console import terminal
 from assay.cli.options.completion import complete_words
+from assay.cli.options.groups import Everywhere
 
 
 @verb(

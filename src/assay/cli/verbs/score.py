@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
+from assay.cli.app import CHOOSE, verb
 from assay.cli.console import table, terminal
+from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
+from assay.cli.options.opening import open_project
 
 if TYPE_CHECKING:
     from assay.components.component import Scorer
     from assay.project import Project
-    from assay.stores.results import ScoreTable
+    from assay.values import ScoreTable
 
 
 @verb(
@@ -89,7 +91,7 @@ def _scorers(
 
 
 def _score(project: "Project", scorers: "Sequence[Scorer]", given: str | None) -> None:
-    from assay.cli.options.arguments import output_name, shown_path, shown_source
+    from assay.cli.naming import output_name, shown_path, shown_source
     from assay.cli.options.models import model_words
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
@@ -139,7 +141,7 @@ def _score(project: "Project", scorers: "Sequence[Scorer]", given: str | None) -
 def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:
     import numpy as np
 
-    from assay.stores.results import reason_counts
+    from assay.values import reason_counts
 
     values = scores.main.values[scores.main.reason == 0]
     quantiles = np.quantile(values, [0, 0.1, 0.5, 0.9, 1]) if len(values) else [float("nan")] * 5

@@ -2,15 +2,15 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
+from assay.cli.app import CHOOSE, verb
 from assay.cli.console import terminal
 from assay.cli.options.choosing import Choosing
+from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
+from assay.cli.options.opening import open_project
+from assay.cli.options.writing import Writing
 
 if TYPE_CHECKING:
     from assay.cli.options.choosing import Request
@@ -18,28 +18,6 @@ if TYPE_CHECKING:
     from assay.project import Project
     from assay.workspace.named_selection import NamedSelection
     from assay.workspace.run_log import Run
-
-
-@dataclass(frozen=True)
-class Writing:
-    """Options that say what is written, and where."""
-
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", help="File or folder to write; '-' is stdout.",
-                     rich_help_panel="What to write", show_default=False),
-    ] = None  # fmt: skip
-    layout_out: Annotated[
-        str | None,
-        typer.Option("--format", metavar="trl|trl-prompt-completion|llama-factory|axolotl|ms-swift",
-                     help="Layout of a trainer; the input's own by default, byte for byte.",
-                     rich_help_panel="What to write", show_default=False),
-    ] = None  # fmt: skip
-    no_sidecar: Annotated[
-        bool,
-        typer.Option("--no-sidecar", help="Write no ids, ranks, scores and reasons beside it.",
-                     rich_help_panel="What to write"),
-    ] = False  # fmt: skip
 
 
 @verb(

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.app import LOOK, Everywhere, Words, verb
+from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
+from assay.cli.options.groups import Everywhere, Words
 from assay.cli.options.models import DeviceOption, DTypeOption, ModelOption
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def _ids(project: "Project", word: str) -> list[int]:
 
 
 def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
-    from assay.cli.options.arguments import shown_source
+    from assay.cli.naming import shown_source
     from assay.cli.printing.rows_report import describe_row, models_shown, row_parts
     from assay.components.references import EMBEDDED_MODEL
     from assay.pool.pool import format_id
@@ -126,8 +127,9 @@ def _reader(
     settings: Sequence[str],
 ) -> "IFD":
     """Return the score whose model and rendering are shown, everything it names pinned."""
-    from assay.cli.options.models import Models, check_models, parse_device, with_models
+    from assay.cli.options.models import Models, check_models, with_models
     from assay.cli.options.parameters import describe_methods, parse_settings, set_inside
+    from assay.cli.options.parsing import parse_device
     from assay.methods.likelihood.ifd import IFD
 
     if device is not None:
@@ -177,7 +179,7 @@ def _show_tokens(project: "Project", ids: Sequence[int], scorer: "IFD", full: bo
 
 
 def _show_list(project: "Project", name: str, kind: str, limit: int) -> None:
-    from assay.cli.options.arguments import shown_source
+    from assay.cli.naming import shown_source
     from assay.cli.printing.rows_report import listed_rows, listing
     from assay.engine.model_fit import model_fit, sampled
     from assay.pool.pool import format_id

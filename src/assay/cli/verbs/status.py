@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.cli.app import KEEP, Everywhere, Reading, Words, verb
-from assay.cli.console import facts, size_text, table, terminal
+from assay.cli.app import KEEP, verb
+from assay.cli.console import facts, table, terminal
+from assay.cli.options.groups import Everywhere, Reading, Words
+from assay.wording import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,11 +50,12 @@ def status(words: Words, everywhere: Everywhere) -> None:
 
 def describe_project(folder: Path) -> dict[str, Any]:
     """Return what a project folder holds."""
+    from assay.components.descriptions import method_text
     from assay.errors import DataError
     from assay.pool.loading import LoadRecord
     from assay.pool.pool import Pool
     from assay.stores.results import Results
-    from assay.workspace.stored import method_text, stored_results
+    from assay.workspace.stored import stored_results
 
     record = LoadRecord.read(folder / "load.json")
     if record is None:
@@ -109,7 +112,7 @@ def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
 
     from rich.text import Text
 
-    from assay.cli.options.arguments import shown_path
+    from assay.cli.naming import shown_path
 
     data = ", ".join(shown_path(Path(source)) for source in project["sources"])
     changed = "" if project["unchanged"] else " (changed since it was loaded)"
@@ -142,7 +145,7 @@ def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
 def _results_table(kind: str, results: "Sequence[dict[str, Any]]") -> "RenderableType":
     from datetime import datetime
 
-    from assay.cli.options.arguments import shown_names
+    from assay.cli.naming import shown_names
 
     return table(
         [kind, "", "made", "by"],

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from assay.cli.app import CHOOSE, Everywhere, Reading, Words, Working, open_project, verb
+from assay.cli.app import CHOOSE, verb
 from assay.cli.console import terminal
+from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import DTypeOption
+from assay.cli.options.opening import open_project
 from assay.cli.options.recipe_options import HOW, RecipeOptions, recipe_of
 
 if TYPE_CHECKING:
@@ -84,7 +86,7 @@ def tune(
     Rows that are held out are never trained on. A training that was killed goes on where it was,
     and one that was done before is not done again.
     """
-    from assay.cli.options.arguments import shown_path
+    from assay.cli.naming import shown_path
     from assay.cli.options.models import check_models
     from assay.cli.printing.tuning_report import print_prices
     from assay.errors import DataError, UsageError

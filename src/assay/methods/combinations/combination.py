@@ -6,10 +6,11 @@ from typing import ClassVar
 import numpy as np
 from pydantic import field_validator
 
-from assay.components.component import AnyScorer, NoPaper, Paper, Rule, Scorer
+from assay.components.component import AnyScorer, NoPaper, Paper, Scorer
+from assay.components.rule import Rule
 from assay.errors import ConfigError
-from assay.methods.filters.cuts import rank_share
 from assay.samples import FloatArray, Scores
+from assay.solvers.ranks import rank_share
 
 
 class Combination(Scorer):

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from assay.components.budget import Allowance, Budget
-from assay.components.component import AnySelector, NoPaper, Paper, Rule, Scorer, Selector
+from assay.components.component import AnySelector, NoPaper, Paper, Scorer, Selector
+from assay.components.rule import Rule
 from assay.errors import BudgetError, did_you_mean
 from assay.features.text import RowAttribute, token_counts
 from assay.pool.pool import Attribute

@@ -6,30 +6,12 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.budget import Allowance
-from assay.components.component import AnyScorer, NoPaper, Paper, Rule, Scorer, Selector
-from assay.samples import FloatArray, IndexArray, Scores, Selection
+from assay.components.component import AnyScorer, NoPaper, Paper, Scorer, Selector
+from assay.components.rule import Rule
+from assay.samples import Scores, Selection
+from assay.solvers.ranks import best_first
 
 _COMMON = NoPaper(reason="common practice")
-
-
-def best_first(scores: Scores, sign: float) -> IndexArray:
-    """Return positions by falling preference, ties by lowest position; rows without value last."""
-    return np.argsort(-sign * scores.values, kind="stable")
-
-
-class TopScore(Selector):
-    """The rows that a score prefers most, within the score's own rule."""
-
-    name: ClassVar[str] = "top_score"
-    paper: ClassVar[Paper | NoPaper] = _COMMON
-
-    by: AnyScorer
-    """Score to rank by."""
-
-    def select(self, allowance: Allowance, rng: np.random.Generator, *, by: Scores) -> Selection:
-        """Return the best rows. Gains are the scores themselves."""
-        chosen, stop = allowance.take(best_first(by, self.by.sign))
-        return Selection(chosen, by.values[chosen], nested=True, stop=stop, gain_unit="score")
 
 
 class _Cut(Selector):
@@ -89,25 +71,3 @@ class Band(_Cut):
     def cut(self) -> Rule:
         """Return the rule that rows must pass."""
         return Rule(low_quantile=self.low, high_quantile=self.high)
-
-
-def rank_share(values: FloatArray, sign: float) -> FloatArray:
-    """Return each value's rank as a share, 1 for the most preferred; equal values share a rank.
-
-    Args:
-        values: shape (n,), NaN where there is none.
-        sign: 1 if more is better, -1 if less is.
-
-    Returns:
-        Shape (n,), in (0, 1]: the mean of the ranks 1 to m of a run of equal values, over m; NaN
-        where `values` is.
-    """
-    known = np.flatnonzero(~np.isnan(values))
-    result = np.full(len(values), np.nan)
-    if not len(known):
-        return result
-    oriented = sign * values[known]
-    _, inverse, counts = np.unique(oriented, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    result[known] = ((last - (counts - 1) / 2) / len(known))[inverse]
-    return result

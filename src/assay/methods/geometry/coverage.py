@@ -17,13 +17,12 @@ from assay.components.component import (
 )
 from assay.features.embeddings import Embeddings
 from assay.features.similar_rows import SimilarRows
-from assay.methods.filters.cuts import rank_share
 from assay.methods.geometry.starting import start_rows
 from assay.samples import IndexArray, Scores, Selection
 from assay.solvers.max_coverage import max_coverage
 from assay.solvers.nearest import Neighbors
-from assay.stores.results import SelectionRecord
-from assay.values import Matrix
+from assay.solvers.ranks import rank_share
+from assay.values import Matrix, SelectionRecord
 
 _WEIGHT_UNITS = 2**20
 

@@ -10,9 +10,9 @@ from assay.components.component import AnyFeature, Chosen, Component, NoPaper, P
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
 from assay.features.identity import Identities, Identity
-from assay.features.passes import PoolView
 from assay.features.quantization_bins import PART_ROWS, QuantizationBins
 from assay.methods.filters.attributes import Everything
+from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
 from assay.samples import FloatArray, IndexArray, Selection
 from assay.solvers.quantization import Bins

@@ -19,7 +19,6 @@ from assay.components.component import (
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import NearestNeighbors, vector_width
-from assay.methods.filters.cuts import rank_share
 from assay.methods.geometry.starting import start_rows
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores, Selection
@@ -27,8 +26,8 @@ from assay.solvers.facility_dense import facility_location_dense
 from assay.solvers.facility_sparse import facility_location_sparse
 from assay.solvers.greedy import FacilityLocationOptions
 from assay.solvers.nearest import Neighbors
-from assay.stores.results import SelectionRecord
-from assay.values import Matrix
+from assay.solvers.ranks import rank_share
+from assay.values import Matrix, SelectionRecord
 
 
 class FacilityLocation(Selector):

@@ -13,8 +13,7 @@ from assay.methods.geometry.starting import start_rows
 from assay.runtime import Runtime
 from assay.samples import Selection
 from assay.solvers.graph_cut import graph_cut
-from assay.stores.results import SelectionRecord
-from assay.values import Matrix
+from assay.values import Matrix, SelectionRecord
 
 
 class GraphCut(Selector):

@@ -12,8 +12,7 @@ from assay.methods.geometry.starting import start_rows
 from assay.runtime import Runtime
 from assay.samples import Selection
 from assay.solvers.k_center import k_center
-from assay.stores.results import SelectionRecord
-from assay.values import Matrix
+from assay.values import Matrix, SelectionRecord
 
 
 class KCenterGreedy(Selector):

@@ -9,13 +9,12 @@ from assay.components.budget import Allowance
 from assay.components.component import AnyFeature, AnyScorer, AnySelector, NoPaper, Paper, Selector
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
-from assay.methods.filters.cuts import rank_share
 from assay.methods.geometry.starting import start_rows
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores, Selection
 from assay.solvers.log_det import LogDetOptions, log_det, median_distance
-from assay.stores.results import SelectionRecord
-from assay.values import Matrix
+from assay.solvers.ranks import rank_share
+from assay.values import Matrix, SelectionRecord
 
 
 class LogDet(Selector):

@@ -5,7 +5,7 @@ import numpy as np
 from assay.components.budget import Allowance
 from assay.errors import ConfigError
 from assay.samples import IndexArray
-from assay.stores.results import SelectionRecord
+from assay.values import SelectionRecord
 
 
 def start_rows(start: SelectionRecord | None, allowance: Allowance) -> IndexArray | None:

@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.components.component import NoPaper, Paper, Rule
+from assay.components.component import NoPaper, Paper
 from assay.components.rendering import CHERRY, Rendering
+from assay.components.rule import Rule
 from assay.methods.likelihood.likelihood import PromptComparison, against_prompt
 from assay.samples import Scores
 from assay.values import LogProbs

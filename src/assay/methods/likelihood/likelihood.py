@@ -5,10 +5,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from assay.components.component import Scorer
-from assay.components.references import EMBEDDED_MODEL, ModelRef
+from assay.components.references import EMBEDDED_MODEL, DType, ModelRef
 from assay.components.rendering import COMMON, Rendering, as_published
 from assay.features.log_probs import ResponseLogProbs
-from assay.models.language_model import DType
 from assay.rendering.tokenization import Given
 from assay.samples import Flag, FloatArray, Reason, Scores
 from assay.values import LogProbs

@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.budget import Allowance
-from assay.components.component import AnyScorer, NoPaper, Paper, Rule, Scorer, Selector
+from assay.components.component import AnyScorer, NoPaper, Paper, Scorer, Selector
+from assay.components.rule import Rule
 from assay.errors import ConfigError
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.samples import FloatArray, IndexArray, Scores, Selection

@@ -10,10 +10,10 @@ from assay.components.component import AnyFeature, AnyScorer, NoPaper, Paper, Se
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
-from assay.methods.filters.cuts import best_first
 from assay.runtime import Runtime
 from assay.samples import Reason, Scores, Selection
 from assay.solvers.ordered_filter import ordered_filter
+from assay.solvers.ranks import best_first
 from assay.values import Matrix
 
 

@@ -7,14 +7,15 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.budget import Allowance
-from assay.components.component import AnyFeature, AnyScorer, NoPaper, Paper, Rule, Scorer, Selector
+from assay.components.component import AnyFeature, AnyScorer, NoPaper, Paper, Scorer, Selector
+from assay.components.rule import Rule
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
-from assay.methods.filters.cuts import best_first
 from assay.methods.likelihood.superfiltering import Superfiltering
 from assay.runtime import Runtime
 from assay.samples import IndexArray, Reason, Scores, Selection
 from assay.solvers.facility_euclidean import DENSE_ROWS, facility_location_euclidean
+from assay.solvers.ranks import best_first
 from assay.solvers.vector_search import DEFAULT_EFFORT, EXACT_ROWS
 from assay.values import Matrix
 

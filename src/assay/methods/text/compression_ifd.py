@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from assay.components.component import NoPaper, Paper, Rule, Scorer
+from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.rule import Rule
 from assay.features.text import CompressedLengths
 from assay.samples import Reason, Scores
 from assay.values import Numbers

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.cli.console import jsonable
 from assay.compare.record_files import to_json
 from assay.compare.records import Comparison, Trial
 from assay.compare.runner import Runner, Step
@@ -13,6 +12,7 @@ from assay.compare.statistics import Row, summary
 from assay.compare.verdict import Verdict, verdict
 from assay.components.result_names import derived_name
 from assay.reports.comparison.page import write_report
+from assay.wording import jsonable
 from assay.workspace.named_selection import NamedSelection
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from assay.backends.embedded.embedded_lm import EmbeddedModel
-from assay.models.language_model import Answers, Questions, TokenIds
+from assay.models.language_model import Answers, Questions
+from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array
 from tests.copying_oracle import VOCABULARY, WORDS, describe, random_weights, write_network
 

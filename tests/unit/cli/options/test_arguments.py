@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from assay.cli.app import Reading
-from assay.cli.options.arguments import command_line, parse_shard, parse_share, project_arguments
+from assay.cli.options.arguments import project_arguments
 from assay.cli.options.grammar import Source
-from assay.errors import DataError, UsageError
+from assay.cli.options.groups import Reading
+from assay.errors import DataError
 from assay.project import Project
 
 
@@ -17,32 +17,6 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     rows = [{"instruction": f"ask {i}", "input": "", "output": f"answer {i}"} for i in range(20)]
     (tmp_path / "data.json").write_text(json.dumps(rows))
-
-
-@pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.5", 0.5), ("0", 0.0), ("100%", 1.0)])
-def test_a_share_is_read(text: str, share: float) -> None:
-    assert parse_share(text, "--hold-out") == pytest.approx(share)
-
-
-@pytest.mark.parametrize("text", ["2", "101%", "-1%", "some", "%", "nan"])
-def test_what_is_no_share_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a share"):
-        parse_share(text, "--hold-out")
-
-
-def test_shards_are_counted_from_one() -> None:
-    assert parse_shard("1/4") == (0, 4)
-    assert parse_shard("4/4") == (3, 4)
-
-
-@pytest.mark.parametrize("text", ["0/4", "5/4", "4", "a/b"])
-def test_what_is_no_shard_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="of the form I/N"):
-        parse_shard(text)
-
-
-def test_a_command_line_can_be_pasted_into_a_shell() -> None:
-    assert command_line(["select", "my data.json"]) == "assay select 'my data.json'"
 
 
 def test_rows_held_out_once_stay_held_out() -> None:

@@ -9,7 +9,7 @@ from assay.cli.options.choosing import Choosing, requests
 from assay.cli.options.grammar import Words
 from assay.cli.options.models import Models
 from assay.components.component import Selector
-from assay.config.components import describe
+from assay.components.descriptions import describe
 from assay.errors import BudgetError, UsageError
 from assay.methods.combinations.quota import Quota
 from assay.project import Project

@@ -7,19 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from assay.cli.options.models import (
-    Models,
-    check_models,
-    model_errors,
-    model_words,
-    parse_device,
-    with_models,
-)
+from assay.cli.options.models import Models, check_models, model_errors, model_words, with_models
 from assay.components.component import Component, Scorer
 from assay.errors import AssayError, MissingExtraError, ModelLoadError, UsageError
 from assay.features.hidden_states import HiddenStates
 from assay.methods.combinations.combination import RankMean
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.text.compression_ifd import CompressionIFD
@@ -76,17 +69,6 @@ def test_an_option_that_no_method_reads_is_refused(
         with_models(components, models)
 
     assert raised.value.message == message
-
-
-@pytest.mark.parametrize("device", ["auto", "cpu", "mps", "cuda", "cuda:12"])
-def test_a_device_is_known_by_its_form(device: str) -> None:
-    assert parse_device(device) == device
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "", "cpu "])
-def test_a_device_of_another_form_is_refused(device: str) -> None:
-    with pytest.raises(UsageError, match="is not known"):
-        parse_device(device)
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from assay.cli.options.parameters import (
     set_inside,
     typed,
 )
-from assay.components.component import Rule
-from assay.components.registry import build, find
+from assay.components.component import build
+from assay.components.registry import find
 from assay.components.rendering import Rendering
+from assay.components.rule import Rule
 from assay.errors import AssayError, ConfigError, UnknownMethodError, UsageError
 from assay.methods.combinations.combination import RankMean
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.likelihood.ifd import IFD
 
 

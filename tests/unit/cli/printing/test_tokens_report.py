@@ -10,7 +10,6 @@ from rich.color import Color
 from rich.console import Console, RenderableType
 from rich.style import Style
 
-from assay.cli.console import jsonable
 from assay.cli.printing.tokens_report import (
     LEAST,
     STYLES,
@@ -25,6 +24,7 @@ from assay.cli.printing.tokens_report import (
 )
 from assay.components.rendering import Rendering
 from assay.samples import Flag, Reason
+from assay.wording import jsonable
 from assay.workspace.token_view import Token, TokenView, TurnTokens
 
 NAN = float("nan")

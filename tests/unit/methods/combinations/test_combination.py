@@ -3,10 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.components.component import Rule, Scorer
+from assay.components.component import Scorer
+from assay.components.rule import Rule
 from assay.errors import ConfigError
 from assay.methods.combinations.combination import Product, RankMean, WeightedSum
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.samples import Reason
 from tests.unit.methods.planted import (
     PlantedLoss,

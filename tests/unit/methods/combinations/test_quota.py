@@ -4,12 +4,13 @@ from typing import Any
 import pytest
 
 from assay.errors import BudgetError, ConfigError
+from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.quota import Quota
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.filters.attributes import Everything
-from assay.methods.filters.cuts import Threshold, TopScore
+from assay.methods.filters.cuts import Threshold
 from assay.methods.filters.deduplicate import Deduplicate
 from assay.methods.filters.semdedup import SemDeDup
-from assay.methods.text.longest import RandomSample
 from assay.samples import Reason
 from tests.unit.methods.planted import (
     PlantedScore,

@@ -1,43 +1,20 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from assay.components.component import Rule
-from assay.methods.filters.cuts import Band, Threshold, TopScore, best_first, rank_share
+from assay.components.rule import Rule
+from assay.methods.combinations.top_score import TopScore
+from assay.methods.filters.cuts import Band, Threshold
 from assay.samples import Reason
 from tests.unit.methods.planted import (
     PlantedLoss,
     PlantedScore,
-    allowance,
     chosen,
-    given,
     planted_engine,
     reasons,
-    stream,
 )
 
-_NAN = float("nan")
 _ROWS = [(f"r{value}", f"{value}") for value in range(1, 10)]
-
-
-def test_best_first_breaks_ties_by_lowest_position_and_puts_missing_last() -> None:
-    scores = given(1.0, 3.0, _NAN, 3.0, 2.0)
-
-    assert best_first(scores, 1.0).tolist() == [1, 3, 4, 0, 2]
-    assert best_first(scores, -1.0).tolist() == [0, 4, 1, 3, 2]
-
-
-def test_rank_shares_of_equal_values_are_the_mean_of_their_ranks() -> None:
-    values = np.array([5.0, 1.0, 5.0, _NAN, 9.0])
-
-    assert rank_share(values, 1.0).tolist() == pytest.approx(
-        [2.5 / 4, 1 / 4, 2.5 / 4, _NAN, 4 / 4], nan_ok=True
-    )
-    assert rank_share(values, -1.0).tolist() == pytest.approx(
-        [2.5 / 4, 4 / 4, 2.5 / 4, _NAN, 1 / 4], nan_ok=True
-    )
-    assert np.isnan(rank_share(np.full(3, _NAN), 1.0)).all()
 
 
 def test_the_top_of_a_score_is_the_highest_and_of_a_loss_the_lowest(tmp_path: Path) -> None:
@@ -45,16 +22,6 @@ def test_the_top_of_a_score_is_the_highest_and_of_a_loss_the_lowest(tmp_path: Pa
 
     assert chosen(engine, TopScore(by=PlantedScore(), budget=3)) == ["r9", "r8", "r7"]
     assert chosen(engine, TopScore(by=PlantedLoss(), budget=3)) == ["r1", "r2", "r3"]
-
-
-def test_gains_of_the_top_are_the_scores_themselves() -> None:
-    selection = TopScore(by=PlantedLoss(), budget=2).select(
-        allowance(3, 2), stream(), by=given(5.0, 2.0, 4.0)
-    )
-
-    assert selection.indices.tolist() == [1, 2]
-    assert selection.gains.tolist() == [2.0, 4.0]
-    assert selection.gain_unit == "score"
 
 
 def test_both_ends_of_a_threshold_pass(tmp_path: Path) -> None:
@@ -122,14 +89,3 @@ def test_a_band_up_to_a_budget_keeps_the_best(tmp_path: Path) -> None:
     engine = planted_engine(tmp_path, _ROWS)
 
     assert chosen(engine, Band(by=PlantedScore(), low=0, high=2 / 3, budget=2)) == ["r6", "r5"]
-
-
-def test_a_token_budget_is_spent_on_the_best_that_fit(tmp_path: Path) -> None:
-    # The estimate is a token for every four bytes of question, line break and answer.
-    rows = [("aaa", "9 " + "x" * 33), ("bbb", "8 x"), ("ccc", "7 x")]
-    engine = planted_engine(tmp_path, rows)
-
-    record = engine.value(TopScore(by=PlantedScore(), budget="4 tokens"))
-
-    assert chosen(engine, TopScore(by=PlantedScore(), budget="4 tokens")) == ["bbb", "ccc"]
-    assert record.facts["tokens"] == 4.0

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.filters.deduplicate import Deduplicate
 from assay.samples import Reason
 from tests.unit.methods.planted import (

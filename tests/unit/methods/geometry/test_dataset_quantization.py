@@ -8,11 +8,11 @@ from assay.engine.engine import Engine
 from assay.errors import ConfigError
 from assay.features.quantization_bins import QuantizationBins
 from assay.formats.records import Block
+from assay.methods.chance.random_rows import RandomSample
 from assay.methods.filters.attributes import Everything
 from assay.methods.filters.cuts import Threshold
 from assay.methods.geometry.dataset_quantization import DatasetQuantization
-from assay.methods.text.longest import RandomSample
-from assay.pool.pool import build_pool
+from assay.pool.building import build_pool
 from assay.samples import Conversation, IndexArray, Message, Origin, Reason, Sample
 from assay.solvers.quantization import quantization_bins
 from assay.solvers.shares import largest_remainder

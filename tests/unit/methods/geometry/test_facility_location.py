@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from assay.errors import ConfigError
-from assay.methods.filters.cuts import Threshold, TopScore
+from assay.methods.combinations.top_score import TopScore
+from assay.methods.filters.cuts import Threshold
 from assay.methods.geometry.facility_location import FacilityLocation
 from assay.samples import FloatArray, Reason
 from tests.unit.methods.planted import (

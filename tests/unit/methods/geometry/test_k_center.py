@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from assay.errors import ConfigError
-from assay.methods.filters.cuts import Threshold, TopScore
+from assay.methods.combinations.top_score import TopScore
+from assay.methods.filters.cuts import Threshold
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.samples import Reason
 from tests.unit.methods.planted import (

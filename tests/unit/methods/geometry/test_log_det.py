@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from assay.errors import ConfigError
-from assay.methods.filters.cuts import Threshold, TopScore
+from assay.methods.combinations.top_score import TopScore
+from assay.methods.filters.cuts import Threshold
 from assay.methods.geometry.log_det import LogDet
 from assay.samples import Reason
 from assay.testing import check_component

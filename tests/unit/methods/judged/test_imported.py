@@ -9,16 +9,17 @@ import polars as pl
 import pytest
 
 from assay.errors import DataError
-from assay.features.passes import PoolView
-from assay.formats.records import Block
-from assay.methods.judged.imported import (
+from assay.features.imported_column import (
     Match,
     Part,
     UnknownColumnError,
     match_column,
     read_columns,
 )
-from assay.pool.pool import Pool, build_pool, format_id
+from assay.formats.records import Block
+from assay.pool.building import build_pool
+from assay.pool.pool import Pool, format_id
+from assay.pool.view import PoolView
 from assay.samples import Conversation, Message, Origin, Reason, Sample
 from tests.rows import conversation
 
@@ -164,11 +165,3 @@ def test_a_column_without_any_number_is_refused(view: PoolView, tmp_path: Path) 
 
     with pytest.raises(DataError, match="holds no number"):
         _match(view, file)
-
-
-def test_a_broken_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "s.jsonl"
-    path.write_text('{"id": 1')
-
-    with pytest.raises(DataError, match="cannot be read"):
-        read_columns(path, ["id"])

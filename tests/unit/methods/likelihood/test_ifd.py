@@ -3,14 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assay.components.component import Rule
 from assay.components.rendering import CHERRY, Rendering
+from assay.components.rule import Rule
 from assay.engine.engine import Engine
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.likelihood.ifd import IFD
 from assay.samples import Flag, Reason
-from assay.stores.results import SelectionRecord
 from assay.testing import pool as pool_of
+from assay.values import SelectionRecord
 from tests.causal_rows import open_runtime
 from tests.letters_model import Letters, log_prob, use
 from tests.likelihoods import ROWS, chosen_rows, losses, score_rows

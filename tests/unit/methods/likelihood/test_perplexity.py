@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.components.component import Rule
 from assay.components.rendering import Rendering
+from assay.components.rule import Rule
 from assay.engine.engine import Engine
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.samples import Reason

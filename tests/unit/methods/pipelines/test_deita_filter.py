@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from assay.components.component import Rule
+from assay.components.rule import Rule
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
 from assay.methods.combinations.quota import Quota

@@ -4,12 +4,12 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from assay.components.component import Rule
+from assay.components.rule import Rule
 from assay.formats.records import Block
 from assay.methods.filters.cuts import Threshold
 from assay.methods.likelihood.superfiltering import Superfiltering
 from assay.methods.pipelines.superfiltering_diversity import SuperfilteringDiversity
-from assay.pool.pool import build_pool
+from assay.pool.building import build_pool
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, Origin, Reason, Sample
 from assay.testing import check_component, matrix

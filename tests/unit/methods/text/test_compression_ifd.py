@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from assay.features.text import CompressedLengths
-from assay.methods.filters.cuts import TopScore
+from assay.methods.combinations.top_score import TopScore
 from assay.methods.text.compression_ifd import CompressionIFD
 from assay.samples import Conversation, Flag, Message, Reason
 from assay.values import Numbers

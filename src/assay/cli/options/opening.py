@@ -1,0 +1,62 @@
+"""From options to the runtime and the project that they ask for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay.cli.console import terminal
+from assay.cli.options.groups import Everywhere, Reading, Working
+from assay.cli.options.parsing import parse_device
+
+if TYPE_CHECKING:
+    from assay.cli.options.grammar import Source
+    from assay.project import Project
+    from assay.runtime import Runtime
+
+
+def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runtime":
+    """Return the runtime that the options ask for."""
+    from assay.cli.options.parsing import parse_shard, parse_share
+    from assay.runtime import Runtime
+
+    runtime = Runtime(offline=everywhere.offline, progress=terminal().progress())
+    if working is None:
+        return runtime
+    if working.workers is not None:
+        runtime.workers = working.workers
+    if working.shard is not None:
+        runtime.shard = parse_shard(working.shard)
+    if working.max_unscored is not None:
+        runtime.max_unscored = parse_share(working.max_unscored, "--max-unscored")
+    if working.device is not None:
+        runtime.device = parse_device(working.device)
+    return runtime
+
+
+def open_project(
+    sources: Sequence["Source"],
+    everywhere: Everywhere,
+    reading: Reading | None = None,
+    *,
+    working: Working | None = None,
+    plugin_files: Sequence[Path] = (),
+) -> "Project":
+    """Return the project of some sources, read as before unless the options say otherwise.
+
+    Without sources it is the project of ``-p``, or the only one in the working folder.
+
+    Raises:
+        AssayError: if the data cannot be read, or nothing says which project is meant.
+    """
+    from assay.cli.options.arguments import project_arguments
+    from assay.components.table import use_project_names
+    from assay.project import Project
+    from assay.workspace.imports import imported_names
+
+    folder, arguments = project_arguments(sources, everywhere.project, reading or Reading())
+    runtime = runtime_of(everywhere, working)
+    runtime.plugin_files = tuple(plugin_files)
+    project = Project(folder, runtime=runtime, **arguments)
+    use_project_names(imported_names(project.folder))
+    project.results.labels.tell = terminal().warn
+    return project

@@ -1,0 +1,251 @@
+"""Numbers of a file, matched to the rows of a pool."""
+
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from assay.components.component import NoPaper, Paper
+from assay.components.references import FileRef, name_of
+from assay.errors import DataError, did_you_mean
+from assay.features.passes import PoolFeature
+from assay.features.text import part_of
+from assay.pool.pool import format_id
+from assay.pool.view import PoolView
+from assay.runtime import Runtime
+from assay.samples import FloatArray, Reason, ReasonArray
+
+Match: TypeAlias = Literal["id", "row", "text"]
+
+
+Part: TypeAlias = Literal["instruction", "prompt", "response", "conversation"]
+
+
+COMMON = NoPaper(reason="numbers that were computed elsewhere")
+
+
+@dataclass(frozen=True)
+class ImportedNumbers:
+    """A column in canonical order, and how the matching went.
+
+    Attributes:
+        values: shape (n,), NaN where `reason` is not 0.
+        reason: shape (n,), uint8; NOT_IMPORTED for rows that the file gives no number.
+        file_rows: rows of the file.
+        without_number: rows of the file whose cell holds no number.
+        unused: rows of the file that match no row of the pool.
+        ambiguous: keys that the file gives different numbers, or that several rows of the pool
+            have without being equal; no row gets a number by them.
+    """
+
+    values: FloatArray
+    reason: ReasonArray
+    file_rows: int
+    without_number: int
+    unused: int
+    ambiguous: int
+
+
+class ImportedColumn(PoolFeature):
+    """The numbers of a file's column for the rows they belong to."""
+
+    name: ClassVar[str] = "imported_column"
+    paper: ClassVar[Paper | NoPaper] = COMMON
+    stored: ClassVar[bool] = False
+
+    file: FileRef
+    """CSV, TSV, JSON lines, JSON or Parquet."""
+    column: str
+    """Column of the numbers."""
+    match: Match = "id"
+    """What says which row a number belongs to."""
+    key_column: str = "id"
+    """Column of the ids or texts."""
+    part: Part = "response"
+    """Text of a row that is compared."""
+
+    def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> ImportedNumbers:
+        """Return the number of every row in view."""
+        return match_column(
+            view,
+            Path(name_of(self.file)),
+            column=self.column,
+            match=self.match,
+            key=self.key_column,
+            part=self.part,
+        )
+
+
+def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return some columns of a file, row by row.
+
+    Raises:
+        DataError: if the file cannot be read, or has no such column.
+    """
+    ending = next((part for part in reversed(path.suffixes) if part not in (".gz", ".zst")), "")
+    try:
+        if ending == ".parquet":
+            known = list(pl.read_parquet_schema(path))
+            _check_columns(path, names, known)
+            frame = pl.read_parquet(path, columns=list(names))
+            return {name: frame[name].to_list() for name in names}
+        if ending in (".csv", ".tsv"):
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                # Texts of a dataset may be longer than the reader's cautious limit.
+                csv.field_size_limit(1 << 30)
+                records = list(csv.DictReader(file, delimiter="\t" if ending == ".tsv" else ","))
+        elif ending in (".jsonl", ".ndjson"):
+            with path.open(encoding="utf-8") as file:
+                records = [json.loads(line) for line in file if line.strip()]
+        elif ending == ".json":
+            records = json.loads(path.read_text(encoding="utf-8"))
+        else:
+            raise DataError(f"{path} is of no known kind", hint="CSV, TSV, JSON lines or Parquet")
+    except (OSError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if not records or not all(isinstance(record, dict) for record in records):
+        raise DataError(f"{path} holds no rows with named columns")
+    _check_columns(path, names, list(dict.fromkeys(name for row in records for name in row)))
+    return {name: [record.get(name) for record in records] for name in names}
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the columns of a file.
+
+    Raises:
+        DataError: if it cannot be read.
+    """
+    if path.suffix == ".parquet":
+        try:
+            return list(pl.read_parquet_schema(path))
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+    try:
+        read_columns(path, ["\0"])
+    except UnknownColumnError as error:
+        return error.known
+    return []
+
+
+class UnknownColumnError(DataError):
+    """A file has no column of that name; `known` are those it has."""
+
+    def __init__(self, path: Path, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"{path} has no column {name!r}",
+            hint=did_you_mean(name, known) or f"its columns are {', '.join(known)}",
+        )
+        self.known = list(known)
+
+
+def _check_columns(path: Path, names: Sequence[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownColumnError(path, name, known)
+
+
+def _number(cell: object) -> float:
+    """Return a cell as a number, NaN if it is none."""
+    if isinstance(cell, bool) or cell is None:
+        return float("nan")
+    if isinstance(cell, (int, float)):
+        return float(cell)
+    try:
+        return float(str(cell).strip())
+    except ValueError:
+        return float("nan")
+
+
+def match_column(
+    view: PoolView, path: Path, *, column: str, match: Match, key: str, part: Part
+) -> ImportedNumbers:
+    """Return the numbers of a file's column in canonical order.
+
+    Raises:
+        DataError: if the file cannot be read, holds no number, or places cannot be compared.
+    """
+    cells = read_columns(path, [column] if match == "row" else list(dict.fromkeys([column, key])))
+    numbers = [_number(cell) for cell in cells[column]]
+    if np.isnan(numbers).all():
+        raise DataError(f"{path}: the column {column!r} holds no number")
+    values = np.full(len(view), np.nan)
+    if match == "row":
+        used, ambiguous = _by_row(view, numbers, values, path)
+    else:
+        places = _places(view, match, part)
+        used, ambiguous = _by_key(places, cells[key], numbers, values)
+    reason = np.where(np.isnan(values), Reason.NOT_IMPORTED, Reason.OK).astype(np.uint8)
+    without = int(np.isnan(numbers).sum())
+    return ImportedNumbers(values, reason, len(numbers), without, len(numbers) - used, ambiguous)
+
+
+def _by_row(
+    view: PoolView, numbers: Sequence[float], values: FloatArray, path: Path
+) -> tuple[int, int]:
+    row = view.column("row").to_numpy()
+    if view.column("file").n_unique() > 1:
+        raise DataError(
+            "rows of several files have no common numbering", hint="match by --id or --text"
+        )
+    if len(numbers) <= int(row.max()):
+        raise DataError(
+            f"{path} has {len(numbers):,} rows, the data goes up to row {int(row.max()) + 1:,}",
+            hint="match by --id or --text",
+        )
+    values[:] = np.asarray(numbers)[row]
+    return len(np.unique(row)), 0
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _places(view: PoolView, match: Match, part: Part) -> Mapping[str, list[int]]:
+    """Return the rows of every key; rows of one key are equal in what the key says."""
+    places: dict[str, list[int]] = defaultdict(list)
+    if match == "text":
+        for start, block in view.blocks():
+            for offset, conversation in enumerate(block):
+                places[_folded(part_of(conversation, part))].append(start + offset)
+        return places
+    for place, external in enumerate(view.column("external_id").to_list()):
+        if external is not None:
+            places[str(external)].append(place)
+    hashes = view.pool.content_hashes
+    for name, found in list(places.items()):
+        if len({bytes(hashes[place]) for place in found}) > 1:
+            places[name] = [-1]
+    for place, row_id in enumerate(view.ids.tolist()):
+        places[format_id(row_id)] = [place]
+    return places
+
+
+def _by_key(
+    places: Mapping[str, list[int]],
+    keys: Iterable[object],
+    numbers: Sequence[float],
+    values: FloatArray,
+) -> tuple[int, int]:
+    """Fill in the numbers; return how many rows of the file were used, and ambiguous keys."""
+    given: dict[str, list[float]] = defaultdict(list)
+    for key, number in zip(keys, numbers, strict=True):
+        given[_folded(str(key))].append(number)
+    used = ambiguous = 0
+    for text, found in given.items():
+        rows = places.get(text)
+        if rows is None:
+            continue
+        distinct = {number for number in found if not np.isnan(number)}
+        if rows == [-1] or len(distinct) > 1:
+            ambiguous += 1
+            continue
+        used += len(found)
+        if distinct:
+            values[rows] = distinct.pop()
+    return used, ambiguous

@@ -1,0 +1,1 @@
+"""By chance: what every other method must beat."""

@@ -1,0 +1,27 @@
+"""The rows that a score prefers most."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from assay.components.budget import Allowance
+from assay.components.component import AnyScorer, NoPaper, Paper, Selector
+from assay.samples import Scores, Selection
+from assay.solvers.ranks import best_first
+
+_COMMON = NoPaper(reason="common practice")
+
+
+class TopScore(Selector):
+    """The rows that a score prefers most, within the score's own rule."""
+
+    name: ClassVar[str] = "top_score"
+    paper: ClassVar[Paper | NoPaper] = _COMMON
+
+    by: AnyScorer
+    """Score to rank by."""
+
+    def select(self, allowance: Allowance, rng: np.random.Generator, *, by: Scores) -> Selection:
+        """Return the best rows. Gains are the scores themselves."""
+        chosen, stop = allowance.take(best_first(by, self.by.sign))
+        return Selection(chosen, by.values[chosen], nested=True, stop=stop, gain_unit="score")

@@ -1,0 +1,59 @@
+"""Rankings: their order, ranks as shares, and how far two of them agree."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from assay.samples import FloatArray, IndexArray, Scores
+
+
+def spearman(first: FloatArray, second: FloatArray) -> float:
+    """Return the rank correlation over the rows where both have a number; NaN below three.
+
+    Equal values share the mean of their ranks.
+    """
+    known = ~(np.isnan(first) | np.isnan(second))
+    if np.count_nonzero(known) < 3:
+        return float("nan")
+    ranks = [_ranks(values[known]) for values in (first, second)]
+    centred = [rank - rank.mean() for rank in ranks]
+    scale = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
+    return float((centred[0] * centred[1]).sum() / scale) if scale else float("nan")
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def jaccard(first: Sequence[int], second: Sequence[int]) -> float:
+    """Return the size of the intersection over that of the union; NaN if both are empty."""
+    union = len(set(first) | set(second))
+    return len(set(first) & set(second)) / union if union else float("nan")
+
+
+def best_first(scores: Scores, sign: float) -> IndexArray:
+    """Return positions by falling preference, ties by lowest position; rows without value last."""
+    return np.argsort(-sign * scores.values, kind="stable")
+
+
+def rank_share(values: FloatArray, sign: float) -> FloatArray:
+    """Return each value's rank as a share, 1 for the most preferred; equal values share a rank.
+
+    Args:
+        values: shape (n,), NaN where there is none.
+        sign: 1 if more is better, -1 if less is.
+
+    Returns:
+        Shape (n,), in (0, 1]: the mean of the ranks 1 to m of a run of equal values, over m; NaN
+        where `values` is.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    result = np.full(len(values), np.nan)
+    if not len(known):
+        return result
+    oriented = sign * values[known]
+    _, inverse, counts = np.unique(oriented, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    result[known] = ((last - (counts - 1) / 2) / len(known))[inverse]
+    return result
