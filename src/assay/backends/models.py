@@ -14,7 +14,7 @@ from assay.errors import ModelLoadError
 if TYPE_CHECKING:
     from assay.components.references import DType
     from assay.models.language_model import LanguageModel
-    from assay.runtime import Runtime
+    from assay.models.workplace import Workplace
 
 _CHECKED = "tensor by tensor"
 """Part of the digests of adapters, which were once opened unchecked: what is kept from then, under
@@ -60,9 +60,9 @@ def _adapter_pin(text: str, *, offline: bool) -> tuple[str, str]:
 
 
 def load_language_model(
-    pinned: str, dtype: "DType", runtime: "Runtime", *, runs: bool = True
+    pinned: str, dtype: "DType", runtime: "Workplace", *, runs: bool = True
 ) -> "LanguageModel":
-    """Return the model that a pinned name stands for, on the runtime's first device.
+    """Return the model that a pinned name stands for, on the workplace's first device.
 
     Args:
         pinned: a model's name and digest; of an adapter, its folder.

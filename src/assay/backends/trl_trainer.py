@@ -37,8 +37,8 @@ from assay.files.checksums import first_difference, folder_sums, read_json, warn
 from assay.models.language_model import LanguageModel
 from assay.models.recipe import RECORD, Recipe, Tuned, epoch_folder, training_flops
 from assay.models.training import Training, TrainingOrder, TrainingRows
+from assay.models.workplace import Workplace
 from assay.progress import Task
-from assay.runtime import Runtime
 
 SECONDS_BETWEEN_SAVES = 60.0
 """Work that a kill can cost, unless saving takes long."""
@@ -58,7 +58,7 @@ class Base:
         runtime: device, and where progress is told.
     """
 
-    def __init__(self, opened: TransformersModel, runtime: Runtime) -> None:
+    def __init__(self, opened: TransformersModel, runtime: Workplace) -> None:
         self._opened, self._runtime = opened, runtime
         self.parameters: int = sum(each.numel() for each in opened.module.parameters())
 
@@ -72,7 +72,7 @@ class Base:
         train(self._opened, training, work, self._runtime)
 
 
-def open_base(pinned: str, recipe: Recipe, runtime: Runtime) -> Base:
+def open_base(pinned: str, recipe: Recipe, runtime: Workplace) -> Base:
     """Return a model for a training of its own.
 
     Raises:
@@ -88,7 +88,7 @@ def open_base(pinned: str, recipe: Recipe, runtime: Runtime) -> Base:
     return Base(opened, runtime)
 
 
-def train(opened: TransformersModel, training: Training, work: Path, runtime: Runtime) -> None:
+def train(opened: TransformersModel, training: Training, work: Path, runtime: Workplace) -> None:
     """Train a model, and fill a folder with its weights and a record of the run.
 
     What an earlier call that was killed left in the folder is gone on with.

@@ -54,10 +54,6 @@ class LanguageModel(TextEncoding, Protocol):
     """A tokenizer and a causal model; backends implement it."""
 
     @property
-    def window(self) -> int:
-        """Return the most tokens that it can read at once."""
-
-    @property
     def width(self) -> int:
         """Return the length of a hidden state."""
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from assay.errors import FeatureError
-from assay.models.language_model import LanguageModel
+from assay.rendering.encoding import TextEncoding
 from assay.rendering.templates import Span
 from assay.samples import Conversation, Message
 
@@ -23,7 +23,7 @@ class ChatSpans(NamedTuple):
     suspect: bool
 
 
-def chat_spans(model: LanguageModel, conversation: Conversation) -> ChatSpans | None:
+def chat_spans(model: TextEncoding, conversation: Conversation) -> ChatSpans | None:
     """Return a conversation in the model's own format, assistant turns apart.
 
     Args:

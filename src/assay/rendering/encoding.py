@@ -13,6 +13,10 @@ class TextEncoding(Protocol):
     """How texts and conversations become the token ids of a model."""
 
     @property
+    def window(self) -> int:
+        """Return the most tokens that it can read at once."""
+
+    @property
     def bos(self) -> int | None:
         """Return the id of the token that begins a text, if there is one."""
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError
-from assay.models.language_model import LanguageModel
+from assay.rendering.encoding import TextEncoding
 from assay.rendering.templates import load_template
 from assay.rendering.token_rows import Answer, TokenRow, Window
 from assay.samples import Conversation, Flag, Reason
@@ -32,7 +32,7 @@ class _Texts(NamedTuple):
 
 
 def reference_rows(
-    model: LanguageModel, rendering: Rendering, alone: bool, conversations: Sequence[Conversation]
+    model: TextEncoding, rendering: Rendering, alone: bool, conversations: Sequence[Conversation]
 ) -> list[TokenRow]:
     """Return rows as a published code makes them; the last answer of each is scored.
 

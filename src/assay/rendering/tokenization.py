@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError
-from assay.models.language_model import LanguageModel
 from assay.rendering.chat_spans import chat_spans
+from assay.rendering.encoding import TextEncoding
 from assay.rendering.reference_tokens import reference_rows
 from assay.rendering.templates import Span, load_template
 from assay.rendering.token_rows import Fitting, Part, TokenRow
@@ -29,7 +29,7 @@ Given = Literal["prompt", "nothing"] | Context
 
 
 def token_rows(
-    model: LanguageModel, rendering: Rendering, given: Given, conversations: Sequence[Conversation]
+    model: TextEncoding, rendering: Rendering, given: Given, conversations: Sequence[Conversation]
 ) -> list[TokenRow]:
     """Return each conversation as the sequences that a model reads.
 
@@ -59,7 +59,7 @@ def token_rows(
     return [_row(row, known, fitting, alone) for row in rendered]
 
 
-def _context_token(model: LanguageModel, rendering: Rendering) -> tuple[int, ...]:
+def _context_token(model: TextEncoding, rendering: Rendering) -> tuple[int, ...]:
     wanted = rendering.context_token
     if wanted == "none":
         return ()
@@ -80,7 +80,7 @@ class _Rendered(NamedTuple):
 
 
 def _render(
-    model: LanguageModel, rendering: Rendering, given: Given, conversation: Conversation
+    model: TextEncoding, rendering: Rendering, given: Given, conversation: Conversation
 ) -> _Rendered:
     flags = Flag.NONE if conversation.prompt.strip() else Flag.EMPTY_PROMPT
     if rendering.is_chat:
@@ -110,7 +110,7 @@ def _scored_turns(spans: Iterable[Span], rendering: Rendering) -> set[int]:
 
 
 def _encode(
-    model: LanguageModel, rows: Sequence[_Rendered], *, answers_only: bool
+    model: TextEncoding, rows: Sequence[_Rendered], *, answers_only: bool
 ) -> dict[tuple[str, bool], list[int]]:
     """Return the ids of every different text, each encoded once."""
     wanted = {

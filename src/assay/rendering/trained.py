@@ -6,8 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from assay.components.rendering import Rendering
-from assay.models.language_model import LanguageModel
-from assay.rendering.encoding import TokenIds
+from assay.rendering.encoding import TextEncoding, TokenIds
 from assay.rendering.token_rows import TokenRow, Window
 from assay.samples import Flag, IndexArray
 
@@ -21,7 +20,7 @@ class TrainedSequence(NamedTuple):
 
 
 def trained_sequences(
-    model: LanguageModel, rendering: Rendering, row: TokenRow
+    model: TextEncoding, rendering: Rendering, row: TokenRow
 ) -> Iterator[TrainedSequence]:
     """Yield what a row is trained on as: one sequence for every window that holds an answer."""
     room = min(rendering.max_tokens, model.window)
@@ -31,7 +30,7 @@ def trained_sequences(
 
 
 def _closed(
-    model: LanguageModel, rendering: Rendering, row: TokenRow, window: Window, room: int
+    model: TextEncoding, rendering: Rendering, row: TokenRow, window: Window, room: int
 ) -> tuple[TokenIds, IndexArray, bool]:
     """Return a sequence up to the end of its last answer, what is learned, and if it is closed."""
     stop = window.answers[-1].stop

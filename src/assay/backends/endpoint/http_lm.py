@@ -26,7 +26,7 @@ from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, Reason
 
 if TYPE_CHECKING:
-    from assay.runtime import Runtime
+    from assay.models.workplace import Workplace
 
 _log = logging.getLogger(__name__)
 _PROMPTS = 8
@@ -34,7 +34,7 @@ _TOKENS = 16_384
 _TOO_LONG = ("context length", "too long", "maximum length", "max_model_len", "longer than")
 
 
-def load_endpoint(pinned: str, dtype: DType, runtime: "Runtime") -> "EndpointModel":
+def load_endpoint(pinned: str, dtype: DType, runtime: "Workplace") -> "EndpointModel":
     """Return the model at an address, once it has shown that it gives what is needed.
 
     Raises:
