@@ -11,8 +11,6 @@ Names are imported when they are first used, so that ``import assay`` costs next
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 if TYPE_CHECKING:
     from assay.components.budget import Allowance, Budget
     from assay.components.component import (
@@ -51,9 +49,11 @@ if TYPE_CHECKING:
         Selection,
     )
     from assay.values import Groups, Labels, Matrix, Numbers, RowValue
+    from assay.version import __version__
     from assay.workspace.named_selection import NamedSelection
 
 _HOMES = {
+    "assay.version": ("__version__",),
     "assay.components.budget": ("Allowance", "Budget"),
     "assay.components.component": (
         "AnyDataset", "AnyFeature", "AnyScorer", "AnySelector", "Chosen", "Component", "Dataset",
@@ -119,6 +119,7 @@ __all__ = [
     "Selector",
     "SourceSpec",
     "TokenizerRef",
+    "__version__",
     "load_config",
 ]
 

@@ -9,9 +9,10 @@ from assay.components.default_selection import default_recipe
 from assay.errors import AssayError, ConfigError, DataError, IncompleteError
 from assay.formats.records import SourceSpec
 from assay.methods.text.compression_ifd import CompressionIFD
-from assay.project import Project, default_folder
+from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import Reason
+from assay.workspace.workspace import default_folder
 
 _ROWS = [
     {"instruction": f"Question {n}?", "input": "", "output": "word " * (n % 7 + 1) + str(n)}

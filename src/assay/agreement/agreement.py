@@ -11,10 +11,10 @@ from assay.agreement.sample_reading import Reader, SampleReading, sampled_rows
 from assay.components.component import Scorer
 from assay.methods.text.compression_ifd import CompressionIFD
 from assay.methods.text.longest import LongestResponse
-from assay.project import Project
 from assay.random_numbers import generator
 from assay.samples import FloatArray, IndexArray
 from assay.solvers.ranks import spearman
+from assay.workspace.workspace import Workspace
 
 SHARES = (0.05, 0.10, 0.15)
 """Shares of the rows whose choice is compared."""
@@ -83,7 +83,7 @@ class Report:
 
 
 def compare(
-    project: Project,
+    project: Workspace,
     scorers: Mapping[str, Scorer],
     *,
     sample: int,
@@ -111,7 +111,7 @@ def compare(
 
 
 def report(
-    project: Project,
+    project: Workspace,
     sample: IndexArray,
     readers: Sequence[Reader],
     floors: Sequence[Reader],

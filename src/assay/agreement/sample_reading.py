@@ -18,10 +18,10 @@ from assay.engine.settling import evaluate, is_of_the_pool, settle
 from assay.errors import ConfigError, DataError
 from assay.features.passes import RowFeature
 from assay.pool.view import PoolView
-from assay.project import Project
 from assay.random_numbers import row_uniform
 from assay.samples import FloatArray, IndexArray, Scores
 from assay.values import LogProbs
+from assay.workspace.workspace import Workspace
 
 _PURPOSE = "agree"
 _TIMED_ROWS = 32
@@ -55,7 +55,7 @@ class Reader:
     cost: Cost | None = None
 
 
-def sampled_rows(project: Project, count: int, *, seed: int) -> IndexArray:
+def sampled_rows(project: Workspace, count: int, *, seed: int) -> IndexArray:
     """Return the positions of a random sample of the rows that are not held out, ascending.
 
     A larger count of the same seed gives these rows and more.
@@ -79,7 +79,7 @@ class SampleReading:
         sample: positions, ascending.
     """
 
-    def __init__(self, project: Project, sample: IndexArray) -> None:
+    def __init__(self, project: Workspace, sample: IndexArray) -> None:
         self._engine = project.engine
         self._runtime = project.runtime
         self._rows = RowWork(project.runtime)

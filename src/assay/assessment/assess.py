@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay import __version__
 from assay.assessment.between import common_near, equal_rows, nearest_of
 from assay.assessment.examples import extremes
 from assay.assessment.measures import (
@@ -42,6 +41,7 @@ from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores
 from assay.texts.minhash import THRESHOLD
 from assay.values import Numbers
+from assay.version import __version__
 
 SAMPLE_ROWS = 2000
 ALIKE = 0.8

@@ -7,15 +7,15 @@ from assay.assessment.wording import language_name
 from assay.features.text import RowAttribute
 from assay.pool.pool import Attribute
 from assay.pool.view import PoolView
-from assay.project import Project
 from assay.values import Labels
+from assay.workspace.workspace import Workspace
 
 ATTRIBUTES: tuple[Attribute, ...] = ("source", "task", "language")
 """What rows can be divided by."""
 MOST_PARTS = 12
 
 
-def whole(project: Project, name: str, source: str) -> Rows:
+def whole(project: Workspace, name: str, source: str) -> Rows:
     """Return all rows of a project as one dataset."""
     record = project.load_record
     return Rows(
@@ -27,7 +27,9 @@ def whole(project: Project, name: str, source: str) -> Rows:
     )
 
 
-def parts_of(project: Project, by: Attribute, *, most: int = MOST_PARTS) -> tuple[list[Rows], str]:
+def parts_of(
+    project: Workspace, by: Attribute, *, most: int = MOST_PARTS
+) -> tuple[list[Rows], str]:
     """Return the parts of a project by source, task or language, the largest first.
 
     Args:

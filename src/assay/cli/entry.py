@@ -13,11 +13,11 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from assay import __version__
 from assay.cli.app import app
 from assay.cli.console import print_bug, print_error, terminal
 from assay.cli.naming import command_line
 from assay.errors import AssayError, UsageError, did_you_mean
+from assay.version import __version__
 
 VERBS = (
     "load", "methods", "score", "select", "export", "tune", "show", "diff", "agree",

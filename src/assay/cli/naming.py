@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from assay.formats.records import SourceSpec
-    from assay.project import Project
+    from assay.workspace.workspace import Workspace
 
 
 def command_line(words: Sequence[str]) -> str:
@@ -31,9 +31,9 @@ def shown_names(text: str) -> str:
     return re.sub(r"([^\s=,()\[\]]+)@[0-9a-f]{12,}", lambda found: short_name(found[0]), text)
 
 
-def shown_source(project: "Project") -> str:
+def shown_source(project: "Workspace") -> str:
     """Return the words by which a command line names a project's data."""
-    from assay.project import default_folder
+    from assay.workspace.workspace import default_folder
 
     specs = project.load_record.specs
     location = specs[0]["location"]
@@ -43,7 +43,7 @@ def shown_source(project: "Project") -> str:
     return shlex.quote(shown_path(project.folder))
 
 
-def output_name(project: "Project", stem: str) -> str:
+def output_name(project: "Workspace", stem: str) -> str:
     """Return a file name in the container that the data came in."""
     return f"{stem}.{project.load_record.files[0].container}"
 

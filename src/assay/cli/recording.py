@@ -8,12 +8,12 @@ from assay.workspace.run_log import Run, recorded_run
 
 if TYPE_CHECKING:
     from assay.components.component import Component, Scorer, Selector
-    from assay.project import Project
+    from assay.workspace.workspace import Workspace
 
 
 @contextlib.contextmanager
 def recorded(
-    project: "Project", verb: str, words: Sequence[str], components: "Sequence[Component]" = ()
+    project: "Workspace", verb: str, words: Sequence[str], components: "Sequence[Component]" = ()
 ) -> Iterator[Run]:
     """Write down a run of a project: manifest and log; `words` followed the verb."""
     with recorded_run(project.folder, verb, [verb, *words]) as run:
@@ -30,7 +30,7 @@ def recorded(
 
 def write_config(
     run: Run,
-    project: "Project",
+    project: "Workspace",
     *,
     scores: "Sequence[Scorer]" = (),
     selections: "Mapping[str, Selector] | None" = None,

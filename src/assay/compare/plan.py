@@ -19,9 +19,9 @@ from assay.engine.planning import plan as plan_components
 from assay.errors import AssayError, BudgetError
 from assay.models.recipe import Recipe
 from assay.pool.view import PoolView
-from assay.project import Project
 from assay.tuning.trainings import price
 from assay.tuning.tuned_model import TunedModel
+from assay.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class ComparisonPlan:
 
 
 def make_plan(
-    project: Project,
+    project: Workspace,
     engine: Engine,
     experiment: Experiment,
     division: Division,
@@ -245,9 +245,9 @@ class _Rates(NamedTuple):
     scoring_seconds: float
 
 
-def _rates(project: Project, engine: Engine, experiment: Experiment) -> _Rates:
+def _rates(project: Workspace, engine: Engine, experiment: Experiment) -> _Rates:
     plain = experiment.recipe.model_copy(update={"epochs": 1, "steps": None, "checkpoints": "last"})
-    found = price(project, TunedModel(base=experiment.base, recipe=plain))
+    found = price(project.engine, TunedModel(base=experiment.base, recipe=plain))
     scored = engine.resolve(scoring(experiment.base, experiment.recipe))
     seconds = cold_seconds(engine, scored) / max(len(engine.pool.unique[0]), 1)
     return _Rates(found.tokens / found.rows, found.seconds / found.rows, seconds)

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from assay import __version__
 from assay.compare.division import Division, divide
 from assay.compare.experiment import Experiment, selector_of
 from assay.compare.ledger import Ledger
@@ -29,10 +28,11 @@ from assay.errors import AssayError, PlanError
 from assay.features.duplicates import evaluation_file
 from assay.models.recipe import Recipe
 from assay.progress import Progress, Silent, seconds_left
-from assay.project import BudgetLike, Method, Project
 from assay.stores.results import Results
+from assay.version import __version__
 from assay.wording import listed
 from assay.workspace.named_selection import NamedSelection
+from assay.workspace.workspace import BudgetLike, Method, Workspace
 
 FOLDER = "comparisons"
 _log = logging.getLogger("assay.compare")
@@ -63,7 +63,7 @@ class Runner:
         experiment: what is compared.
     """
 
-    def __init__(self, project: Project, experiment: Experiment) -> None:
+    def __init__(self, project: Workspace, experiment: Experiment) -> None:
         self.project = project
         self.experiment = experiment
         self.folder = project.folder / FOLDER
@@ -286,7 +286,7 @@ def recipe_words(recipe: Recipe, *, equal_steps: bool = False) -> str:
 
 
 def compare(
-    project: Project,
+    project: Workspace,
     methods: Sequence[Method | NamedSelection | Sequence[NamedSelection]],
     *,
     base: str,
@@ -324,7 +324,7 @@ def _budgets(budgets: Sequence[BudgetLike] | BudgetLike) -> list[Budget]:
     return [Budget.model_validate(budget) for budget in several]
 
 
-def _named(project: Project, method: Any) -> tuple[str, Selector]:
+def _named(project: Workspace, method: Any) -> tuple[str, Selector]:
     if isinstance(method, NamedSelection):
         return derived_name(method.selector.model_copy(update={"budget": None})), method.selector
     if isinstance(method, Component):

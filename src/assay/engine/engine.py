@@ -66,7 +66,7 @@ class Engine:
     ) -> None:
         self.pool = pool
         self.runtime = runtime
-        self._results = results
+        self.results = results
         self._open_file = open_file
         self._values: dict[str, Any] = {}
         self._shown = ShownRows(pool)
@@ -154,12 +154,12 @@ class Engine:
         """Return whether a component's value is at hand, so that nothing it requires is needed."""
         if component.key in self._values:
             return True
-        if self._results is None:
+        if self.results is None:
             return False
         if isinstance(component, Scorer):
-            return self._results.read_scores(component, self.pool.context) is not None
+            return self.results.read_scores(component, self.pool.context) is not None
         if isinstance(component, Selector):
-            return self._results.read_selection(component, self.pool.context) is not None
+            return self.results.read_selection(component, self.pool.context) is not None
         if not isinstance(component, PoolFeature) or not component.stored:
             return False
         known = component.dataset.key in self._views
@@ -294,8 +294,8 @@ class Engine:
     # Scores
 
     def _scores(self, scorer: Scorer) -> ScoreTable:
-        if self._results is not None:
-            stored = self._results.read_scores(scorer, self.pool.context)
+        if self.results is not None:
+            stored = self.results.read_scores(scorer, self.pool.context)
             if stored is not None:
                 return stored
         by_row = is_by_row(scorer)
@@ -310,20 +310,20 @@ class Engine:
         if not by_row:
             table = self._shown.scores_of_all(table)
         check_unscored(scorer, self._shown.part(table.main), most=self.runtime.max_unscored)
-        if self._results is not None and not is_unfinished(table):
-            self._results.write_scores(scorer, self.pool.ids, table, self.pool.context)
+        if self.results is not None and not is_unfinished(table):
+            self.results.write_scores(scorer, self.pool.ids, table, self.pool.context)
         return table
 
     # Selections
 
     def _selection(self, selector: Selector) -> SelectionRecord:
-        if self._results is not None:
-            stored = self._results.read_selection(selector, self.pool.context)
+        if self.results is not None:
+            stored = self.results.read_selection(selector, self.pool.context)
             if stored is not None:
                 return stored
         record = self._choose(selector)
-        if self._results is not None:
-            self._results.write_selection(selector, self.pool.ids, record, self.pool.context)
+        if self.results is not None:
+            self.results.write_selection(selector, self.pool.ids, record, self.pool.context)
         return record
 
     def _choose(self, selector: Selector) -> SelectionRecord:

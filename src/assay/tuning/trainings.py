@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,40 +20,35 @@ from assay.tuning.rows import training_rows
 from assay.tuning.tuned_model import TunedModel
 from assay.values import LogProbs
 
-if TYPE_CHECKING:
-    from assay.project import Project
-    from assay.workspace.named_selection import NamedSelection
-
 _SAMPLED_ROWS = 64
 _TIMED_STEPS = 4
 
 
 def tuned_model(
-    selection: "NamedSelection | Selector | None",
+    selector: Selector | None,
     *,
     base: str,
     recipe: Recipe | None = None,
     seed: int = 0,
 ) -> TunedModel:
-    """Return the training of a model on what a selection chose; on all rows for None."""
-    selector = getattr(selection, "selector", selection)
+    """Return the training of a model on what a selector chose; on all rows for None."""
     dataset: Dataset = Given() if selector is None else Chosen(by=selector)
     return TunedModel(base=base, recipe=recipe or Recipe(), seed=seed, dataset=dataset)
 
 
 def tune(
-    project: "Project",
-    selection: "NamedSelection | Selector | None" = None,
+    engine: Engine,
+    selector: Selector | None = None,
     *,
     base: str,
     recipe: Recipe | None = None,
     seed: int = 0,
 ) -> Tuned:
-    """Train a model on rows of a project, or return what came of it if it was done before.
+    """Train a model on rows, or return what came of it if it was done before.
 
     Args:
-        project: whose rows they are.
-        selection: which of them; None for all that are not held out.
+        engine: over the rows.
+        selector: what chooses them; None for all that are not held out.
         base: causal language model: a folder with safetensors, or org/name.
         recipe: how; None for the defaults.
         seed: of the order of rows, and of LoRA's first weights.
@@ -61,7 +56,7 @@ def tune(
     Raises:
         AssayError: whatever stops the work, each with what to do about it.
     """
-    tuned: Tuned = project.engine.value(tuned_model(selection, base=base, recipe=recipe, seed=seed))
+    tuned: Tuned = engine.value(tuned_model(selector, base=base, recipe=recipe, seed=seed))
     return tuned
 
 
@@ -72,28 +67,28 @@ class Losses(NamedTuple):
     after: float
 
 
-def losses(project: "Project", feature: TunedModel, tuned: Tuned) -> Losses:
+def losses(engine: Engine, feature: TunedModel, tuned: Tuned) -> Losses:
     """Return what the answers trained on cost the base and the trained model to say.
 
     Args:
-        project: whose rows they are.
+        engine: over the rows.
         feature: the training.
         tuned: what came of it.
     """
-    before, after = (_loss(project, feature, model) for model in (tuned.after(0), tuned.last))
+    before, after = (_loss(engine, feature, model) for model in (tuned.after(0), tuned.last))
     return Losses(before, after)
 
 
-def _loss(project: "Project", feature: TunedModel, model: Path) -> float:
+def _loss(engine: Engine, feature: TunedModel, model: Path) -> float:
     recipe = feature.recipe
     asked = ResponseLogProbs(
         model=str(model), rendering=recipe.rendering, dtype=recipe.dtype, dataset=feature.dataset
     )
     # A runtime of its own lets go of the model afterwards: of many trainings each has another.
-    runtime = replace(project.runtime, _held={})
-    engine = Engine(project.pool, runtime, results=project.results)
-    found: LogProbs = engine.value(asked)
-    view = engine.view(engine.resolve(feature).dataset)
+    runtime = replace(engine.runtime, _held={})
+    alone = Engine(engine.pool, runtime, results=engine.results)
+    found: LogProbs = alone.value(asked)
+    view = alone.view(alone.resolve(feature).dataset)
     counted = (found.reason == 0) & ~view.pool.held_out[view.positions]
     return float(-found.sum[counted].sum() / found.count[counted].sum())
 
@@ -108,24 +103,24 @@ class Price(NamedTuple):
     seconds: float
 
 
-def price(project: "Project", feature: TunedModel) -> Price:
+def price(engine: Engine, feature: TunedModel) -> Price:
     """Return what a training will take, from some steps on rows of the pool; nothing is kept.
 
     Raises:
         AssayError: whatever would stop the training, too.
     """
-    feature = project.engine.resolve(feature)
+    feature = engine.resolve(feature)
     clock = _Clock()
     recipe = feature.recipe
-    opened = replace(project.runtime, progress=clock).trainable(feature.base, recipe)
-    free = np.flatnonzero(~project.pool.held_out)
+    opened = replace(engine.runtime, progress=clock).trainable(feature.base, recipe)
+    free = np.flatnonzero(~engine.pool.held_out)
     places = free[np.linspace(0, len(free) - 1, min(_SAMPLED_ROWS, len(free))).astype(np.int64)]
     sample = training_rows(
-        opened.model, recipe.rendering, [project.pool.conversations(np.unique(places))]
+        opened.model, recipe.rendering, [engine.pool.conversations(np.unique(places))]
     )
     if not sample.sequences:
         raise DataError("no row has an answer to learn", hint="train on other rows")
-    rows = _rows(project, feature)
+    rows = _rows(engine, feature)
     sequences = max(1, round(rows * len(sample.sequences) / max(len(np.unique(places)), 1)))
     steps = recipe.all_steps(sequences)
     read = recipe.epochs * sequences if recipe.steps is None else steps * recipe.batch_size
@@ -135,14 +130,14 @@ def price(project: "Project", feature: TunedModel) -> Price:
     return Price(rows, steps, tokens, flops, seconds)
 
 
-def _rows(project: "Project", feature: TunedModel) -> int:
+def _rows(engine: Engine, feature: TunedModel) -> int:
     """Return the number of rows, or what they are at most before they are chosen."""
-    free = int(np.count_nonzero(~project.pool.held_out))
+    free = int(np.count_nonzero(~engine.pool.held_out))
     if not isinstance(feature.dataset, Chosen):
         return free
-    selector = project.engine.resolve(feature.dataset.by)
-    if project.engine.is_stored(selector):
-        return len(project.engine.view(feature.dataset))
+    selector = engine.resolve(feature.dataset.by)
+    if engine.is_stored(selector):
+        return len(engine.view(feature.dataset))
     with contextlib.suppress(BudgetError):
         if selector.budget is not None:
             return selector.budget.count(pool=free, eligible=free) or free

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from assay import __version__
 from assay.components.component import Chosen, Scorer, Selector
 from assay.components.result_names import free_name
 from assay.engine.engine import walk
@@ -19,10 +18,11 @@ from assay.features.text import RowAttribute, TokenCounts
 from assay.pool.pool import Attribute, format_id
 from assay.samples import FloatArray, IdArray, Reason, Scores
 from assay.values import ScoreTable, SelectionRecord
+from assay.version import __version__
 from assay.workspace.composition import Composition, compose
 
 if TYPE_CHECKING:
-    from assay.project import Project
+    from assay.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class NamedSelection:
         label: name by which it was asked for; empty for the one that its result has.
     """
 
-    project: "Project"
+    project: "Workspace"
     selector: Selector
     record: SelectionRecord
     seconds: float

@@ -17,9 +17,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from assay import __version__
 from assay.errors import AssayError
 from assay.files.checksums import write_json
+from assay.version import __version__
 
 FORMAT_VERSION = 1
 PACKAGES = (

@@ -17,10 +17,10 @@ from assay.errors import AssayError, DamagedError, DataError, did_you_mean
 from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata
 from assay.pool.pool import format_id
-from assay.project import Project
 from assay.samples import FloatArray, IdArray
 from assay.stores.results import Results
 from assay.workspace.named_selection import NamedSelection
+from assay.workspace.workspace import Workspace
 
 # Six digits at least, so that no word of a language is taken for an id by accident.
 _ID_START = re.compile(r"(?=.*\d)[0-9a-f]{6,16}")
@@ -77,7 +77,7 @@ def stored_results(results: Results, context: str, *, every: bool = False) -> li
     return sorted(marked, key=lambda result: (result.kind, result.name))
 
 
-def find_result(project: Project, name: str) -> StoredResult:
+def find_result(project: Workspace, name: str) -> StoredResult:
     """Return the stored score or selection of a name.
 
     Raises:
@@ -99,7 +99,7 @@ def find_result(project: Project, name: str) -> StoredResult:
     return stored[name]
 
 
-def stored_selection(project: Project, name: str) -> NamedSelection:
+def stored_selection(project: Workspace, name: str) -> NamedSelection:
     """Return a selection that was made before.
 
     Raises:
@@ -134,7 +134,7 @@ def _component(found: StoredResult, kind: Any) -> Component:
     return build(found.description, kind)
 
 
-def stored_values(project: Project, found: StoredResult) -> FloatArray:
+def stored_values(project: Workspace, found: StoredResult) -> FloatArray:
     """Return the numbers of a stored score. Shape (n,), NaN where there is none."""
     frame = read_frame(found.path)
     column = "value" if "value" in frame.columns else frame.columns[1]
@@ -146,7 +146,7 @@ def row_ids(ids: IdArray) -> list[str]:
     return [format_id(row_id) for row_id in ids.tolist()]
 
 
-def rows_with_prefix(project: Project, text: str) -> list[int]:
+def rows_with_prefix(project: Workspace, text: str) -> list[int]:
     """Return the id that begins with some hex digits, as a list; empty if the text is no id.
 
     Raises:

@@ -28,7 +28,7 @@ def project_arguments(
         UsageError: if options contradict each other.
     """
     from assay.pool.loading import LoadRecord
-    from assay.project import default_folder
+    from assay.workspace.workspace import default_folder
 
     data = [source for source in sources if not source.is_project]
     folders = [Path(source.location) for source in sources if source.is_project]

@@ -11,7 +11,7 @@ from assay.errors import AssayError, MissingExtraError, ModelLoadError, UsageErr
 
 if TYPE_CHECKING:
     from assay.components.component import Component
-    from assay.project import Project
+    from assay.workspace.workspace import Workspace
 
 ComponentType = TypeVar("ComponentType", bound="Component")
 
@@ -118,7 +118,7 @@ def model_words(component: "Component") -> str:
 
 
 def model_errors(
-    project: "Project", components: Sequence["Component"], *, naming: str = _OPTION
+    project: "Workspace", components: Sequence["Component"], *, naming: str = _OPTION
 ) -> "Iterator[tuple[Component, AssayError]]":
     """Yield the components whose language model is not named, or cannot be run here, and why.
 
@@ -143,7 +143,7 @@ def model_errors(
 
 
 def check_models(
-    project: "Project", components: Sequence["Component"], *, naming: str = _OPTION
+    project: "Workspace", components: Sequence["Component"], *, naming: str = _OPTION
 ) -> None:
     """Check that every language model that is needed is named and can be run here.
 
@@ -172,7 +172,7 @@ def _unnamed(component: "Component") -> Iterator[str]:
     yield from (_method_of(component) for _ in lacking[:1])
 
 
-def _missing_extra(project: "Project", component: "Component") -> AssayError | None:
+def _missing_extra(project: "Workspace", component: "Component") -> AssayError | None:
     """Return that an extra is missing without which rows that lack a value cannot be read."""
     from assay.components.component import Chosen, Feature
     from assay.components.defaults import kinds_named

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from assay.agreement.agreement import Agreement, Report
     from assay.agreement.sample_reading import Reader
-    from assay.project import Project
+    from assay.workspace.workspace import Workspace
 
 
 def describe_agreement(found: "Report", sizes: Mapping[str, int | None]) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _weights(count: int | None) -> str:
     return str(count)
 
 
-def next_line(project: "Project", found: "Report", described: Mapping[str, Any]) -> str:
+def next_line(project: "Workspace", found: "Report", described: Mapping[str, Any]) -> str:
     """Return the command that follows from what was measured."""
     import shlex
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from assay.compare.runner import Runner, Step
     from assay.compare.statistics import Row
     from assay.components.component import Component
-    from assay.project import Project
     from assay.reports.comparison.outcome import Outcome
+    from assay.workspace.workspace import Workspace
 
 _LISTED = 4
 
@@ -61,7 +61,7 @@ def print_plan(runner: "Runner", *, dry_run: bool) -> None:
 
 
 def print_both_plans(
-    project: "Project", components: "Sequence[Component]", runner: "Runner"
+    project: "Workspace", components: "Sequence[Component]", runner: "Runner"
 ) -> None:
     """Print the work before a comparison and its own plan as one JSON document.
 
@@ -141,7 +141,7 @@ def tell(step: "Step") -> None:
     terminal().note(f"trial {step.number} of {step.of}: {step.job}: {what}{left}", style="dim")
 
 
-def print_outcome(project: "Project", outcome: "Outcome") -> None:
+def print_outcome(project: "Workspace", outcome: "Outcome") -> None:
     """Tell what came of a comparison: tables per set of questions, the conclusion, what is next."""
     page = terminal()
     if page.settings.as_json:
@@ -203,7 +203,7 @@ def _difference(row: "Row") -> tuple[str, str]:
     return ("", "") if found is None else (signed(found.value), interval(found.low, found.high))
 
 
-def _next(project: "Project", outcome: "Outcome") -> None:
+def _next(project: "Workspace", outcome: "Outcome") -> None:
     if outcome.failed:
         terminal().next("the same line again: only what failed is tried anew")
     elif outcome.best:

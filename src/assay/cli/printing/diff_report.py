@@ -16,9 +16,9 @@ from assay.workspace.stored import StoredResult, stored_selection, stored_values
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from assay.project import Project
     from assay.workspace.composition import Composition
     from assay.workspace.named_selection import NamedSelection
+    from assay.workspace.workspace import Workspace
 
 _BEST_SHARES = (0.01, 0.05, 0.1)
 _LISTED = 8
@@ -26,7 +26,7 @@ _TEXT = 60
 
 
 def describe_scores(
-    project: "Project", first: StoredResult, second: StoredResult
+    project: "Workspace", first: StoredResult, second: StoredResult
 ) -> dict[str, Any]:  # fmt: skip
     """Return how far two scores agree."""
     values = [stored_values(project, result) for result in (first, second)]
@@ -63,7 +63,7 @@ def score_parts(described: Mapping[str, Any]) -> "Iterator[RenderableType]":
 
 
 def describe_selections(
-    project: "Project", first: str, second: str, limit: int
+    project: "Workspace", first: str, second: str, limit: int
 ) -> dict[str, Any]:  # fmt: skip
     """Return what two selections have in common, and what tells them apart."""
     pair = [stored_selection(project, name) for name in (first, second)]
@@ -91,7 +91,7 @@ def _by_chance(first: int, second: int, rows: int) -> float:
     return first * second / max(rows, 1)
 
 
-def _agreement(project: "Project", pair: "Sequence[NamedSelection]") -> dict[str, float]:
+def _agreement(project: "Workspace", pair: "Sequence[NamedSelection]") -> dict[str, float]:
     """Return the rank correlation of every score of one selection with every one of the other."""
     found: dict[str, float] = {}
     for first in pair[0].scorers():
@@ -116,7 +116,7 @@ def _side_by_side(compositions: "Sequence[Composition]") -> dict[str, dict[str, 
     return found
 
 
-def _example(project: "Project", row_id: int) -> dict[str, str]:
+def _example(project: "Workspace", row_id: int) -> dict[str, str]:
     conversation = project.sample(row_id).conversation
     return {
         "id": format_id(row_id),

@@ -16,14 +16,14 @@ from assay.wording import one_line
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from assay.project import Project
+    from assay.workspace.workspace import Workspace
 
 LANGUAGE_ROWS = 10_000
 _LISTED = 8
 _EXAMPLES_PER_REASON = 1
 
 
-def describe_load(project: "Project") -> dict[str, Any]:
+def describe_load(project: "Workspace") -> dict[str, Any]:
     """Return all that a load found; counts add up."""
     record = project.load_record
     turns, languages = _sampled(project)
@@ -55,7 +55,7 @@ def describe_load(project: "Project") -> dict[str, Any]:
     }
 
 
-def _sampled(project: "Project") -> tuple[dict[str, int], dict[str, int]]:
+def _sampled(project: "Workspace") -> tuple[dict[str, int], dict[str, int]]:
     """Return turns and languages of evenly spaced rows; ids are hashes, so any are random."""
     count = len(project)
     index = np.unique(np.linspace(0, count - 1, min(LANGUAGE_ROWS, count)).astype(np.int64))
@@ -75,7 +75,7 @@ def _sampled(project: "Project") -> tuple[dict[str, int], dict[str, int]]:
     )
 
 
-def _first_set_aside(project: "Project") -> list[dict[str, Any]]:
+def _first_set_aside(project: "Workspace") -> list[dict[str, Any]]:
     """Return the first record set aside for each reason."""
     path = project.folder / "set_aside.jsonl"
     seen: Counter[str] = Counter()
@@ -90,7 +90,7 @@ def _first_set_aside(project: "Project") -> list[dict[str, Any]]:
     return first
 
 
-def load_tables(project: "Project", found: dict[str, Any]) -> Iterator["RenderableType"]:
+def load_tables(project: "Workspace", found: dict[str, Any]) -> Iterator["RenderableType"]:
     """Yield what a person reads about a load."""
     from rich.text import Text
 
@@ -129,7 +129,7 @@ def _files(found: dict[str, Any]) -> "RenderableType":
     return table(["file", "layout", "container", *["source"] * several, *["split"] * splits], rows)
 
 
-def _counts(project: "Project", found: dict[str, Any]) -> Iterator[tuple[str, object]]:
+def _counts(project: "Workspace", found: dict[str, Any]) -> Iterator[tuple[str, object]]:
     yield "rows read", found["rows"]
     aside = sum(found["set_aside"].values())
     share = aside / max(found["rows"], 1)

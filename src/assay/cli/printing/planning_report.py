@@ -9,11 +9,11 @@ from assay.errors import PlanError
 
 if TYPE_CHECKING:
     from assay.components.component import Component
-    from assay.project import Project
+    from assay.workspace.workspace import Workspace
 
 
 def print_plan(
-    project: "Project", components: "Sequence[Component]", *, naming: str = "--model gpt2"
+    project: "Workspace", components: "Sequence[Component]", *, naming: str = "--model gpt2"
 ) -> None:
     """Print what computing some components would take; nothing is computed.
 

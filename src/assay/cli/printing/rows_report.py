@@ -23,7 +23,7 @@ from assay.workspace.stored import (
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from assay.project import Project
+    from assay.workspace.workspace import Workspace
 
     Answers = Mapping[int, Sequence[RenderableType]]
 
@@ -31,13 +31,13 @@ _LONG = 1200
 _PROMPT, _RESPONSE = 60, 60
 
 
-def models_shown(project: "Project") -> list[str]:
+def models_shown(project: "Workspace") -> list[str]:
     """Return the language models with a card at hand whose numbers stand beside a row."""
     results = stored_results(project.results, project.pool.context)
     return shown_models(result for result in results if result.current and not result.inner)
 
 
-def describe_row(project: "Project", row_id: int, models: Sequence[str]) -> dict[str, Any]:
+def describe_row(project: "Workspace", row_id: int, models: Sequence[str]) -> dict[str, Any]:
     """Return all that a project knows about a row.
 
     Args:
@@ -76,7 +76,7 @@ def describe_row(project: "Project", row_id: int, models: Sequence[str]) -> dict
     }
 
 
-def _score(project: "Project", result: StoredResult, place: int) -> dict[str, Any]:
+def _score(project: "Workspace", result: StoredResult, place: int) -> dict[str, Any]:
     values = stored_values(project, result)
     value = float(values[place])
     known = values[~np.isnan(values)]
@@ -159,7 +159,7 @@ def _fate_lines(fates: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, s
 
 
 def listed_rows(
-    project: "Project", name: str, kind: str, limit: int
+    project: "Workspace", name: str, kind: str, limit: int
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return the first rows of a selection, or the highest and lowest of a score."""
     result = find_result(project, name)
@@ -181,7 +181,7 @@ def listed_rows(
     ]  # fmt: skip
 
 
-def _listed(project: "Project", place: int, number: float) -> dict[str, Any]:
+def _listed(project: "Workspace", place: int, number: float) -> dict[str, Any]:
     row_id = int(project.pool.ids[place])
     conversation = project.sample(row_id).conversation
     return {

@@ -20,9 +20,9 @@ from assay.wording import number_text, one_line
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from assay.project import Project
     from assay.workspace.composition import TrainingCost
     from assay.workspace.named_selection import NamedSelection
+    from assay.workspace.workspace import Workspace
 
 EXAMPLES = 3
 _LISTED = 6
@@ -137,7 +137,7 @@ def print_selection(
 
 
 def print_selections(
-    project: "Project", described: Sequence[Mapping[str, Any]], stages: Mapping[str, float]
+    project: "Workspace", described: Sequence[Mapping[str, Any]], stages: Mapping[str, float]
 ) -> None:
     """Tell a person about several selections of one command."""
     page = terminal()
@@ -160,7 +160,7 @@ def print_selections(
     _end(project, described[0], stages)
 
 
-def _loaded(project: "Project") -> Iterator[tuple[str, object]]:
+def _loaded(project: "Workspace") -> Iterator[tuple[str, object]]:
     record = project.load_record
     layouts = ", ".join(dict.fromkeys(file.layout for file in record.files))
     files = ", ".join(dict.fromkeys(shown_path(file.path) for file in record.files[:3]))
@@ -237,7 +237,7 @@ def _compositions(
         yield table(columns, rows)
 
 
-def _pool_shares(project: "Project", attribute: str) -> dict[str, float] | None:
+def _pool_shares(project: "Workspace", attribute: str) -> dict[str, float] | None:
     """Return the share of each word in the pool; None where it would have to be computed."""
     if attribute == "language":
         return None
@@ -261,7 +261,7 @@ def _example(entry: Mapping[str, Any], selection: "NamedSelection") -> "Renderab
     )
 
 
-def _end(project: "Project", described: Mapping[str, Any], stages: Mapping[str, float]) -> None:
+def _end(project: "Workspace", described: Mapping[str, Any], stages: Mapping[str, float]) -> None:
     page = terminal()
     told = [f"{name} {format_seconds(seconds)}" for name, seconds in stages.items()]
     page.note(labelled("time:", ", ".join(told), "dim"))

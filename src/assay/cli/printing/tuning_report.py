@@ -10,11 +10,11 @@ from assay.components.references import short_name
 from assay.progress import format_seconds
 
 if TYPE_CHECKING:
-    from assay.project import Project
     from assay.tuning.tuned_model import TunedModel
+    from assay.workspace.workspace import Workspace
 
 
-def print_prices(project: "Project", wanted: "Sequence[tuple[str, TunedModel]]") -> None:
+def print_prices(project: "Workspace", wanted: "Sequence[tuple[str, TunedModel]]") -> None:
     """Print what some trainings would take; nothing of them is kept.
 
     Args:
@@ -28,7 +28,7 @@ def print_prices(project: "Project", wanted: "Sequence[tuple[str, TunedModel]]")
 
     # Trainings that differ in their seed alone take the same time.
     known = {feature.model_copy(update={"seed": 0}): feature for _, feature in wanted}
-    prices = {plain: price(project, feature) for plain, feature in known.items()}
+    prices = {plain: price(project.engine, feature) for plain, feature in known.items()}
     rows = [
         (name, prices[feature.model_copy(update={"seed": 0})],
          project.engine.is_stored(project.engine.resolve(feature)))
@@ -52,7 +52,7 @@ def print_prices(project: "Project", wanted: "Sequence[tuple[str, TunedModel]]")
     page.note(f"about {format_seconds(seconds)} in all; nothing was kept")
 
 
-def print_trainings(project: "Project", entries: Sequence[dict[str, Any]]) -> None:
+def print_trainings(project: "Workspace", entries: Sequence[dict[str, Any]]) -> None:
     """Tell a person what came of some trainings, and what to do next.
 
     Args:

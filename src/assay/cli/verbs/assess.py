@@ -240,7 +240,7 @@ def _stem(location: str) -> str:
 def _folders(sources: "Sequence[Source]") -> "list[Path | None]":
     """Return a project folder for sources that would otherwise share one with another source."""
     from assay.formats.records import SourceSpec
-    from assay.project import default_folder
+    from assay.workspace.workspace import default_folder
 
     usual = [
         None if source.is_project else default_folder([SourceSpec(source.location)]).resolve()

@@ -42,12 +42,12 @@ def describe() -> dict[str, Any]:
     import sys
     from importlib.util import find_spec
 
-    from assay import __version__
     from assay.components.registry import components
     from assay.components.table import METHOD_KINDS, failed_plugins
     from assay.engine.planning import available_memory_bytes
     from assay.stores.cache import default_cache_folder
     from assay.stores.cache_size import cache_entries
+    from assay.version import __version__
 
     cache = default_cache_folder()
     return {

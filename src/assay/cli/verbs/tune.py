@@ -181,7 +181,7 @@ def _tune(
             with run.stage("train"):
                 tuned = project.engine.value(feature)
             with run.stage("measure"):
-                done.append((name, tuned, losses(project, feature, tuned)))
+                done.append((name, tuned, losses(project.engine, feature, tuned)))
         with run.stage("write"):
             for name, tuned, _ in done:
                 alone = len(wanted) == 1

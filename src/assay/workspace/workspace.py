@@ -1,0 +1,263 @@
+"""A folder, the pool it holds, and the results made from it."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from assay.components.budget import Budget
+from assay.components.component import Component, FileSet, Scorer, Selector, build
+from assay.components.default_selection import default_recipe
+from assay.components.result_names import check_given, free_name
+from assay.components.table import project_names
+from assay.engine.advice import advice
+from assay.engine.engine import Engine
+from assay.engine.model_fit import ModelFit, model_fits
+from assay.errors import ConfigError, DamagedError, DataError, EmptyPoolError, UsageError
+from assay.files.checksums import warn
+from assay.files.frames import read_frame, read_metadata
+from assay.formats.records import SourceSpec
+from assay.pool.loading import MAX_SET_ASIDE, LoadRecord, load_pool
+from assay.pool.pool import Pool, format_id
+from assay.runtime import Runtime
+from assay.samples import Sample
+from assay.stores.results import Results
+from assay.values import ScoreTable
+from assay.workspace.imports import imported_names
+
+Method: TypeAlias = str | Mapping[str, Any] | Component
+BudgetLike: TypeAlias = Budget | str | int
+
+
+class Workspace:
+    """A folder that holds one pool and what was made from it: rows, scores, ways to look at them.
+
+    `assay.Project`, which is one, makes selections and compares them.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        data: str | Path | SourceSpec | Sequence[SourceSpec] | None = None,
+        hold_out: float = 0.0,
+        max_set_aside: float = MAX_SET_ASIDE,
+        runtime: Runtime | None = None,
+    ) -> None:
+        specs = _specs(data)
+        self.runtime = runtime or Runtime()
+        self.folder = Path(folder) if folder is not None else default_folder(specs)
+        if not specs:
+            specs, hold_out = self._stored_specs()
+        started = time.perf_counter()
+        self.pool, self.load_record = load_pool(
+            specs,
+            self.folder,
+            hold_out=hold_out,
+            max_set_aside=max_set_aside,
+            offline=self.runtime.offline,
+            progress=self.runtime.progress,
+        )
+        self.load_seconds = time.perf_counter() - started
+        self.results = Results(self.folder)
+        self.engine = Engine(
+            self.pool, self.runtime, results=self.results, open_file=self._open_file
+        )
+
+    def _stored_specs(self) -> tuple[list[SourceSpec], float]:
+        record = LoadRecord.read(self.folder / "load.json")
+        if record is None:
+            raise DataError(
+                f"{self.folder} is not a project, and no data is named",
+                hint="name the data: assay load FILE",
+            )
+        return [SourceSpec(**spec) for spec in record.specs], record.hold_out
+
+    def _open_file(self, dataset: FileSet) -> Pool:
+        name, _, digest = dataset.source.rpartition("@")
+        # Rows that an older version has read in another way are not taken for these.
+        folder = self.runtime.cache / "files" / f"{digest}-{dataset.version}"
+        try:
+            pool, _ = load_pool([SourceSpec(name)], folder, questions=True, max_set_aside=1.0)
+        except EmptyPoolError as error:
+            raise DataError(
+                f"{name}: none of its rows asks anything that can be read",
+                hint="a question is text in a field such as question, prompt, instruction or text",
+            ) from error
+        return pool
+
+    def __len__(self) -> int:
+        """Return the number of rows in the pool."""
+        return len(self.pool)
+
+    @contextlib.contextmanager
+    def names(self) -> Iterator[None]:
+        """Let methods be named as this project names them: scores imported into it come first."""
+        with project_names(imported_names(self.folder)):
+            yield
+
+    # Scores
+
+    def scorer(self, method: Method) -> Scorer:
+        """Return a scorer from its name, a description or an object, as is."""
+        with self.names():
+            component = method if isinstance(method, Component) else build(method, "scorer")
+        if not isinstance(component, Scorer):
+            raise ConfigError(f"{component.name} is a {component.kind}, not a score")
+        return component
+
+    def score(self, *methods: Method, name: str | None = None) -> list[ScoreTable]:
+        """Compute scores, their shared parts once, and keep them in the project.
+
+        Args:
+            *methods: scores, by name, description or object.
+            name: under which the result of a single one is found; by default the method's, with
+                the parameters that differ from their default.
+
+        Raises:
+            UnknownMethodError: if a name is not known.
+            TooManyUnscoredError: if more rows failed than the runtime allows.
+        """
+        if name is not None and len(methods) != 1:
+            raise UsageError(f"name={name!r} names one score, and {len(methods)} are asked for")
+        given = None if name is None else check_given(name)
+        scorers = [self.engine.resolve(self.scorer(method)) for method in methods]
+        tables: list[ScoreTable] = self.engine.compute(scorers)
+        for scorer in scorers:
+            self.label(scorer, given)
+        return tables
+
+    def label(self, component: Scorer | Selector, name: str | None = None) -> str:
+        """Return the name of a stored result; with `name`, give it that one.
+
+        A name that means another result already comes to mean this one, and that is said.
+        """
+        resolved = self.engine.resolve(component)
+        if name is not None:
+            self.results.labels.give(resolved, name)
+        return name or self.results.labels.of(resolved)
+
+    def selector(
+        self, method: Method | None = None, *, budget: BudgetLike | None = None, **parameters: Any
+    ) -> Selector:
+        """Return a selector; a lone score becomes `top_score`, no method the default recipe."""
+        with self.names():
+            return self._built(method, budget, parameters)
+
+    def _built(
+        self, method: Method | None, budget: BudgetLike | None, parameters: Mapping[str, Any]
+    ) -> Selector:
+        chosen = dict(parameters)
+        if budget is not None:
+            chosen["budget"] = budget
+        if method is None:
+            if budget is None:
+                raise ConfigError("a selection needs a budget", hint="--budget 5%")
+            within = chosen.pop("within", None)
+            recipe = default_recipe(Budget.model_validate(budget), within=within)
+            return recipe.selector.model_copy(update=chosen_fields(recipe.selector, chosen))
+        if isinstance(method, Component):
+            if isinstance(method, Scorer):
+                return _selector({"method": "top_score", "by": method, **chosen})
+            if not isinstance(method, Selector):
+                raise ConfigError(f"{method.name} is a {method.kind}, not a selection")
+            return type(method)(
+                **({name: getattr(method, name) for name in type(method).model_fields} | chosen)
+            )
+        described = {"method": method} if isinstance(method, str) else dict(method)
+        return _selector(described | chosen)
+
+    def advice(self, components: Sequence[Component]) -> list[str]:
+        """Return what a person should know before some components are computed."""
+        return advice(self.engine, components)
+
+    def model_fits(self, components: Sequence[Component]) -> list[ModelFit]:
+        """Return how the language models that some components read fit the rows."""
+        return model_fits(self.pool, components)
+
+    # Looking
+
+    def position(self, row_id: int) -> int:
+        """Return a row's place in canonical order.
+
+        Raises:
+            DataError: if no row has that id.
+        """
+        place = int(np.searchsorted(self.pool.ids, np.uint64(row_id)))
+        if place == len(self.pool) or int(self.pool.ids[place]) != row_id:
+            raise DataError(f"no row has the id {format_id(row_id)}")
+        return place
+
+    def sample(self, row_id: int) -> Sample:
+        """Return one row with its provenance."""
+        return next(self.pool.samples(np.array([self.position(row_id)])))
+
+    def frame(self) -> pl.DataFrame:
+        """Return one row per sample: id as 16 hex digits, then a column per stored score.
+
+        A score's column has the name of its result.
+        """
+        columns = {"id": pl.Series([format_id(row_id) for row_id in self.pool.ids.tolist()])}
+        for name, path in self.results.names(self.pool.context).items():
+            if path.parent.name != "scores":
+                continue
+            try:
+                if read_metadata(path).get("context") != self.pool.context:
+                    continue
+                stored = read_frame(path)
+            except DamagedError as error:
+                warn(error, "left out until it is asked for")
+                continue
+            for column in stored.columns:
+                if column == "value":
+                    columns[free_name(name, columns)] = stored["value"].fill_nan(None)
+                elif column not in ("id", "reason", "flags") and "." not in column:
+                    beside = free_name(f"{name}.{column}", columns)
+                    columns[beside] = stored[column].fill_nan(None)
+        return pl.DataFrame(columns)
+
+
+def chosen_fields(selector: Selector, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as a validated selector of the same kind would hold them."""
+    base = {name: getattr(selector, name) for name in type(selector).model_fields}
+    changed = type(selector)(**(base | dict(parameters)))
+    return {name: getattr(changed, name) for name in parameters}
+
+
+def default_folder(specs: Sequence[SourceSpec]) -> Path:
+    """Return ``<data>.assay`` beside the data, or in the working folder for other sources.
+
+    Raises:
+        DataError: if no data is named.
+    """
+    if not specs:
+        raise DataError("no data is named", hint="assay load FILE, or a project with -p")
+    first = specs[0].location
+    path = Path(first)
+    if first == "-":
+        return Path("standard-input.assay")
+    if not path.exists():
+        return Path(f"{first.replace('/', '--')}.assay")
+    stem = path.name.split(".")[0] if path.is_file() else path.resolve().name
+    return path.parent / f"{stem or path.name}.assay"
+
+
+def _specs(
+    data: str | Path | SourceSpec | Sequence[SourceSpec] | None,
+) -> list[SourceSpec]:
+    if data is None:
+        return []
+    if isinstance(data, (str, Path)):
+        return [SourceSpec(str(data))]
+    return [data] if isinstance(data, SourceSpec) else list(data)
+
+
+def _selector(described: Mapping[str, Any]) -> Selector:
+    component = build(described, "selector")
+    if not isinstance(component, Selector):
+        raise ConfigError(f"{component.name} is a {component.kind}, not a selection")
+    return component
