@@ -10,10 +10,10 @@ from assay.components.result_names import check_given
 from assay.models.recipe import Recipe, Tuned
 from assay.tuning import trainings
 from assay.workspace.named_selection import NamedSelection
+from assay.workspace.workspace import BudgetLike, Method, Workspace
 
 if TYPE_CHECKING:
     from assay.compare.records import Comparison
-from assay.workspace.workspace import BudgetLike, Method, Workspace
 
 
 class Project(Workspace):

@@ -1,13 +1,19 @@
-"""Numbers as people read them: the same in the terminal, in the verdict and in the report."""
+"""Numbers, texts and lists as people read them: one vocabulary for terminal and page."""
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _MINUS = "\N{MINUS SIGN}"
 _SECONDS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_FRACTIONS = (
+    (1 / 4, "a quarter"), (1 / 3, "one third"), (1 / 2, "half"), (2 / 3, "two thirds"),
+    (3 / 4, "three quarters"),
+)  # fmt: skip
+_NEAR = 0.01
 NOTHING = "\N{EN DASH}"
 
 
@@ -78,7 +84,7 @@ def times(value: float | None) -> str:
     return f"{value:,.{0 if value >= 10 else 1 if value >= 1 else 2}f}"
 
 
-def percent(share: float) -> str:
+def whole_percent(share: float) -> str:
     """Return a share: 5 %, 80 %."""
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
@@ -88,14 +94,11 @@ def number_of(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def listed(words: list[str]) -> str:
+def listed(words: Sequence[str]) -> str:
     """Return words in one phrase: a, b and c."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def cell_text(value: object) -> str:
@@ -151,3 +154,45 @@ def jsonable(content: Any) -> Any:
     if content is None or isinstance(content, (str, int, bool)):
         return content
     return str(content)
+
+
+def percent(share: float | None) -> str:
+    """Return a share in per cent with no more digits than it deserves; a dash without one."""
+    if share is None:
+        return "-"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    digits = 1 if share < 0.1 or share > 0.99 else 0
+    text = f"{100 * share:.{digits}f}"
+    return f"{text.removesuffix('.0')} %"
+
+
+def part(share: float) -> str:
+    """Return a share in words where one fits within a point, else in per cent."""
+    if share == 1:
+        return "all"
+    for value, words in _FRACTIONS:
+        if abs(share - value) <= _NEAR:
+            return words
+    return percent(share)
+
+
+def amount(value: float) -> str:
+    """Return a large number to three digits, a small one whole."""
+    for size, unit in ((1e9, " billion"), (1e6, " million")):
+        if value >= 0.9995 * size:
+            return f"{value / size:.3g}{unit}"
+    if value >= 10_000:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:,.0f}"
+
+
+def quantity(value: float) -> str:
+    """Return a measured number with as many digits as a reader needs."""
+    if value >= 1e6:
+        return amount(value)
+    if value >= 100 or value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"

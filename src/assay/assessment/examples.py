@@ -8,9 +8,9 @@ from assay.assessment.records import Example
 from assay.assessment.rows import Rows
 from assay.pool.pool import HashArray, format_id
 from assay.pool.view import PoolView
-from assay.reports.html import shortened
 from assay.samples import FloatArray, IndexArray, Scores
 from assay.values import Numbers
+from assay.wording import one_line
 
 PER_KIND = 2
 SHOWN_CHARACTERS = 220
@@ -19,7 +19,7 @@ SHOWN_CHARACTERS = 220
 def extremes(
     rows: Rows, sample: int, tokens: Numbers, scores: Mapping[str, Scores]
 ) -> list[Example]:
-    """Return a few rows of each end, their texts shortened.
+    """Return a few rows of each end, their texts one_line.
 
     Args:
         rows: the dataset.
@@ -48,8 +48,8 @@ def _ends(kind: str, view: PoolView, values: FloatArray) -> list[Example]:
             kind=kind,
             value=abs(float(values[place])),
             id=format_id(int(view.ids[place])),
-            asked=shortened(conversation.prompt, SHOWN_CHARACTERS),
-            answered=shortened(conversation.response, SHOWN_CHARACTERS),
+            asked=one_line(conversation.prompt, SHOWN_CHARACTERS),
+            answered=one_line(conversation.response, SHOWN_CHARACTERS),
         )
         for place, conversation in zip(places.tolist(), view.conversations(places), strict=True)
     ]

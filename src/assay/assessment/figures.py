@@ -11,7 +11,8 @@ from assay.assessment.records import (
     Share,
     Variety,
 )
-from assay.assessment.wording import amount, language_name, percent, quantity
+from assay.assessment.wording import language_name
+from assay.wording import amount, percent, quantity
 
 _NOTHING = "-"
 

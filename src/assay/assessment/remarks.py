@@ -6,7 +6,8 @@ A sentence appears where a number passes its threshold below, and says that numb
 from collections.abc import Iterator, Sequence
 
 from assay.assessment.records import DatasetRecord, MakeUp, PairRecord, Share
-from assay.assessment.wording import amount, language_name, listed, part, percent
+from assay.assessment.wording import language_name
+from assay.wording import amount, listed, part, percent
 
 SEVERAL_ANSWERS = 0.05
 EMPTY = 0.001

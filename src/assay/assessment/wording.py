@@ -1,6 +1,4 @@
-"""Numbers and codes as a person says them."""
-
-from collections.abc import Sequence
+"""Languages as a person says them."""
 
 _NAMES = """
 af Afrikaans|am Amharic|ar Arabic|az Azerbaijani|be Belarusian|bg Bulgarian|bn Bengali|bo Tibetan|
@@ -15,60 +13,8 @@ ta Tamil|te Telugu|th Thai|tl Tagalog|tr Turkish|uk Ukrainian|ur Urdu|uz Uzbek|v
 zh Chinese|und no language
 """
 LANGUAGE_NAMES = dict(entry.split(" ", 1) for entry in _NAMES.replace("\n", "").split("|"))
-_FRACTIONS = (
-    (1 / 4, "a quarter"), (1 / 3, "one third"), (1 / 2, "half"), (2 / 3, "two thirds"),
-    (3 / 4, "three quarters"),
-)  # fmt: skip
-_NEAR = 0.01
 
 
 def language_name(code: str) -> str:
     """Return a language's name, or its code as it is."""
     return LANGUAGE_NAMES.get(code, code) or "not stated"
-
-
-def percent(share: float | None) -> str:
-    """Return a share in per cent with no more digits than it deserves; a dash without one."""
-    if share is None:
-        return "-"
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    if 0.999 < share < 1:
-        return "> 99.9 %"
-    digits = 1 if share < 0.1 or share > 0.99 else 0
-    text = f"{100 * share:.{digits}f}"
-    return f"{text.removesuffix('.0')} %"
-
-
-def part(share: float) -> str:
-    """Return a share in words where one fits within a point, else in per cent."""
-    if share == 1:
-        return "all"
-    for value, words in _FRACTIONS:
-        if abs(share - value) <= _NEAR:
-            return words
-    return percent(share)
-
-
-def amount(value: float) -> str:
-    """Return a large number to three digits, a small one whole."""
-    for size, unit in ((1e9, " billion"), (1e6, " million")):
-        if value >= 0.9995 * size:
-            return f"{value / size:.3g}{unit}"
-    if value >= 10_000:
-        return f"{float(f'{value:.3g}'):,.0f}"
-    return f"{value:,.0f}"
-
-
-def quantity(value: float) -> str:
-    """Return a measured number with as many digits as a reader needs."""
-    if value >= 1e6:
-        return amount(value)
-    if value >= 100 or value == int(value):
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return words as a list in a sentence."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -8,7 +8,7 @@ import numpy as np
 from assay.compare.incomplete_beta import log_incomplete_beta
 from assay.compare.records import PowerCheck
 from assay.samples import FloatArray
-from assay.wording import nats, number_of, percent
+from assay.wording import nats, number_of, whole_percent
 
 LEVEL = 0.05
 """Of every claim and interval: two-sided."""
@@ -158,7 +158,7 @@ def power_words(check: PowerCheck) -> str:
         f"With {number_of(check.questions, 'question')} of {check.set}, "
         f"{number_of(check.seeds, 'seed')} per arm and {number_of(check.draws, 'random draw')}, a "
         f"true difference of {nats(check.detectable)} nats per token is shown with a probability "
-        f"of {percent(check.power)} (two-sided {percent(check.level)})"
+        f"of {whole_percent(check.power)} (two-sided {whole_percent(check.level)})"
     )
     text += (
         f"; the first of {check.claims} claims under Holm's correction needs "

@@ -7,7 +7,7 @@ from assay.compare.bootstrap import Estimate
 from assay.compare.power import LEVEL, POWER
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row, find, random_arm, summary
-from assay.wording import interval, listed, nats, number_of, p_value, percent, signed, times
+from assay.wording import interval, listed, nats, number_of, p_value, signed, times, whole_percent
 
 _ENOUGH_DRAWS = 5
 _MORE_TOKENS = 1.1
@@ -110,7 +110,8 @@ def _undecided(comparison: Comparison, claims: list[Row], count: int) -> tuple[s
     claim = (
         f"On {comparison.primary}, no arm can be told from random rows of the same budget. The "
         f"nearest to it is {nearest.label}: {_numbers(nearest, count)}. A difference of "
-        f"{nats(limit)} nats would have been seen with a probability of {percent(POWER)} or more, "
+        f"{nats(limit)} nats would have been seen with a "
+        f"probability of {whole_percent(POWER)} or more, "
         "before the correction. Random rows are the cheapest arm."
     )
     return "Nothing here is distinguishable from random", claim
@@ -120,7 +121,7 @@ def _numbers(row: Row, claims: int) -> str:
     found = _found(row)
     noise = "" if found.noise == "questions and seeds" else f", {found.noise}"
     return (
-        f"{signed(found.value)} nats ({percent(1 - LEVEL)} interval "
+        f"{signed(found.value)} nats ({whole_percent(1 - LEVEL)} interval "
         f"{interval(found.low, found.high)}{noise}; Holm p {_equal(p_value(row.p_holm or 0.0))} "
         f"over {number_of(claims, 'claim')})"
     )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
-from assay.wording import one_line, plain
+from assay.wording import plain
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _VOID = {"br", "hr", "meta"}
@@ -23,19 +23,25 @@ class Html(str):
     __slots__ = ()
 
 
-Child: TypeAlias = str | None
+Child: TypeAlias = "str | Iterable[Child] | None"
 Column: TypeAlias = str | tuple[str, Literal["left", "right"]]
 """Heading of a column; numbers stand right."""
 
 
 def escaped(text: str) -> Html:
     """Return text as markup that shows it, control and direction characters made visible."""
-    return text if isinstance(text, Html) else Html(html.escape(plain(text), quote=True))
+    return text if isinstance(text, Html) else Html(html.escape(plain(text), quote=False))
 
 
 def joined(parts: Iterable[Child]) -> Html:
     """Return parts one after the other: text escaped, markup as it is, None left out."""
-    return Html("".join(escaped(part) for part in parts if part is not None))
+    shown = []
+    for part in parts:
+        if isinstance(part, str):
+            shown.append(escaped(part))
+        elif part is not None:
+            shown.append(joined(part))
+    return Html("".join(shown))
 
 
 def element(name: str, /, *children: Child, **attributes: str | float | None) -> Html:
@@ -43,7 +49,7 @@ def element(name: str, /, *children: Child, **attributes: str | float | None) ->
 
     Args:
         name: of the element.
-        children: text or markup; None is left out.
+        children: text, markup, or iterables of these; None is left out.
         attributes: an underscore stands for a hyphen, one at the end is dropped (`class_`);
             None leaves the attribute out.
 
@@ -69,11 +75,6 @@ def _checked(name: str) -> str:
 def number(value: float) -> str:
     """Return a number as attributes hold it: at most two places after the point."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
-
-
-def shortened(text: str, length: int) -> str:
-    """Return the beginning of a text as one line of at most `length` characters."""
-    return one_line(text, length)
 
 
 def table(

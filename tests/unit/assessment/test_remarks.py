@@ -15,7 +15,8 @@ from assay.assessment.records import (
     PairRecord,
 )
 from assay.assessment.remarks import remarks
-from assay.assessment.wording import amount, language_name, listed, part, percent, quantity
+from assay.assessment.wording import language_name
+from assay.wording import amount, listed, part, percent, quantity
 
 
 def _spread(p50: float, p95: float, unscored: Mapping[str, int] | None = None) -> Distribution:

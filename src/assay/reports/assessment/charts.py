@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from assay.assessment.records import Assessment, DatasetRecord, Histogram, MakeUp
-from assay.assessment.wording import language_name, percent, quantity
+from assay.assessment.wording import language_name
 from assay.reports.html import Child, Html, element, joined
 from assay.reports.svg import (
     COLOURS,
@@ -19,6 +19,7 @@ from assay.reports.svg import (
     stacked_bar,
     swatch,
 )
+from assay.wording import percent, quantity
 
 _LISTED_PARTS = 6
 _LEAST_PART = 0.005

@@ -5,10 +5,10 @@ from itertools import groupby
 
 from assay.assessment.figures import figures, pair_measures
 from assay.assessment.records import Assessment, DatasetRecord, Share
-from assay.assessment.wording import percent, quantity
 from assay.components.references import short_name as model_name
 from assay.reports.assessment.charts import distributions, make_ups, named, short_name, varieties
 from assay.reports.html import Child, Html, element, escaped, page, section, table
+from assay.wording import percent, quantity
 
 _STYLE = """
 .cards { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from assay.compare.markup import Markup, element
 from assay.compare.records import Comparison
+from assay.reports.html import Html, element
 
 _COLOURS = 8
 _SHAPES = ("square", "triangle", "diamond", "down", "cross", "hexagon", "plus")
@@ -87,7 +87,7 @@ def digits_for(values: Sequence[float]) -> int:
     return max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
 
 
-def marker(style: Style, x: float, y: float, title: str = "", size: float = 4.5) -> Markup:
+def marker(style: Style, x: float, y: float, title: str = "", size: float = 4.5) -> Html:
     """Return an arm's marker, with what appears when the pointer rests on it."""
     hint = element("title", title) if title else None
     name = f"mark {style.colour}"

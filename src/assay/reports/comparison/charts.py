@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from assay.compare.markup import Markup, element
 from assay.compare.statistics import Row
 from assay.reports.comparison.chart_parts import (
     Scale,
@@ -19,6 +18,7 @@ from assay.reports.comparison.chart_parts import (
     text_width,
     ticks,
 )
+from assay.reports.html import Html, element
 from assay.wording import flops, nats, power_sign, short_count
 
 _WIDTH, _HEIGHT = 520.0, 320.0
@@ -46,7 +46,7 @@ class _Frame:
         return self.y.end
 
 
-def curves(rows: Sequence[Row], chart_styles: Mapping[str, Style], axis: str) -> Markup | None:
+def curves(rows: Sequence[Row], chart_styles: Mapping[str, Style], axis: str) -> Html | None:
     """Return the chart of loss over budget on one evaluation set; None without a finished run.
 
     Random rows are a band from the lowest to the highest run, arms are lines with a whisker over
@@ -80,7 +80,7 @@ def curves(rows: Sequence[Row], chart_styles: Mapping[str, Style], axis: str) ->
     return _svg(title, parts)
 
 
-def pareto(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Markup | None:
+def pareto(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html | None:
     """Return the chart of loss against the arithmetic of choosing and training.
 
     A pale line leads from the cost of training alone to the total. None if no cost is known.
@@ -118,7 +118,7 @@ def _frame(sizes: Sequence[float], losses: Sequence[float]) -> _Frame:
     return _Frame(x, Scale(bottom, top, _HEIGHT - _BOTTOM, _TOP))
 
 
-def _loss_axis(frame: _Frame) -> Markup:
+def _loss_axis(frame: _Frame) -> Html:
     marks = ticks(frame.y.low, frame.y.high)
     digits = max(2, digits_for(marks))
     parts = []
@@ -136,7 +136,7 @@ def _loss_axis(frame: _Frame) -> Markup:
     return element("g", parts)
 
 
-def _budget_axis(frame: _Frame, rows: Sequence[Row], axis: str) -> Markup:
+def _budget_axis(frame: _Frame, rows: Sequence[Row], axis: str) -> Html:
     sizes = {row.budget: row.size for row in rows}
     parts = [_base_line(frame)]
     free = -math.inf
@@ -159,7 +159,7 @@ def _budget_axis(frame: _Frame, rows: Sequence[Row], axis: str) -> Markup:
     return element("g", parts, class_="ticks")
 
 
-def _flops_axis(frame: _Frame) -> Markup:
+def _flops_axis(frame: _Frame) -> Html:
     parts = [_base_line(frame)]
     for value in decades(frame.x.low, frame.x.high):
         x, exponent = frame.x(value), math.floor(math.log10(value) + 1e-9)
@@ -173,14 +173,14 @@ def _flops_axis(frame: _Frame) -> Markup:
     return element("g", parts, class_="ticks")
 
 
-def _base_line(frame: _Frame) -> Markup:
+def _base_line(frame: _Frame) -> Html:
     ends = [(frame.x.start, frame.bottom), (frame.x.end, frame.bottom)]
     return element("path", d=_path(ends), class_="base-line")
 
 
-def _band(frame: _Frame, rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Markup:
+def _band(frame: _Frame, rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html:
     if not rows:
-        return Markup("")
+        return Html("")
     upper = [(frame.x(row.size), frame.y(max(row.runs))) for row in rows]
     lower = [(frame.x(row.size), frame.y(min(row.runs))) for row in rows]
     if len(rows) == 1:  # a band needs two ends
@@ -197,7 +197,7 @@ def _band(frame: _Frame, rows: Sequence[Row], chart_styles: Mapping[str, Style])
     return element("g", parts)
 
 
-def _line(frame: _Frame, rows: Sequence[Row], style: Style, shift: float) -> Markup:
+def _line(frame: _Frame, rows: Sequence[Row], style: Style, shift: float) -> Html:
     points = [(frame.x(row.size) + shift, frame.y(_loss(row))) for row in rows]
     parts = [element("path", d=_path(points), class_=f"line {style.colour}")]
     for row, (x, y) in zip(rows, points, strict=True):
@@ -208,7 +208,7 @@ def _line(frame: _Frame, rows: Sequence[Row], style: Style, shift: float) -> Mar
     return element("g", parts)
 
 
-def _reference(frame: _Frame, row: Row, chart_styles: Mapping[str, Style]) -> Markup:
+def _reference(frame: _Frame, row: Row, chart_styles: Mapping[str, Style]) -> Html:
     y, colour = frame.y(_loss(row)), chart_styles[row.arm].colour
     hint = element("title", f"{row.arm}: {nats(_loss(row))}")
     ends = [(frame.x.start, y), (frame.x.end, y)]
@@ -217,7 +217,7 @@ def _reference(frame: _Frame, row: Row, chart_styles: Mapping[str, Style]) -> Ma
 
 def _names(
     frame: _Frame, rows: Sequence[Row], near: Sequence[Row], chart_styles: Mapping[str, Style]
-) -> Markup:
+) -> Html:
     """Return the name of each arm beside its last point, kept apart."""
     last = {row.arm: row for row in rows} | {row.arm: row for row in near}
     ends = {
@@ -240,7 +240,7 @@ def _names(
     return element("g", parts)
 
 
-def _far_away(frame: _Frame, rows: Sequence[Row]) -> Markup:
+def _far_away(frame: _Frame, rows: Sequence[Row]) -> Html:
     parts = []
     above, below = frame.top + 10, frame.bottom - 8
     for row in rows:
@@ -256,9 +256,9 @@ def _far_away(frame: _Frame, rows: Sequence[Row]) -> Markup:
     return element("g", parts)
 
 
-def _front(frame: _Frame, front: Sequence[Row]) -> Markup:
+def _front(frame: _Frame, front: Sequence[Row]) -> Html:
     steps = _steps(frame, front)
-    return element("path", d=_path(steps), class_="front") if steps else Markup("")
+    return element("path", d=_path(steps), class_="front") if steps else Html("")
 
 
 def _steps(frame: _Frame, front: Sequence[Row]) -> list[tuple[float, float]]:
@@ -280,7 +280,7 @@ def _around_point(frame: _Frame, row: Row) -> _Box:
     return x - 5, y - 5, x + 5, y + 5
 
 
-def _front_names(frame: _Frame, front: Sequence[Row], drawn: Sequence[Row]) -> Markup:
+def _front_names(frame: _Frame, front: Sequence[Row], drawn: Sequence[Row]) -> Html:
     """Return names of the points on the front, each where it covers no point and no other name."""
     taken = [_around_point(frame, row) for row in drawn] + [_tail(frame, row) for row in drawn]
     steps = _steps(frame, front)
@@ -319,7 +319,7 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
-def _svg(title: str, parts: Sequence[Markup]) -> Markup:
+def _svg(title: str, parts: Sequence[Html]) -> Html:
     box = f"0 0 {_WIDTH:.0f} {_HEIGHT:.0f}"
     return element("svg", parts, viewBox=box, role="img", aria_label=title)
 

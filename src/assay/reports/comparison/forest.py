@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from assay.compare.markup import Markup, element
 from assay.compare.statistics import Row
 from assay.reports.comparison.chart_parts import Scale, Style, digits_for, marker, padded, ticks
+from assay.reports.html import Html, element
 from assay.wording import interval, p_value, signed
 
 _MINUS = "\N{MINUS SIGN}"
 
 
-def forest(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Markup | None:
+def forest(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html | None:
     """Return one line per arm and budget: its difference, interval and p-value; None if none has.
 
     Lines that stand after Holm's correction are in full ink.
@@ -21,7 +21,7 @@ def forest(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Markup | N
     ends = [end for row in drawn if (d := row.difference) for end in (d.low, d.high)]
     low, high = padded([*ends, 0.0], 0.04)
     scale = Scale(low, high, 0.0, 100.0)
-    parts: list[Markup] = []
+    parts: list[Html] = []
     for budget in dict.fromkeys(row.budget for row in drawn):
         parts.append(element("div", f"Budget {budget}", class_="group"))
         for row in drawn:
@@ -30,12 +30,12 @@ def forest(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Markup | N
     return element("div", parts, _axis(scale), class_="forest")
 
 
-def key(style: Style) -> Markup:
+def key(style: Style) -> Html:
     """Return an arm's marker for use in running text."""
     return element("svg", marker(style, 8, 8, size=5.5), viewBox="0 0 16 16", aria_hidden="true")
 
 
-def _cells(row: Row, style: Style, scale: Scale) -> list[Markup]:
+def _cells(row: Row, style: Style, scale: Scale) -> list[Html]:
     found = row.difference
     if found is None:
         return []
@@ -59,7 +59,7 @@ def _cells(row: Row, style: Style, scale: Scale) -> list[Markup]:
     return [element("div", key(style), row.arm, class_="who"), track, numbers]
 
 
-def _axis(scale: Scale) -> list[Markup]:
+def _axis(scale: Scale) -> list[Html]:
     marks = ticks(scale.low, scale.high, 6)
     digits = max(2, digits_for(marks))
     labels = []

@@ -5,13 +5,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from assay.compare.markup import Markup, element, join
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row, summary
 from assay.compare.verdict import verdict
 from assay.files import write_text
 from assay.reports.comparison import sections
 from assay.reports.comparison.chart_parts import Style, styles
+from assay.reports.html import Html, element, joined
 
 
 def write_report(path: Path, comparison: Comparison, *, rebuild: str) -> None:
@@ -50,7 +50,7 @@ def _body(
     rows: Mapping[str, list[Row]],
     chart_styles: Mapping[str, Style],
     rebuild: str,
-) -> Markup:
+) -> Html:
     primary = rows[comparison.primary]
     parts = [
         sections.header(comparison),
@@ -68,10 +68,10 @@ def _body(
         sections.reading(comparison),
         sections.again(comparison, rebuild),
     ]
-    return join(join(["\n", part]) for part in parts if part is not None)
+    return joined(joined(["\n", part]) for part in parts if part is not None)
 
 
 @cache
-def _style_sheet() -> Markup:
+def _style_sheet() -> Html:
     text = files("assay.reports.comparison").joinpath("report.css").read_text(encoding="utf-8")
-    return Markup(text)
+    return Html(text)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from assay.compare.losses import loss_table, run_words
-from assay.compare.markup import Markup, element
 from assay.compare.power import LEVEL, POWER, power_words
 from assay.compare.records import Comparison, EvaluationSet
 from assay.compare.statistics import Row
@@ -12,7 +11,8 @@ from assay.reports.comparison.chart_parts import Style
 from assay.reports.comparison.charts import curves, pareto
 from assay.reports.comparison.forest import forest, key
 from assay.reports.comparison.table import result_table
-from assay.wording import count, listed, nats, number_of, percent
+from assay.reports.html import Html, element
+from assay.wording import count, listed, nats, number_of, whole_percent
 
 _AXIS_WORDS = {
     "samples": "equal numbers of samples: arms that choose long answers train on more tokens",
@@ -49,7 +49,7 @@ _CLAIM = (
 )
 
 
-def header(comparison: Comparison) -> Markup:
+def header(comparison: Comparison) -> Html:
     """Return the title, and what was compared in short."""
     done = sum(trial.status == "done" for trial in comparison.trials)
     failed = len(comparison.trials) - done
@@ -67,7 +67,7 @@ def header(comparison: Comparison) -> Markup:
     return element("header", element("h1", comparison.title), element("dl", pairs, class_="facts"))
 
 
-def verdict_card(found: Verdict) -> Markup:
+def verdict_card(found: Verdict) -> Html:
     """Return the conclusion, in words."""
     notes = element("ul", [element("li", note) for note in found.caveats])
     choice = None
@@ -83,7 +83,7 @@ def verdict_card(found: Verdict) -> Markup:
     )
 
 
-def failures(comparison: Comparison) -> Markup | None:
+def failures(comparison: Comparison) -> Html | None:
     """Return the runs that failed, with their errors; None if none did."""
     failed = [trial for trial in comparison.trials if trial.status == "failed"]
     if not failed:
@@ -100,7 +100,7 @@ def failures(comparison: Comparison) -> Markup | None:
     return element("section", element("h2", words), element("ul", lines), class_="failed")
 
 
-def arms(comparison: Comparison, chart_styles: Mapping[str, Style]) -> Markup:
+def arms(comparison: Comparison, chart_styles: Mapping[str, Style]) -> Html:
     """Return the list of arms: marker, name, and how each chose."""
     lines = [
         element(
@@ -115,7 +115,7 @@ def arms(comparison: Comparison, chart_styles: Mapping[str, Style]) -> Markup:
 
 def learning_curves(
     comparison: Comparison, rows: Mapping[str, list[Row]], chart_styles: Mapping[str, Style]
-) -> Markup:
+) -> Html:
     """Return one chart per evaluation set: held-out questions first, other sources apart."""
     titles = {"held_out": "Held out of the pool", "other_source": "Other sources"}
     groups = []
@@ -148,7 +148,7 @@ def _panel(
     part: EvaluationSet,
     rows: Mapping[str, list[Row]],
     chart_styles: Mapping[str, Style],
-) -> Markup | None:
+) -> Html | None:
     axis = "training tokens" if comparison.budget_axis == "tokens" else "rows"
     chart = curves(rows[part.name], chart_styles, axis)
     if chart is None:
@@ -165,14 +165,15 @@ def _panel(
 
 def differences(
     comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str, Style]
-) -> Markup | None:
+) -> Html | None:
     """Return the forest plot of the primary set; None without a comparison."""
     plot = forest(rows, chart_styles)
     if plot is None:
         return None
     claims = number_of(sum(row.is_claim for row in rows), "claim")
     words = (
-        f"In nats per token on {comparison.primary}, with {percent(1 - LEVEL)} intervals, paired "
+        f"In nats per token on {comparison.primary}, with {whole_percent(1 - LEVEL)} "
+        "intervals, paired "
         f"by question. p is corrected by Holm's method over {claims}; faint lines do not stand "
         "after it."
     )
@@ -182,7 +183,7 @@ def differences(
 
 def other_sets(
     comparison: Comparison, rows: Mapping[str, list[Row]], chart_styles: Mapping[str, Style]
-) -> Markup | None:
+) -> Html | None:
     """Return the forest plots of all sets but the primary one, folded; None without any."""
     plots = [
         element("details", element("summary", part.name), plot)
@@ -199,7 +200,7 @@ def other_sets(
     )
 
 
-def table(comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Markup:
+def table(comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html:
     """Return all numbers of the primary set."""
     words = (
         f"Loss in nats per token on {comparison.primary}. Tokens read are those that one epoch "
@@ -212,7 +213,7 @@ def table(comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str
     return element("section", element("h2", "All numbers"), parts)
 
 
-def cost(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Markup:
+def cost(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html:
     """Return the chart of loss against cost, or a sentence that no cost is known."""
     chart = pareto(rows, chart_styles)
     title = element("h2", "Loss against total cost")
@@ -226,7 +227,7 @@ def cost(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Markup:
     return element("section", title, element("p", words), element("figure", chart, class_="wide"))
 
 
-def power(comparison: Comparison, rows: Sequence[Row]) -> Markup | None:
+def power(comparison: Comparison, rows: Sequence[Row]) -> Html | None:
     """Return what could be shown, as foreseen and as it turned out; None without either."""
     parts = []
     if comparison.power is not None:
@@ -236,14 +237,14 @@ def power(comparison: Comparison, rows: Sequence[Row]) -> Markup | None:
         sizes = list(dict.fromkeys((nats(min(shown)), nats(max(shown)))))
         words = (
             f"From the runs themselves, the arms could show differences of {' to '.join(sizes)} "
-            f"nats with a probability of {percent(POWER)}, one claim at a time."
+            f"nats with a probability of {whole_percent(POWER)}, one claim at a time."
         )
         parts.append(element("p", element("b", "As it turned out. "), words))
     title = element("h2", "What this comparison was able to show")
     return element("section", title, parts) if parts else None
 
 
-def equal(comparison: Comparison) -> Markup:
+def equal(comparison: Comparison) -> Html:
     """Return what was held equal."""
     lines = [
         ("Base model", comparison.base),
@@ -255,7 +256,7 @@ def equal(comparison: Comparison) -> Markup:
     return element("section", element("h2", "Held equal between arms"), element("ul", items))
 
 
-def scores(comparison: Comparison) -> Markup | None:
+def scores(comparison: Comparison) -> Html | None:
     """Return the models that made the scores; None if there was none."""
     if not comparison.models:
         return None
@@ -265,14 +266,14 @@ def scores(comparison: Comparison) -> Markup | None:
     return element("section", element("h2", "What made the scores"), element("ul", items))
 
 
-def reading(comparison: Comparison) -> Markup:
+def reading(comparison: Comparison) -> Html:
     """Return how to read the page."""
     lines = [*_READING, _CLAIM.format(primary=comparison.primary)]
     items = [element("li", line) for line in lines]
     return element("section", element("h2", "How to read this page"), element("ul", items))
 
 
-def again(comparison: Comparison, rebuild: str) -> Markup:
+def again(comparison: Comparison, rebuild: str) -> Html:
     """Return the command that makes the page again."""
     words = f"Made by assay {comparison.assay_version} from stored records, without any model:"
     return element(

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from assay.compare.markup import Markup, element
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row
 from assay.reports.comparison.chart_parts import Style
 from assay.reports.comparison.forest import key
+from assay.reports.html import Html, element
 from assay.wording import (
     NOTHING,
     count,
@@ -28,10 +28,10 @@ _HEADINGS = (
 
 def result_table(
     comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str, Style]
-) -> Markup:
+) -> Html:
     """Return one line per arm and budget; arms with missing runs are red and say why."""
     head = element("thead", element("tr", [element("th", word) for word in _HEADINGS]))
-    lines: list[Markup] = []
+    lines: list[Html] = []
     for budget in (*comparison.budgets, ""):
         mine = [row for row in rows if row.budget == budget]
         if not mine:
@@ -44,7 +44,7 @@ def result_table(
     return element("div", element("table", head, element("tbody", lines)), class_="scroll")
 
 
-def _lines(row: Row, style: Style) -> list[Markup]:
+def _lines(row: Row, style: Style) -> list[Html]:
     kind = "with-fault" if row.faults else "stands" if row.significant else None
     name = element("td", _key(style), " ", row.arm, element("small", _runs(row)))
     cells = [name, *_measured(row), *_spent(row)]
@@ -61,7 +61,7 @@ def _runs(row: Row) -> str:
     return f"{number} run" if number == 1 else f"{number} runs"
 
 
-def _measured(row: Row) -> list[Markup]:
+def _measured(row: Row) -> list[Html]:
     loss, found = row.loss, row.difference
     around = f"{nats(loss.low)} to {nats(loss.high)}" if loss else ""
     note = element("small", found.noise) if found and found.noise == "question noise only" else None
@@ -79,7 +79,7 @@ def _measured(row: Row) -> list[Markup]:
     ]
 
 
-def _spent(row: Row) -> list[Markup]:
+def _spent(row: Row) -> list[Html]:
     if not row.runs:
         return [element("td", NOTHING) for _ in range(5)]
     return [
@@ -91,7 +91,7 @@ def _spent(row: Row) -> list[Markup]:
     ]
 
 
-def _tokens(row: Row) -> list[str | Markup]:
+def _tokens(row: Row) -> list[str | Html]:
     """Return the tokens that one epoch reads, those of the whole rows, and those of all epochs."""
     every = element("small", f"{short_count(row.tokens)} over all epochs")
     if not row.chosen_tokens > 0:
@@ -103,6 +103,6 @@ def _tokens(row: Row) -> list[str | Markup]:
     ]
 
 
-def _key(style: Style) -> Markup:
+def _key(style: Style) -> Html:
     drawing = key(style)
-    return Markup(drawing.replace("<svg ", '<svg class="key" ', 1))
+    return Html(drawing.replace("<svg ", '<svg class="key" ', 1))

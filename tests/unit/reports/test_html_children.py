@@ -1,4 +1,4 @@
-from assay.compare.markup import Markup, element, join
+from assay.reports.html import Html, element, joined
 
 
 def test_text_and_attributes_are_escaped() -> None:
@@ -12,7 +12,7 @@ def test_markup_is_not_escaped_twice() -> None:
 
 
 def test_children_may_be_nested_and_absent() -> None:
-    assert join([None, ["a", [Markup("<br>")]], "b"]) == "a<br>b"
+    assert joined([None, ["a", [Html("<br>")]], "b"]) == "a<br>b"
 
 
 def test_attributes_are_named_as_in_html_and_numbers_short() -> None:
