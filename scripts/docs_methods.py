@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from assay.cli.printing.catalogue import bibtex_entry, describe_method, family, find_all
+from assay.cli.printing.catalogue import (
+    bibtex_entry,
+    by_family,
+    describe_method,
+    family,
+    family_summary,
+    find_all,
+)
 from assay.components.component import Component, Feature, Paper, Scorer, Selector
 from assay.components.references import EMBEDDED_MODEL
 from assay.components.registry import components
@@ -46,6 +53,8 @@ _EXAMPLES: dict[str, object] = {
 }
 """Values for the examples of methods that cannot do without."""
 
+_KINDS = {"scorer": "score", "selector": "selection"}
+
 
 def ours() -> list[type[Component]]:
     """Return the methods that Assay itself brings, in the order of the catalogue."""
@@ -76,13 +85,13 @@ def _index_page() -> str:
         "# Methods",
         _METHODS,
     ]
-    families: dict[str, list[type[Component]]] = {}
-    for method in ours():
-        families.setdefault(family(method), []).append(method)
-    for name, members in families.items():
-        blocks.append(f"## {name.capitalize()}")
-        rows = [(f"[`{method.name}`]({method.name}.md)", method.summary()) for method in members]
-        blocks.append(table(["Method", "What it gives"], rows))
+    for name, members in by_family(ours()).items():
+        blocks += [f"## {name.capitalize()}", f"{family_summary(name)}."]
+        rows = [
+            (f"[`{method.name}`]({method.name}.md)", _KINDS[method.kind], method.summary())
+            for method in members
+        ]
+        blocks.append(table(["Method", "Kind", "What it gives"], rows))
     return page(*blocks)
 
 
@@ -93,7 +102,7 @@ def _method_page(method: type[Component]) -> str:
     kind = "A score" if issubclass(method, Scorer) else "A selection"
     blocks: list[list[str] | str] = [
         f"# {method.name}",
-        f"*{kind}{better}; {family(method)}.*",
+        f"*{kind}{better}; family: {family(method)}.*",
         text,
     ]
     if differences:

@@ -91,7 +91,7 @@ def test_methods_is_a_catalogue_and_explains_one(tmp_path: Path) -> None:
     one = assay(tmp_path, "methods", "longest_response")
     cited = assay(tmp_path, "methods", "longest_response", "--bibtex")
 
-    assert "scores of the text" in every.out
+    assert "Read off the text" in every.out
     assert "facility_location" in every.out
     assert "unit_of_length" in one.out
     assert "arXiv 2402.04833" in one.out

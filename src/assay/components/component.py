@@ -11,15 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import PydanticUndefined
 
 from assay.components.budget import Budget
 from assay.components.own_code import code_digest
 from assay.components.parameter_errors import wrong_parameter
+from assay.components.parts import changed_fields, raised_versions
 from assay.components.references import FileRef, identity_of, pinned_fields
-from assay.components.registry import find
 from assay.components.rule import Rule
-from assay.components.table import Kind, load_all, look_up
+from assay.components.table import Kind, find, is_known, register
 from assay.errors import ConfigError
 from assay.samples import FloatArray, Scores, Selection
 
@@ -76,8 +75,6 @@ class Component(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         cls.code_digest = code_digest(cls)
         if "name" in cls.__dict__ and cls.name:
-            from assay.components.table import register  # noqa: PLC0415  registry needs the base class
-
             register(cls)
 
     def requires(self) -> Mapping[str, "Component | Sequence[Component]"]:
@@ -99,6 +96,14 @@ class Component(BaseModel):
             else:
                 yield from value
 
+    def all_children(self) -> Iterator["Component"]:
+        """Yield all that must be known before this can be, rows and rules included."""
+        yield from self.children()
+
+    def counted_by(self) -> Iterator["Component"]:
+        """Yield what counts the tokens of a budget, if there is one in tokens."""
+        yield from ()
+
     @cached_property
     def key(self) -> str:
         """Recipe key: 16 hex digits over kind, name, version and what differs from the default.
@@ -106,8 +111,6 @@ class Component(BaseModel):
         And over the code, where it is one's own. Versions of parts that are as by default count
         from when they are raised.
         """
-        from assay.components.parts import raised_versions  # noqa: PLC0415  parts are components
-
         raised = raised_versions(self)
         content = [recipe(self), raised] if raised else recipe(self)
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -149,17 +152,6 @@ def _label_text(value: Any) -> str:
     if len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str):
         return f"{value[0]}: {_label_text(value[1])}"
     return f"[{', '.join(_label_text(item) for item in value)}]"
-
-
-def changed_fields(component: BaseModel) -> dict[str, Any]:
-    """Return the fields whose value differs from the declared default."""
-    changed: dict[str, Any] = {}
-    for name, info in type(component).model_fields.items():
-        value = getattr(component, name)
-        default = info.get_default(call_default_factory=True, validated_data={})
-        if default is PydanticUndefined or default != value:
-            changed[name] = value
-    return changed
 
 
 def recipe(value: Any) -> Any:
@@ -244,6 +236,14 @@ class Feature(Component):
         needs.pop("chosen_by", None)
         return needs
 
+    def all_children(self) -> Iterator[Component]:
+        """Yield all that must be known before this can be, the rows included."""
+        if self.chosen_by is not None:
+            yield self.chosen_by
+        if isinstance(self.dataset, Chosen):
+            yield self.dataset.by
+        yield from super().all_children()
+
 
 class Scorer(Component):
     """Turns features into one number per row: a pure function, without files, models or loops.
@@ -315,6 +315,18 @@ class Selector(Component):
         needs.pop("within", None)
         return needs
 
+    def all_children(self) -> Iterator[Component]:
+        """Yield all that must be known before this can be, the rows and rules included."""
+        if self.within is not None:
+            yield self.within
+        yield from (scorer for scorer, _ in self.ruled())
+        yield from super().all_children()
+
+    def counted_by(self) -> Iterator[Component]:
+        """Yield what counts the tokens of a budget in tokens, as it does by default."""
+        if self.budget and self.budget.limit():
+            yield find("token_counts", "feature")()
+
     def ruled(self) -> Sequence[tuple[Scorer, Rule]]:
         """Return the scores whose rules bind this selection, with those rules."""
         scorers = [need for need in self.children() if isinstance(need, Scorer)]
@@ -372,8 +384,7 @@ def build(description: str | Mapping[str, Any], kind: Kind | None = None) -> Com
     name = parameters.pop("method", None)
     if not isinstance(name, str):
         raise ConfigError(f"{description!r} names no method", hint="{method: NAME, ...}")
-    load_all()
-    if kind == "selector" and not look_up("selector", name) and look_up("scorer", name):
+    if kind == "selector" and not is_known(name, "selector") and is_known(name, "scorer"):
         shared = {"budget", "seed", "within", "rule"}
         outer = {key: parameters.pop(key) for key in list(parameters) if key in shared}
         scorer = find(name, "scorer")(**parameters)

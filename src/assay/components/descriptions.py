@@ -9,7 +9,8 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from assay.components.budget import Budget
-from assay.components.component import Component, changed_fields
+from assay.components.component import Component
+from assay.components.parts import changed_fields
 from assay.components.references import name_of, pinned_fields
 from assay.components.table import Kind
 

@@ -1,32 +1,42 @@
-"""What a component rests on, and which of that has another version than it once had."""
+"""What a component differs in and rests on, and which of that has another version than once."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
-
-from assay.components.component import Chosen, Component, Feature, Selector, changed_fields
+from pydantic_core import PydanticUndefined
 
 # A recipe leaves out what is as by default, and with it the version of a default. Keys that are in
 # use were taken when every such version was 1: only others are added.
 _FIRST = 1
 
 
-def all_children(component: Component) -> Iterator[Component]:
-    """Yield all that must be known before a component can be, rows and rules included."""
-    if isinstance(component, Selector):
-        if component.within is not None:
-            yield component.within
-        yield from (scorer for scorer, _ in component.ruled())
-    if isinstance(component, Feature):
-        if component.chosen_by is not None:
-            yield component.chosen_by
-        if isinstance(component.dataset, Chosen):
-            yield component.dataset.by
-    yield from component.children()
+@runtime_checkable
+class Part(Protocol):
+    """A component, as far as versions go."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+
+    def all_children(self) -> Iterator["Part"]:
+        """Yield all that must be known before this can be, rows and rules included."""
+
+    def counted_by(self) -> Iterator["Part"]:
+        """Yield what counts the tokens of a budget, if there is one in tokens."""
 
 
-def raised_versions(component: Component) -> dict[str, int]:
+def changed_fields(component: BaseModel) -> dict[str, Any]:
+    """Return the fields whose value differs from the declared default."""
+    changed: dict[str, Any] = {}
+    for name, info in type(component).model_fields.items():
+        value = getattr(component, name)
+        default = info.get_default(call_default_factory=True, validated_data={})
+        if default is PydanticUndefined or default != value:
+            changed[name] = value
+    return changed
+
+
+def raised_versions(component: Part) -> dict[str, int]:
     """Return the versions, by name, of parts that the recipe does not spell, where they have risen.
 
     What rests on a part that gives another result now gives another result as well.
@@ -40,19 +50,16 @@ def raised_versions(component: Component) -> dict[str, int]:
     }
 
 
-def _closure(component: Component) -> Iterator[Component]:
-    for child in all_children(component):
+def _closure(component: Part) -> Iterator[Part]:
+    for child in component.all_children():
         yield child
         yield from _closure(child)
-    if isinstance(component, Selector) and component.budget and component.budget.limit():
-        from assay.features.text import TokenCounts  # noqa: PLC0415  features import the base
-
-        yield TokenCounts()
+    yield from component.counted_by()
 
 
-def _spelled(value: Any) -> Iterable[Component]:
+def _spelled(value: Any) -> Iterable[Part]:
     """Yield the components whose version is in a recipe."""
-    if isinstance(value, Component):
+    if isinstance(value, Part):
         yield value
     if isinstance(value, BaseModel):
         value = tuple(changed_fields(value).values())

@@ -1,30 +1,17 @@
-"""Names of components: registration, look-up, plugins."""
+"""Components by name, and those of a file."""
 
-from __future__ import annotations  # components import this module to register themselves
-
-import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING
 
+from assay.components import table
+from assay.components.component import Component
 from assay.components.own_code import FILE_MODULE, file_digest, siblings
-from assay.components.table import (
-    METHOD_KINDS,
-    _components,
-    _of_project,
-    load_all,
-    look_up,
-    register,
-)
-from assay.errors import ConfigError, UnknownMethodError
-
-if TYPE_CHECKING:
-    from assay.components.component import Component
-    from assay.components.table import Kind
+from assay.components.table import Kind
+from assay.errors import ConfigError
 
 _files: dict[Path, str] = {}
 _defined: dict[str, list[type[Component]]] = {}
@@ -43,25 +30,25 @@ def load_file(path: Path) -> list[type[Component]]:
     if not path.is_file():
         raise ConfigError(f"{path} does not exist")
     name = f"{FILE_MODULE}{path.stem}_{file_digest(path)}"
-    before = dict(_components)
+    before = table.snapshot()
     try:
         _forget(_files.get(path, name), name)
         if name in _defined:
             for component in _defined[name]:
-                register(component)
+                table.register(component)
         else:
             if path in _files:
                 _forget_siblings(path)
             _run(name, path)
-            _defined[name] = [item for item in _components.values() if item.__module__ == name]
-        if not _defined[name] and not set(_components.values()) - set(before.values()):
+            known = table.snapshot().values()
+            _defined[name] = [item for item in known if item.__module__ == name]
+        if not _defined[name] and not table.not_built_in(before):
             raise ConfigError(
                 f"{path} defines no component",
                 hint="subclass assay.Scorer or assay.Selector and give it a name",
             )
     except ConfigError:
-        _components.clear()
-        _components.update(before)
+        table.restore(before)
         _defined.pop(name, None)
         raise
     _files[path] = name
@@ -92,8 +79,7 @@ def _run(name: str, path: Path) -> None:
 def _forget(module: str, but: str) -> None:
     """Free the names that an earlier text of a file has taken."""
     if module != but:
-        for place in [place for place, item in _components.items() if item.__module__ == module]:
-            del _components[place]
+        table.forget(module)
 
 
 def _forget_siblings(path: Path) -> None:
@@ -108,11 +94,8 @@ def _forget_siblings(path: Path) -> None:
 
 def components(kind: Kind | None = None) -> Iterator[type[Component]]:
     """Yield every component that has a name here, by kind and name."""
-    load_all()
-    known = {**_components, **(_of_project.get() or {})}
-    for place in sorted(known):
-        if kind is None or place[0] == kind:
-            yield known[place]
+    table.load_all()
+    yield from (item for item in table.entries() if kind is None or item.kind == kind)
 
 
 def find(name: str, kind: Kind | None = None) -> type[Component]:
@@ -121,10 +104,4 @@ def find(name: str, kind: Kind | None = None) -> type[Component]:
     Raises:
         UnknownMethodError: with the nearest names.
     """
-    load_all()
-    kinds: tuple[Kind, ...] = METHOD_KINDS if kind is None else (kind,)
-    for candidate in kinds:
-        found = look_up(candidate, name)
-        if found is not None:
-            return found
-    raise UnknownMethodError(name, [item.name for item in components() if item.kind in kinds])
+    return table.find(name, kind)

@@ -8,9 +8,10 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from assay.components.budget import Budget
-from assay.components.component import Component, Selector, changed_fields
+from assay.components.component import Component, Selector
 from assay.components.default_selection import default_recipe
 from assay.components.defaults import with_defaults
+from assay.components.parts import changed_fields
 from assay.components.references import SPELLED_ENCODER, name_of, pinned_fields, short_name
 from assay.errors import UsageError
 

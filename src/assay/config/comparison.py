@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.components.budget import Budget
-from assay.components.component import changed_fields
 from assay.components.descriptions import describe, escaped, plain_value
+from assay.components.parts import changed_fields
 from assay.config.build import build_arms
 from assay.config.document import Document, LocatedError
 from assay.config.sections import CompareSection, Description, Sections

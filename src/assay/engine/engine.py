@@ -15,7 +15,6 @@ from pydantic import BaseModel
 
 from assay.components.budget import Allowance, Budget
 from assay.components.component import Chosen, Component, Dataset, FileSet, Given, Scorer, Selector
-from assay.components.parts import all_children
 from assay.components.references import REQUIRED_KINDS, pinned_fields
 from assay.engine.fitting import fitting_encoder
 from assay.engine.read_files import FileReading, reading_of
@@ -410,7 +409,7 @@ def walk(
         seen.add(component.key)
         if skip is not None and skip(component):
             return
-        for child in all_children(component):
+        for child in component.all_children():
             yield from visit(child)
         yield component
 

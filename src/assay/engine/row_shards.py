@@ -122,9 +122,7 @@ def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...], devices: 
     """Prepare a spawned process."""
     global _worker_runtime  # noqa: PLW0603  one runtime per worker process, so models load once
     from assay.components.registry import load_file  # noqa: PLC0415
-    from assay.components.table import load_all  # noqa: PLC0415
 
-    load_all()
     for path in plugin_files:
         load_file(path)
     _worker_runtime = Runtime(

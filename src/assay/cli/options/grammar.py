@@ -88,13 +88,12 @@ def parse_words(words: Sequence[str], project: Path | None = None) -> Words:
     from assay.components.registry import load_file
 
     _declare_imports(words, project)
-    known = set(method_names())
     sources: list[Source] = []
     methods: list[str] = []
     files: list[Path] = []
     notes: list[str] = []
     for word in words:
-        if word.replace("-", "_") in known:
+        if is_method(word):
             methods.append(word.replace("-", "_"))
             if Path(word).exists():
                 notes.append(f"{word} is read as the method; ./{word} would be the path")
@@ -105,17 +104,17 @@ def parse_words(words: Sequence[str], project: Path | None = None) -> Words:
         else:
             source = find_source(word)
             if source is None:
-                raise _unknown(word, known)
+                raise _unknown(word, method_names())
             sources.append(source)
     return Words(tuple(sources), tuple(methods), tuple(files), tuple(notes))
 
 
 def _declare_imports(words: Sequence[str], project: Path | None) -> None:
     """Make the imported scores known of every project that the words may mean."""
-    from assay.components.table import load_all, use_project_names
+    from assay.components.table import load_plugins, use_project_names
     from assay.workspace.imports import imported_names
 
-    load_all()
+    load_plugins()
     folders = [] if project is None else [project]
     for word in words:
         path = Path(word.rpartition("=")[2] or word).expanduser()
@@ -204,6 +203,14 @@ def method_names(among: "Iterable[type[Component]] | None" = None) -> list[str]:
 
     found = components() if among is None else among
     return list(dict.fromkeys(item.name for item in found if item.kind in METHOD_KINDS))
+
+
+def is_method(word: str) -> bool:
+    """Return whether a word is the name of a score or a selector."""
+    from assay.components import registry  # noqa: F401  brings the classes that all build on
+    from assay.components.table import METHOD_KINDS, is_known
+
+    return is_known(word, *METHOD_KINDS)
 
 
 def parse_assignments(texts: Sequence[str], option: str) -> list[tuple[str, str]]:

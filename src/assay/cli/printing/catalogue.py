@@ -1,5 +1,6 @@
 """Methods as a person looks them up: by family, and one at a time."""
 
+import importlib
 import inspect
 import re
 import types
@@ -10,12 +11,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from assay.cli.console import facts, table
-from assay.components.component import Component, Feature, Paper, Scorer, Selector, changed_fields
-from assay.components.descriptions import component_fields
+from assay.components.component import Component, Feature, Paper, Scorer, Selector
 from assay.components.extras import needed_extra
+from assay.components.parts import changed_fields
 from assay.components.references import EMBEDDED_MODEL, Pinned, pinned_fields
 from assay.components.registry import components, find
-from assay.components.table import METHOD_KINDS, Kind
+from assay.components.table import METHOD_KINDS, is_known
 from assay.engine.engine import walk
 from assay.errors import AssayError
 from assay.features.passes import RowFeature
@@ -27,19 +28,19 @@ _BY_OPTION = ("budget", "within")
 _FREE = {"identity", "attribute", "imported_column"}
 """Features that cost nothing."""
 _SHARED = {"seed": "--seed", "rule": "--set rule=none"}
+_OTHERS = "others"
 _FAMILIES = (
-    "scores of the text",
-    "scores from a language model",
-    "scores from embeddings",
-    "scores of scores",
-    "scores from elsewhere",
-    "scores by chance",
-    "selections by a score",
-    "selections by geometry",
-    "selections by chance",
-    "filters and quotas",
+    "text",
+    "likelihood",
+    "judged",
+    "indicators",
+    "geometry",
+    "gradients",
+    "pipelines",
+    "filters",
+    "combinations",
+    "chance",
 )
-_READ_BY = {"encoder": "embeddings", "language model": "a language model"}
 _COSTS = {
     "text": "low: one reading of the text, shared and kept; no model",
     "encoder": "medium: one run of a sentence encoder, shared and kept",
@@ -54,53 +55,51 @@ def find_all(names: Sequence[str]) -> list[type[Component]]:
     Raises:
         UnknownMethodError: if a name is not known.
     """
-    every = [method for method in components() if method.kind in METHOD_KINDS]
     if not names:
-        return every
+        return [method for method in components() if method.kind in METHOD_KINDS]
     for name in names:
         find(name)
-    return [method for name in names for method in every if method.name == name]
+    return [find(name, kind) for name in names for kind in METHOD_KINDS if is_known(name, kind)]
 
 
 def catalogue(methods: Sequence[type[Component]]) -> Iterator["RenderableType"]:
     """Yield one table per family."""
     from rich.text import Text
 
-    families: dict[str, list[type[Component]]] = {}
-    for method in methods:
-        families.setdefault(family(method), []).append(method)
-    for place, name in enumerate(sorted(families, key=_family_order)):
+    for place, (name, members) in enumerate(by_family(methods).items()):
         if place:
             yield Text()
-        yield table([name, ""], [(m.name, m.summary().rstrip(".")) for m in families[name]])
+        rows = [(m.name, _HELD[m.kind], m.summary().rstrip(".")) for m in members]
+        yield table([name, "", family_summary(name)], rows)
 
 
 def _family_order(name: str) -> tuple[int, str]:
     return (_FAMILIES.index(name) if name in _FAMILIES else len(_FAMILIES)), name
 
 
+def by_family(methods: Sequence[type[Component]]) -> dict[str, list[type[Component]]]:
+    """Return methods under the headings of their families, in the order of the catalogue."""
+    found: dict[str, list[type[Component]]] = {}
+    for method in methods:
+        found.setdefault(family(method), []).append(method)
+    return dict(sorted(found.items(), key=lambda pair: _family_order(pair[0])))
+
+
 def family(method: type[Component]) -> str:
-    """Return the heading under which a method is listed, from what it requires."""
-    holds = set(component_fields(method).values())
-    reads = needs_of(method)
-    if issubclass(method, Scorer):
-        return _score_family(method, holds, reads)
-    if issubclass(method, Selector) and not method.needs_budget:
-        return "filters and quotas"
-    if "feature" in holds or _class_of(reads) == "encoder":
-        return "selections by geometry"
-    return "selections by a score" if "scorer" in holds else "selections by chance"
+    """Return the folder of `methods` that a method, or what it builds on, lies in."""
+    for parent in method.__mro__:
+        package, _, module = parent.__module__.partition("assay.methods.")
+        if not package and "." in module:
+            return module.partition(".")[0]
+    return _OTHERS
 
 
-def _score_family(method: type[Component], holds: set[Kind], reads: Sequence[Feature]) -> str:
-    if "scorer" in holds:
-        return "scores of scores"
-    if "file" in pinned_fields(method).values():
-        return "scores from elsewhere"
-    if [feature.name for feature in reads] == ["identity"]:
-        return "scores by chance"
-    found = _class_of(reads)
-    return f"scores from {_READ_BY[found]}" if found in _READ_BY else "scores of the text"
+def family_summary(name: str) -> str:
+    """Return what the methods of a family have in common."""
+    if name == _OTHERS:
+        return "Of plugins and of files"
+    text = importlib.import_module(f"assay.methods.{name}").__doc__ or ""
+    return text.partition("\n")[0].rstrip(".")
 
 
 def needs_of(method: type[Component]) -> list[Feature]:

@@ -137,14 +137,12 @@ def repeated(arguments: Sequence[str], option: str) -> list[str]:
 
 
 def _ends_models(word: str) -> bool:
-    from assay.cli.options.grammar import method_names
-    from assay.components.table import load_all
+    from assay.cli.options.grammar import is_method
 
     path = Path(word)
     if word == "-" or path.is_file() or (path / "load.json").is_file():
         return True
-    load_all()
-    return word.replace("-", "_") in method_names()
+    return is_method(word)
 
 
 def _scorers(

@@ -128,11 +128,10 @@ def _epochs(text: str) -> Any:
 
 def _split(words: Sequence[str], project: Path | None) -> "tuple[Parsed, list[str]]":
     """Return what the words stand for, and those that must be names of selections."""
-    from assay.cli.options.grammar import method_names, parse_words
+    from assay.cli.options.grammar import is_method, parse_words
     from assay.cli.options.names import split_words
 
-    known = set(method_names())
-    _, _, others = split_words([word for word in words if word.replace("-", "_") not in known])
+    _, _, others = split_words([word for word in words if not is_method(word)])
     return parse_words([word for word in words if word not in others], project), others
 
 

@@ -33,18 +33,18 @@ def test_every_method_has_a_family_and_explained_parameters(method: type[Compone
 @pytest.mark.parametrize(
     ("name", "heading"),
     [
-        ("compression_ifd", "scores of the text"),
-        ("ifd", "scores from a language model"),
-        ("rank_mean", "scores of scores"),
-        ("imported", "scores from elsewhere"),
-        ("top_score", "selections by a score"),
-        ("k_center", "selections by geometry"),
-        ("facility_location", "selections by geometry"),
-        ("random", "selections by chance"),
-        ("where", "filters and quotas"),
+        ("compression_ifd", "text"),
+        ("ifd", "likelihood"),
+        ("rank_mean", "combinations"),
+        ("imported", "judged"),
+        ("top_score", "combinations"),
+        ("k_center", "geometry"),
+        ("facility_location", "geometry"),
+        ("random", "chance"),
+        ("where", "filters"),
     ],
 )
-def test_a_family_follows_from_what_a_method_requires(name: str, heading: str) -> None:
+def test_a_family_is_the_folder_that_a_method_lies_in(name: str, heading: str) -> None:
     assert family(find(name)) == heading
 
 
