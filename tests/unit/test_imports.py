@@ -9,101 +9,103 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
-PLAIN = (
-    "samples", "errors", "budget", "random_numbers", "progress", "references", "files", "extras",
-    "own_code", "parameter_errors", "language_models", "rendering", "templates", "checksums",
-)  # fmt: skip
-MACHINERY = (
-    "frames", "stored_vectors", "import_files",
-    "cache", "cache_size", "composition", "console", "defaults", "engine", "fitting",
-    "loading", "passes", "planning", "pool", "prompts", "recipes", "registry",
-    "result_labels", "result_names", "results", "row_shards", "row_work", "run_log",
-    "runtime", "settling", "token_rows", "values", "tuning", "pages", "read_files", "seen_rows",
-    "shown_rows",
-)  # fmt: skip
-DOORS = (
-    "project", "named_selection", "stored", "agreement", "sample_reading", "trainings",
-    "assessment", "compare",
-    "testing", "config", "config_builder", "config_components", "config_init",
-    "config_schema", "config_sections", "config_selections", "config_yaml", "config_compare",
-    "token_view",
-)  # fmt: skip
-LEVELS = {
-    **dict.fromkeys(PLAIN, 0),
-    **dict.fromkeys(("component", "parts", "formats", "solvers"), 1),
-    **dict.fromkeys(MACHINERY, 2),
-    **dict.fromkeys(("features", "backends"), 2),
-    **dict.fromkeys(("methods", "advice", "model_fit"), 3),
-    **dict.fromkeys(DOORS, 4),
-    "cli": 5,
-}
-"""A part may import parts of its own level and of those below."""
-TEXT_FUNCTIONS = {"features.text_measures", "features.language"}
-"""Functions of text alone, which solvers and backends may use as they do numpy."""
+FLOORS = (
+    ("errors", "samples", "progress", "version", "wording"),
+    ("files", "random_numbers", "prompts", "solvers"),
+    ("values", "formats", "components"),
+    ("texts", "pool", "rendering", "export"),
+    ("models", "stores"),
+    ("backends",),
+    ("runtime",),
+    ("features",),
+    ("methods", "engine"),
+    ("tuning", "testing"),
+    ("workspace",),
+    ("agreement", "assessment", "compare"),
+    ("reports", "project"),
+    ("config",),
+    ("cli", "assay"),
+)
+"""The folders and files of the package, from the ground up; "assay" is its ``__init__``.
+
+One may import what lies on floors below its own: when it is loaded, later inside a function, or
+for types alone.
+"""
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = {"torch", "transformers", "sentence_transformers", "sklearn"}
 
 
 def _modules() -> dict[str, Path]:
+    """Return every module by its name without ``assay.`` in front."""
     found = {}
     for path in sorted(SOURCE.rglob("*.py")):
         parts = path.relative_to(SOURCE).with_suffix("").parts
-        found[".".join(part for part in parts if part != "__init__")] = path
+        found[".".join(part for part in parts if part != "__init__") or "assay"] = path
     return found
 
 
-def _imports(path: Path, *, at_import: bool = False) -> Iterator[str]:
-    """Yield the modules that a file imports; with `at_import` those that loading it imports."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = list(_loaded(tree)) if at_import else list(ast.walk(tree))
-    for node in nodes:
+def _imports(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             for alias in node.names:
-                inner = SOURCE.parent.joinpath(*node.module.split("."), f"{alias.name}.py")
-                yield f"{node.module}.{alias.name}" if inner.is_file() else node.module
+                inner = SOURCE.parent.joinpath(*node.module.split("."), alias.name)
+                is_module = inner.with_suffix(".py").is_file() or (inner / "__init__.py").is_file()
+                yield f"{node.module}.{alias.name}" if is_module else node.module
 
 
-def _loaded(node: ast.AST) -> Iterator[ast.AST]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            continue
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
-            continue
-        yield child
-        yield from _loaded(child)
+def _own(path: Path) -> set[str]:
+    names = (name for name in _imports(path) if name.partition(".")[0] == "assay")
+    return {name.removeprefix("assay.") for name in names}
 
 
-def _own(path: Path, *, at_import: bool = False) -> list[str]:
-    names = _imports(path, at_import=at_import)
-    return [name.removeprefix("assay.") for name in names if name.startswith("assay.")]
-
-
-def _part(module: str) -> str:
+def _room(module: str) -> str:
     return module.partition(".")[0]
 
 
-def test_every_module_has_its_place() -> None:
-    parts = {_part(module) for module in _modules()} - {""}
-
-    assert parts - set(LEVELS) == set()
-
-
-def test_no_module_imports_from_a_level_above() -> None:
-    upward = [
+def _foreign(room: str, allowed: set[str]) -> set[str]:
+    """Return what a room imports besides itself and some others."""
+    return {
         f"{module} -> {target}"
         for module, path in _modules().items()
-        if _part(module) in LEVELS
-        for target in set(_own(path, at_import=True)) - TEXT_FUNCTIONS
-        if LEVELS[_part(target)] > LEVELS[_part(module)]
+        if _room(module) == room
+        for target in _own(path)
+        if _room(target) not in allowed | {room}
+    }
+
+
+def _upward(modules: dict[str, Path]) -> list[str]:
+    return [
+        f"{module} -> {target}"
+        for module, path in modules.items()
+        for target in sorted(_own(path))
+        if _room(target) != _room(module) and FLOOR_OF[_room(target)] >= FLOOR_OF[_room(module)]
     ]
 
-    assert upward == []
+
+def test_every_module_lies_on_a_floor_and_every_floor_is_lived_on() -> None:
+    assert {_room(module) for module in _modules()} == set(FLOOR_OF)
 
 
-def test_loading_a_module_leads_back_to_it_nowhere() -> None:
+def test_no_room_imports_one_of_its_own_floor_or_above() -> None:
+    assert _upward(_modules()) == []
+
+
+def test_late_and_type_only_imports_count(tmp_path: Path) -> None:
+    late = tmp_path / "late.py"
+    late.write_text("def f() -> None:\n    from assay.cli.app import app\n")
+    typed = tmp_path / "typed.py"
+    typed.write_text("if TYPE_CHECKING:\n    from assay import Project\n")
+
+    assert _upward({"engine.late": late}) == ["engine.late -> cli.app"]
+    assert _upward({"stores.typed": typed}) == ["stores.typed -> assay"]
+
+
+def test_no_module_leads_back_to_itself() -> None:
     modules = _modules()
-    graph = {m: {t for t in _own(p, at_import=True) if t in modules} for m, p in modules.items()}
+    graph = {name: (_own(path) & set(modules)) - {name} for name, path in modules.items()}
 
     assert _cycles(graph) == []
 
@@ -117,46 +119,32 @@ def _cycles(graph: dict[str, set[str]]) -> list[str]:
     return sorted(left)
 
 
+def test_a_circle_is_found() -> None:
+    assert _cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
 def test_only_the_runtime_knows_the_backends() -> None:
     users = {
         module
         for module, path in _modules().items()
-        if any(_part(target) == "backends" for target in _own(path)) and _part(module) != "backends"
+        if any(_room(target) == "backends" for target in _own(path)) and _room(module) != "backends"
     }
 
-    assert users <= {"runtime"} | {m for m in users if _part(m) == "cli"}
+    assert users <= {"runtime"} | {module for module in users if _room(module) == "cli"}
 
 
 def test_solvers_are_functions_of_arrays_alone() -> None:
-    foreign = {
-        f"{module} -> {target}"
-        for module, path in _modules().items()
-        if _part(module) == "solvers"
-        for target in set(_own(path)) - TEXT_FUNCTIONS
-        if _part(target) not in {"solvers", "samples", "errors"}
-    }
-
-    assert foreign == set()
+    assert _foreign("solvers", {"samples", "errors"}) == set()
 
 
-def test_functions_of_text_know_nothing_else() -> None:
-    modules = _modules()
-
-    known = {target for module in TEXT_FUNCTIONS for target in _own(modules[module])}
-    assert known <= {"samples"}
+def test_texts_are_functions_of_text_alone() -> None:
+    assert _foreign("texts", {"samples", "errors", "solvers"}) == set()
 
 
 def test_methods_know_neither_files_nor_models() -> None:
-    forbidden = {"backends", "formats", "cache", "engine", "project", "cli", "files"}
-    foreign = {
-        f"{module} -> {target}"
-        for module, path in _modules().items()
-        if _part(module) == "methods"
-        for target in _own(path)
-        if _part(target) in forbidden
-    }
+    barred = {"backends", "formats", "stores", "engine", "workspace", "project", "cli", "files"}
 
-    assert foreign == set()
+    assert _foreign("methods", set(FLOOR_OF) - barred) == set()
 
 
 def test_heavy_packages_are_imported_by_backends_alone() -> None:
@@ -166,7 +154,7 @@ def test_heavy_packages_are_imported_by_backends_alone() -> None:
         if any(name.partition(".")[0] in HEAVY for name in _imports(path))
     }
 
-    assert {_part(module) for module in users} <= {"backends"}
+    assert {_room(module) for module in users} <= {"backends"}
 
 
 def _loaded_after(code: str) -> set[str]:
@@ -178,7 +166,7 @@ def _loaded_after(code: str) -> set[str]:
 
 
 def test_loading_every_method_leaves_heavy_packages_alone() -> None:
-    loaded = _loaded_after("from assay.components.table import load_all; load_all()")
+    loaded = _loaded_after("from assay.components.registry import components; list(components())")
 
     assert "assay.methods.geometry.facility_location" in loaded
     assert loaded & HEAVY == set()
