@@ -71,6 +71,11 @@ class Labels:
         first = min(own, key=lambda label: (not label.given, label.name))
         return first.name
 
+    def is_given(self, name: str) -> bool:
+        """Return whether a person chose a name."""
+        label = self.read().get(name)
+        return label is not None and label.given
+
     def give(self, component: Component, name: str) -> None:
         """Let a name that a person chose mean a component's result.
 

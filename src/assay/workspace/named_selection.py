@@ -1,5 +1,6 @@
 """A selection of a project's rows: what was chosen, and ways to write it down."""
 
+from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -85,11 +86,20 @@ class NamedSelection:
         return pl.DataFrame(columns)
 
     def score_tables(self, taken: Container[str] = ()) -> dict[str, ScoreTable]:
-        """Return the scores that took part by their names, none of them among those `taken`."""
+        """Return the scores that took part by their names, none of them among those `taken`.
+
+        A score is called by its method alone where no other one here is of that method and nobody
+        has named it: its parameters are told by the selection's own description.
+        """
         labels, tables = self.project.results.labels, {}
-        for scorer in self.scorers():
+        scorers = list(self.scorers())
+        of_a_method = Counter(scorer.name for scorer in scorers)
+        for scorer in scorers:
             table: ScoreTable = self.project.engine.value(scorer)
-            tables[free_name(labels.of(scorer), taken)] = table
+            name = labels.of(scorer)
+            if of_a_method[scorer.name] == 1 and not labels.is_given(name):
+                name = scorer.name
+            tables[free_name(name, taken)] = table
         return tables
 
     def composition(self) -> Composition:

@@ -1,0 +1,64 @@
+"""Substance: an answer says enough, of what was asked, and does not just repeat it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.references import EncoderRef
+from assay.components.rule import Rule
+from assay.methods.geometry.relevance import Relevance
+from assay.methods.text.compression_ifd import CompressionIFD
+from assay.methods.text.longest import LongestResponse
+from assay.samples import FloatArray, Scores
+from assay.solvers.ranks import rank_share
+
+
+class Substance(Scorer):
+    """Mean rank of three qualities of which an answer needs enough, and of none more than that.
+
+    It says something that the question does not give away (compression IFD), it speaks of what was
+    asked (relevance), and it has some length. Rows that have enough of a quality share its highest
+    rank, so that neither the longest answers nor those that stray furthest from their question win.
+    A row that one of the three cannot judge has no number, with that one's reason; rules of all
+    three bind.
+
+    The quality that the default selection weighs rows by. What it passes over is short by nature:
+    classifications, rewritten sentences, single facts.
+    """
+
+    name: ClassVar[str] = "substance"
+    rowwise: ClassVar[bool] = False
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="our own; the default page has its evidence")
+
+    enough_new: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Compression IFD that is enough: a twentieth of the answer is given away by the question."""
+    enough_relevance: Annotated[float, Field(gt=-1, le=1)] = 0.3
+    """Cosine of question and answer that is enough."""
+    enough_tokens: Annotated[float, Field(gt=0)] = 64
+    """Length of the answers that is enough, in tokens by estimate: four bytes of UTF-8 each."""
+    encoder: EncoderRef = "assay:encoder"
+    """Sentence encoder of question and answer."""
+
+    def parts(self) -> tuple[Scorer, ...]:
+        """Return the three qualities."""
+        return (
+            CompressionIFD(enough=self.enough_new),
+            Relevance(encoder=self.encoder, enough=self.enough_relevance),
+            LongestResponse(unit_of_length="tokens", enough=self.enough_tokens),
+        )
+
+    def requires(self) -> dict[str, Any]:
+        """Return the three qualities."""
+        return {"parts": list(self.parts())}
+
+    def ruled(self) -> Sequence[tuple[Scorer, Rule]]:
+        """Return the rules of all three."""
+        return [pair for scorer in self.parts() for pair in scorer.ruled()]
+
+    def score(self, *, parts: list[Scores]) -> FloatArray:
+        """Return the mean rank share. Shape (n,), in (0, 1]."""
+        ranks = [rank_share(scores.values, 1.0) for scores in parts]
+        return np.mean(np.array(ranks), axis=0)
