@@ -67,9 +67,8 @@ def test_a_served_model_scores_and_selects_as_the_model_itself(
 def test_the_next_command_names_the_server_as_it_was_typed(here: Here, server: ModelServer) -> None:
     called = here("score", "data.jsonl", "ifd", "--model", server.address)
 
-    assert f"assay select data.jsonl ifd --model '{server.address}' --budget 5%" in _one_line(
-        called.err
-    )
+    proposed = f"facility_location --set quality=ifd --model '{server.address}' --budget 5%"
+    assert f"assay select data.jsonl {proposed}" in _one_line(called.err)
 
 
 def test_a_dead_server_ends_with_the_code_of_unfinished_work_and_a_rerun_goes_on(
@@ -130,4 +129,4 @@ def test_a_served_model_needs_no_torch(folder: Path, server: ModelServer) -> Non
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    assert "ifd(model=http://127.0.0.1" in done.stdout
+    assert "ifd-model-tiny" in done.stdout

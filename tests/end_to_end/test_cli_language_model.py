@@ -118,8 +118,10 @@ def test_a_model_scores_selects_and_is_named_in_the_next_command(here: Here, fol
     [entry, other] = scored.document["scores"]
     assert (entry["name"], entry["scored"], other["name"]) == ("ifd", 12, "compression_ifd")
     assert entry["label"].startswith("ifd(model=tiny@")
-    assert "ifd(model=tiny, rendering=plain)" in again.out
-    assert "next: assay select data.jsonl ifd --model tiny --budget 5% -o subset.jsonl" in again.err
+    assert "ifd-model-tiny-rendering-template-plain" in again.out
+    proposed = "assay select data.jsonl facility_location --set quality=ifd --model tiny"
+    assert f"{proposed} --budget 5% -o subset.jsonl" in _one_line(again.err)
+    assert here(*proposed.split()[1:], "--budget", "2", "-o", "covering.jsonl").code == 0
     assert chosen.code == 0
     stored = pl.read_parquet(next((folder / "data.assay" / "scores").glob("ifd-*")))
     best = stored.sort("value", descending=True)["value"].to_list()
@@ -169,7 +171,7 @@ def test_show_reads_a_row_with_a_model(here: Here) -> None:
     losses = [-token["given_prompt"] for token in turn["tokens"]]
     assert view["loss_given_prompt"] == pytest.approx(sum(losses) / len(losses), rel=1e-4)
     for name in ("ifd", "superfiltering"):
-        assert view[name] == pytest.approx(row["scores"][name]["value"], rel=1e-4)
+        assert view[name] == pytest.approx(row["scores"][f"{name}-model-tiny"]["value"], rel=1e-4)
     heads = [line.split() for line in table.out.splitlines() if line.strip().startswith("token ")]
     assert heads == [["token", "given", "the", "prompt", "alone", "difference"]]
     assert "\x1b" not in table.out

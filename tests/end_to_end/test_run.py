@@ -97,7 +97,10 @@ def test_results_for_programs_are_json(capsys: pytest.CaptureFixture[str]) -> No
     document = json.loads(capsys.readouterr().out)
     assert [chosen["seed"] for chosen in document["selections"]["chance"]] == [0, 1]
     assert document["selections"]["best"][0]["rows"] == 10
-    assert document["scores"]["compression_ifd"]["unscored"] == {"EMPTY_RESPONSE": 3}
+    assert document["scores"]["compression_ifd"]["unscored"] == {
+        "EMPTY_RESPONSE": 3,
+        "TOO_SHORT": 35,
+    }
 
 
 def test_another_project_may_be_named() -> None:

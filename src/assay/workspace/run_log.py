@@ -20,6 +20,7 @@ from typing import Any
 from assay.errors import AssayError
 from assay.files.checksums import write_json
 from assay.version import __version__
+from assay.wording import jsonable
 
 FORMAT_VERSION = 1
 PACKAGES = (
@@ -85,7 +86,7 @@ def recorded_run(project: Path, verb: str, words: Sequence[str]) -> Iterator[Run
         logger.removeHandler(handler)
         handler.close()
         manifest = _manifest(run, verb, words, started, outcome)
-        write_json(run.folder / "manifest.json", json.loads(json.dumps(manifest, default=str)))
+        write_json(run.folder / "manifest.json", jsonable(manifest))
 
 
 def _manifest(
