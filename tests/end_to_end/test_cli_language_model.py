@@ -121,12 +121,12 @@ def test_a_model_scores_selects_and_is_named_in_the_next_command(here: Here, fol
     assert "ifd-model-tiny-rendering-template-plain" in again.out
     proposed = "assay select data.jsonl facility_location --set quality=ifd --model tiny"
     assert f"{proposed} --budget 5% -o subset.jsonl" in _one_line(again.err)
-    assert here(*proposed.split()[1:], "--budget", "2", "-o", "covering.jsonl").code == 0
     assert chosen.code == 0
     stored = pl.read_parquet(next((folder / "data.assay" / "scores").glob("ifd-*")))
     best = stored.sort("value", descending=True)["value"].to_list()
     sidecar = pl.read_parquet(folder / "out.jsonl.assay.parquet")
     assert sorted(sidecar.filter(pl.col("rank") >= 0)["ifd"].to_list()) == sorted(best[:2])
+    assert here(*proposed.split()[1:], "--budget", "2", "-o", "covering.jsonl").code == 0
 
 
 def test_a_run_with_a_model_is_replayed_from_what_was_written(here: Here, folder: Path) -> None:
