@@ -35,8 +35,8 @@ class Substance(Scorer):
 
     enough_new: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Compression IFD that is enough: a twentieth of the answer is given away by the question."""
-    enough_relevance: Annotated[float, Field(gt=-1, le=1)] = 0.3
-    """Cosine of question and answer that is enough."""
+    least_relevant: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Share of the rows, those of least relevance, that it tells apart; all others have enough."""
     enough_tokens: Annotated[float, Field(gt=0)] = 64
     """Length of the answers that is enough, in tokens by estimate: four bytes of UTF-8 each."""
     encoder: EncoderRef = "assay:encoder"
@@ -46,7 +46,7 @@ class Substance(Scorer):
         """Return the three qualities."""
         return (
             CompressionIFD(enough=self.enough_new),
-            Relevance(encoder=self.encoder, enough=self.enough_relevance),
+            Relevance(encoder=self.encoder),
             LongestResponse(unit_of_length="tokens", enough=self.enough_tokens),
         )
 
@@ -60,5 +60,8 @@ class Substance(Scorer):
 
     def score(self, *, parts: list[Scores]) -> FloatArray:
         """Return the mean rank share. Shape (n,), in (0, 1]."""
-        ranks = [rank_share(scores.values, 1.0) for scores in parts]
-        return np.mean(np.array(ranks), axis=0)
+        new, relevant, long = (rank_share(scores.values, 1.0) for scores in parts)
+        # By rank: what cosine an answer to another question has differs from pool to pool, from
+        # 0.1 in general instructions to 0.5 in exercises of arithmetic.
+        relevant = rank_share(np.minimum(relevant, self.least_relevant), 1.0)
+        return np.mean([new, relevant, long], axis=0)
