@@ -6,12 +6,7 @@ A candidate is what `assay.Project.selector` takes, without its budget.
 from collections.abc import Mapping
 from typing import Any
 
-from assay.components.default_selection import (
-    DEFAULT_QUALITY,
-    ENOUGH_NEW,
-    ENOUGH_RELEVANCE,
-    ENOUGH_TOKENS,
-)
+from assay.methods.combinations.substance import Substance
 
 Description = Mapping[str, Any]
 
@@ -45,21 +40,25 @@ _RELEVANCE = "relevance"
 _THREE = rank_mean(_COMPRESSION, _LENGTH, "mtld")
 
 
-def _quality(new: float | None, relevance: float | None, tokens: int | None) -> dict[str, Any]:
-    """Return the mean of the default's three scores with other limits; None is no limit."""
-
-    def enough(limit: float | None) -> dict[str, float]:
-        return {} if limit is None else {"enough": limit}
-
-    return rank_mean(
-        _COMPRESSION | enough(new),
-        {"method": _RELEVANCE, **enough(relevance)},
-        {"method": _LENGTH, "unit_of_length": "tokens", **enough(tokens)},
-    )
+_OWN = Substance()
 
 
-_QUALITY = dict(DEFAULT_QUALITY)
-_WITHOUT_RELEVANCE = rank_mean(*(part for part in _QUALITY["of"] if part["method"] != _RELEVANCE))
+def _quality(**changes: float) -> dict[str, Any]:
+    """Return the default's quality, all its numbers named, with some of them changed."""
+    numbers = {
+        "enough_new": _OWN.enough_new,
+        "least_relevant": _OWN.least_relevant,
+        "enough_tokens": _OWN.enough_tokens,
+    }
+    return {"method": "substance", **numbers, **changes}
+
+
+_QUALITY = _quality()
+_WITHOUT_RELEVANCE = rank_mean(
+    _COMPRESSION | {"enough": _OWN.enough_new},
+    {"method": _LENGTH, "unit_of_length": "tokens", "enough": _OWN.enough_tokens},
+)
+_BY_COSINE = rank_mean(*_WITHOUT_RELEVANCE["of"], {"method": _RELEVANCE, "enough": 0.3})
 
 QUALITIES: dict[str, str | Description] = {
     "longest": _LENGTH,
@@ -80,6 +79,8 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     DEFAULT: covering(_QUALITY),
     "default, trade-off 0.3": covering(_QUALITY, trade_off=0.3),
     "default, trade-off 0.7": covering(_QUALITY, trade_off=0.7),
+    "default, above the least relevant fifth": covering(_QUALITY) | _above(_RELEVANCE, 0.2),
+    "relevant enough at a cosine of 0.3": covering(_BY_COSINE),
     "quality alone": best(_QUALITY),
     "quality, DEITA filter": {"method": "deita_filter", "by": _QUALITY, "threshold": 0.8},
     "k-center in the better half": {"method": "k_center", **_above(_QUALITY, 0.5)},
@@ -99,14 +100,15 @@ CANDIDATES: dict[str, dict[str, Any]] = {
 the upper half by the default's quality."""
 
 NEIGHBOURS: dict[str, dict[str, Any]] = {
-    "new enough at 0.9": covering(_quality(0.9, ENOUGH_RELEVANCE, ENOUGH_TOKENS)),
-    "new enough at 0.92": covering(_quality(0.92, ENOUGH_RELEVANCE, ENOUGH_TOKENS)),
-    "never new enough": covering(_quality(None, ENOUGH_RELEVANCE, ENOUGH_TOKENS)),
-    "relevant enough at 0.2": covering(_quality(ENOUGH_NEW, 0.2, ENOUGH_TOKENS)),
-    "relevant enough at 0.4": covering(_quality(ENOUGH_NEW, 0.4, ENOUGH_TOKENS)),
-    "long enough at 48 tokens": covering(_quality(ENOUGH_NEW, ENOUGH_RELEVANCE, 48)),
-    "long enough at 96 tokens": covering(_quality(ENOUGH_NEW, ENOUGH_RELEVANCE, 96)),
-    "long enough at 128 tokens": covering(_quality(ENOUGH_NEW, ENOUGH_RELEVANCE, 128)),
+    "new enough at 0.9": covering(_quality(enough_new=0.9)),
+    "new enough at 0.92": covering(_quality(enough_new=0.92)),
+    "new enough at 0.99": covering(_quality(enough_new=0.99)),
+    "least relevant tenth told apart": covering(_quality(least_relevant=0.1)),
+    "least relevant fifth told apart": covering(_quality(least_relevant=0.2)),
+    "least relevant half told apart": covering(_quality(least_relevant=0.5)),
+    "long enough at 48 tokens": covering(_quality(enough_tokens=48)),
+    "long enough at 96 tokens": covering(_quality(enough_tokens=96)),
+    "long enough at 128 tokens": covering(_quality(enough_tokens=128)),
     "trade-off 0.4": covering(_QUALITY, trade_off=0.4),
     "trade-off 0.6": covering(_QUALITY, trade_off=0.6),
 }

@@ -43,6 +43,8 @@ def judged(rows_path: Path, scores_path: Path) -> dict[str, Any]:
     return {
         "file": rows_path.name,
         "rows": len(rows),
+        "dimensions": len(next(iter(scored.values()))),
+        "bins": _BINS,
         "mean": round(float(rating.mean()), 3),
         "sd": round(float(rating.std(ddof=1)), 3),
         "agreement_with_length": round(_spearman(lengths, rating), 3),

@@ -13,7 +13,7 @@ compared  what do models tuned on the selections lose on questions, by records o
 
 Run: python benchmarks/default_selection.py judged --judged ROWS.jsonl SCORED.jsonl
      python benchmarks/default_selection.py spoiled --pool Alpaca=alpaca.json --rows 3000 \
-         --foreign chinese.jsonl --foreign english.json
+         --foreign chinese.jsonl --foreign english.json --neighbours Alpaca
      python benchmarks/default_selection.py shapes --pool Alpaca=alpaca.json
      python benchmarks/default_selection.py compared --comparison 'LABEL=FOLDER'
 """
@@ -47,7 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--foreign", type=Path, action="append", default=[])
     parser.add_argument("--rows", type=int, default=_ALL, help="most rows drawn of a pool")
     parser.add_argument(
-        "--neighbours", action="store_true", help="spoiled: the default with other numbers, too"
+        "--neighbours",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="spoiled: a pool on which the default with other numbers is tried, too",
     )
     parser.add_argument(
         "--comparison", type=_named, action="append", default=[], metavar="LABEL=PATH"
@@ -70,7 +74,7 @@ def _result(options: argparse.Namespace) -> dict[str, Any]:
     if options.part == "shapes":
         return {name: shapes(path, options.rows) for name, path in options.pool}
     return {
-        name: spoiled(path, options.rows, options.foreign, neighbours=options.neighbours)
+        name: spoiled(path, options.rows, options.foreign, neighbours=name in options.neighbours)
         for name, path in options.pool
     }
 

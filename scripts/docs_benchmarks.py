@@ -16,6 +16,12 @@ lists fewer.
 `benchmarks/README.md` lists the scripts.
 """
 
+_ELSEWHERE = {
+    "default_selection": "What the default selection was chosen by has a [page of its own]"
+    "(concepts/default.md)."
+}
+"""Results that another page shows."""
+
 
 def benchmarks_page() -> str:
     """Return the page made of every file in benchmarks/results."""
@@ -27,6 +33,9 @@ def benchmarks_page() -> str:
     if not found:
         blocks.append("No result has been recorded yet.")
     for path in found:
+        if path.stem in _ELSEWHERE:
+            blocks += [f"## {path.stem}", _ELSEWHERE[path.stem]]
+            continue
         blocks += _result(path.stem, json.loads(path.read_text(encoding="utf-8")))
     return page(*blocks)
 
@@ -37,12 +46,13 @@ def _result(name: str, content: Mapping[str, Any]) -> list[list[str] | str]:
     return [
         f"## {name}",
         f"`python benchmarks/{name.partition('-')[0]}.py`",
-        _hardware(hardware),
+        measured_on(hardware),
         table(["Figure", "Value"], [(f"{key}", value) for key, value in _flat(figures)]),
     ]
 
 
-def _hardware(hardware: Mapping[str, Any]) -> str:
+def measured_on(hardware: Mapping[str, Any]) -> str:
+    """Return what figures were measured on, as a sentence."""
     libraries = hardware.get("libraries", {})
     parts = [
         str(hardware.get("cpu", "")),

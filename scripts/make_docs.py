@@ -15,6 +15,7 @@ from tests.unit.formats.bad_input_cases import bad_input_table
 from scripts import docs_examples
 from scripts.docs_benchmarks import benchmarks_page
 from scripts.docs_commands import command_page
+from scripts.docs_default import default_pages
 from scripts.docs_formats import formats_page
 from scripts.docs_methods import method_pages, navigation
 from scripts.docs_text import GENERATED
@@ -37,7 +38,7 @@ def generated_pages() -> dict[Path, str]:
     }
     for card in sorted(ASSETS.glob("*/CARD.md")):
         pages[Path(f"reference/{card.parent.name}.md")] = card.read_text(encoding="utf-8")
-    return pages | method_pages()
+    return pages | default_pages() | method_pages()
 
 
 def _method_guide() -> str:
