@@ -232,11 +232,16 @@ def _panel(
         x, y = across(mark.x), up(mark.y)
         numbered = labels[mark.name] != mark.name
         at = _free(x, y, taken) if numbered else (x, y)
-        taken.append(at)
+        taken += [at] if numbered else [at, *_under_name(at, mark.name)]
         dot, name = _point(mark, (x, y), at, labels[mark.name])
         parts += dot
         over += name
     return joined([*parts, *over])
+
+
+def _under_name(at: tuple[float, float], name: str) -> list[tuple[float, float]]:
+    """Return places along a name beside a point, which numbers are to leave free."""
+    return [(at[0] + 10 + step, at[1] - 11) for step in range(0, 7 * len(name), 12)]
 
 
 def _free(x: float, y: float, taken: Sequence[tuple[float, float]]) -> tuple[float, float]:
