@@ -91,7 +91,7 @@ def test_hold_out_is_about_its_share_stable_and_shared_by_duplicates(tmp_path: P
 def test_a_pool_without_its_held_out_rows_is_one_that_never_had_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool_module, "_READ_ROWS", 8)  # so that rows lie in several blocks
+    monkeypatch.setattr(pool_module, "READ_ROWS", 8)  # so that rows lie in several blocks
     pool = make_pool(tmp_path / "all", [*_PAIRS, *_PAIRS[:6]], hold_out=0.4)
     free = np.flatnonzero(~pool.held_out)
     origins, samples = pool.origins(free), list(pool.samples(free))

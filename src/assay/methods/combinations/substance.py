@@ -63,5 +63,5 @@ class Substance(Scorer):
         new, relevant, long = (rank_share(scores.values, 1.0) for scores in parts)
         # By rank: what cosine an answer to another question has differs from pool to pool, from
         # 0.1 in general instructions to 0.5 in exercises of arithmetic.
-        relevant = rank_share(np.minimum(relevant, self.least_relevant), 1.0)
+        relevant = rank_share(np.where(relevant > self.least_relevant, 1.0, relevant), 1.0)
         return np.mean([new, relevant, long], axis=0)
