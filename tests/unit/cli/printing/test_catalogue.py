@@ -20,7 +20,6 @@ from assay.components.references import EncoderRef
 from assay.components.registry import find
 from assay.errors import UnknownMethodError
 
-
 # Other tests of the same process may have registered methods of their own.
 _OWN = [method for method in find_all([]) if method.__module__.startswith("assay.")]
 
