@@ -84,7 +84,7 @@ def made_of(evidence: Evidence) -> list[str]:
     named = {
         name: described
         for name, described in evidence.content["qualities"].items()
-        if isinstance(described, Mapping) and "of" in described
+        if isinstance(described, Mapping) and ("of" in described or len(described) > 3)
     }
     rows = [(f"*{name}*", f"`{_words(described, {})}`") for name, described in named.items()]
     rows += [
