@@ -18,7 +18,7 @@ from assay.cli.printing.catalogue import (
 from assay.components.component import Component, Feature, Paper, Scorer, Selector
 from assay.components.references import EMBEDDED_MODEL
 from assay.components.registry import components
-from assay.config.config import yaml_text
+from assay.config.writing import yaml_text
 from scripts.docs_text import page, table
 
 _DIFFERENCES = "Differs from the reference:"

@@ -27,8 +27,8 @@ from assay.compare.ledger import Ledger
 from assay.compare.record_files import read_comparison, read_trial, write_comparison, write_trial
 from assay.components import table
 from assay.components.component import Component, Scorer, Selector
+from assay.components.walk import walk
 from assay.config.document import read_yaml
-from assay.engine.engine import walk
 from assay.errors import AssayError
 from assay.features.embeddings import EmbeddingPass
 from assay.features.passes import PoolFeature, RowFeature

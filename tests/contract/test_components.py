@@ -10,7 +10,7 @@ import pytest
 
 from assay.components.component import Component, NoPaper, Paper, Scorer, Selector, build
 from assay.components.registry import components, find
-from assay.engine.engine import walk
+from assay.components.walk import walk
 from assay.errors import ConfigError, UnknownMethodError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.samples import Scores

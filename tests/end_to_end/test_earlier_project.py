@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from assay.components.component import Component, Scorer, Selector, build
-from assay.engine.engine import walk
+from assay.components.walk import walk
 from assay.engine.planning import plan
 from assay.features.passes import PoolFeature, RowFeature
 from assay.methods.text.lexical import MTLD

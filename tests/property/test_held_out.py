@@ -13,7 +13,8 @@ import pytest
 from assay.components.component import Component, Given, Scorer, Selector, build
 from assay.components.references import name_of
 from assay.components.registry import components
-from assay.engine.engine import Engine, walk
+from assay.components.walk import walk
+from assay.engine.engine import Engine
 from assay.features.clusters import Clusters
 from assay.features.duplicates import DuplicateGroups
 from assay.features.embeddings import Embeddings

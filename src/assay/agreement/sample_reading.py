@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay.components.component import Component, Feature, Scorer
-from assay.engine.engine import walk
+from assay.components.walk import walk
 from assay.engine.row_work import RowWork
 from assay.engine.settling import evaluate, is_of_the_pool, settle
 from assay.errors import ConfigError, DataError

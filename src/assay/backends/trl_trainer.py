@@ -6,7 +6,6 @@ TRL adds up gradients, takes the steps and puts its state on disk, so that a kil
 
 import contextlib
 import copy
-import logging
 import random
 import shutil
 import time
@@ -28,12 +27,19 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from assay.backends.causal_lm import TransformersModel
 from assay.backends.models import load_language_model
 from assay.backends.pins import split_pin
+from assay.backends.training_state import (
+    STATE,
+    WHOLE,
+    newest_state,
+    seconds_of,
+    sums_of_epoch,
+)
 from assay.backends.weight_changes import Beginning
 from assay.backends.weights import write_adapter, write_model
 from assay.components.references import DType, short_name
-from assay.errors import DamagedError, FeatureError, ModelLoadError, TuningError
+from assay.errors import FeatureError, ModelLoadError, TuningError
 from assay.files import write_text
-from assay.files.checksums import first_difference, folder_sums, read_json, warn, write_json
+from assay.files.checksums import folder_sums, write_json
 from assay.models.language_model import LanguageModel
 from assay.models.recipe import RECORD, Recipe, Tuned, epoch_folder, training_flops
 from assay.models.training import Training, TrainingOrder, TrainingRows
@@ -43,11 +49,7 @@ from assay.progress import Task
 SECONDS_BETWEEN_SAVES = 60.0
 """Work that a kill can cost, unless saving takes long."""
 _SAVING_SHARE = 0.05
-_STATE = "state"
-_WHOLE = "whole.json"
-_SUMS = ".sums.json"
 _PACKAGES = ("torch", "transformers", "trl", "peft")
-_log = logging.getLogger(__name__)
 
 
 class Base:
@@ -107,11 +109,11 @@ def train(opened: TransformersModel, training: Training, work: Path, runtime: Wo
     parameters = sum(each.numel() for each in opened.module.parameters())
     with _to_itself(), _memory_errors(training.recipe):
         trainer = _Trainer(opened, training, work, device)
-        start = _newest(work)
+        start = newest_state(work)
         done = 0 if start is None else int(start.name.rpartition("-")[2])
         label = f"training {short_name(training.base)}"
         with runtime.progress.task(label, training.steps - done, unit="steps", reused=done) as task:
-            watch = _Watch(trainer, training, work, task, _seconds(start))
+            watch = _Watch(trainer, training, work, task, seconds_of(start))
             trainer.add_callback(watch)
             # The base itself, whatever state is gone on with.
             beginning = Beginning(trainer.model, full=training.recipe.weights == "full")
@@ -126,7 +128,7 @@ def train(opened: TransformersModel, training: Training, work: Path, runtime: Wo
         history = trainer.state.log_history
     record = _record(training, history, parameters, trained, watch.seconds, device)
     write_text(work / RECORD, record.model_dump_json(indent=1) + "\n")
-    shutil.rmtree(work / _STATE, ignore_errors=True)
+    shutil.rmtree(work / STATE, ignore_errors=True)
 
 
 def _record(
@@ -186,7 +188,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # has no types
         self._height = lambda step: training.recipe.height(step, training.steps)
         self._full = training.recipe.weights == "full"
         arguments = SFTConfig(
-            output_dir=str(work / _STATE),
+            output_dir=str(work / STATE),
             use_cpu=device == "cpu",
             **_arguments(training),
         )
@@ -275,7 +277,7 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
         if epoch and (training.recipe.keeps(epoch) or step == training.steps):
             folder = epoch_folder(self._work, epoch)
             self._trainer.write(folder)
-            write_json(_sums_of_epoch(folder), {"files": folder_sums(folder)})
+            write_json(sums_of_epoch(folder), {"files": folder_sums(folder)})
         waited = time.perf_counter() - self._saved
         control.should_save = step < training.steps and waited >= self._pause
         self._started_saving = time.perf_counter()
@@ -293,9 +295,9 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Mark the state on disk as whole."""
-        folder = self._work / _STATE / f"checkpoint-{state.global_step}"
+        folder = self._work / STATE / f"checkpoint-{state.global_step}"
         content = {"seconds": self.seconds, "files": folder_sums(folder)}
-        write_json(folder / _WHOLE, content)
+        write_json(folder / WHOLE, content)
         self._saved = time.perf_counter()
         took = self._saved - self._started_saving
         self._pause = max(SECONDS_BETWEEN_SAVES, took / _SAVING_SHARE)
@@ -358,62 +360,6 @@ def _dataset(rows: TrainingRows) -> Any:
         own[learned] = ids[learned]
         labels.append(own)
     return datasets.Dataset.from_dict({"input_ids": list(rows.sequences), "labels": labels})
-
-
-def _newest(work: Path) -> Path | None:
-    """Return the newest sound state of a killed run, None if there is none; remove broken ones."""
-    if not _are_epochs_sound(work):
-        return None
-    found = {
-        int(path.name.rpartition("-")[2]): path for path in (work / _STATE).glob("checkpoint-*")
-    }
-    for step in sorted(found, reverse=True):
-        if (found[step] / _WHOLE).is_file() and _is_sound(found[step]):
-            return found[step]
-        shutil.rmtree(found[step])
-    return None
-
-
-def _is_sound(state: Path) -> bool:
-    try:
-        wrong = first_difference(state, read_json(state / _WHOLE).get("files", {}))
-    except DamagedError as error:
-        warn(error, "the training goes on from an earlier state")
-        return False
-    if wrong:
-        _log.warning(
-            "%s of an interrupted training is damaged (%s): it goes on from an earlier state",
-            state, wrong,
-        )  # fmt: skip
-    return not wrong
-
-
-def _are_epochs_sound(work: Path) -> bool:
-    """Return whether all weights that a killed run kept are sound; else remove what it left."""
-    for path in sorted((work / _STATE).glob(f"*{_SUMS}")):
-        folder = work / path.name.removesuffix(_SUMS)
-        try:
-            wrong = first_difference(folder, read_json(path).get("files", {}))
-        except DamagedError:
-            wrong = path.name
-        if wrong:
-            _log.warning(
-                "%s of an interrupted training is damaged (%s): it begins anew", folder, wrong
-            )
-            shutil.rmtree(work / _STATE)
-            for kept in work.glob("epoch-*"):
-                shutil.rmtree(kept)
-            return False
-    return True
-
-
-def _sums_of_epoch(folder: Path) -> Path:
-    """Return where the checksums of an epoch's weights lie until the training has ended."""
-    return folder.parent / _STATE / f"{folder.name}{_SUMS}"
-
-
-def _seconds(state: Path | None) -> float:
-    return 0.0 if state is None else float(read_json(state / _WHOLE)["seconds"])
 
 
 @contextlib.contextmanager

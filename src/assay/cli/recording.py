@@ -38,7 +38,7 @@ def write_config(
     compare: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the configuration that does a run again, by ``assay run``."""
-    from assay.config.config import write_run_config
+    from assay.config.writing import write_run_config
     from assay.formats.records import SourceSpec
 
     write_run_config(

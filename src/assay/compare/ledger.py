@@ -14,7 +14,8 @@ import numpy as np
 from assay.components.component import Chosen, Component, Selector
 from assay.components.defaults import kinds_named
 from assay.components.references import name_of, pinned_fields
-from assay.engine.engine import Engine, walk
+from assay.components.walk import walk
+from assay.engine.engine import Engine
 from assay.engine.planning import plan
 from assay.errors import DamagedError
 from assay.features.causal_pass import CausalFeature

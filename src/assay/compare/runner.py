@@ -22,7 +22,8 @@ from assay.components.budget import Budget
 from assay.components.component import Component, Selector, build
 from assay.components.references import name_of, pinned_fields, short_name
 from assay.components.result_names import DIGITS, derived_name
-from assay.engine.engine import Engine, walk
+from assay.components.walk import walk
+from assay.engine.engine import Engine
 from assay.engine.read_files import file_notes
 from assay.errors import AssayError, PlanError
 from assay.features.duplicates import evaluation_file

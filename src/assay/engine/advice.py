@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from assay.components.component import Component
 from assay.components.references import SPELLED_ENCODER, name_of
-from assay.engine.engine import Engine, walk
+from assay.components.walk import walk
+from assay.engine.engine import Engine
 from assay.engine.fitting import LEARNED_SHARE, learned_share
 from assay.engine.model_fit import model_fits
 from assay.features.embeddings import Embeddings

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from assay.components.budget import Allowance, Budget
 from assay.components.component import Chosen, Component, Dataset, FileSet, Given, Scorer, Selector
 from assay.components.references import REQUIRED_KINDS, pinned_fields
+from assay.components.walk import walk
 from assay.engine.fitting import fitting_encoder
 from assay.engine.read_files import FileReading, reading_of
 from assay.engine.row_work import RowWork
@@ -370,48 +371,14 @@ class Engine:
 
 def _token_counts(budget: Budget) -> RowFeature:
     """Return what counts the tokens of every row, as a budget in tokens wants them counted."""
-    from assay.features.text import TokenCounts  # noqa: PLC0415  features import the base
+    from assay.features.text import token_counts  # noqa: PLC0415  features import the base
     from assay.features.training_tokens import TrainingTokens  # noqa: PLC0415
 
     if budget.as_trained is not None:
         return TrainingTokens(**dict(budget.as_trained))
-    return TokenCounts(tokenizer=budget.tokenizer) if budget.tokenizer else TokenCounts()
+    return token_counts(budget.tokenizer)
 
 
 def _in_memory(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that no file is read for any more."""
     return {key: value for key, value in values.items() if not isinstance(value, Matrix)}
-
-
-def _as_is(component: Component) -> Component:
-    return component
-
-
-def walk(
-    components: Iterable[Component],
-    *,
-    skip: Callable[[Component], bool] | None = None,
-    resolve: Callable[[Component], Component] = _as_is,
-) -> Iterable[Component]:
-    """Yield components and all they require, requirements first, equal ones once.
-
-    Args:
-        components: where to begin.
-        skip: components for which it is true are left out, and so is what only they require.
-        resolve: applied to every component before it is looked at.
-    """
-    seen: set[str] = set()
-
-    def visit(component: Component) -> Iterable[Component]:
-        component = resolve(component)
-        if component.key in seen:
-            return
-        seen.add(component.key)
-        if skip is not None and skip(component):
-            return
-        for child in component.all_children():
-            yield from visit(child)
-        yield component
-
-    for component in components:
-        yield from visit(component)

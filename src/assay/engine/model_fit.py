@@ -9,7 +9,7 @@ import numpy as np
 
 from assay.components.component import Component
 from assay.components.references import EMBEDDED_MODEL, name_of
-from assay.engine.engine import walk
+from assay.components.walk import walk
 from assay.features.causal_pass import CausalFeature
 from assay.features.seen_rows import seen
 from assay.pool.pool import Pool

@@ -9,7 +9,8 @@ import numpy as np
 
 from assay.components.component import Chosen, Component, Selector
 from assay.components.extras import is_installed, needed_extra
-from assay.engine.engine import Engine, walk
+from assay.components.walk import walk
+from assay.engine.engine import Engine
 from assay.errors import AssayError, BudgetError, ConfigError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView

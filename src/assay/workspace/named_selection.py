@@ -11,7 +11,7 @@ import polars as pl
 
 from assay.components.component import Chosen, Scorer, Selector
 from assay.components.result_names import free_name
-from assay.engine.engine import walk
+from assay.components.walk import walk
 from assay.export.original import ExportReport, export_original
 from assay.export.sidecar import Texts, write_sidecar
 from assay.export.trainers import LayoutReport, export_layout

@@ -9,7 +9,8 @@ from assay.components.defaults import with_defaults
 from assay.components.registry import components
 from assay.components.rendering import Rendering
 from assay.components.rule import Rule
-from assay.config.config import Config, describe, load_config, write_run_config
+from assay.config.config import Config, describe, load_config
+from assay.config.writing import write_run_config
 from assay.errors import ConfigError, DataError
 from assay.features.embeddings import Embeddings
 from assay.features.text import TokenCounts

@@ -13,7 +13,8 @@ from assay.backends.model_size import count_parameters
 from assay.components.budget import Budget
 from assay.components.component import Chosen, Selector, build
 from assay.components.rendering import Rendering
-from assay.engine.engine import Engine, walk
+from assay.components.walk import walk
+from assay.engine.engine import Engine
 from assay.engine.planning import plan
 from assay.errors import ConfigError, DataError, MissingExtraError, ModelLoadError
 from assay.models.recipe import Recipe, Tuned

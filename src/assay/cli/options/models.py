@@ -106,7 +106,7 @@ def model_words(component: "Component") -> str:
 
     from assay.cli.naming import shown_path
     from assay.components.references import EMBEDDED_MODEL, name_of, pinned_fields
-    from assay.engine.engine import walk
+    from assay.components.walk import walk
 
     for item in walk([component]):
         for name, kind in pinned_fields(type(item)).items():
@@ -158,7 +158,7 @@ def check_models(
 def _unnamed(component: "Component") -> Iterator[str]:
     """Yield the names of methods, inside or the component itself, that lack a language model."""
     from assay.components.references import REQUIRED_KINDS, pinned_fields
-    from assay.engine.engine import walk
+    from assay.components.walk import walk
 
     lacking = [
         item
@@ -177,7 +177,7 @@ def _missing_extra(project: "Workspace", component: "Component") -> AssayError |
     from assay.components.component import Chosen, Feature
     from assay.components.defaults import kinds_named
     from assay.components.extras import EXTRAS, is_installed, needed_extra
-    from assay.engine.engine import walk
+    from assay.components.walk import walk
     from assay.features.passes import RowFeature
 
     missing = {extra for extra in EXTRAS if not is_installed(extra)}

@@ -17,7 +17,7 @@ from assay.components.parts import changed_fields
 from assay.components.references import EMBEDDED_MODEL, Pinned, pinned_fields
 from assay.components.registry import components, find
 from assay.components.table import METHOD_KINDS, is_known
-from assay.engine.engine import walk
+from assay.components.walk import walk
 from assay.errors import AssayError
 from assay.features.passes import RowFeature
 
