@@ -30,8 +30,8 @@ from assay.components.component import Component, Scorer, Selector
 from assay.components.walk import walk
 from assay.config.document import read_yaml
 from assay.errors import AssayError
-from assay.features.embeddings import EmbeddingPass
 from assay.features.passes import PoolFeature, RowFeature
+from assay.features.text import TextReading
 from assay.files.checksums import SUMS, read_json, write_json
 from assay.project import Project
 from assay.runtime import Runtime
@@ -300,7 +300,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    EmbeddingPass.rows_per_shard = 16
+    TextReading.rows_per_shard = 16
     with tempfile.TemporaryDirectory() as name:
         pristine, work = Path(name) / "pristine", Path(name) / "work"
         build(pristine)

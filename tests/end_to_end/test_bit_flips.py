@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assay.components import table
-from assay.features.embeddings import EmbeddingPass
+from assay.features.text import TextReading
 from tests.bit_flips import KINDS, build, files_by_kind, flips
 
 FLIPS = 2 * len(KINDS) + 2
@@ -19,7 +19,7 @@ def test_forty_changed_bits_over_every_kind_of_file_are_harmless_or_noticed(
     monkeypatch.chdir(tmp_path)
     table.load_all()
     monkeypatch.setattr(table, "_components", dict(table._components))
-    monkeypatch.setattr(EmbeddingPass, "rows_per_shard", 16)
+    monkeypatch.setattr(TextReading, "rows_per_shard", 16)
     build(tmp_path / "pristine")
     assert all(files_by_kind(tmp_path / "pristine").values())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from assay.components import table
-from assay.features.embeddings import EmbeddingPass
+from assay.features.text import TextReading
 from tests.end_to_end.cli_helpers import write_dolly
 from tests.end_to_end.in_process import Here, calls_in
 
@@ -17,7 +17,7 @@ def assay(
 ) -> Iterator[Here]:
     table.load_all()
     monkeypatch.setattr(table, "_components", dict(table._components))
-    monkeypatch.setattr(EmbeddingPass, "rows_per_shard", 16)
+    monkeypatch.setattr(TextReading, "rows_per_shard", 16)
     write_dolly(tmp_path / "data.jsonl", 40)
     yield from calls_in(tmp_path, monkeypatch, capsys)
 

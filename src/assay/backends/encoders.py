@@ -12,6 +12,7 @@ import numpy as np
 
 from assay.backends.pins import check_same, folder_digest, hub_file, is_pinned, pin_model, split_pin
 from assay.backends.weights import misfit
+from assay.components.references import BYTE_ESTIMATE, EMBEDDED_ENCODER, SPELLED_ENCODER
 from assay.errors import MissingExtraError, ModelLoadError
 from assay.samples import Float32Array, FloatArray, IndexArray
 from assay.texts.measures import token_counts
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from assay.backends.static_encoder import StaticEncoder
     from assay.models.encoder import EncodedTexts, Encoder, TokenCounter
 
-EMBEDDED = "assay:encoder"
-SPELLED = "assay:encoder-spelled"
-ESTIMATE = "assay:estimate"
 _READ = "_is_hf_initialized"
 """Mark of transformers' on weights that were read from a file."""
 
@@ -37,12 +35,12 @@ def pin(kind: str, text: str, *, offline: bool) -> str:
     Raises:
         ModelLoadError: if nothing of that name can be found.
     """
-    if is_pinned(text) or (kind == "tokenizer" and text == ESTIMATE):
+    if is_pinned(text) or (kind == "tokenizer" and text == BYTE_ESTIMATE):
         return text
-    if kind == "encoder" and text in (EMBEDDED, SPELLED):
+    if kind == "encoder" and text in (EMBEDDED_ENCODER, SPELLED_ENCODER):
         return f"{text}@{_embedded(text).digest[:12]}"
     if text.startswith("assay:"):
-        known = EMBEDDED if kind == "encoder" else ESTIMATE
+        known = EMBEDDED_ENCODER if kind == "encoder" else BYTE_ESTIMATE
         raise ModelLoadError(f"no {kind} is called {text!r}", hint=f"use {known!r}")
     return pin_model(kind, text, offline=offline)
 
@@ -55,7 +53,7 @@ def load_encoder(pinned: str, *, offline: bool) -> "Encoder":
         MissingExtraError: if it needs sentence-transformers, and that is not installed.
     """
     name, digest = split_pin(pinned)
-    if name in (EMBEDDED, SPELLED):
+    if name in (EMBEDDED_ENCODER, SPELLED_ENCODER):
         encoder = _embedded(name)
         check_same(name, encoder.digest[:12], digest)
         return encoder
@@ -70,7 +68,7 @@ def load_encoder(pinned: str, *, offline: bool) -> "Encoder":
 def _embedded(name: str) -> "StaticEncoder":
     from assay.backends.static_encoder import StaticEncoder  # noqa: PLC0415  opens the model
 
-    return StaticEncoder.from_assets(spelled=name == SPELLED)
+    return StaticEncoder.from_assets(spelled=name == SPELLED_ENCODER)
 
 
 def load_token_counter(pinned: str, *, offline: bool) -> "TokenCounter":
@@ -79,7 +77,7 @@ def load_token_counter(pinned: str, *, offline: bool) -> "TokenCounter":
     Raises:
         ModelLoadError: if there is no ``tokenizer.json`` there.
     """
-    if pinned == ESTIMATE:
+    if pinned == BYTE_ESTIMATE:
         return ByteEstimate()
     from tokenizers import Tokenizer  # noqa: PLC0415  costs start-up time
 

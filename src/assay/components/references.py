@@ -39,8 +39,12 @@ ModelRef: TypeAlias = Annotated[str, Pinned("language_model")]
 TemplateRef: TypeAlias = Annotated[str, Pinned("template")]
 """Name of a template, or the path of its ``.json`` file."""
 
+EMBEDDED_ENCODER = "assay:encoder"
+"""The sentence encoder in the wheel."""
 SPELLED_ENCODER = "assay:encoder-spelled"
 """The sentence encoder in the wheel that reads words by their letters."""
+BYTE_ESTIMATE = "assay:estimate"
+"""No tokenizer, but a token for every four bytes of UTF-8."""
 EMBEDDED_MODEL = "assay:lm"
 """The causal language model in the wheel."""
 LANGUAGE_MODELS = "assay:lm, any causal model on the Hugging Face Hub, or a folder with safetensors"
@@ -86,6 +90,11 @@ def short_name(pinned: str) -> str:
         return pinned.rpartition("#")[2]
     name = name_of(pinned)
     return name if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) else name.rpartition("/")[2]
+
+
+def is_embedded_encoder(name: str) -> bool:
+    """Return whether a sentence encoder, pinned or not, is one in the wheel."""
+    return name_of(name) in (EMBEDDED_ENCODER, SPELLED_ENCODER)
 
 
 def name_of(pinned: str) -> str:

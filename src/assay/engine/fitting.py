@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from assay.components.references import SPELLED_ENCODER
+from assay.components.references import EMBEDDED_ENCODER, SPELLED_ENCODER
 from assay.features.text import part_of
 from assay.pool.pool import Pool
 from assay.runtime import Runtime
 
-EMBEDDED = "assay:encoder"
 LEARNED_SHARE = 0.5
 _SAMPLED_ROWS = 256
 
@@ -34,7 +33,7 @@ def fitting_encoder(name: str, pool: Pool, runtime: Runtime) -> str:
     letters, and the spelled one otherwise: its model card shows that to be the better form.
     """
     pinned = runtime.pin("encoder", name)
-    if name != EMBEDDED:
+    if name != EMBEDDED_ENCODER:
         return pinned
     if learned_share(pool, pinned, runtime, part="conversation") < LEARNED_SHARE:
         return runtime.pin("encoder", SPELLED_ENCODER)

@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
-from assay.components.references import EncoderRef
+from assay.components.references import EncoderRef, is_embedded_encoder
 from assay.features.passes import Pass, Reading, RowFeature
-from assay.features.text import part_of
+from assay.features.text import TextReading, part_of
+from assay.models.encoder import Encoder
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag
 from assay.values import Matrix, RowValue
@@ -31,15 +32,7 @@ class EmbeddingPass(Pass):
         def read(
             conversations: Sequence[Conversation], features: Sequence[RowFeature]
         ) -> Sequence[RowValue]:
-            texts = [part_of(conversation, self.part) for conversation in conversations]
-            encoded = encoder.encode_and_flag(texts)
-            flags = np.where(encoded.vectors.any(axis=1), 0, Flag.ZERO_VECTOR)
-            flags |= np.where(encoded.truncated, Flag.TEXT_TRUNCATED, 0)
-            value = Matrix(
-                np.zeros(len(texts), np.uint8),
-                flags.astype(np.uint16),
-                encoded.vectors.astype(np.float16),
-            )
+            value = _encoded(encoder, conversations, self.part)
             return [value for _ in features]
 
         yield read
@@ -71,9 +64,30 @@ class Embeddings(RowFeature):
         return 2e-3
 
     def reading(self) -> Pass:
-        """Return the encoder's run."""
+        """Return the encoder's run, or the common reading of the text where that is no model's.
+
+        The embedded encoders look words up: they are done beside the other measures of a text, in
+        as many processes.
+        """
+        if is_embedded_encoder(self.model):
+            return TextReading()
         return EmbeddingPass(model=self.model, part=self.part)
+
+    def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
+        """Return the vector of each conversation."""
+        return _encoded(runtime.encoder(self.model), conversations, self.part)
 
     def width(self, runtime: Runtime) -> int:
         """Return the length of a vector."""
         return runtime.encoder(runtime.pin("encoder", self.model)).dimension
+
+
+def _encoded(encoder: Encoder, conversations: Sequence[Conversation], part: str) -> Matrix:
+    encoded = encoder.encode_and_flag([part_of(each, part) for each in conversations])
+    flags = np.where(encoded.vectors.any(axis=1), 0, Flag.ZERO_VECTOR)
+    flags |= np.where(encoded.truncated, Flag.TEXT_TRUNCATED, 0)
+    return Matrix(
+        np.zeros(len(conversations), np.uint8),
+        flags.astype(np.uint16),
+        encoded.vectors.astype(np.float16),
+    )

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from assay.components.component import NoPaper, Paper
-from assay.components.references import TokenizerRef
+from assay.components.references import BYTE_ESTIMATE, TokenizerRef, name_of
 from assay.features.passes import Pass, PlainPass, PoolFeature, RowFeature
 from assay.pool.pool import Attribute
 from assay.pool.view import PoolView
@@ -106,9 +106,14 @@ class TokenCounts(RowFeature):
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = Numbers
 
-    tokenizer: TokenizerRef = "assay:estimate"
+    tokenizer: TokenizerRef = BYTE_ESTIMATE
     """Tokenizer that counts: a tokenizer.json, a folder, or org/name; the default is an estimate,
     a token for every four bytes of UTF-8."""
+
+    def reading(self) -> Pass:
+        """Return the common reading of the text for the estimate, else a pass of its own."""
+        is_estimate = name_of(self.tokenizer) == BYTE_ESTIMATE
+        return TextReading() if is_estimate else super().reading()
 
     def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
         """Return the three counts of each conversation."""
