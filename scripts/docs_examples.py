@@ -57,7 +57,7 @@ def refreshed(page: str, text: str) -> str:
     if _BLOCK.search(text) is None:
         return text
     with _folder() as folder:
-        environment = _environment(folder)
+        environment = process_environment(folder)
 
         def run(block: "re.Match[str]") -> str:
             if block["file"]:
@@ -99,7 +99,8 @@ def _made(folder: str, names: list[str]) -> list[str]:
     return [name for name in names if name == "work" or name.endswith(".assay")]
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def process_environment(folder: Path) -> dict[str, str]:
+    """Return the variables of the processes of a page."""
     programs = str(Path(sys.executable).parent)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ASSAY_")}
     return kept | {

@@ -1,10 +1,12 @@
-"""Tiny language models, made once per test run."""
+"""What holds for all tests, and tiny language models, made once per test run."""
 
 import importlib.util
 import logging
+import os
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +18,34 @@ settings.register_profile(
     "assay", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("assay")
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the workers have a core each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each worker a stretch of the tests, so that a module makes what its tests share once."""
+    # It may not be installed.
+    from xdist.scheduler import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        WorkStealingScheduling,
+    )
+
+    return WorkStealingScheduling(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_test_waits_for_the_disk() -> Iterator[None]:
+    """Let what this process writes lie in the system's memory.
+
+    A process that ends loses nothing of it, only a machine that does. The processes of the command
+    line wait as they do for a user.
+    """
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

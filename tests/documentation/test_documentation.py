@@ -1,6 +1,8 @@
 """What the documentation says exists, works and is complete."""
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from assay.components.component import Component, Paper
 from assay.config.config import load_config
 from assay.export.trainers import TRAINER_LAYOUTS
 from assay.formats.detection import LAYOUTS
+from tests.end_to_end.cli_helpers import COMMAND_LINE
+from tests.fork_server import server
 
 COMMANDS = commands()
 WITH_EXAMPLES = [page for page in written_pages() if "<!-- run" in page.read_text(encoding="utf-8")]
@@ -26,7 +30,29 @@ def test_generated_pages_say_what_the_code_says() -> None:
     assert stale == [], "run: python -m scripts.make_docs"
 
 
+@pytest.fixture
+def forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command line of the examples be forked, so that not all are imported one by one."""
+    program = tmp_path / "assay"
+    program.write_text(
+        f"#!{sys.executable} -S\n"
+        "import sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from tests.fork_server import stand_in\n"
+        f"stand_in({COMMAND_LINE!r}, {server()!r})\n"
+    )
+    program.chmod(0o755)
+    found = docs_examples.process_environment
+
+    def first(folder: Path) -> dict[str, str]:
+        variables = found(folder)
+        return variables | {"PATH": f"{tmp_path}{os.pathsep}{variables['PATH']}"}
+
+    monkeypatch.setattr(docs_examples, "process_environment", first)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_examples_run_and_print_what_the_page_shows(path: Path) -> None:
     text = path.read_text(encoding="utf-8")

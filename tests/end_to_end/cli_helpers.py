@@ -2,12 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.fork_server import start
+
+COMMAND_LINE = "from assay.cli import main; main()"
 TIMEOUT_SECONDS = 120.0
 
 
@@ -27,16 +28,15 @@ class Called:
 
 def assay(folder: Path, *words: str, stdin: str = "", **environment: str) -> Called:
     """Run one command line in a folder, without a terminal."""
-    done = subprocess.run(
-        [sys.executable, "-c", "from assay.cli import main; main()", *words],
-        cwd=folder,
-        env=os.environ | {"ASSAY_CACHE": str(folder / "cache")} | environment,
-        input=stdin.encode(),
-        capture_output=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
+    process = start(
+        COMMAND_LINE,
+        words,
+        folder=folder,
+        environment=os.environ | {"ASSAY_CACHE": str(folder / "cache")} | environment,
+        stdin=stdin.encode(),
     )
-    return Called(done.returncode, done.stdout.decode(), done.stderr.decode())
+    out, err = process.communicate(TIMEOUT_SECONDS)
+    return Called(process.wait(), out, err)
 
 
 def write_dolly(path: Path, count: int) -> list[dict[str, str]]:

@@ -1,17 +1,19 @@
 """The main job as a user's command line, in processes that can be killed; and what it leaves."""
 
+import contextlib
 import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from tests.end_to_end.cli_helpers import COMMAND_LINE
+from tests.fork_server import Process, start
 
 PLUGIN = Path(__file__).with_name("hashed_vectors.py")
 GEOMETRY = (
@@ -46,7 +48,6 @@ def slowly(path):
     flush(path)
 assay.files._flush = slowly
 """
-_RUN = "from assay.cli import main; main()"
 
 
 def write_rows(path: Path, count: int, *, seed: int = 0) -> list[dict[str, str]]:
@@ -103,28 +104,24 @@ class Job:
             *self.options,
         ]
 
-    def start(self) -> subprocess.Popen[str]:
-        """Start the job as the leader of a process group of its own."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        environment = os.environ | {
+    def environment(self) -> dict[str, str]:
+        """Return the variables of its process."""
+        return os.environ | {
             "ASSAY_CACHE": str(self.cache_folder),
             "OMP_NUM_THREADS": "1",
             "POLARS_MAX_THREADS": "1",
         }
-        return subprocess.Popen(
-            [sys.executable, "-c", self.prelude + _RUN, *self.arguments()],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-            start_new_session=True,
-        )
+
+    def start(self) -> Process:
+        """Start the job as the leader of a process group of its own."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return start(self.prelude + COMMAND_LINE, self.arguments(), environment=self.environment())
 
     def run(self) -> "Ended":
         """Run the job to its end."""
         process = self.start()
         output, errors = process.communicate(timeout=_TIMEOUT)
-        return Ended(process.returncode, output, errors)
+        return Ended(process.wait(), output, errors)
 
     def finish(self) -> None:
         """Run the job and insist that it ends well."""
@@ -176,13 +173,14 @@ def temporary_files(folder: Path, pattern: str = "*") -> list[Path]:
     return [path for path in folder.rglob(f".{pattern}.tmp") if path.is_file()]
 
 
-def kill_group(process: subprocess.Popen[str]) -> None:
+def kill_group(process: Process) -> None:
     """End a process and all that it started, at once, and wait until they are gone."""
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=_TIMEOUT)
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_until(condition: Callable[[], bool], process: Process) -> None:
     """Wait until a condition holds while a process runs."""
     deadline = time.monotonic() + _TIMEOUT
     while not condition():

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +26,7 @@ from assay.samples import FloatArray
 from assay.values import Numbers
 from tests.comparisons import experiment
 from tests.end_to_end.jobs import kill_group, wait_until
+from tests.fork_server import Process, start
 from tests.tiny_models import llama_config, llama_tokenizer, write_model
 
 pytest.importorskip("trl")
@@ -140,13 +139,9 @@ Runner(project, experiment(Path(base), full=False)).run()
 """
 
 
-def _start(base: Path, folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", _JOB, str(base), str(folder)],
-        cwd=Path(__file__).parents[2],
-        env=os.environ | {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+def _start(base: Path, folder: Path) -> Process:
+    threads = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+    return start(_JOB, [base, folder], environment=os.environ | threads, imported="assay and torch")
 
 
 def _same(one: Comparison, other: Comparison) -> None:

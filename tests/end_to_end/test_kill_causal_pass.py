@@ -5,8 +5,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.end_to_end.jobs import is_temporary, kill_group, temporary_files, wait_until, write_rows
+from tests.fork_server import Process, start
 
 _SHARED = Path(__file__).parents[2] / "../shared"
 _TINYSTORIES = _SHARED / "models/tinystories-llama-3.3m"
@@ -59,18 +58,12 @@ class Job:
     model: Path
     rows_per_shard: int
 
-    def start(self, prelude: str = "") -> subprocess.Popen[str]:
+    def start(self, prelude: str = "") -> Process:
         """Start the job as the leader of a process group of its own."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        words = map(str, (self.data, self.model, self.folder, self.rows_per_shard))
-        return subprocess.Popen(
-            [sys.executable, "-c", prelude + _SCORE, *words],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"},
-            start_new_session=True,
-        )
+        words = (self.data, self.model, self.folder, str(self.rows_per_shard))
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+        return start(prelude + _SCORE, words, environment=environment, imported="assay and torch")
 
     def finish(self) -> None:
         """Run the job and insist that it ends well."""

@@ -1,12 +1,15 @@
 """The same bytes for any order of rows and files, any number of workers, any shards."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from tests.end_to_end.cli_helpers import COMMAND_LINE
 from tests.end_to_end.jobs import SPAWNING, Job, write_rows
 
 _COUNT = 500
@@ -146,10 +149,12 @@ def test_another_pools_cache_changes_no_result(
 
 
 def test_the_number_of_threads_changes_no_byte(base: Job, tmp_path: Path) -> None:
-    threads = "import os\nos.environ['OMP_NUM_THREADS'] = os.environ['POLARS_MAX_THREADS'] = '2'\n"
-    job = Job(tmp_path, base.sources, prelude=threads + base.prelude)
+    job = Job(tmp_path, base.sources)
+    words = [sys.executable, "-c", job.prelude + COMMAND_LINE, *job.arguments()]
+    threads = {"OMP_NUM_THREADS": "2", "POLARS_MAX_THREADS": "2"}
 
-    job.finish()
+    # Not forked: how many threads there are is settled when their library is imported.
+    subprocess.run(words, env=job.environment() | threads, check=True, capture_output=True)
 
     assert job.left_behind() == base.left_behind()
 

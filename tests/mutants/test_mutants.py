@@ -2,19 +2,34 @@
 
 import os
 import shutil
+import signal
 import subprocess
-import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from tests.fork_server import start
 from tests.mutants.catalogue import MUTANTS, Mutant
 
 _ROOT = Path(__file__).parents[2]
 _PACKAGE = _ROOT / "src" / "assay"
 _SOME_FAILED = 1
-_TIMEOUT_SECONDS = 40  # a mistake that never ends is of no use here
+_TIMEOUT_SECONDS = 300  # a mistake that never ends is of no use here
+_PYTEST = """
+import sys
+import assay, pytest
+print(assay.__file__, flush=True)
+sys.exit(pytest.main(sys.argv[1:]))
+"""
 every_mutant = pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.why)
+
+
+class Ran(NamedTuple):
+    """How the tests ended, and what they printed."""
+
+    code: int
+    said: str
 
 
 @every_mutant
@@ -47,11 +62,12 @@ def test_it_is_killed(mutant: Mutant, package: Path) -> None:
         ran = _run(mutant, package)
     finally:
         file.write_text(original, encoding="utf-8")
-    assert ran.returncode == _SOME_FAILED, f"{mutant.why} survived:\n{ran.stdout[-2000:]}"
-    assert "errors during collection" not in ran.stdout
+    assert ran.code == _SOME_FAILED, f"{mutant.why} survived:\n{ran.said[-2000:]}"
+    assert "errors during collection" not in ran.said
+    assert str(package) in ran.said.splitlines()[0], "another copy of the package was tested"
 
 
-def _run(mutant: Mutant, package: Path) -> subprocess.CompletedProcess[str]:
+def _run(mutant: Mutant, package: Path) -> Ran:
     """Run the tests of a mutant against the changed package."""
     options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line"]
     environment = os.environ | {
@@ -59,12 +75,15 @@ def _run(mutant: Mutant, package: Path) -> subprocess.CompletedProcess[str]:
         "OMP_NUM_THREADS": "1",
     }
     environment.pop("PYTEST_ADDOPTS", None)
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *mutant.killers],
-        cwd=_ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_TIMEOUT_SECONDS,
+    process = start(
+        _PYTEST,
+        [*options, *mutant.killers],
+        folder=_ROOT,
+        environment=environment,
+        imported="what assay rests on",
     )
+    try:
+        return Ran(process.wait(_TIMEOUT_SECONDS), process.communicate()[0])
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ from assay.models.recipe import Recipe
 from assay.runtime import Runtime
 from assay.samples import Flag
 from tests.causal_rows import PlainLoop, exchange, ordinary_rows
+from tests.fork_server import start
 from tests.tiny_models import tiny_llama
 from tests.trainings import (
     SMALL,
@@ -293,10 +292,10 @@ def test_a_process_that_is_killed_ends_in_the_same_bytes(
     rows = rows_to_train_on()
     whole = training(llama_folder, tmp_path / "whole", rows)
 
-    words = [sys.executable, "-c", _KILL_ITSELF, str(llama_folder), str(tmp_path / "cut")]
-    ended = subprocess.run(words, check=False, capture_output=True, text=True)
+    process = start(_KILL_ITSELF, [llama_folder, tmp_path / "cut"], imported="assay and torch")
 
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    _, errors = process.communicate()
+    assert process.returncode == -signal.SIGKILL, errors
     progress = _Killing()
     found = training(llama_folder, tmp_path / "cut", rows, progress=progress)
     assert progress.reused == 2

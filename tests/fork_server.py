@@ -1,0 +1,267 @@
+"""Python processes that start at once: forks of one that has imported everything already.
+
+A test of the command line needs a process of its own, one that can be killed, run out of disk or
+end with a code. What it does not need is to import the same hundred modules again. `start` stands
+for ``subprocess.Popen([sys.executable, "-c", code, *words], ...)``: the code runs as ``__main__``
+of a process that nothing else shares, the leader of a session, forked from a server that has
+imported modules and done nothing with them. What is about starting itself (what is imported when,
+entry points, a terminal) is tested with `subprocess`.
+"""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import pkgutil
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO, Literal, NamedTuple, cast
+
+Imported = Literal["assay", "assay and torch", "what assay rests on"]
+"""What a server has imported; the last is for tests of another copy of the package."""
+
+_OURS = ("assay.cli", "assay.methods", "assay.features", "assay.formats", "assay.workspace",
+         "assay.project", "assay.backends.embedded")  # fmt: skip
+_OTHERS = ("numpy", "scipy.stats", "polars", "pyarrow.parquet", "pydantic", "tokenizers",
+           "typer", "rich.progress", "pytest")  # fmt: skip
+_TORCH = ("torch", "transformers", "safetensors.torch", "peft", "datasets", "accelerate",
+          "trl.trainer.sft_trainer")  # fmt: skip
+_MOST_BYTES = 1 << 20  # of a request
+
+
+class Process:
+    """A process of the server: what tests use of `subprocess.Popen`, with its output as text."""
+
+    def __init__(self, pid: int, status: int, output: IO[bytes], errors: IO[bytes]) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        self._status = status
+        self._output = output
+        self._errors = errors
+        self._said: tuple[str, str] | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit code if the process has ended."""
+        try:
+            return self.wait(0.0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code (minus the signal's number for a killed process) at the end."""
+        if self.returncode is None:
+            if not select.select([self._status], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+            self.returncode = os.waitstatus_to_exitcode(int(os.read(self._status, 32)))
+            os.close(self._status)
+        return self.returncode
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Return what the process has written to stdout and stderr when it has ended."""
+        self.wait(timeout)
+        if self._said is None:
+            self._said = _content(self._output), _content(self._errors)
+        return self._said
+
+
+def start(
+    code: str,
+    words: Sequence[str | Path] = (),
+    *,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    imported: Imported = "assay",
+) -> Process:
+    """Run code in a new process, `words` being its ``sys.argv[1:]``.
+
+    Args:
+        code: what ``python -c`` would be given.
+        words: the command line.
+        folder: working directory; by default this process's.
+        environment: all variables of the process; by default those of this process.
+        stdin: what the process can read.
+        imported: what need not be imported any more.
+    """
+    request = _Request(
+        code=code,
+        words=[str(word) for word in words],
+        folder=str(folder or Path.cwd()),
+        environment=dict(os.environ if environment is None else environment),
+    )
+    output, errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
+    with tempfile.TemporaryFile() as read:
+        read.write(stdin)
+        read.seek(0)
+        streams = [read.fileno(), output.fileno(), errors.fileno()]
+        pid, status = _ask(server(imported), request, streams)
+    return Process(pid, status, output, errors)
+
+
+def stand_in(code: str, address: str) -> None:
+    """Run code as `start` does, but with all that this process was started with, and end as it."""
+    request = _Request(code, sys.argv[1:], str(Path.cwd()), dict(os.environ))
+    _, status = _ask(address, request, [0, 1, 2])
+    code_at_end = os.waitstatus_to_exitcode(int(os.read(status, 32)))
+    sys.exit(code_at_end if code_at_end >= 0 else 128 - code_at_end)
+
+
+def server(imported: Imported = "assay") -> str:
+    """Return where a server takes requests; it is started once per process, and ends with it."""
+    return _server(imported).address
+
+
+@dataclasses.dataclass(frozen=True)
+class _Request:
+    """What a process is to do."""
+
+    code: str
+    words: list[str]
+    folder: str
+    environment: dict[str, str]
+
+
+class _Server(NamedTuple):
+    """The process that forks, where it takes requests, and what it ends with."""
+
+    process: subprocess.Popen[bytes]
+    folder: "tempfile.TemporaryDirectory[str]"
+    life: IO[bytes]
+
+    @property
+    def address(self) -> str:
+        return _address(self.folder)
+
+
+@cache
+def _server(imported: Imported) -> _Server:
+    folder = tempfile.TemporaryDirectory(prefix="fork-server-")
+    ended, life = os.pipe()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as requests:
+        requests.bind(_address(folder))
+        requests.listen()
+        process = subprocess.Popen(
+            [sys.executable, "-m", __name__, imported, str(requests.fileno()), str(ended)],
+            cwd=Path(__file__).parents[1],
+            # Libraries of linear algebra settle this once, and forks have no say in it.
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            pass_fds=[requests.fileno(), ended],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    os.close(ended)
+    return _Server(process, folder, os.fdopen(life, "wb"))
+
+
+def _address(folder: "tempfile.TemporaryDirectory[str]") -> str:
+    return str(Path(folder.name) / "requests")
+
+
+def _ask(address: str, request: _Request, streams: Sequence[int]) -> tuple[int, int]:
+    """Return a new process, and what its status will be written to."""
+    status, written_status = os.pipe()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
+        asked.connect(address)
+        message = json.dumps(dataclasses.asdict(request)).encode()
+        socket.send_fds(asked, [message], [*streams, written_status])
+        os.close(written_status)
+        answer = asked.recv(32)
+    if not answer:
+        raise RuntimeError("the server of processes has ended")
+    return int(answer), status
+
+
+def _content(file: IO[bytes]) -> str:
+    with file:
+        file.seek(0)
+        return file.read().decode()
+
+
+def _import_all(imported: Imported) -> None:
+    names = [*_OTHERS]
+    if imported == "assay and torch":
+        names += _TORCH
+    if imported == "what assay rests on":
+        names += ("torch", "transformers")
+    for name in names:
+        if importlib.util.find_spec(name.partition(".")[0]):
+            importlib.import_module(name)
+    if imported == "what assay rests on":
+        return
+    for name in _OURS:
+        package = importlib.import_module(name)
+        for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}."):
+            importlib.import_module(module.name)
+    # Tables that every run makes of constants, some of them slowly.
+    importlib.import_module("assay.texts.language").detect_language("A word.")
+    importlib.import_module("assay.texts.measures").count_words("A word.")
+
+
+def _serve(requests: socket.socket, ended: int) -> _Request:
+    """Fork for every request. Returns in the new processes alone."""
+    while True:
+        if ended in select.select([requests.fileno(), ended], [], [])[0]:
+            sys.exit()
+        asked, _ = requests.accept()
+        message, streams, _, _ = socket.recv_fds(asked, _MOST_BYTES, 4)
+        if os.fork() == 0:
+            request = _Request(**json.loads(message))
+            process = os.fork()
+            if process == 0:
+                _take(streams, request)
+                asked.send(str(os.getpid()).encode())
+                for connection in (asked, requests):
+                    connection.close()
+                os.close(ended)
+                return request
+            _, status = os.waitpid(process, 0)
+            os.write(streams[3], str(status).encode())
+            os._exit(0)
+        asked.close()
+        for stream in streams:
+            os.close(stream)
+        _reap()
+
+
+def _reap() -> None:
+    """Let attendants go that have done their work."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _take(streams: Sequence[int], request: _Request) -> None:
+    """Become a session's leader with these streams, working directory and environment."""
+    os.setsid()
+    for place, stream in enumerate(streams[:3]):
+        os.dup2(stream, place)
+    for stream in streams:
+        os.close(stream)
+    os.chdir(request.folder)
+    os.environ.clear()
+    os.environ.update(request.environment)
+
+
+def _main() -> None:
+    _import_all(cast("Imported", sys.argv[1]))
+    request = _serve(socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3]))
+    main = types.ModuleType("__main__")
+    main.__dict__["__builtins__"] = __builtins__
+    sys.modules["__main__"] = main
+    sys.argv = ["-c", *request.words]
+    own = request.environment.get("PYTHONPATH", "")
+    sys.path[0:1] = ["", *(path for path in own.split(os.pathsep) if path not in sys.path)]
+    exec(compile(request.code, "<string>", "exec"), main.__dict__)
+
+
+if __name__ == "__main__":
+    _main()
