@@ -8,6 +8,7 @@ imported modules and done nothing with them. What is about starting itself (what
 entry points, a terminal) is tested with `subprocess`.
 """
 
+import atexit
 import dataclasses
 import importlib.util
 import json
@@ -18,11 +19,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import types
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, cast
+from typing import IO, Literal, NamedTuple, NoReturn, cast
 
 Imported = Literal["assay", "assay and torch", "what assay rests on"]
 """What a server has imported; the last is for tests of another copy of the package."""
@@ -251,7 +253,7 @@ def _take(streams: Sequence[int], request: _Request) -> None:
     os.environ.update(request.environment)
 
 
-def _main() -> None:
+def _main() -> NoReturn:
     _import_all(cast("Imported", sys.argv[1]))
     request = _serve(socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3]))
     main = types.ModuleType("__main__")
@@ -260,7 +262,24 @@ def _main() -> None:
     sys.argv = ["-c", *request.words]
     own = request.environment.get("PYTHONPATH", "")
     sys.path[0:1] = ["", *(path for path in own.split(os.pathsep) if path not in sys.path)]
-    exec(compile(request.code, "<string>", "exec"), main.__dict__)
+    try:
+        exec(compile(request.code, "<string>", "exec"), main.__dict__)
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        code = 1
+    _end(code)
+
+
+def _end(code: int) -> NoReturn:
+    """End as the interpreter does, but for the second it takes to forget all that is imported."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
