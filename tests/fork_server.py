@@ -9,6 +9,7 @@ entry points, a terminal) is tested with `subprocess`.
 """
 
 import atexit
+import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -200,7 +201,8 @@ def _import_all(imported: Imported) -> None:
     for name in _OURS:
         package = importlib.import_module(name)
         for module in pkgutil.walk_packages(getattr(package, "__path__", []), f"{name}."):
-            importlib.import_module(module.name)
+            with contextlib.suppress(ModuleNotFoundError):  # of an optional package
+                importlib.import_module(module.name)
     # Tables that every run makes of constants, some of them slowly.
     importlib.import_module("assay.texts.language").detect_language("A word.")
     importlib.import_module("assay.texts.measures").count_words("A word.")
