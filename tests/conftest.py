@@ -1,5 +1,6 @@
 """What holds for all tests, and tiny language models, made once per test run."""
 
+import gc
 import importlib.util
 import logging
 import os
@@ -46,6 +47,13 @@ def _no_test_waits_for_the_disk() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "fsync", lambda descriptor: None)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _modules_are_no_garbage() -> None:
+    """Spare the collector of garbage, which every training calls, what all tests have imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

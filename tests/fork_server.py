@@ -11,6 +11,7 @@ entry points, a terminal) is tested with `subprocess`.
 import atexit
 import contextlib
 import dataclasses
+import gc
 import importlib.util
 import json
 import os
@@ -206,6 +207,7 @@ def _import_all(imported: Imported) -> None:
     # Tables that every run makes of constants, some of them slowly.
     importlib.import_module("assay.texts.language").detect_language("A word.")
     importlib.import_module("assay.texts.measures").count_words("A word.")
+    gc.freeze()
 
 
 def _serve(requests: socket.socket, ended: int) -> _Request:

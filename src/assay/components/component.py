@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from assay.components.budget import Budget
 from assay.components.own_code import code_digest
 from assay.components.parameter_errors import wrong_parameter
-from assay.components.parts import changed_fields, raised_versions
+from assay.components.parts import Part, changed_fields, raised_versions
 from assay.components.references import FileRef, identity_of, pinned_fields
 from assay.components.rule import Rule
 from assay.components.table import Kind, find, is_known, register
@@ -45,7 +45,7 @@ class NoPaper(BaseModel):
     reason: str
 
 
-class Component(BaseModel):
+class Component(BaseModel, Part):
     """A frozen description of a result: what it is, its parameters, and what it requires.
 
     Subclasses set `name` (short form used in citations), `version` (raised when the same

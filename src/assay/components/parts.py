@@ -1,7 +1,9 @@
 """What a component differs in and rests on, and which of that has another version than once."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from functools import cache
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -11,16 +13,17 @@ from pydantic_core import PydanticUndefined
 _FIRST = 1
 
 
-@runtime_checkable
-class Part(Protocol):
+class Part(ABC):
     """A component, as far as versions go."""
 
     name: ClassVar[str]
     version: ClassVar[int]
 
+    @abstractmethod
     def all_children(self) -> Iterator["Part"]:
         """Yield all that must be known before this can be, rows and rules included."""
 
+    @abstractmethod
     def counted_by(self) -> Iterator["Part"]:
         """Yield what counts the tokens of a budget, if there is one in tokens."""
 
@@ -28,12 +31,20 @@ class Part(Protocol):
 def changed_fields(component: BaseModel) -> dict[str, Any]:
     """Return the fields whose value differs from the declared default."""
     changed: dict[str, Any] = {}
-    for name, info in type(component).model_fields.items():
+    for name, default in _defaults(type(component)).items():
         value = getattr(component, name)
-        default = info.get_default(call_default_factory=True, validated_data={})
         if default is PydanticUndefined or default != value:
             changed[name] = value
     return changed
+
+
+@cache
+def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
+    """Return the declared default of every field; pydantic copies each that it is asked for."""
+    return {
+        name: info.get_default(call_default_factory=True, validated_data={})
+        for name, info in kind.model_fields.items()
+    }
 
 
 def raised_versions(component: Part) -> dict[str, int]:
