@@ -1,7 +1,7 @@
 """What may be a server's fault is asked again; a server that is mended gives what it always had."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +33,28 @@ def llama(llama_folder: Path) -> PlainLoop:
     return PlainLoop.open(llama_folder)
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_requests, "WAITS_SECONDS", (0.01,))
-    monkeypatch.setenv("ASSAY_ENDPOINT_PARALLEL", "1")
-    for name in ("ASSAY_API_KEY", "OPENAI_API_KEY", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
+@pytest.fixture(autouse=True, scope="module")
+def _quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(http_requests, "WAITS_SECONDS", (0.01,))
+        patched.setenv("ASSAY_ENDPOINT_PARALLEL", "1")
+        for name in ("ASSAY_API_KEY", "OPENAI_API_KEY", "HTTP_PROXY", "http_proxy"):
+            patched.delenv(name, raising=False)
+        yield
 
 
-def _rows() -> Pool:
+@pytest.fixture(scope="module")
+def rows() -> Pool:
     return pool([exchange(row) for row in ordinary_rows(_ROWS)])
+
+
+@pytest.fixture(scope="module")
+def never_broken(
+    llama: PlainLoop, rows: Pool, tmp_path_factory: pytest.TempPathFactory
+) -> LogProbs:
+    """What a server gives that never does anything wrong."""
+    with serving(llama) as server:
+        return _values(rows, tmp_path_factory.mktemp("never-broken"), server.address)
 
 
 def _values(rows: Pool, cache: Path, model: str) -> LogProbs:
@@ -51,7 +63,7 @@ def _values(rows: Pool, cache: Path, model: str) -> LogProbs:
     return found
 
 
-def _check_mended(server: ModelServer, rows: Pool, tmp_path: Path) -> str:
+def _check_mended(server: ModelServer, rows: Pool, never_broken: LogProbs, tmp_path: Path) -> str:
     """Check that a broken server leaves rows unread, and mended gives what it would have given.
 
     Returns:
@@ -62,7 +74,6 @@ def _check_mended(server: ModelServer, rows: Pool, tmp_path: Path) -> str:
     server.wrong = lambda route, body, count: None
     server.mangle = lambda values, ids: values
     mended = _values(rows, tmp_path / "cache", server.address)
-    never_broken = _values(rows, tmp_path / "other", server.address)
 
     assert found.value.exit_code == 3
     assert not mended.reason.any()
@@ -100,11 +111,11 @@ def _error(status: int) -> Fault:
     ids=lambda fault: f"{fault.status}-{str(fault.body)[:30]}",
 )  # fmt: skip
 def test_no_status_and_no_reply_of_a_broken_server_is_kept(
-    llama: PlainLoop, tmp_path: Path, fault: Fault
+    llama: PlainLoop, rows: Pool, never_broken: LogProbs, tmp_path: Path, fault: Fault
 ) -> None:
     with serving(llama) as server:
         server.wrong = _from(_OPENING + 1, fault)
-        said = _check_mended(server, _rows(), tmp_path)
+        said = _check_mended(server, rows, never_broken, tmp_path)
 
     assert str(fault.status) in said or fault.status < 300
 
@@ -116,7 +127,12 @@ def test_no_status_and_no_reply_of_a_broken_server_is_kept(
 )
 @pytest.mark.parametrize("forms", [{"prompt_logprobs"}, {"echo"}])
 def test_no_number_that_is_none_is_kept(
-    llama: PlainLoop, tmp_path: Path, number: Any, forms: set[str]
+    llama: PlainLoop,
+    rows: Pool,
+    never_broken: LogProbs,
+    tmp_path: Path,
+    number: Any,
+    forms: set[str],
 ) -> None:
     with serving(llama, forms=frozenset(forms)) as server:
         # With `echo` two forms are tried before the one that is understood.
@@ -126,15 +142,13 @@ def test_no_number_that_is_none_is_kept(
             return values if len(server.asked) < after else [*values[:-1], number]
 
         server.mangle = broken
-        _check_mended(server, _rows(), tmp_path)
+        _check_mended(server, rows, never_broken, tmp_path)
 
 
 @pytest.mark.parametrize("number", [math.nan, -math.inf])
 def test_a_single_row_without_a_number_ends_with_the_code_of_unfinished_work(
-    llama: PlainLoop, tmp_path: Path, number: float
+    llama: PlainLoop, rows: Pool, never_broken: LogProbs, tmp_path: Path, number: float
 ) -> None:
-    rows = _rows()
-
     with serving(llama) as server:
         whole = _values(rows, tmp_path / "whole", server.address)
         victim = max(server.asked, key=len)
@@ -143,7 +157,7 @@ def test_a_single_row_without_a_number_ends_with_the_code_of_unfinished_work(
             return [*values[:-1], number] if tuple(ids) == victim else values
 
         server.mangle = broken
-        said = _check_mended(server, rows, tmp_path)
+        said = _check_mended(server, rows, never_broken, tmp_path)
 
     assert "left 1 texts unread" in said
     assert "not finite" in said
@@ -151,16 +165,13 @@ def test_a_single_row_without_a_number_ends_with_the_code_of_unfinished_work(
 
 
 def test_a_text_that_is_refused_once_is_asked_again_at_once(
-    llama: PlainLoop, tmp_path: Path
+    llama: PlainLoop, rows: Pool, never_broken: LogProbs, tmp_path: Path
 ) -> None:
-    rows = _rows()
-
     with serving(llama) as server:
         server.wrong = lambda route, body, count: (
             _error(400) if route == "/v1/completions" and count == _OPENING + 1 else None
         )
         found = _values(rows, tmp_path / "cache", server.address)
-        never_broken = _values(rows, tmp_path / "other", server.address)
 
     assert not found.reason.any()
     np.testing.assert_array_equal(found.sum, never_broken.sum)
@@ -188,10 +199,8 @@ def _refusing(victim: tuple[int, ...], status: int, words: str) -> Any:
     ],
 )
 def test_a_text_that_alone_is_refused_again_and_again_has_that_for_a_reason(
-    llama: PlainLoop, tmp_path: Path, status: int, words: str, reason: Reason
+    llama: PlainLoop, rows: Pool, tmp_path: Path, status: int, words: str, reason: Reason
 ) -> None:
-    rows = _rows()
-
     with serving(llama) as server:
         whole = _values(rows, tmp_path / "whole", server.address)
         victim = max(server.asked[_ASKED_IN_OPENING:], key=len)
@@ -208,20 +217,22 @@ def test_a_text_that_alone_is_refused_again_and_again_has_that_for_a_reason(
     assert victim not in asked_later
 
 
-def test_a_redirect_is_told_and_its_target_never_asked(llama: PlainLoop, tmp_path: Path) -> None:
+def test_a_redirect_is_told_and_its_target_never_asked(
+    llama: PlainLoop, rows: Pool, never_broken: LogProbs, tmp_path: Path
+) -> None:
     with serving(llama) as other, serving(llama) as server:
         target = {"Location": f"{other.base}/completions"}
         server.wrong = _from(_OPENING + 1, Fault(307, "", target))
-        said = _check_mended(server, _rows(), tmp_path)
+        said = _check_mended(server, rows, never_broken, tmp_path)
 
         assert f"307 redirects to {other.base}/completions" in said
         assert not other.requests
 
 
 def test_a_server_that_redirects_from_the_start_is_told_with_its_status(
-    llama: PlainLoop, tmp_path: Path
+    llama: PlainLoop, rows: Pool, tmp_path: Path
 ) -> None:
     with serving(llama) as server:
         server.wrong = lambda route, body, count: Fault(302, "", _ELSEWHERE)
         with pytest.raises(ModelLoadError, match=r"302 redirects to http://127\.0\.0\.1:9/"):
-            _values(_rows(), tmp_path / "cache", server.address)
+            _values(rows, tmp_path / "cache", server.address)
