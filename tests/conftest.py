@@ -49,9 +49,9 @@ def _no_test_waits_for_the_disk() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def _modules_are_no_garbage() -> None:
-    """Spare the collector of garbage, which every training calls, what all tests have imported."""
+    """Spare the collector of garbage, which every training calls, what has been imported by now."""
     gc.collect()
     gc.freeze()
 
