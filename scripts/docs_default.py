@@ -321,7 +321,7 @@ def _for_tokens(evidence: Evidence) -> str:
         told.append(f"So under `--budget '200k tokens'` take {_listed(sorted(better))}.")
     else:
         told.append(
-            "**Under `--budget '200k tokens'` take `random --dedup near`**: nothing tried is told "
+            "**Under `--budget '200k tokens'` take `random`**: nothing tried is told "
             "apart below random rows on LIMA in every comparison, and the default, whose answers "
             "are longer, reads fewer questions for the same tokens. Take the default under such a "
             "budget where tiny, empty or spoiled answers are what the pool has to be rid of."

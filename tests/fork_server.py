@@ -37,7 +37,7 @@ _OTHERS = ("numpy", "scipy.stats", "polars", "pyarrow.parquet", "pydantic", "tok
            "typer", "rich.progress", "pytest")  # fmt: skip
 _TORCH = ("torch", "transformers", "safetensors.torch", "peft", "datasets", "accelerate",
           "trl.trainer.sft_trainer")  # fmt: skip
-_MOST_BYTES = 1 << 20  # of a request
+_PIECE = 1 << 16
 
 
 class Process:
@@ -148,7 +148,7 @@ class _Server(NamedTuple):
 def _server(imported: Imported) -> _Server:
     folder = tempfile.TemporaryDirectory(prefix="fork-server-")
     ended, life = os.pipe()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as requests:
+    with socket.socket(socket.AF_UNIX) as requests:
         requests.bind(_address(folder))
         requests.listen()
         process = subprocess.Popen(
@@ -171,10 +171,12 @@ def _address(folder: "tempfile.TemporaryDirectory[str]") -> str:
 def _ask(address: str, request: _Request, streams: Sequence[int]) -> tuple[int, int]:
     """Return a new process, and what its status will be written to."""
     status, written_status = os.pipe()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asked:
+    with socket.socket(socket.AF_UNIX) as asked:
         asked.connect(address)
         message = json.dumps(dataclasses.asdict(request)).encode()
-        socket.send_fds(asked, [message], [*streams, written_status])
+        sent = socket.send_fds(asked, [message], [*streams, written_status])
+        asked.sendall(message[sent:])
+        asked.shutdown(socket.SHUT_WR)
         os.close(written_status)
         answer = asked.recv(32)
     if not answer:
@@ -216,7 +218,9 @@ def _serve(requests: socket.socket, ended: int) -> _Request:
         if ended in select.select([requests.fileno(), ended], [], [])[0]:
             sys.exit()
         asked, _ = requests.accept()
-        message, streams, _, _ = socket.recv_fds(asked, _MOST_BYTES, 4)
+        message, streams, _, _ = socket.recv_fds(asked, _PIECE, 4)
+        while piece := asked.recv(_PIECE):
+            message += piece
         if os.fork() == 0:
             request = _Request(**json.loads(message))
             process = os.fork()

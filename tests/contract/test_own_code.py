@@ -16,6 +16,7 @@ from assay.components.registry import find, load_file
 from assay.errors import ConfigError, UnknownMethodError
 from assay.project import Project
 from assay.runtime import Runtime
+from tests.patience import PATIENCE_SECONDS
 
 _METHOD = '''
 import assay
@@ -72,7 +73,7 @@ def test_an_edit_between_two_processes_is_noticed(project: Project, tmp_path: Pa
     def scores() -> list[float]:
         done = subprocess.run(
             [sys.executable, "-c", _SCORES, str(tmp_path)],
-            env=os.environ, capture_output=True, text=True, check=True, timeout=120,
+            env=os.environ, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS,
         )  # fmt: skip
         found: list[float] = json.loads(done.stdout)
         return found

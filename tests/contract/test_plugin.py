@@ -15,6 +15,7 @@ from assay.components.registry import load_file
 from assay.formats.records import SourceSpec
 from assay.project import Project
 from assay.runtime import Runtime
+from tests.patience import PATIENCE_SECONDS
 
 PLUGIN = Path(__file__).parents[1] / "plugins" / "example_plugin"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -67,7 +68,7 @@ def _python(script: str, *arguments: str, path: Path) -> subprocess.CompletedPro
     environment = {**os.environ, "PYTHONPATH": str(path)}
     return subprocess.run(
         [sys.executable, "-c", script, *arguments],
-        env=environment, capture_output=True, text=True, check=False, timeout=120,
+        env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def test_the_package_builds_and_installs(tmp_path: Path) -> None:
     made = subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
          "--no-index", "--disable-pip-version-check", "--target", str(target), str(copy)],
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
 
     assert made.returncode == 0, made.stderr
@@ -116,7 +117,7 @@ def test_its_own_tests_pass(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull,
          "--rootdir", str(tmp_path), str(PLUGIN / "tests")],
-        env=environment, capture_output=True, text=True, check=False, timeout=300,
+        env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout

@@ -252,8 +252,8 @@ def test_a_rival_that_beats_random_where_the_default_does_not_is_named() -> None
     ("difference", "told"),
     [
         (-0.031, "So the default stands under `--budget '200k tokens'` as well."),
-        (-0.005, "**Under `--budget '200k tokens'` take `random --dedup near`**"),
-        (0.02, "**Under `--budget '200k tokens'` take `random --dedup near`**"),
+        (-0.005, "**Under `--budget '200k tokens'` take `random`**"),
+        (0.02, "**Under `--budget '200k tokens'` take `random`**"),
     ],
 )
 def test_a_budget_in_tokens_has_its_own_words_once_measured(difference: float, told: str) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.fork_server import start
+from tests.patience import PATIENCE_SECONDS
 
 COMMAND_LINE = "from assay.cli import main; main()"
-TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def assay(folder: Path, *words: str, stdin: str = "", **environment: str) -> Cal
         environment=os.environ | {"ASSAY_CACHE": str(folder / "cache")} | environment,
         stdin=stdin.encode(),
     )
-    out, err = process.communicate(TIMEOUT_SECONDS)
+    out, err = process.communicate(PATIENCE_SECONDS)
     return Called(process.wait(), out, err)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tests.end_to_end.cli_helpers import COMMAND_LINE
 from tests.fork_server import Process, start
+from tests.patience import PATIENCE_SECONDS
 
 PLUGIN = Path(__file__).with_name("hashed_vectors.py")
 GEOMETRY = (
@@ -29,7 +30,6 @@ ENCODER = Path(__file__).parents[2] / "src/assay/assets/encoder"
 _WORDS = ("data", "model", "train", "answer", "question", "list", "write", "explain", "capital",
           "river", "sum", "code", "python", "story", "poem", "tea", "health", "advice", "number",
           "city", "country", "music", "film", "book", "tree", "light", "water")  # fmt: skip
-_TIMEOUT = 300.0
 
 MANY_SHARDS = """
 import assay.features.text, assay.engine.row_shards
@@ -44,7 +44,7 @@ import fnmatch, time, assay.files
 flush = assay.files._flush
 def slowly(path):
     if fnmatch.fnmatch(path.name, {pattern!r}):
-        time.sleep(60)
+        time.sleep(3600)
     flush(path)
 assay.files._flush = slowly
 """
@@ -120,7 +120,7 @@ class Job:
     def run(self) -> "Ended":
         """Run the job to its end."""
         process = self.start()
-        output, errors = process.communicate(timeout=_TIMEOUT)
+        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
         return Ended(process.wait(), output, errors)
 
     def finish(self) -> None:
@@ -177,12 +177,12 @@ def kill_group(process: Process) -> None:
     """End a process and all that it started, at once, and wait until they are gone."""
     with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=_TIMEOUT)
+    process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def wait_until(condition: Callable[[], bool], process: Process) -> None:
     """Wait until a condition holds while a process runs."""
-    deadline = time.monotonic() + _TIMEOUT
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if process.poll() is not None:
             raise AssertionError(f"the job ended early: {process.communicate()[1]}")

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from assay.components.extras import EXTRAS
-from tests.end_to_end.cli_helpers import TIMEOUT_SECONDS, Called
+from tests.end_to_end.cli_helpers import Called
+from tests.patience import PATIENCE_SECONDS
 
 _DATA = Path(__file__).parents[2] / "examples" / "data" / "instructions.json"
 _BARE = f"""
@@ -49,7 +50,7 @@ def _bare(folder: Path, *words: str) -> Called:
         env=kept | {"HOME": str(folder.parent / "home"), "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_SECONDS,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     return Called(done.returncode, done.stdout, done.stderr)

@@ -12,6 +12,7 @@ from tests.causal_rows import PlainLoop
 from tests.end_to_end.cli_helpers import write_dolly
 from tests.end_to_end.in_process import Here, calls_in
 from tests.model_server import Fault, ModelServer, serving
+from tests.patience import PATIENCE_SECONDS
 
 KEY = "sk-secret-0123456789"
 _WITHOUT_TORCH = (
@@ -124,7 +125,7 @@ def test_a_served_model_needs_no_torch(folder: Path, server: ModelServer) -> Non
     done = subprocess.run(
         [sys.executable, "-c", _WITHOUT_TORCH, "score", "data.jsonl", "ifd", "--model",
          server.address],
-        cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
         env={"ASSAY_CACHE": str(folder / "cache"), "PATH": ""},
     )  # fmt: skip
 

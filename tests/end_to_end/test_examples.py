@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from assay.config.config import RunResult, load_config
 from assay.export.original import ExportReport
 from assay.runtime import Runtime
+from tests.patience import PATIENCE_SECONDS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
@@ -70,7 +71,7 @@ def test_the_python_example_runs(folder: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(folder / "python_api.py")],
         env={**os.environ, "ASSAY_CACHE": str(tmp_path)},
-        capture_output=True, text=True, check=False, timeout=120,
+        capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr

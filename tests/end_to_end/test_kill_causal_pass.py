@@ -14,6 +14,7 @@ import pytest
 
 from tests.end_to_end.jobs import is_temporary, kill_group, temporary_files, wait_until, write_rows
 from tests.fork_server import Process, start
+from tests.patience import PATIENCE_SECONDS
 
 _SHARED = Path(__file__).parents[2] / "../shared"
 _TINYSTORIES = _SHARED / "models/tinystories-llama-3.3m"
@@ -43,7 +44,7 @@ import fnmatch, time, assay.files
 flush = assay.files._flush
 def slowly(path):
     if fnmatch.fnmatch(path.name, ".{pattern}.tmp"):
-        time.sleep(60)
+        time.sleep(3600)
     flush(path)
 assay.files._flush = slowly
 """
@@ -68,7 +69,7 @@ class Job:
     def finish(self) -> None:
         """Run the job and insist that it ends well."""
         process = self.start()
-        _, errors = process.communicate(timeout=600)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, errors
 
     def elsewhere(self, folder: Path) -> "Job":

@@ -11,11 +11,11 @@ import pytest
 
 from tests.fork_server import start
 from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.patience import PATIENCE_SECONDS
 
 _ROOT = Path(__file__).parents[2]
 _PACKAGE = _ROOT / "src" / "assay"
 _SOME_FAILED = 1
-_TIMEOUT_SECONDS = 300  # a mistake that never ends is of no use here
 _PYTEST = """
 import sys
 import assay, pytest
@@ -83,7 +83,7 @@ def _run(mutant: Mutant, package: Path) -> Ran:
         imported="what assay rests on",
     )
     try:
-        return Ran(process.wait(_TIMEOUT_SECONDS), process.communicate()[0])
+        return Ran(process.wait(PATIENCE_SECONDS), process.communicate()[0])
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise

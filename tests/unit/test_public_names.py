@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 
 import assay
+from tests.patience import PATIENCE_SECONDS
 
 _SOURCE = Path(assay.__file__)
 
 
 def _python(script: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_SECONDS,
     )
     return done.stdout.strip()
 
