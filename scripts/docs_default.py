@@ -311,8 +311,8 @@ def _for_tokens(evidence: Evidence) -> str:
             rows would: a row of its choice holds {evidence.text(evidence.default):.2f} times the
             text.
         """)
-    told = ["Loss minus that after random rows, at equal tokens as trained:\n"]
-    told += [f"* {_at_equal_tokens(compared)}" for compared in found]
+    told = ["The default's loss minus that after random rows, at equal tokens as trained:\n"]
+    told += [f"* {_at_equal_tokens(compared, evidence.default)}" for compared in found]
     told.append("")
     better = set.intersection(*(_told_apart_below(compared) for compared in found))
     if evidence.default in better:
@@ -329,15 +329,12 @@ def _for_tokens(evidence: Evidence) -> str:
     return "\n".join(told)
 
 
-def _at_equal_tokens(compared: Compared) -> str:
+def _at_equal_tokens(compared: Compared, name: str) -> str:
     target, own = compared.losses[compared.target or ""], compared.losses[compared.own]
-    arms = [name for name in target if name != RANDOM and target[name].difference is not None]
-    told = [
-        f"{name} ({target[name].rows:,.0f} rows) {target[name].words} on LIMA and "
-        f"{own[name].words} on the pool's own rows"
-        for name in arms
-    ]
-    return f"{compared.label}, {target[RANDOM].rows:,.0f} random rows: {'; '.join(told)}"
+    return (
+        f"{compared.label}: {target[name].words} on LIMA and {own[name].words} on the pool's own "
+        f"rows, by {target[name].rows:,.0f} rows beside {target[RANDOM].rows:,.0f}"
+    )
 
 
 def _told_apart_below(compared: Compared) -> set[str]:

@@ -260,10 +260,7 @@ def test_a_budget_in_tokens_has_its_own_words_once_measured(difference: float, t
     page = default_page(evidence(compared=tuned(axis="tokens", difference=difference)))
 
     assert told in page
-    assert (
-        "* a trial, 300 random rows: longest (300 rows) +0.100 (+0.090 to +0.110) on LIMA and "
-        "+0.300 (+0.290 to +0.310) on the pool's own rows; default (300 rows)"
-    ) in page
+    assert "+0.100 (+0.090 to +0.110) on the pool's own rows, by 300 rows beside 300" in page
 
 
 def points(drawn: str) -> list[dict[str, tuple[float, float]]]:
