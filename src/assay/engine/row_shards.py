@@ -1,11 +1,10 @@
 """Works through shards of rows: in this process, in several, or one on every device."""
 
 import contextlib
-import multiprocessing
 import platform
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -95,13 +94,18 @@ def _one_by_one(
 @contextlib.contextmanager
 def _processes(jobs: Sequence[Job], runtime: Runtime, devices: Sequence[str]) -> Iterator[Results]:
     """Yield a function that does the jobs in one process per entry of `devices`."""
-    context = multiprocessing.get_context("spawn")  # polars deadlocks after a fork, CUDA as well
+    # New interpreters, as polars deadlocks after a fork, and CUDA as well. Those of the standard
+    # library would run a user's script again.
+    from loky import ProcessPoolExecutor  # noqa: PLC0415  a small pool needs none
+    from loky.backend import get_context  # noqa: PLC0415
+
+    context = get_context("loky")
     left = context.SimpleQueue()
     for device in devices:
         left.put(device)
     settings = (runtime.cache, runtime.offline, runtime.plugin_files, left)
     with ProcessPoolExecutor(
-        len(devices), mp_context=context, initializer=_begin, initargs=settings
+        len(devices), context=context, initializer=_begin, initargs=settings
     ) as pool:
         list(pool.map(_prepare, [jobs[0].features] * len(devices)))
 
