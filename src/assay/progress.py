@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from assay.wording import plain
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -60,7 +62,7 @@ def format_seconds(seconds: float) -> str:
 
 class _LineTask:
     def __init__(self, label: str, total: float | None, unit: str, stream: TextIO) -> None:
-        self._label, self._total, self._unit, self._stream = label, total, unit, stream
+        self._label, self._total, self._unit, self._stream = plain(label), total, unit, stream
         self._done = 0.0
         self._next = 0.1
         self._started = time.perf_counter()
@@ -97,7 +99,7 @@ class Lines:
     ) -> Iterator[Task]:
         """Open a stretch of work; one that is done already gets a single line."""
         if reused:
-            self._stream.write(f"{label}: {reused:,.0f} {unit} reused\n")
+            self._stream.write(f"{plain(label)}: {reused:,.0f} {unit} reused\n")
         yield _LineTask(label, total, unit, self._stream)
 
 
@@ -128,8 +130,8 @@ class Bars:
         if outer is None:
             self._bars = bars
             bars.start()
-        note = f"[dim]{reused:,.0f} reused[/dim]" if reused else ""
-        identifier = bars.add_task(label, total=total, unit=unit, note=note)
+        note = f"{reused:,.0f} reused" if reused else ""
+        identifier = bars.add_task(plain(label), total=total, unit=unit, note=note)
         try:
             yield _RichTask(bars, identifier)
         finally:
@@ -143,13 +145,13 @@ class Bars:
         from rich.console import Console  # noqa: PLC0415
 
         return rich_progress.Progress(
-            rich_progress.TextColumn("{task.description:<28}"),
+            rich_progress.TextColumn("{task.description:<28}", markup=False),
             rich_progress.BarColumn(bar_width=24),
             rich_progress.MofNCompleteColumn(),
             rich_progress.TextColumn("{task.fields[unit]}"),
             rich_progress.TimeElapsedColumn(),
             rich_progress.TimeRemainingColumn(),
-            rich_progress.TextColumn("{task.fields[note]}"),
+            rich_progress.TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=Console(stderr=True),
             transient=False,
         )

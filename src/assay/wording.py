@@ -1,5 +1,6 @@
 """Numbers, texts and lists as people read them: one vocabulary for terminal and page."""
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +9,17 @@ from typing import Any
 _MINUS = "\N{MINUS SIGN}"
 _SECONDS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min"))
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNSEEN = (
+    r"\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
+    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Controls, marks of direction and format, fillers, tags, halves of pairs: all that can move a
+cursor, turn a line around or hide in it. Line break and tab are not among them."""
+# Between two letters or pictures the joiners are spelling: Persian words, families of emoji.
+_SEEN = r"[^\x00-\x9f\u200b-\u200f]"
+_UNSEEN_OR_JOINER = re.compile(rf"(?<={_SEEN})[\u200c\u200d](?={_SEEN})|([{_UNSEEN}])")
+_UNSEEN_IN_JSON = re.compile(f"[{_UNSEEN}]")
 _FRACTIONS = (
     (1 / 4, "a quarter"), (1 / 3, "one third"), (1 / 2, "half"), (2 / 3, "two thirds"),
     (3 / 4, "three quarters"),
@@ -124,8 +135,25 @@ def number_text(value: float) -> str:
 
 
 def plain(text: str) -> str:
-    """Return text whose control and direction characters are visible, so that it is only text."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    r"""Return text in which all that cannot be seen is spelled: \x1b, \u202e, \U000e0041.
+
+    Every word of data passes here on its way to a screen or a page, so that no row can move the
+    cursor, write the clipboard, or show what it does not say.
+    """
+    return _UNSEEN_OR_JOINER.sub(lambda found: _spelled(found[0]) if found[1] else found[0], text)
+
+
+def _spelled(character: str) -> str:
+    point = ord(character)
+    if point < 0x100:
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def json_text(content: Any) -> str:
+    """Return content as JSON in which all that cannot be seen is escaped; NaN is null."""
+    text = json.dumps(jsonable(content), ensure_ascii=False, indent=2)
+    return _UNSEEN_IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def one_line(text: str, length: int) -> str:

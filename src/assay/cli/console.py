@@ -1,10 +1,10 @@
 """What a person or a program sees: results on stdout, everything else on stderr.
 
-Text of a dataset is hostile: it is never markup, and its control characters are made visible, so
-that no row can move the cursor or colour the screen.
+Text of a dataset is hostile, and so are the names of files: neither is ever markup, and what
+cannot be seen of it is spelled. The consoles of this module see to it for all that is printed by
+them, whoever made it.
 """
 
-import json
 import logging
 import sys
 import traceback
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from assay.errors import AssayError
-from assay.wording import cell_text, jsonable, plain
+from assay.wording import cell_text, json_text, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -87,8 +87,7 @@ class Terminal:
 
     def document(self, content: Any) -> None:
         """Write one JSON document to stdout; NaN becomes null."""
-        text = json.dumps(jsonable(content), ensure_ascii=False, indent=2)
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(json_text(content) + "\n")
 
 
 _terminal = Terminal(Settings())
@@ -122,17 +121,17 @@ class _Notes(logging.Handler):
 
 
 def _console(stream: Any, width: int) -> "Console":
-    from rich.console import Console
+    from assay.cli.safe_console import SafeConsole
 
     # A pipe has no width: lines are cut by whoever reads them.
-    return Console(file=stream, width=None if stream.isatty() else width, highlight=False)
+    return SafeConsole(file=stream, width=None if stream.isatty() else width, highlight=False)
 
 
 def _write(console: "Console", content: "RenderableType", style: str) -> None:
     if isinstance(content, str):
         from rich.text import Text
 
-        content = Text(content, style=style)
+        content = Text(plain(content), style=style)
     if console.is_terminal:
         console.print(content)
         return
@@ -147,7 +146,7 @@ def _write(console: "Console", content: "RenderableType", style: str) -> None:
 def print_error(error: AssayError) -> None:
     """Write an error and its hint to stderr; the traceback too, if verbose."""
     if terminal().settings.verbose:
-        sys.stderr.write("".join(traceback.format_exception(error)))
+        sys.stderr.write(plain("".join(traceback.format_exception(error))))
     _print_lines(error.message, error.hint)
 
 
@@ -156,7 +155,7 @@ def print_bug(error: Exception) -> None:
     message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     verbose = terminal().settings.verbose
     if verbose:
-        sys.stderr.write("".join(traceback.format_exception(error)))
+        sys.stderr.write(plain("".join(traceback.format_exception(error))))
     hint = None if verbose else "run it again with -v for the traceback"
     _print_lines(f"{message} (this is a bug in Assay, not in your data)", hint)
 
@@ -197,7 +196,7 @@ def table(
     from rich.text import Text
 
     result = Table(
-        title=Text(title, style="bold") if title else None,
+        title=Text(plain(title), style="bold") if title else None,
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -207,7 +206,7 @@ def table(
     for column in columns:
         heading, align = (column, _LEFT) if isinstance(column, str) else column
         result.add_column(
-            Text(heading),
+            Text(plain(heading)),
             justify=align,
             no_wrap=align == "right" or not wrap,
             overflow="fold" if wrap else "ellipsis",
@@ -226,7 +225,7 @@ def facts(pairs: Iterable[tuple[str, object]]) -> "Table":
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, value in pairs:
-        grid.add_row(Text(label), Text(cell_text(value)))
+        grid.add_row(Text(plain(label)), Text(cell_text(value)))
     return grid
 
 
@@ -236,6 +235,6 @@ def confirmed(question: str, *, yes: bool) -> bool:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{plain(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
