@@ -11,16 +11,20 @@ entry points, a terminal) is tested with `subprocess`.
 import atexit
 import contextlib
 import dataclasses
+import fcntl
 import gc
 import importlib.util
 import json
 import os
 import pkgutil
+import pty
 import select
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import types
 from collections.abc import Mapping, Sequence
@@ -107,6 +111,32 @@ def start(
         streams = [read.fileno(), output.fileno(), errors.fileno()]
         pid, status = _ask(server(imported), request, streams)
     return Process(pid, status, output, errors)
+
+
+def on_terminal(
+    code: str,
+    words: Sequence[str | Path],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    columns: int = 80,
+    typed: bytes = b"",
+) -> tuple[int, str]:
+    """Run code as `start` does on a terminal; return its exit code and all that was shown."""
+    request = _Request(code, [str(word) for word in words], str(folder), dict(environment))
+    screen, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    _, status = _ask(server("assay"), request, [terminal] * 3)
+    os.write(screen, typed)
+    os.close(terminal)
+    shown = bytearray()
+    with contextlib.suppress(OSError):  # nobody holds the other end any more
+        while block := os.read(screen, 1 << 16):
+            shown += block
+    os.close(screen)
+    code_at_end = os.waitstatus_to_exitcode(int(os.read(status, 32)))
+    os.close(status)
+    return code_at_end, shown.decode(errors="replace")
 
 
 def stand_in(code: str, address: str) -> None:
