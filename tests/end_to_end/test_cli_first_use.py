@@ -220,3 +220,30 @@ def test_rows_held_out_stay_out_of_later_commands(folder: Path) -> None:
 
     assert held > 0
     assert later["reasons"] == {"HELD_OUT": held}
+
+
+def test_scores_can_be_taken_home_and_joined_to_the_rows(folder: Path) -> None:
+    line = '{"instruction": "No words", "context": "", "response": "...", "category": "open_qa"}\n'
+    with (folder / "data.jsonl").open("a") as data:
+        data.write(line)
+    source = [json.loads(each) for each in (folder / "data.jsonl").read_text().splitlines()]
+
+    for ending in ("csv", "jsonl", "parquet"):
+        called = assay(
+            folder, "score", "data.jsonl", "longest_response", "ttr", "-o", f"s.{ending}"
+        )
+        assert called.code == 0, called.err
+        assert f"wrote: s.{ending}" in called.err
+    read = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}
+    frames = [reader(folder / f"s.{ending}") for ending, reader in read.items()]
+
+    for frame in frames:
+        assert frame["record"].to_list() == list(range(ROWS + 1))
+        assert frame["file"].unique().to_list() == ["data.jsonl"]
+        lengths = [len(row["response"].strip()) for row in source]
+        assert frame["longest_response"].to_list() == lengths
+        assert frame["ttr"].to_list()[-1] is None
+        assert frame["ttr.reason"].to_list()[-2:] == [None, "no_words"]
+    refused = assay(folder, "score", "data.jsonl", "ttr", "-o", "s.xlsx")
+    assert refused.code == 2
+    assert ".parquet, .csv or .jsonl" in refused.err

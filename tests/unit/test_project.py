@@ -47,7 +47,10 @@ def test_the_frame_has_ids_and_a_column_per_score(tmp_path: Path) -> None:
 
     frame = project.frame()
 
-    assert frame.columns == ["id", "longest_response", "ttr"]
+    assert frame.columns == [
+        "id", "file", "record", "sample",
+        "longest_response", "longest_response.reason", "ttr", "ttr.reason",
+    ]  # fmt: skip
     assert [int(text, 16) for text in frame["id"]] == project.pool.ids.tolist()
 
 
@@ -69,7 +72,7 @@ def test_scores_of_other_rows_are_not_shown(tmp_path: Path) -> None:
     changed = Project(tmp_path / "p", runtime=Runtime(cache=tmp_path / "cache", workers=1))
 
     assert len(changed) == 30
-    assert changed.frame().columns == ["id"]
+    assert changed.frame().columns == ["id", "file", "record", "sample"]
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def write_sidecar(
         pl.Series("id", [f"{number:016x}" for number in ids.tolist()], dtype=pl.String),
         _null_where(pl.Series("rank", rank, dtype=pl.Int64), rank < 0),
         _numbers("gain", gains),
-        _names("reason", reasons),
+        reason_column("reason", reasons),
     ]
     if origins is not None:
         columns += [
@@ -71,7 +71,7 @@ def write_sidecar(
 
 def _score_columns(name: str, score: FloatArray | Scores | Texts) -> list[pl.Series]:
     if isinstance(score, Scores):
-        return [_numbers(name, score.values), _names(f"{name}.reason", score.reason)]
+        return [_numbers(name, score.values), reason_column(f"{name}.reason", score.reason)]
     if isinstance(score, np.ndarray):
         return [_numbers(name, score)]
     return [pl.Series(name, list(score), dtype=pl.String)]
@@ -81,7 +81,8 @@ def _numbers(name: str, values: FloatArray) -> pl.Series:
     return pl.Series(name, np.asarray(values, dtype=np.float64), nan_to_null=True)
 
 
-def _names(name: str, reasons: ReasonArray) -> pl.Series:
+def reason_column(name: str, reasons: ReasonArray) -> pl.Series:
+    """Return the names of reasons as a column; null where there is none."""
     names = {int(number): Reason(number).name.lower() for number in np.unique(reasons)}
     return pl.Series(
         name, [names[number] if number else None for number in reasons.tolist()], dtype=pl.String

@@ -12,12 +12,19 @@ import polars as pl
 from assay.components.budget import Budget
 from assay.components.component import Component, FileSet, Scorer, Selector, build
 from assay.components.default_selection import default_recipe
-from assay.components.result_names import check_given, free_name
+from assay.components.result_names import check_given
 from assay.components.table import project_names
 from assay.engine.advice import advice
 from assay.engine.engine import Engine
 from assay.engine.model_fit import ModelFit, model_fits
-from assay.errors import ConfigError, DamagedError, DataError, EmptyPoolError, UsageError
+from assay.errors import (
+    ConfigError,
+    DamagedError,
+    DataError,
+    EmptyPoolError,
+    UsageError,
+    did_you_mean,
+)
 from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata
 from assay.formats.records import SourceSpec
@@ -28,6 +35,7 @@ from assay.samples import Sample
 from assay.stores.results import Results
 from assay.values import ScoreTable
 from assay.workspace.imports import imported_names
+from assay.workspace.score_frame import FrameOrder, in_source_order, score_frame
 
 Method: TypeAlias = str | Mapping[str, Any] | Component
 BudgetLike: TypeAlias = Budget | str | int
@@ -196,29 +204,41 @@ class Workspace:
         """Return one row with its provenance."""
         return next(self.pool.samples(np.array([self.position(row_id)])))
 
-    def frame(self) -> pl.DataFrame:
-        """Return one row per sample: id as 16 hex digits, then a column per stored score.
+    def frame(
+        self, names: Sequence[str] | None = None, *, order: FrameOrder = "id"
+    ) -> pl.DataFrame:
+        """Return one row per sample: its id, the record it was read from, and scores.
 
-        A score's column has the name of its result.
+        Columns are ``id`` (16 hex digits), ``file`` (its path from the folder on that holds all
+        files), ``record`` of that file and ``sample`` of that record (both from 0), then for each
+        score one of its result's name, null where there is no number, and ``<name>.reason``.
+
+        Args:
+            names: results whose scores are wanted; None for all of the project.
+            order: by id, as everywhere in Assay, or as the rows lie in their source.
+
+        Raises:
+            UsageError: if the project has no score of a name.
         """
-        columns = {"id": pl.Series([format_id(row_id) for row_id in self.pool.ids.tolist()])}
-        for name, path in self.results.names(self.pool.context).items():
+        found = self.results.names(self.pool.context, every=names is not None)
+        for name in names or ():
+            if name not in found or found[name].parent.name != "scores":
+                raise UsageError(
+                    f"the project has no score that is called {name!r}",
+                    hint=did_you_mean(name, found) or "`assay status` lists what it has",
+                )
+        wanted = found if names is None else {name: found[name] for name in names}
+        scores: dict[str, pl.DataFrame] = {}
+        for name, path in wanted.items():
             if path.parent.name != "scores":
                 continue
             try:
-                if read_metadata(path).get("context") != self.pool.context:
-                    continue
-                stored = read_frame(path)
+                if read_metadata(path).get("context") == self.pool.context:
+                    scores[name] = read_frame(path)
             except DamagedError as error:
                 warn(error, "left out until it is asked for")
-                continue
-            for column in stored.columns:
-                if column == "value":
-                    columns[free_name(name, columns)] = stored["value"].fill_nan(None)
-                elif column not in ("id", "reason", "flags") and "." not in column:
-                    beside = free_name(f"{name}.{column}", columns)
-                    columns[beside] = stored[column].fill_nan(None)
-        return pl.DataFrame(columns)
+        frame = score_frame(self.pool, [file.path for file in self.load_record.files], scores)
+        return frame if order == "id" else frame[in_source_order(self.pool)]
 
 
 def chosen_fields(selector: Selector, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         "assay score alpaca_data.json compression_ifd longest_response",
         "assay score alpaca_data.json longest_response --set unit_of_length=words",
         "assay score alpaca_data.json ifd superfiltering --model gpt2",
+        "assay score alpaca_data.json mtld -o scores.csv",
         "assay score alpaca_data.json my_method.py",
     ),
 )
@@ -45,6 +47,12 @@ def score(
                      help="Name of a single score's result; a result of that name takes another. "
                      "By default the method, with what differs from its defaults."),
     ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", show_default=False,
+                     help="Write ids, places in the source, scores and reasons: a .parquet, .csv "
+                     "or .jsonl, its rows in the order of the source."),
+    ] = None,
 ) -> None:  # fmt: skip
     """Give every row a number, and keep it in the project.
 
@@ -55,7 +63,10 @@ def score(
     from assay.cli.printing.planning_report import print_plan
     from assay.components.result_names import check_given
     from assay.errors import UsageError
+    from assay.workspace.score_frame import check_frame_path
 
+    if output is not None:
+        check_frame_path(Path(output))
     parsed = parse_words(words or [], everywhere.project)
     if not parsed.methods:
         raise UsageError("no method is named", hint="`assay methods` lists them")
@@ -74,7 +85,7 @@ def score(
     check_models(project, scorers)
     for note in project.advice(scorers):
         terminal().warn(note)
-    _score(project, scorers, given)
+    _score(project, scorers, given, None if output is None else Path(output))
 
 
 def _scorers(
@@ -90,11 +101,14 @@ def _scorers(
     return with_models(found, models)
 
 
-def _score(project: "Project", scorers: "Sequence[Scorer]", given: str | None) -> None:
+def _score(
+    project: "Project", scorers: "Sequence[Scorer]", given: str | None, output: Path | None
+) -> None:
     from assay.cli.naming import output_name, shown_path, shown_source
     from assay.cli.options.models import model_words
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
+    from assay.workspace.score_frame import write_frame_file
 
     with recorded(project, "score", sys.argv[2:], scorers) as run:
         with run.stage("score"):
@@ -108,6 +122,9 @@ def _score(project: "Project", scorers: "Sequence[Scorer]", given: str | None) -
         _summary(scorer, scores, path.name) | {"result": given or project.label(scorer)}
         for scorer, scores, path in zip(resolved, tables, paths, strict=True)
     ]
+    if output is not None:
+        names = list(dict.fromkeys(row["result"] for row in rows))
+        write_frame_file(project.frame(names, order="source"), output)
     page = terminal()
     if page.settings.as_json:
         page.document(
@@ -115,6 +132,7 @@ def _score(project: "Project", scorers: "Sequence[Scorer]", given: str | None) -
                 "project": str(project.folder),
                 "rows": len(project),
                 "scores": rows,
+                "written": None if output is None else str(output),
                 "models": [fit.facts() for fit in project.model_fits(resolved)],
             }
         )
@@ -130,6 +148,8 @@ def _score(project: "Project", scorers: "Sequence[Scorer]", given: str | None) -
     )  # fmt: skip
     seconds = format_seconds(project.load_seconds + sum(run.stages.values()))
     page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
+    if output is not None:
+        page.note(f"wrote: {shown_path(output)}")
     name, subset = shown_source(project), output_name(project, "subset")
     scored = f"facility_location --set quality={resolved[0].name} {model_words(resolved[0])}"
     page.next(
