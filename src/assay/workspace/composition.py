@@ -40,6 +40,7 @@ class Composition:
         tokens: tokens of all of them together, template left out.
         longer_than: rows longer than so many tokens.
         by: attribute -> word -> rows, the most frequent words first, the rest as "other".
+        shares: attribute -> word -> share of the rows, of all words.
         cost: of training on them.
     """
 
@@ -47,6 +48,7 @@ class Composition:
     tokens: int
     longer_than: Mapping[int, int]
     by: Mapping[str, Mapping[str, int]]
+    shares: Mapping[str, Mapping[str, float]]
     cost: TrainingCost
 
 
@@ -75,6 +77,7 @@ def compose(tokens: FloatArray, attributes: Mapping[str, Labels]) -> Composition
         attributes: words of each, by attribute; one that no row has is left out.
     """
     by: dict[str, dict[str, int]] = {}
+    shares: dict[str, dict[str, float]] = {}
     for name, labels in attributes.items():
         words, counts = np.unique(labels.values.to_numpy().astype(str), return_counts=True)
         pairs = sorted(zip(words.tolist(), counts.tolist(), strict=True), key=_by_count)
@@ -84,11 +87,13 @@ def compose(tokens: FloatArray, attributes: Mapping[str, Labels]) -> Composition
         if len(pairs) > _LISTED:
             table[f"{len(pairs) - _LISTED} others"] = sum(count for _, count in pairs[_LISTED:])
         by[name] = table
+        shares[name] = {word: count / len(tokens) for word, count in pairs}
     return Composition(
         len(tokens),
         int(tokens.sum()),
         {limit: int((tokens > limit).sum()) for limit in LONG_TOKENS},
         by,
+        shares,
         training_cost(float(tokens.sum())),
     )
 

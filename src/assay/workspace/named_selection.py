@@ -21,6 +21,7 @@ from assay.samples import FloatArray, IdArray, Reason, Scores
 from assay.values import ScoreTable, SelectionRecord
 from assay.version import __version__
 from assay.workspace.composition import Composition, compose
+from assay.workspace.shapes import Shapes, shapes
 
 if TYPE_CHECKING:
     from assay.workspace.workspace import Workspace
@@ -113,6 +114,10 @@ class NamedSelection:
             ]
         )
         return compose(tokens["total"], dict(zip(names, words, strict=True)))
+
+    def shapes(self) -> Shapes:
+        """Return how long the rows chosen are, and those of the pool."""
+        return shapes(self.project.pool, self.record.selection.indices)
 
     def manifest(self) -> dict[str, Any]:
         """Return what made the selection; equal for equal selections, so without times."""

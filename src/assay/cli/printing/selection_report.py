@@ -15,12 +15,13 @@ from assay.pool.pool import format_id
 from assay.progress import format_seconds
 from assay.samples import Reason
 from assay.values import reason_counts
-from assay.wording import number_text, one_line
+from assay.wording import number_text, one_line, percent, times
+from assay.workspace.shapes import TINY, VERY_LONG, lopsided, word_shares
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from assay.workspace.composition import TrainingCost
+    from assay.workspace.composition import Composition, TrainingCost
     from assay.workspace.named_selection import NamedSelection
     from assay.workspace.workspace import Workspace
 
@@ -58,6 +59,7 @@ def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
             hint="widen the budget, the filters or the method's cut-off (--set rule=none)",
         )
     composition = selection.composition()
+    found = selection.shapes()
     return {
         **selection.manifest(),
         "project": str(project.folder),
@@ -66,6 +68,8 @@ def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
         "tokens": composition.tokens,
         "longer_than": {str(limit): count for limit, count in composition.longer_than.items()},
         "composition": {name: dict(words) for name, words in composition.by.items()},
+        "shape": found.facts(),
+        "lopsided": lopsided(found, composition.shares, _all_shares(project, composition)),
         "training_cost": _cost(composition.cost),
         "examples": _examples(selection),
         "models": [fit.facts() for fit in project.model_fits([selection.selector])],
@@ -123,6 +127,8 @@ def print_selection(
     if page.settings.quiet:
         return
     page.note(facts(_summary(selection, described)))
+    for sentence in described["lopsided"]:
+        page.warn(sentence)
     for part in _compositions(selection, described):
         page.note()
         page.note(part)
@@ -187,6 +193,7 @@ def _summary(
         f"{len(selection):,} samples ({share:.1%} of the pool), {described['tokens']:,} tokens",
     )
     yield "left out", _left_out(described["reasons"]) or "none"
+    yield from _shape(described["shape"])
     for name, words in described["composition"].items():
         if len(words) == 1:
             yield name, next(iter(words))
@@ -197,6 +204,22 @@ def _summary(
         yield "note", "fewer rows were eligible than the budget allows: all of them were taken"
     elif selection.record.selection.stop == "no_gain":
         yield "note", "stopped early: no further row would have added anything"
+
+
+def _shape(shape: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, str]]:
+    """Yield what was chosen beside the pool, in brackets."""
+    chosen, pool = shape["chosen"], shape["pool"]
+    middle, usual = chosen["median_characters"], pool["median_characters"]
+    told = [
+        f"median {middle:,.0f} characters ({usual:,.0f} in the pool)",
+        f"fewer than {TINY}: {percent(chosen['tiny'])} ({percent(pool['tiny'])})",
+        f"more than {VERY_LONG:,}: {percent(chosen['very_long'])} ({percent(pool['very_long'])})",
+    ]
+    yield "answers", "; ".join(told)
+    ratio = chosen["text_bytes"] / max(pool["text_bytes"], 1)
+    text = f"{times(ratio)} times the text of the pool's"
+    turns = f", {chosen['turns']:.1f} answers ({pool['turns']:.1f})" if pool["turns"] > 1 else ""
+    yield "per row", text + turns
 
 
 def _left_out(reasons: Mapping[str, int]) -> str:
@@ -237,13 +260,31 @@ def _compositions(
         yield table(columns, rows)
 
 
+def _all_shares(project: "Workspace", composition: "Composition") -> dict[str, dict[str, float]]:
+    """Return the pool's shares of the words of each attribute for which they are at hand."""
+    found = {name: _pool_shares(project, name) for name in composition.shares}
+    return {name: shares for name, shares in found.items() if shares is not None}
+
+
 def _pool_shares(project: "Workspace", attribute: str) -> dict[str, float] | None:
     """Return the share of each word in the pool; None where it would have to be computed."""
     if attribute == "language":
+        return _language_shares(project)
+    return word_shares(project.engine.shown.column(attribute))
+
+
+def _language_shares(project: "Workspace") -> dict[str, float] | None:
+    from assay.features.text import DetectedLanguage, RowAttribute
+
+    engine = project.engine
+    if engine.missing_rows(engine.resolve(DetectedLanguage())):
         return None
-    pool = project.engine.shown
-    words, counts = np.unique(pool.column(attribute).to_numpy(), return_counts=True)
-    return {str(w): n / len(pool) for w, n in zip(words.tolist(), counts.tolist(), strict=True)}
+    words = engine.value(RowAttribute(attribute="language")).values
+    return word_shares(
+        words
+        if len(words) == len(engine.shown)
+        else words.gather(np.flatnonzero(~engine.pool.held_out))
+    )
 
 
 def _example(entry: Mapping[str, Any], selection: "NamedSelection") -> "RenderableType":
