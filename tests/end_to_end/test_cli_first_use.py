@@ -234,8 +234,11 @@ def test_scores_can_be_taken_home_and_joined_to_the_rows(folder: Path) -> None:
         )
         assert called.code == 0, called.err
         assert f"wrote: s.{ending}" in called.err
-    read = {"csv": pl.read_csv, "jsonl": pl.read_ndjson, "parquet": pl.read_parquet}
-    frames = [reader(folder / f"s.{ending}") for ending, reader in read.items()]
+    frames = [
+        pl.read_csv(folder / "s.csv"),
+        pl.read_ndjson(folder / "s.jsonl"),
+        pl.read_parquet(folder / "s.parquet"),
+    ]
 
     for frame in frames:
         assert frame["record"].to_list() == list(range(ROWS + 1))

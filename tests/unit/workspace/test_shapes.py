@@ -28,7 +28,7 @@ def test_lengths_are_those_of_the_answers_in_characters(tmp_path: Path) -> None:
         {"role": "user", "content": "more"},
         {"role": "assistant", "content": "x" * 2001},
     ]
-    rows = [
+    rows: list[dict[str, object]] = [
         {"messages": talk},
         {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "abc"}]},
         {
