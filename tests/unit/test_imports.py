@@ -10,8 +10,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 FLOORS = (
-    ("errors", "samples", "progress", "version", "wording"),
-    ("files", "random_numbers", "prompts", "solvers"),
+    ("errors", "samples", "version", "wording"),
+    ("files", "progress", "random_numbers", "prompts", "solvers"),
     ("values", "formats", "components"),
     ("texts", "pool", "rendering", "export"),
     ("models", "stores"),

@@ -85,7 +85,7 @@ def test_counts_agree_with_their_noun() -> None:
         ("\x1b[31mred", "\\x1b[31mred"),
         ("a\rb", "a\\x0db"),
         ("two\nlines\tand a tab", "two\nlines\tand a tab"),
-        ("\u202eback", "\\x202eback"),
+        ("\u202eback", "\\u202eback"),
         ("日本語 é", "日本語 é"),
     ],
 )

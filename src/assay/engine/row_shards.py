@@ -4,7 +4,7 @@ import contextlib
 import platform
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -94,35 +94,59 @@ def _one_by_one(
 @contextlib.contextmanager
 def _processes(jobs: Sequence[Job], runtime: Runtime, devices: Sequence[str]) -> Iterator[Results]:
     """Yield a function that does the jobs in one process per entry of `devices`."""
+    with contextlib.ExitStack() as stack:
+        pools = {
+            device: stack.enter_context(_process_pool(runtime, device, devices.count(device)))
+            for device in dict.fromkeys(devices)
+        }
+        places = [pools[device] for device in devices]
+        for ready in [pool.submit(_prepare, jobs[0].features) for pool in places]:
+            ready.result()
+        yield lambda advance: _share_out(jobs, places, advance)
+
+
+def _process_pool(runtime: Runtime, device: str, workers: int) -> Any:
     # New interpreters, as polars deadlocks after a fork, and CUDA as well. Those of the standard
     # library would run a user's script again.
     from loky import ProcessPoolExecutor  # noqa: PLC0415  a small pool needs none
     from loky.backend import get_context  # noqa: PLC0415
 
-    context = get_context("loky")
-    left = context.SimpleQueue()
-    for device in devices:
-        left.put(device)
-    settings = (runtime.cache, runtime.offline, runtime.plugin_files, left)
-    with ProcessPoolExecutor(
-        len(devices), context=context, initializer=_begin, initargs=settings
-    ) as pool:
-        list(pool.map(_prepare, [jobs[0].features] * len(devices)))
+    return ProcessPoolExecutor(
+        workers,
+        context=get_context("loky"),
+        initializer=_begin,
+        initargs=(runtime.cache, runtime.offline, runtime.plugin_files, device),
+        # A process that has loaded a model has grown; that is no leak, and no reason to end it.
+        env={"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"},
+    )
 
-        def results(advance: Callable[[int], None]) -> Iterator[Unfinished]:
-            running = {pool.submit(_work_elsewhere, job): job for job in jobs}
-            for done in as_completed(running):
-                unfinished = done.result()
-                advance(len(running[done].hashes))
-                yield unfinished
 
-        yield results
+def _share_out(
+    jobs: Sequence[Job], places: Sequence[Any], advance: Callable[[int], None]
+) -> Iterator[Unfinished]:
+    """Give every place a job, and the next one when it is done."""
+    waiting = iter(jobs)
+    running: dict[Future[Unfinished], tuple[Job, Any]] = {}
+
+    def give(place: Any) -> None:
+        if (job := next(waiting, None)) is not None:
+            running[place.submit(_work_elsewhere, job)] = (job, place)
+
+    for place in places:
+        give(place)
+    while running:
+        for done in wait(running, return_when=FIRST_COMPLETED).done:
+            job, place = running.pop(done)
+            unfinished = done.result()
+            give(place)
+            advance(len(job.hashes))
+            yield unfinished
 
 
 _worker_runtime: Runtime | None = None
 
 
-def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...], devices: Any) -> None:
+def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...], device: str) -> None:
     """Prepare a spawned process."""
     global _worker_runtime  # noqa: PLW0603  one runtime per worker process, so models load once
     from assay.components.registry import load_file  # noqa: PLC0415
@@ -130,7 +154,7 @@ def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...], devices: 
     for path in plugin_files:
         load_file(path)
     _worker_runtime = Runtime(
-        cache=cache, offline=offline, workers=1, progress=Silent(), device=devices.get()
+        cache=cache, offline=offline, workers=1, progress=Silent(), device=device
     )
 
 

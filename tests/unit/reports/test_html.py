@@ -42,7 +42,7 @@ def test_markup_in_an_attribute_stays_in_the_attribute() -> None:
 
 
 def test_control_and_direction_characters_become_visible() -> None:
-    assert escaped("a\x00b\u202ec\x1b[31m") == "a\\x00b\\x202ec\\x1b[31m"
+    assert escaped("a\x00b\u202ec\x1b[31m") == "a\\x00b\\u202ec\\x1b[31m"
 
 
 def test_markup_made_here_is_not_escaped_again() -> None:

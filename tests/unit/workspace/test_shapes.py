@@ -87,6 +87,6 @@ def test_a_word_that_is_all_but_gone_or_new_is_told_of() -> None:
     chosen = {"language": {"en": 0.95, "zh": 0.05}}
 
     assert lopsided(Shapes(_EVEN, _EVEN), chosen, pool) == [
-        "language zh is 5.0 % of what was chosen and 40 % of the pool"
+        "language zh is 5 % of what was chosen and 40 % of the pool"
     ]
     assert lopsided(Shapes(_EVEN, _EVEN), {"language": {"en": 0.8, "zh": 0.2}}, pool) == []

@@ -92,7 +92,7 @@ def test_colours_darken_step_by_step_and_letters_stand_out() -> None:
 
 
 def test_line_breaks_and_tabs_are_seen_and_control_characters_are_text() -> None:
-    assert visible("a\n\tb\x1b\u202e") == "a↵\n→   b\\x1b\\x202e"
+    assert visible("a\n\tb\x1b\u202e") == "a↵\n→   b\\x1b\\u202e"
 
 
 def test_text_is_coloured_token_by_token_and_is_never_markup() -> None:
