@@ -60,7 +60,8 @@ class Project(Workspace):
             seeds: how many selections to make with the seeds 0, 1, ...; one if None.
             name: under which it is found, with several seeds ``NAME-seed0`` and so on; by default
                 one that says the method, what differs from its defaults, and the budget.
-            **parameters: the method's own.
+            **parameters: the method's own, and where, dedup, against, per and share; see
+                `selector`.
         """
         given = None if name is None else check_given(name)
         plain = self.selector(method, budget=budget, **parameters)

@@ -23,6 +23,10 @@ FlagArray = NDArray[np.uint16]
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+Attribute = Literal["source", "split", "task", "language"]
+"""A word that every sample has; empty where the data do not say."""
+Part = Literal["instruction", "prompt", "response", "conversation"]
+"""A text of a sample; the response is what all assistant turns say."""
 
 _length = struct.Struct("<I").pack
 

@@ -32,7 +32,10 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "threshold": {"by": "compression_ifd"},
     "top_score": {"by": "compression_ifd"},
     "weighted_sum": {"of": ["compression_ifd", "mtld"]},
+    "record_field": {"field": "category"},
     "where": {"attribute": "task", "values": ["qa"]},
+    "where_field": {"field": "category", "condition": {"words": ["task1", "sea"]}},
+    "where_text": {"measure": "words", "condition": {"at_least": 3}},
 }
 
 

@@ -5,8 +5,8 @@ import numpy as np
 from assay.assessment.rows import Rows
 from assay.assessment.wording import language_name
 from assay.features.text import RowAttribute
-from assay.pool.pool import Attribute
 from assay.pool.view import PoolView
+from assay.samples import Attribute
 from assay.values import Labels
 from assay.workspace.workspace import Workspace
 

@@ -30,4 +30,6 @@ def wrong_parameter(kind: type[BaseModel], name: str, error: ValidationError) ->
     reason = first["msg"]
     for words in _OWN_WORDS:
         reason = reason.removeprefix(words)
+    if not place:  # what is wrong is how parameters go together
+        return ConfigError(f"{name}: {reason}")
     return ConfigError(f"{name}: {place} = {first['input']!r}: {reason}")

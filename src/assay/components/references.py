@@ -21,7 +21,7 @@ class Pinned:
     """Marks a text field that names something outside, which is pinned before keys are taken.
 
     `kind` says which resolver reads it: "encoder", "tokenizer", "file", "language_model",
-    "template".
+    "template", "field".
     """
 
     kind: str
@@ -36,6 +36,8 @@ FileRef: TypeAlias = Annotated[str, Pinned("file")]
 """Path of a file."""
 ModelRef: TypeAlias = Annotated[str, Pinned("language_model")]
 """Name of a causal language model: a folder with safetensors, ``org/name``, or an address."""
+FieldRef: TypeAlias = Annotated[str, Pinned("field")]
+"""Name of a field of the records; dots lead into nested ones."""
 TemplateRef: TypeAlias = Annotated[str, Pinned("template")]
 """Name of a template, or the path of its ``.json`` file."""
 

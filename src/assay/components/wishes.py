@@ -1,59 +1,120 @@
-"""Selections as configuration and command line write them: a method and a few common wishes."""
+"""Selections as people write them: a method, and a few common wishes beside it.
+
+The command line, configuration files and `Project.select` read them here, so that a wish means the
+same everywhere.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
+from assay.components.budget import Budget
 from assay.components.component import Component, Selector
+from assay.components.conditions import condition_texts, filters
 from assay.components.registry import find
+from assay.errors import UsageError, did_you_mean
+from assay.samples import Attribute
 
 DUPLICATES = ("exact", "near", "semantic")
 """What `dedup` may ask for."""
-WISHES = ("where", "dedup", "against", "per", "seeds")
+WISHES = ("where", "dedup", "against", "per", "share", "seeds")
 """Keys beside a method's own parameters; a parameter of that name comes first."""
 
 
-def narrowed(
-    within: Selector | None = None,
+@dataclass(frozen=True)
+class Wishes:
+    """What a selection is asked for besides its method.
+
+    Attributes:
+        where: conditions that a row must satisfy, as texts; see `assay.components.conditions`.
+        dedup: "exact", "near" or "semantic": one row of every group is kept.
+        against: evaluation files whose questions are avoided.
+        per: source, split, task or language: the budget is divided between its groups.
+        share: of groups, weights that divide the budget or, without one, budgets of their own.
+    """
+
+    where: Sequence[str] = ()
+    dedup: str | None = None
+    against: Sequence[str] = ()
+    per: str | None = None
+    share: Mapping[str, Any] | None = None
+
+
+def read_wishes(
     *,
-    where: Mapping[str, Sequence[str]] | None = None,
-    dedup: str | None = None,
-    against: Sequence[str] = (),
-) -> Selector | None:
+    where: object = None,
+    dedup: object = None,
+    against: object = None,
+    per: object = None,
+    share: object = None,
+) -> Wishes:
+    """Return wishes from plain values, as Python and configuration files hold them.
+
+    Raises:
+        UsageError: if one cannot be read.
+    """
+    files = [against] if isinstance(against, str) else list(against or [])  # type: ignore[call-overload]
+    if share is not None and not isinstance(share, Mapping):
+        raise UsageError(f"share = {share!r}", hint="{NAME: 2, OTHER: 1}, with `per`")
+    conditions = condition_texts(where)
+    filters(conditions)  # whatever is wrong with one is said here
+    return Wishes(
+        where=tuple(conditions),
+        dedup=None if dedup is None else _one_of(str(dedup), DUPLICATES, "dedup"),
+        against=tuple(map(str, files)),
+        per=None if per is None else _one_of(str(per), get_args(Attribute), "per"),
+        share=share,
+    )
+
+
+def narrowed(within: Selector | None, wishes: Wishes) -> Selector | None:
     """Return what a selection may choose from: filtered, decontaminated, deduplicated, in turn.
 
     Args:
         within: what it may choose from in any case; None is everything.
-        where: words that pass, for some of source, split, task and language.
-        dedup: "exact", "near" or "semantic".
-        against: evaluation files.
+        wishes: what is asked for.
 
     Returns:
         The last selector of the chain, or None if nothing is asked for.
+
+    Raises:
+        UsageError: if a condition cannot be read.
     """
-    chain: list[tuple[str, dict[str, Any]]] = [
-        ("where", {"attribute": attribute, "values": tuple(words)})
-        for attribute, words in (where or {}).items()
-    ]
-    chain += [("decontaminate", {"against": file}) for file in against]
-    if dedup is not None:
-        chain.append(("deduplicate", {"match": dedup}))
-    for name, parameters in chain:
-        within = as_selector(find(name, "selector")(within=within, **parameters))
+    within = filters(wishes.where, within)
+    for file in wishes.against:
+        within = as_selector(find("decontaminate", "selector")(against=file, within=within))
+    if wishes.dedup is not None:
+        match = _one_of(wishes.dedup, DUPLICATES, "dedup")
+        within = as_selector(find("deduplicate", "selector")(match=match, within=within))
     return within
 
 
-def per_group(selector: Selector, attribute: str) -> Selector:
-    """Return the selector applied to every group of rows, in proportion to their sizes."""
+def divided(selector: Selector, wishes: Wishes) -> Selector:
+    """Return the selector applied to every group of rows with its part of the budget.
+
+    Without `per` it is the selector itself.
+
+    Raises:
+        UsageError: if a share is no weight, or shares have nothing to divide.
+    """
+    share = dict(wishes.share or {})
+    if wishes.per is None:
+        if share:
+            raise UsageError("shares are of groups", hint="say which: per source or task")
+        return selector
+    per = _one_of(wishes.per, get_args(Attribute), "per")
+    parameters: dict[str, Any] = {"per": per, "within": selector.within}
+    if "seed" in selector.model_fields_set:  # one that nobody set may yet be one of several
+        parameters["seed"] = selector.seed
+    if selector.budget is not None:
+        parameters["budget"] = selector.budget
+        if share:
+            parameters["weights"] = tuple((n, _weight(n, w)) for n, w in sorted(share.items()))
+    elif share:
+        own = {name: Budget.model_validate(amount) for name, amount in share.items()}
+        parameters["budgets"] = tuple(sorted(own.items()))
     inner = selector.model_copy(update={"budget": None, "within": None})
-    return as_selector(
-        find("quota", "selector")(
-            by=inner,
-            per=attribute,
-            budget=selector.budget,
-            within=selector.within,
-            seed=selector.seed,
-        )
-    )
+    return as_selector(find("quota", "selector")(by=inner, **parameters))
 
 
 def as_selector(component: Component) -> Selector:
@@ -61,3 +122,23 @@ def as_selector(component: Component) -> Selector:
     if not isinstance(component, Selector):
         raise TypeError(f"{component.name} is a {component.kind}")
     return component
+
+
+def _weight(name: str, weight: object) -> float:
+    try:
+        number = float(str(weight).strip().removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    if not number >= 0:
+        raise UsageError(
+            f"share of {name}: {weight!r} is not a weight",
+            hint="where there is a budget, a share is a weight, such as 2 or 70%",
+        )
+    return number
+
+
+def _one_of(word: str, known: Sequence[str], what: str) -> str:
+    if word not in known:
+        hint = did_you_mean(word, known) or f"one of {', '.join(known)}"
+        raise UsageError(f"{what}: {word!r} is not known", hint=hint)
+    return word

@@ -2,8 +2,9 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from assay.components.budget import Budget
 from assay.components.component import Component, Scorer, Selector
@@ -11,13 +12,12 @@ from assay.components.default_selection import default_recipe
 from assay.components.defaults import with_defaults
 from assay.components.descriptions import ComponentType
 from assay.components.table import Kind
-from assay.components.wishes import WISHES, as_selector, narrowed, per_group
+from assay.components.wishes import WISHES, as_selector, divided, narrowed, read_wishes
 from assay.config.components import Builder, find_for, with_fixed_seeds
 from assay.config.document import Document, LocatedError
 from assay.config.document import Path as Place
 from assay.config.sections import Description, Sections
 from assay.errors import AssayError, ConfigError, did_you_mean
-from assay.pool.pool import Attribute
 
 Wish = dict[str, Any]
 
@@ -203,34 +203,17 @@ class _Names:
         return self._builder.build({"method": found.name, **own, **changed}, "selector", place)
 
     def _narrow(self, selector: Selector, wishes: Wish, place: Place) -> Selector:
-        if "per" in wishes:
-            if wishes["per"] not in get_args(Attribute):
-                raise self._unknown_word((*place, "per"), wishes["per"])
-            selector = per_group(selector, wishes["per"])
-        where: dict[str, Sequence[str]] = {}
-        for attribute, words in _mapping(wishes.get("where")).items():
-            if attribute not in get_args(Attribute):
-                raise self._unknown_word((*place, "where", attribute), attribute)
-            where[attribute] = [str(w) for w in words] if isinstance(words, list) else [str(words)]
-        files = wishes.get("against", [])
-        against = [files] if isinstance(files, str) else list(files)
-        within = narrowed(
-            selector.within,
-            where=where,
-            dedup=wishes.get("dedup"),
-            against=[self._builder.path(file) for file in against],
-        )
+        asked = {name: wish for name, wish in wishes.items() if name != "seeds"}
+        for name, wish in asked.items():
+            with self._located((*place, name)):
+                read_wishes(**{name: wish})
+        read = read_wishes(**asked)
+        read = replace(read, against=[self._builder.path(file) for file in read.against])
+        selector = divided(selector, read)
+        within = narrowed(selector.within, read)
         if within is not None:
             within = self._with_defaults(within)
         return selector.model_copy(update={"within": within})
-
-    def _unknown_word(self, place: Place, word: object) -> LocatedError:
-        known = get_args(Attribute)
-        return self._document.error(
-            place,
-            f"rows have no {word!r}",
-            did_you_mean(str(word), known) or f"one of {', '.join(known)}",
-        )
 
     def _seeds(self, wishes: Wish, place: Place) -> Sequence[int | None]:
         seeds = wishes.get("seeds")
@@ -243,14 +226,6 @@ class _Names:
         raise self._document.error(
             (*place, "seeds"), f"seeds = {seeds!r}", "write how many (5), or which ([0, 7])"
         )
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"where = {value!r}", hint="where: {language: en}")
-    return value
 
 
 def _score_place(document: Document, name: str) -> Place:

@@ -16,7 +16,7 @@ from assay.components.registry import components, find
 from assay.components.table import Kind
 from assay.components.wishes import DUPLICATES
 from assay.config.sections import DataSection, Sections, SourceSection
-from assay.pool.pool import Attribute
+from assay.samples import Attribute
 
 Schema = dict[str, Any]
 
@@ -130,14 +130,18 @@ def _wishes() -> dict[str, Schema]:
     words = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     return {
         "where": {
-            "description": "Only rows with one of these words.",
-            "type": "object",
-            "propertyNames": attribute,
-            "additionalProperties": words,
+            "description": "Only rows of which all conditions hold: names with their words, or "
+            "texts such as score>=0.8.",
+            "anyOf": [{"type": "object", "additionalProperties": words}, *words["anyOf"]],
         },
         "dedup": {"description": "Keep one row of every group.", "enum": list(DUPLICATES)},
         "against": {"description": "Evaluation files whose questions are avoided.", **words},
         "per": {"description": "Divide the budget between these groups.", **attribute},
+        "share": {
+            "description": "Weights of the groups, or without a budget their own budgets.",
+            "type": "object",
+            "additionalProperties": {"type": ["number", "string"]},
+        },
         "seeds": {
             "description": "How many selections to make, or with which seeds.",
             "anyOf": [

@@ -33,6 +33,7 @@ from assay.engine.settling import (
 from assay.engine.shown_rows import ShownRows
 from assay.errors import DamagedError, IncompleteError, PlanError
 from assay.features.passes import PoolFeature, RowFeature
+from assay.features.record_field import pinned_field
 from assay.files.checksums import warn
 from assay.pool.pool import Pool
 from assay.pool.view import PoolView
@@ -104,11 +105,13 @@ class Engine:
 
     def _pin(self, kind: str, text: str) -> str:
         if (kind, text) not in self._pins:
-            self._pins[kind, text] = (
-                fitting_encoder(text, self.shown, self.runtime)
-                if kind == "encoder"
-                else self.runtime.pin(kind, text)
-            )
+            if kind == "encoder":
+                pinned = fitting_encoder(text, self.shown, self.runtime)
+            elif kind == "field":
+                pinned = pinned_field(text, self.shown)
+            else:
+                pinned = self.runtime.pin(kind, text)
+            self._pins[kind, text] = pinned
         return self._pins[kind, text]
 
     # Computation

@@ -13,14 +13,13 @@ from assay.features.passes import PoolFeature
 from assay.features.text import part_of
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
-from assay.samples import FloatArray, IndexArray
+from assay.samples import FloatArray, IndexArray, Part
 from assay.solvers.duplicates import connected_groups
 from assay.solvers.nearest import neighbors_above
 from assay.texts.minhash import near_duplicate_pairs
 from assay.texts.overlap import NGRAM, ContaminationReport, contaminated
 from assay.values import Groups, Matrix
 
-Part = Literal["instruction", "prompt", "response", "conversation"]
 _THRESHOLDS = {"near": 0.8, "semantic": 0.95}
 
 

@@ -19,12 +19,9 @@ from assay.features.text import part_of
 from assay.pool.pool import format_id
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
-from assay.samples import FloatArray, Reason, ReasonArray
+from assay.samples import FloatArray, Part, Reason, ReasonArray
 
 Match: TypeAlias = Literal["id", "row", "text"]
-
-
-Part: TypeAlias = Literal["instruction", "prompt", "response", "conversation"]
 
 
 COMMON = NoPaper(reason="numbers that were computed elsewhere")

@@ -9,10 +9,9 @@ import polars as pl
 from assay.components.component import NoPaper, Paper
 from assay.components.references import BYTE_ESTIMATE, TokenizerRef, name_of
 from assay.features.passes import Pass, PlainPass, PoolFeature, RowFeature
-from assay.pool.pool import Attribute
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
-from assay.samples import Conversation, Flag, Reason
+from assay.samples import Attribute, Conversation, Flag, Reason
 from assay.texts.language import detect_languages, script
 from assay.texts.measures import (
     PROMPT_SEPARATOR,
@@ -222,7 +221,7 @@ class DetectedLanguage(TextFeature):
     def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
         """Return the language of each conversation."""
         texts = [conversation.text for conversation in conversations]
-        return _labels(detect_languages(texts))
+        return labels_of(detect_languages(texts))
 
 
 class Script(TextFeature):
@@ -234,10 +233,11 @@ class Script(TextFeature):
 
     def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
         """Return the script of each conversation."""
-        return _labels([script(conversation.text) for conversation in conversations])
+        return labels_of([script(conversation.text) for conversation in conversations])
 
 
-def _labels(values: list[str]) -> Labels:
+def labels_of(values: list[str]) -> Labels:
+    """Return one word per row, each with a value."""
     count = len(values)
     return Labels(
         np.zeros(count, np.uint8), np.zeros(count, np.uint16), pl.Series("value", values, pl.String)
@@ -273,7 +273,7 @@ class RowAttribute(PoolFeature):
             stated = frame.select(
                 pl.when(pl.col("stated") == "").then("detected").otherwise("stated")
             ).to_series()
-        return _labels(stated.to_list())
+        return labels_of(stated.to_list())
 
 
 def part_of(conversation: Conversation, part: str) -> str:

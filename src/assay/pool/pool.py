@@ -25,7 +25,6 @@ from assay.samples import (
     ToolCall,
 )
 
-Attribute = Literal["source", "split", "task", "language"]
 HashArray = NDArray[np.bytes_]
 
 MESSAGE_FIELDS = ("role", "content", "context", "reasoning", "tool_calls", "images")

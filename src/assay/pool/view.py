@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from assay.pool.pool import Attribute, HashArray, Pool, digest_of
-from assay.samples import Conversation, IdArray, IndexArray
+from assay.pool.pool import HashArray, Pool, digest_of
+from assay.samples import Attribute, Conversation, IdArray, IndexArray
 
 
 @dataclass(frozen=True)

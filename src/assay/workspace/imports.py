@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 
 from assay.components.references import FileRef
 from assay.errors import DataError
-from assay.features.imported_column import Match, Part
+from assay.features.imported_column import Match
 from assay.methods.judged.imported import Imported
+from assay.samples import Part
 from assay.workspace.import_files import read_import
 
 

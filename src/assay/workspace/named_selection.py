@@ -16,8 +16,8 @@ from assay.export.original import ExportReport, export_original
 from assay.export.sidecar import Texts, write_sidecar
 from assay.export.trainers import LayoutReport, export_layout
 from assay.features.text import RowAttribute, TokenCounts
-from assay.pool.pool import Attribute, format_id
-from assay.samples import FloatArray, IdArray, Reason, Scores
+from assay.pool.pool import format_id
+from assay.samples import Attribute, FloatArray, IdArray, Reason, Scores
 from assay.values import ScoreTable, SelectionRecord
 from assay.version import __version__
 from assay.workspace.composition import Composition, compose

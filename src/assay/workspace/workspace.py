@@ -12,8 +12,10 @@ import polars as pl
 from assay.components.budget import Budget
 from assay.components.component import Component, FileSet, Scorer, Selector, build
 from assay.components.default_selection import default_recipe
+from assay.components.registry import find
 from assay.components.result_names import check_given
 from assay.components.table import project_names
+from assay.components.wishes import WISHES, divided, narrowed, read_wishes
 from assay.engine.advice import advice
 from assay.engine.engine import Engine
 from assay.engine.model_fit import ModelFit, model_fits
@@ -22,6 +24,7 @@ from assay.errors import (
     DamagedError,
     DataError,
     EmptyPoolError,
+    UnknownMethodError,
     UsageError,
     did_you_mean,
 )
@@ -152,9 +155,23 @@ class Workspace:
     def selector(
         self, method: Method | None = None, *, budget: BudgetLike | None = None, **parameters: Any
     ) -> Selector:
-        """Return a selector; a lone score becomes `top_score`, no method the default recipe."""
+        """Return a selector; a lone score becomes `top_score`, no method the default recipe.
+
+        Args:
+            method: a selector or a score, by name, description or object; None for the default.
+            budget: samples, "5%", or "2M tokens".
+            **parameters: the method's own, and besides them what any selection can be asked for:
+                ``where="meta.score>=0.8"`` (or several), ``dedup="near"``,
+                ``against="eval.jsonl"``, ``per="source"`` and ``share={"curated": 2, "web": 1}``; see
+                `assay.components.wishes.Wishes`.
+        """
         with self.names():
-            return self._built(method, budget, parameters)
+            own = _own_parameters(method)
+            asked = {name: parameters.pop(name) for name in WISHES
+                     if name in parameters and name not in own and name != "seeds"}  # fmt: skip
+            wishes = read_wishes(**asked)
+            made = divided(self._built(method, budget, parameters), wishes)
+            return made.model_copy(update={"within": narrowed(made.within, wishes)})
 
     def _built(
         self, method: Method | None, budget: BudgetLike | None, parameters: Mapping[str, Any]
@@ -239,6 +256,17 @@ class Workspace:
                 warn(error, "left out until it is asked for")
         frame = score_frame(self.pool, [file.path for file in self.load_record.files], scores)
         return frame if order == "id" else frame[in_source_order(self.pool)]
+
+
+def _own_parameters(method: Method | None) -> Sequence[str]:
+    """Return the names of a method's parameters, none for the default or an unknown method."""
+    if isinstance(method, Component):
+        return list(type(method).model_fields)
+    name = method.get("method") if isinstance(method, Mapping) else method
+    try:
+        return list(find(str(name)).model_fields) if name is not None else ()
+    except UnknownMethodError:
+        return ()  # which is said where it is built
 
 
 def chosen_fields(selector: Selector, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,10 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "threshold": {"by": "compression_ifd", "low": -0.5},
     "top_score": {"by": "compression_ifd", "rule": {"below": 1}},
     "weighted_sum": {"of": ["compression_ifd", {"method": "random_number", "seed": 3}]},
+    "record_field": {"field": "meta.stars"},
     "where": {"attribute": "task", "values": ["qa", "=odd"]},
+    "where_field": {"field": "meta.stars", "condition": {"above": 3.5, "keep": False}},
+    "where_text": {"part": "prompt", "condition": {"pattern": "a|b"}},
 }
 
 
@@ -552,8 +555,9 @@ _WRONG = [
     ("selections:\n  a:\n    method: quota\n    by: =b", "line 5", "called 'b'", ""),
     ("selections:\n  a: {}", "line 3", "needs a method or a budget", "5%"),
     ("selections:\n  a:\n    method: random\n    per: tsk", "line 5", "'tsk'", "'task'"),
-    ("selections:\n  a:\n    method: random\n    where: {langage: en}", "line 5", "", "'language'"),
-    ("selections:\n  a:\n    method: random\n    dedup: fuzzy", "line 3", "fuzzy", ""),
+    ("selections:\n  a:\n    method: random\n    where: [score]", "line 5", "no condition", "NAME"),
+    ("selections:\n  a:\n    method: random\n    where: a>b", "line 5", "'b' is not a number", ""),
+    ("selections:\n  a:\n    method: random\n    dedup: fuzzy", "line 5", "fuzzy", ""),
     ("selections:\n  a:\n    method: random\n    seeds: few", "line 5", "seeds = 'few'", "(5)"),
     ("selections:\n  a:\n    method: top_score\n    by: [mtld", "line", "expected", ""),
     ("selections: {a: random, a: random}", "line 2", "duplicate key", "keep one"),

@@ -124,7 +124,7 @@ def test_what_is_accepted_fits_the_schema(text: str, schema: dict[str, Any]) -> 
         "data: a\nselections: {s: {method: band, by: mtld, low: 3}}",
         "data: a\nselections: {s: {method: top_score, by: random}}",
         "data: a\nselections: {s: {method: random, dedup: fuzzy}}",
-        "data: a\nselections: {s: {method: random, where: {colour: red}}}",
+        "data: a\nselections: {s: {method: random, where: 3}}",
         "data: a\nselections: {s: {method: random, budget: [5]}}",
         "data: a\nselections: {s: {method: random, bugdet: 5}}",
         "data: a\nexports: [{selection: s, output: o, format: trll}]",

@@ -13,7 +13,8 @@ from assay.errors import UsageError, did_you_mean
 if TYPE_CHECKING:
     from assay.cli.options.grammar import Words
     from assay.components.budget import Budget
-    from assay.components.component import Component, Selector
+    from assay.components.component import Selector
+    from assay.components.wishes import Wishes
     from assay.project import Project
 
 ATTRIBUTES = ("source", "split", "task", "language")
@@ -51,9 +52,9 @@ class Choosing:
     ] = None  # fmt: skip
     where: Annotated[
         list[str] | None,
-        typer.Option(metavar="ATTRIBUTE=WORD", rich_help_panel=_PANEL, show_default=False,
-                     help="Only rows whose source, split, task or language is the word, or with "
-                     "!= is not. Repeatable."),
+        typer.Option(metavar="CONDITION", rich_help_panel=_PANEL, show_default=False,
+                     help="Only rows of which it holds: language=en, source!=web, meta.score>=0.8, "
+                     "response.words>=20, response.refusals=0, prompt~'(?i)python'. Repeatable."),
     ] = None  # fmt: skip
     per: Annotated[
         str | None,
@@ -123,7 +124,7 @@ def requests(
     budget = parse_budget(choosing)
     made = []
     for label, base in _bases(project, words, choosing, budget):
-        divided = _quota(base, choosing, budget)
+        divided = _divided(base, choosing, budget)
         inner = within(project, choosing)
         seeds = [choosing.seed] if choosing.seeds is None else list(range(choosing.seeds))
         for seed in seeds:
@@ -207,75 +208,75 @@ def _qualified(budget: "Budget", choosing: Choosing) -> "Budget":
     return budget.model_copy(update={name: value for name, value in changed.items() if value})
 
 
-def _quota(base: "Selector", choosing: Choosing, budget: "Budget | None") -> "Selector":
+def _wishes(choosing: Choosing) -> "Wishes":
+    from assay.components.wishes import Wishes
+
+    if choosing.share and choosing.per is None:
+        raise UsageError("--share needs --per", hint="add --per source, task or language")
+    return Wishes(
+        where=choosing.where or (),
+        dedup=choosing.dedup,
+        against=choosing.against or (),
+        per=choosing.per,
+        share=dict(parse_assignments(choosing.share or [], "--share")),
+    )
+
+
+def _divided(base: "Selector", choosing: Choosing, budget: "Budget | None") -> "Selector":
+    """Return the selector of every group's rows, where the budget is divided."""
     from assay.components.budget import Budget
-    from assay.methods.combinations.quota import Quota
+    from assay.components.wishes import divided
 
-    if choosing.per is None:
-        if choosing.share:
-            raise UsageError("--share needs --per", hint="add --per source, task or language")
+    wishes = _wishes(choosing)
+    if wishes.per is None:
         return base
-    per = _one_of(choosing.per, ATTRIBUTES, "--per")
-    shares = dict(parse_assignments(choosing.share or [], "--share"))
-    if budget is not None:
-        weights = tuple((name, _weight(text)) for name, text in sorted(shares.items()))
-        return Quota(by=base, per=per, budget=budget, weights=weights)
-    if not shares:
-        raise UsageError("a quota needs a budget", hint="--budget 5%, or --share NAME=500")
-    own = {name: Budget.model_validate(text) for name, text in shares.items()}
-    if choosing.tokenizer and all(part.unit != "tokens" for part in own.values()):
-        raise UsageError(
-            "--tokenizer counts a budget in tokens, and no --share is one",
-            hint="--share NAME='2M tokens'",
-        )
-    budgets = tuple((name, _qualified(part, choosing)) for name, part in sorted(own.items()))
-    return Quota(by=base, per=per, budgets=budgets)
-
-
-def _weight(text: str) -> float:
-    try:
-        weight = float(text.removesuffix("%"))
-    except ValueError:
-        weight = -1.0
-    if weight < 0:
-        raise UsageError(
-            f"--share: {text!r} is not a weight",
-            hint="with --budget a share is a weight, such as 2 or 70%",
-        )
-    return weight
+    if budget is None:
+        if not wishes.share:
+            raise UsageError("a quota needs a budget", hint="--budget 5%, or --share NAME=500")
+        own = {name: Budget.model_validate(text) for name, text in wishes.share.items()}
+        if choosing.tokenizer and all(part.unit != "tokens" for part in own.values()):
+            raise UsageError(
+                "--tokenizer counts a budget in tokens, and no --share is one",
+                hint="--share NAME='2M tokens'",
+            )
+        share = {name: _qualified(part, choosing) for name, part in own.items()}
+        wishes = replace(wishes, share=share)
+    return divided(base.model_copy(update={"budget": budget}), wishes)
 
 
 def within(project: "Project", choosing: Choosing) -> "Selector | None":
     """Return the filters that rows must pass before anything is chosen, innermost first.
 
     Raises:
-        UsageError: if no row can pass, for a word is misspelt.
+        UsageError: if no row can pass, for a word or a field is misspelt.
     """
-    from assay.components.registry import find
+    from assay.components.wishes import narrowed
 
-    inner: Component | None = None
-    for attribute, keep, words in _conditions(choosing.where or []):
-        _check_words(project, attribute, words)
-        inner = find("where", "selector")(
-            attribute=attribute, values=words, keep=keep, within=inner
-        )
-    for file in choosing.against or []:
-        inner = find("decontaminate", "selector")(against=file, within=inner)
-    if choosing.dedup is not None:
-        match = _one_of(choosing.dedup, DUPLICATES, "--dedup")
-        inner = find("deduplicate", "selector")(match=match, within=inner)
-    return inner  # type: ignore[return-value]
+    inner = narrowed(None, _wishes(choosing))
+    step = inner
+    while step is not None:
+        _check_names(project, step)
+        step = step.within
+    return inner
 
 
-def _check_words(project: "Project", attribute: str, words: Sequence[str]) -> None:
-    if attribute == "language":
-        return  # may yet be detected
-    known = project.pool.column(attribute).unique().sort().to_list()
-    for word in words:
+def _check_names(project: "Project", step: "Selector") -> None:
+    """Check that some row has what a filter asks for, before any work."""
+    from assay.features.record_field import check_field
+    from assay.methods.filters.attributes import Where
+    from assay.methods.filters.conditions import WhereField
+    from assay.pool.view import PoolView
+
+    if isinstance(step, WhereField):
+        check_field(PoolView(project.pool), step.field)
+    if not isinstance(step, Where) or step.attribute == "language":  # which may yet be detected
+        return
+    known = project.pool.column(step.attribute).unique().sort().to_list()
+    for word in step.values:
         if word not in known:
             shown = ", ".join(repr(name) for name in known[:_LISTED])
             raise UsageError(
-                f"--where: no row has the {attribute} {word!r}",
+                f"--where: no row has the {step.attribute} {word!r}",
                 hint=did_you_mean(word, known) or f"there are {shown}",
             )
 
@@ -285,20 +286,3 @@ def _put_within(selector: "Selector", inner: "Selector") -> "Selector":
     if selector.within is not None:
         inner = _put_within(selector.within, inner)
     return selector.model_copy(update={"within": inner})
-
-
-def _conditions(texts: Sequence[str]) -> list[tuple[str, bool, tuple[str, ...]]]:
-    """Return attribute, keep, words; words of one attribute that may pass belong together."""
-    found: dict[tuple[str, bool], list[str]] = {}
-    for name, word in parse_assignments(texts, "--where"):
-        keep = not name.endswith("!")
-        attribute = _one_of(name.removesuffix("!").strip(), ATTRIBUTES, "--where")
-        found.setdefault((attribute, keep), []).append(word)
-    return [(attribute, keep, tuple(words)) for (attribute, keep), words in found.items()]
-
-
-def _one_of(word: str, known: Sequence[str], option: str) -> str:
-    if word not in known:
-        hint = did_you_mean(word, known) or f"one of {', '.join(known)}"
-        raise UsageError(f"{option}: {word!r} is not known", hint=hint)
-    return word

@@ -14,9 +14,8 @@ from assay.components.component import AnySelector, NoPaper, Paper, Scorer, Sele
 from assay.components.rule import Rule
 from assay.errors import BudgetError, did_you_mean
 from assay.features.text import RowAttribute, token_counts
-from assay.pool.pool import Attribute
 from assay.random_numbers import generator
-from assay.samples import FloatArray, IndexArray, Reason, Selection
+from assay.samples import Attribute, FloatArray, IndexArray, Reason, Selection
 from assay.solvers.shares import Taken, spend_in_shares
 from assay.values import Labels, Numbers
 

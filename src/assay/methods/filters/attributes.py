@@ -7,8 +7,7 @@ import numpy as np
 from assay.components.budget import Allowance
 from assay.components.component import NoPaper, Paper, Selector
 from assay.features.text import RowAttribute
-from assay.pool.pool import Attribute
-from assay.samples import Reason, Selection
+from assay.samples import Attribute, Reason, Selection
 from assay.values import Labels
 
 _COMMON = NoPaper(reason="common practice")

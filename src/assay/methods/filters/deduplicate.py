@@ -7,12 +7,12 @@ from pydantic import Field, model_validator
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyScorer, Chosen, Component, NoPaper, Paper, Selector
-from assay.features.duplicates import DuplicateGroups, Part, with_encoder
+from assay.features.duplicates import DuplicateGroups, with_encoder
 from assay.features.embeddings import Embeddings
 from assay.methods.filters.attributes import Everything
 from assay.methods.filters.cuts import Threshold
 from assay.pool.view import PoolView
-from assay.samples import FloatArray, Reason, Scores, Selection
+from assay.samples import FloatArray, Part, Reason, Scores, Selection
 from assay.solvers.duplicates import representatives
 from assay.values import Groups
 

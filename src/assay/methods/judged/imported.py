@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Literal
 
 from assay.components.component import Component, NoPaper, Paper, Scorer
 from assay.components.references import FileRef
-from assay.features.imported_column import COMMON, ImportedColumn, ImportedNumbers, Match, Part
-from assay.samples import Scores
+from assay.features.imported_column import COMMON, ImportedColumn, ImportedNumbers, Match
+from assay.samples import Part, Scores
 
 
 class Imported(Scorer):

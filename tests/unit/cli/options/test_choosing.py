@@ -139,7 +139,11 @@ def test_the_base_of_a_percentage_is_part_of_the_budget(project: Project) -> Non
         (Choosing(budget="3", per="task", share=["open_qa=much"]), "is not a weight"),
         (Choosing(per="task"), "needs a budget"),
         (Choosing(budget="3", dedup="fuzzy"), "'fuzzy' is not known"),
-        (Choosing(budget="3", where=["colour=red"]), "'colour' is not known"),
+        (Choosing(budget="3", where=["colour"]), "is no condition"),
+        (Choosing(budget="3", where=["response.shouting=0"]), "no measure 'shouting'"),
+        (Choosing(budget="3", where=["response~(a"]), "is no pattern"),
+        (Choosing(budget="3", where=["response>=3"]), "is asked for a pattern"),
+        (Choosing(budget="3", where=["response.words~a"]), "words is a number"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(

@@ -11,7 +11,6 @@ import pytest
 from assay.errors import DataError
 from assay.features.imported_column import (
     Match,
-    Part,
     UnknownColumnError,
     match_column,
     read_columns,
@@ -20,7 +19,7 @@ from assay.formats.records import Block
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool, format_id
 from assay.pool.view import PoolView
-from assay.samples import Conversation, Message, Origin, Reason, Sample
+from assay.samples import Conversation, Message, Origin, Part, Reason, Sample
 from tests.rows import conversation
 
 PAIRS = [("q0", "a0"), ("q1", "a1"), ("q2", "a1"), ("q3", "a3")]
