@@ -10,12 +10,16 @@ from typing import NamedTuple
 _NOT = r"(?:can't|cannot|can not|unable|not able|won't|not allowed|not permitted)"
 _I_WILL_NOT = r"i (?:can't|cannot|can not|won't|will not|must decline to|am not going to)"
 _MORE = r"(?:questions?|help|assistance|anything else|clarification)"
+_DO_IT = (
+    r"(?:help (?:you )?with|assist|provide|fulfil|comply|generate|create|engage|discuss|produce"
+    r"|draw|display|perform|develop|browse|support|do (?:it|this|that)\\b"
+    r"|(?:answer|complete) (?:this|that|your))"
+)
 _AN_AI = r"as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
 _REFUSALS = (
     rf"\b(?:i'm|i am) (?:(?:very|really|so|truly) )?(?:sorry|afraid)\b[^.!?\n]{{0,40}}?\b{_NOT}\b",
-    r"\b(?:i'm|i am) (?:unable|not able|not allowed|not permitted) to\b",
-    rf"\b{_I_WILL_NOT} (?:help (?:you )?with|assist|provide|fulfil|comply|generate|create|engage)",
-    rf"\b{_I_WILL_NOT} (?:discuss|support|(?:answer|complete) (?:this|that|your))",
+    rf"\b(?:i'm|i am) (?:unable|not able|not allowed|not permitted) to {_DO_IT}",
+    rf"\b{_I_WILL_NOT} {_DO_IT}",
     rf"\b{_AN_AI}[^.!?\n]{{0,80}}?\b(?:{_NOT}|do not have|don't have|not capable)\b",
     r"\bno puedo (?:ayudar|proporcionar|cumplir|generar)",
     r"\bje ne peux pas (?:vous )?(?:aider|fournir|répondre|accéder)",
@@ -53,6 +57,7 @@ _HTML = re.compile(
 _URL = re.compile(r"\b(?:https?://|ftp://|www\.)[^\s<>\"'()\[\]{}|\\^`]*[^\s<>\"'()\[\]{}|\\^`.,;:!?]",
                   re.IGNORECASE)  # fmt: skip
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}\b")
+_WRITTEN_AS_PHONE = re.compile(r"(?=.*[^\d\s]|\S+\s)[^/]+", re.DOTALL)
 _MAY_BE_A_PHONE = re.compile(r"\d(?:[^\w\n]{0,3}\d){6}")
 
 
@@ -88,7 +93,8 @@ def phone_numbers(text: str) -> int:
     from phonenumbers import Leniency, PhoneNumberMatcher  # noqa: PLC0415  takes 0.1 s
 
     found = PhoneNumberMatcher(text, "US", leniency=Leniency.STRICT_GROUPING)
-    return sum(1 for _ in found)
+    # A bare run of digits is more often another number, and a slash a division.
+    return sum(1 for match in found if _WRITTEN_AS_PHONE.fullmatch(match.raw_string))
 
 
 def _count(pattern: re.Pattern[str], text: str) -> int:

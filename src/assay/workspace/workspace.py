@@ -162,8 +162,8 @@ class Workspace:
             budget: samples, "5%", or "2M tokens".
             **parameters: the method's own, and besides them what any selection can be asked for:
                 ``where="meta.score>=0.8"`` (or several), ``dedup="near"``,
-                ``against="eval.jsonl"``, ``per="source"`` and ``share={"curated": 2, "web": 1}``; see
-                `assay.components.wishes.Wishes`.
+                ``against="eval.jsonl"``, ``per="source"`` and
+                ``share={"curated": 2, "web": 1}``; see `assay.components.wishes.Wishes`.
         """
         with self.names():
             own = _own_parameters(method)

@@ -1,0 +1,36 @@
+"""Flags: how often a text shows what people filter by."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from assay.components.component import NoPaper, Paper, Scorer
+from assay.features.text_marks import TextMarks
+from assay.samples import FloatArray, Part
+from assay.texts.marks import Marks
+from assay.values import Numbers
+
+
+class MarksOfText(Scorer):
+    """How many refusals, stock phrases, HTML tags, addresses and phone numbers a text holds.
+
+    The first column is the sum of the others. None is certain; see the page on filters.
+    """
+
+    name: ClassVar[str] = "marks"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
+    prefer: ClassVar[Literal["high", "low"]] = "low"
+    columns: ClassVar[tuple[str, ...]] = ("marks", *Marks._fields)
+
+    part: Part = "response"
+    """Text that is looked at."""
+
+    def requires(self) -> dict[str, Any]:
+        """Return the counts."""
+        return {"marks": TextMarks(part=self.part)}
+
+    def score(self, *, marks: Numbers) -> Mapping[str, FloatArray]:
+        """Return the sum and each count. Shape (n,) each."""
+        counts = {name: marks[name] for name in Marks._fields}
+        return {"marks": np.sum(list(counts.values()), axis=0), **counts}
