@@ -21,6 +21,7 @@ _BAR = 22.0
 _LEFT = 44.0
 _TOP = 10.0
 _LETTER = 6.4
+_NAME_CHARACTERS = 34
 
 
 class Bars(NamedTuple):
@@ -70,6 +71,11 @@ def colour(place: int) -> str:
 def part_colour(place: int) -> str:
     """Return the colour of the place-th part of a whole, grey after the last."""
     return f"var(--p{place if 0 <= place < COLOURS else COLOURS})"
+
+
+def short_name(name: str) -> str:
+    """Return a name that fits beside a chart."""
+    return name if len(name) <= _NAME_CHARACTERS else f"{name[: _NAME_CHARACTERS - 1]}…"
 
 
 def swatch(shade: str) -> Html:

@@ -55,16 +55,23 @@ class Shapes:
 
 def shapes(pool: Pool, chosen: IndexArray) -> Shapes:
     """Return the shape of the rows at `chosen`, some at least, and of all that are not held out."""
-    measured = _measured(pool)
+    measured = row_measures(pool)
     return Shapes(_shape(measured, chosen), _shape(measured, np.flatnonzero(~pool.held_out)))
 
 
-def _measured(pool: Pool) -> dict[str, FloatArray]:
+def row_measures(pool: Pool) -> dict[str, FloatArray]:
+    """Return of every row the characters of its answers and its prompts, answers, bytes of text.
+
+    Columns characters, prompt, turns, bytes; shape (n,) each.
+    """
     message = pl.element()
     answers = message.struct.field("role") == "assistant"
     content = message.struct.field("content")
     by_message = {
         "characters": pl.when(answers).then(content.str.strip_chars().str.len_chars()).otherwise(0),
+        "prompt": pl.when(message.struct.field("role") == "user")
+        .then(content.str.len_chars() + message.struct.field("context").str.len_chars())
+        .otherwise(0),
         "turns": answers.cast(pl.UInt32),
         "bytes": content.str.len_bytes() + message.struct.field("context").str.len_bytes(),
     }

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from assay.workspace.named_selection import NamedSelection
 
 
+REPORT_HELP = "Write a page to look at: pictures, rows to read, what it cost. Needs no network."
+
+
 @dataclass(frozen=True)
 class Writing:
     """Options that say what is written, and where."""
@@ -39,6 +42,12 @@ class Writing:
         typer.Option("--no-sidecar", help="Write no ids, ranks, scores and reasons beside it.",
                      rich_help_panel="What to write"),
     ] = False  # fmt: skip
+
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="PAGE.html", help=REPORT_HELP,
+                     rich_help_panel="What to write", show_default=False),
+    ] = None  # fmt: skip
 
 
 _STDOUT = Path("-")

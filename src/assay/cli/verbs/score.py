@@ -1,7 +1,8 @@
 """``assay score``: one number per row, kept in the project."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,52 @@ from assay.cli.console import table, terminal
 from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
 from assay.cli.options.opening import open_project
+from assay.cli.options.writing import REPORT_HELP
 
 if TYPE_CHECKING:
     from assay.components.component import Scorer
     from assay.project import Project
+    from assay.samples import Scores
     from assay.values import ScoreTable
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Options that say how scores are set, called and written."""
+
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="[METHOD.]PARAMETER=VALUE",
+            show_default=False,
+            help="Set a parameter of a method. Repeatable.",
+        ),
+    ] = None
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="Name of a single score's result; a result of that name takes another. "
+            "By default the method, with what differs from its defaults.",
+        ),
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            show_default=False,
+            help="Write ids, places in the source, scores and reasons: a .parquet, .csv "
+            "or .jsonl, its rows in the order of the source.",
+        ),
+    ] = None
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="PAGE.html", help=REPORT_HELP, show_default=False),
+    ] = None
 
 
 @verb(
@@ -36,24 +78,8 @@ def score(
     everywhere: Everywhere,
     working: Working,
     models: Models,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="[METHOD.]PARAMETER=VALUE", show_default=False,
-                     help="Set a parameter of a method. Repeatable."),
-    ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", show_default=False,
-                     help="Name of a single score's result; a result of that name takes another. "
-                     "By default the method, with what differs from its defaults."),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="FILE", show_default=False,
-                     help="Write ids, places in the source, scores and reasons: a .parquet, .csv "
-                     "or .jsonl, its rows in the order of the source."),
-    ] = None,
-) -> None:  # fmt: skip
+    scoring: Scoring,
+) -> None:
     """Give every row a number, and keep it in the project.
 
     What several methods need is computed once; what was computed before is not computed again.
@@ -65,27 +91,29 @@ def score(
     from assay.errors import UsageError
     from assay.workspace.score_frame import check_frame_path
 
-    if output is not None:
-        check_frame_path(Path(output))
+    if scoring.output is not None:
+        check_frame_path(Path(scoring.output))
     parsed = parse_words(words or [], everywhere.project)
     if not parsed.methods:
         raise UsageError("no method is named", hint="`assay methods` lists them")
-    if name is not None and len(parsed.methods) > 1:
-        raise UsageError(f"--name {name} is for one score, and {len(parsed.methods)} are asked for")
-    given = None if name is None else check_given(name)
+    if scoring.name is not None and len(parsed.methods) > 1:
+        raise UsageError(
+            f"--name {scoring.name} is for one score, and {len(parsed.methods)} are asked for"
+        )
+    given = None if scoring.name is None else check_given(scoring.name)
     project = open_project(
         parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
     )
     for note in parsed.notes:
         terminal().note(note, style="yellow")
-    scorers = _scorers(project, parsed.methods, settings or [], models)
+    scorers = _scorers(project, parsed.methods, scoring.settings or [], models)
     if working.dry_run:
         print_plan(project, scorers)
         return
     check_models(project, scorers)
     for note in project.advice(scorers):
         terminal().warn(note)
-    _score(project, scorers, given, None if output is None else Path(output))
+    _score(project, scorers, given, scoring)
 
 
 def _scorers(
@@ -102,7 +130,7 @@ def _scorers(
 
 
 def _score(
-    project: "Project", scorers: "Sequence[Scorer]", given: str | None, output: Path | None
+    project: "Project", scorers: "Sequence[Scorer]", given: str | None, scoring: Scoring
 ) -> None:
     from assay.cli.naming import output_name, shown_path, shown_source
     from assay.cli.options.models import model_words
@@ -122,17 +150,23 @@ def _score(
         _summary(scorer, scores, path.name) | {"result": given or project.label(scorer)}
         for scorer, scores, path in zip(resolved, tables, paths, strict=True)
     ]
+    output = None if scoring.output is None else Path(scoring.output)
     if output is not None:
         names = list(dict.fromkeys(row["result"] for row in rows))
         write_frame_file(project.frame(names, order="source"), output)
+    if scoring.report is not None:
+        named = {row["result"]: (scorer, scores.main)
+                 for row, scorer, scores in zip(rows, resolved, tables, strict=True)}  # fmt: skip
+        _report(project, named, run.stages, scoring.report)
     page = terminal()
+    written = [str(path) for path in (output, scoring.report) if path is not None]
     if page.settings.as_json:
         page.document(
             {
                 "project": str(project.folder),
                 "rows": len(project),
                 "scores": rows,
-                "written": None if output is None else str(output),
+                "written": written,
                 "models": [fit.facts() for fit in project.model_fits(resolved)],
             }
         )
@@ -148,14 +182,28 @@ def _score(
     )  # fmt: skip
     seconds = format_seconds(project.load_seconds + sum(run.stages.values()))
     page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
-    if output is not None:
-        page.note(f"wrote: {shown_path(output)}")
+    for path in written:
+        page.note(f"wrote: {shown_path(Path(path))}")
     name, subset = shown_source(project), output_name(project, "subset")
     scored = f"facility_location --set quality={resolved[0].name} {model_words(resolved[0])}"
     page.next(
         f"assay select {name} --budget 5% -o {subset}",
         f"assay select {name} {scored}--budget 5% -o {subset}",
     )
+
+
+def _report(
+    project: "Project",
+    scores: "Mapping[str, tuple[Scorer, Scores]]",
+    stages: "Mapping[str, float]",
+    path: Path,
+) -> None:
+    from assay.cli.printing.selection_report import why_text
+    from assay.files import write_text
+    from assay.reports.rows.scores import score_page
+
+    command = ["assay", "score", *sys.argv[2:]]
+    write_text(path, score_page(project, scores, stages=stages, command=command, why=why_text))
 
 
 def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
 from assay.cli.options.opening import open_project
 from assay.cli.options.writing import Writing
+from assay.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from assay.cli.options.choosing import Request
     from assay.cli.options.writing import Written
     from assay.project import Project
@@ -66,6 +69,11 @@ def select(
     if working.dry_run:
         print_plan(project, selectors)
         return
+    if writing.report is not None and len(selectors) > 1:
+        raise UsageError(
+            f"--report shows one selection, and {len(selectors)} are asked for",
+            hint="select one at a time; `assay diff A B --report` shows two side by side",
+        )
     check_models(project, selectors)
     for note in project.advice(selectors):
         terminal().warn(note)
@@ -97,6 +105,8 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
                 written.append(write_selection(selection, path, writing) if path else Written())
         for entry, made in zip(described, written, strict=True):
             entry |= {"written": [str(path) for path in made.paths], "export": made.facts or None}
+        if writing.report is not None:
+            _report(chosen[0], described[0], run, writing.report)
         _record(run, chosen, written, writing)
     page = terminal()
     if page.settings.as_json:
@@ -105,6 +115,21 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
         print_selection(chosen[0], described[0], run.stages)
     else:
         print_selections(project, described, run.stages)
+
+
+def _report(
+    selection: "NamedSelection", described: dict[str, Any], run: "Run", path: "Path"
+) -> None:
+    from assay.cli.naming import shown_names
+    from assay.cli.printing.selection_report import why_text
+    from assay.files import write_text
+    from assay.reports.rows.selection import selection_page
+
+    shown = described | {"method_text": shown_names(described["method_text"])}
+    command = ["assay", "select", *sys.argv[2:]]
+    page = selection_page(selection, shown, stages=run.stages, command=command, why=why_text)
+    write_text(path, page)
+    described["written"].append(str(path))
 
 
 def _record(

@@ -16,6 +16,7 @@ from assay.reports.svg import (
     curves,
     histograms,
     part_colour,
+    short_name,
     stacked_bar,
     swatch,
 )
@@ -24,17 +25,11 @@ from assay.wording import percent, quantity
 _LISTED_PARTS = 6
 _LEAST_PART = 0.005
 _TICKS = 8
-_NAME_CHARACTERS = 34
 
 
 def named(found: Assessment, record: DatasetRecord) -> Html:
     """Return a dataset's name beside its colour."""
     return joined([swatch(colour(found.datasets.index(record))), record.name])
-
-
-def short_name(name: str) -> str:
-    """Return a name that fits beside a chart."""
-    return name if len(name) <= _NAME_CHARACTERS else f"{name[: _NAME_CHARACTERS - 1]}…"
 
 
 def _tokens(edge: float) -> str:

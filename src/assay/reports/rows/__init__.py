@@ -1,0 +1,1 @@
+"""Pages on one project: a selection, the difference of two, scores."""
