@@ -127,4 +127,4 @@ def test_several_selections_have_no_single_page(folder: Path) -> None:
     done = assay(folder, *words, "--report", "p.html")
 
     assert done.code == 2
-    assert "--report shows one selection, and 2 are asked for" in done.err
+    assert "--report is for one selection, and 2 are asked for" in done.err

@@ -1,5 +1,6 @@
 """A small server that speaks the file API of the Hugging Face Hub."""
 
+import base64
 import hashlib
 import json
 import threading
@@ -45,6 +46,7 @@ class HubServer:
     repositories: dict[str, HubRepository]
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     broken: bool = False
+    created: list[dict[str, object]] = field(default_factory=list)
 
     def paths(self, method: str) -> list[str]:
         """Return the paths that were asked for with a method."""
@@ -90,6 +92,48 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer()
+
+    def do_POST(self) -> None:
+        """Take what a client writes: a new repository, or the files of a commit as they are."""
+        path = unquote(urlsplit(self.path).path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.hub.requests.append(("POST", path, self.headers.get("authorization")))
+        parts = path.removeprefix("/api/").split("/")
+        if parts[0] == "validate-yaml":
+            self._send_json({"errors": [], "warnings": []})
+        elif self.headers.get("authorization") != "Bearer good":
+            self._refuse(HTTPStatus.FORBIDDEN, "Forbidden")
+        elif parts[:2] == ["repos", "create"]:
+            self._create(json.loads(body))
+        elif parts[3] == "preupload":
+            asked = json.loads(body)["files"]
+            files = [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False}
+                     for f in asked]  # fmt: skip
+            self._send_json({"files": files})
+        else:
+            self._commit("/".join(parts[1:3]), body)
+
+    def _create(self, asked: dict[str, object]) -> None:
+        name = f"{asked.get('organization') or 'me'}/{asked['name']}"
+        page = {"url": f"{self.hub.endpoint}/datasets/{name}", "name": name}
+        if name in self.hub.repositories:
+            self._send_json(page, HTTPStatus.CONFLICT)
+            return
+        self.hub.created.append(asked)
+        self.hub.repositories[name] = HubRepository()
+        self._send_json(page)
+
+    def _commit(self, name: str, body: bytes) -> None:
+        files = self.hub.repositories[name].files
+        for line in map(json.loads, body.splitlines()):
+            if line["key"] == "file":
+                files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+        page = f"{self.hub.endpoint}/datasets/{name}/commit/{COMMIT}"
+        self._send_json({"commitUrl": page, "commitOid": COMMIT})
+
+    def _send_json(self, content: object, status: HTTPStatus = HTTPStatus.OK) -> None:
+        headers = {"Content-Type": "application/json"}
+        self._send(status, json.dumps(content).encode(), headers)
 
     def _answer(self) -> None:
         path = unquote(urlsplit(self.path).path)

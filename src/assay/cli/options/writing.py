@@ -48,6 +48,17 @@ class Writing:
         typer.Option("--report", metavar="PAGE.html", help=REPORT_HELP,
                      rich_help_panel="What to write", show_default=False),
     ] = None  # fmt: skip
+    push: Annotated[
+        str | None,
+        typer.Option("--push", metavar="ORG/NAME", rich_help_panel="What to write",
+                     help="Upload the rows to the Hugging Face Hub, with a card; to a private "
+                     "dataset, unless it exists already.", show_default=False),
+    ] = None  # fmt: skip
+    public: Annotated[
+        bool,
+        typer.Option("--public", help="Whether a dataset that --push makes is for everybody.",
+                     rich_help_panel="What to write"),
+    ] = False  # fmt: skip
 
 
 _STDOUT = Path("-")
@@ -120,9 +131,14 @@ def write_selection(selection: "NamedSelection", path: Path, writing: "Writing")
     return Written(paths, selection.described_export(report))
 
 
-def _write_stdout(selection: "NamedSelection", writing: "Writing") -> dict[str, Any]:
+def written_ending(selection: "NamedSelection", writing: "Writing") -> str:
+    """Return the ending of a file for rows whose place nobody has named."""
     containers = {file.container for file in selection.project.load_record.files}
-    ending = containers.pop() if len(containers) == 1 and not writing.layout_out else "jsonl"
+    return containers.pop() if len(containers) == 1 and not writing.layout_out else "jsonl"
+
+
+def _write_stdout(selection: "NamedSelection", writing: "Writing") -> dict[str, Any]:
+    ending = written_ending(selection, writing)
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         path = Path(folder) / f"subset.{ending}"
         report = selection.export(path, layout=writing.layout_out, sidecar=False)

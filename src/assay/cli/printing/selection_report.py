@@ -308,6 +308,8 @@ def _end(project: "Workspace", described: Mapping[str, Any], stages: Mapping[str
     page.note(labelled("time:", ", ".join(told), "dim"))
     for path in described["written"]:
         page.note(labelled("wrote:", shown_path(Path(path))))
+    if "pushed" in described:
+        page.note(labelled("pushed:", described["pushed"]))
     source = shown_source(project)
     subset, chance = (output_name(project, stem) for stem in ("subset", "random"))
     commands = [f"assay show {source} {described['selection']}"]

@@ -54,11 +54,13 @@ def select(
     from assay.cli.options.choosing import requests
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
+    from assay.cli.options.pushing import check_push
     from assay.cli.options.writing import check_output
     from assay.cli.printing.planning_report import print_plan
 
     parsed = parse_words(words or [], everywhere.project)
     check_output(writing)
+    check_push(writing, offline=everywhere.offline)
     project = open_project(
         parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
     )
@@ -69,9 +71,10 @@ def select(
     if working.dry_run:
         print_plan(project, selectors)
         return
-    if writing.report is not None and len(selectors) > 1:
+    if (writing.report is not None or writing.push is not None) and len(selectors) > 1:
+        option = "--push" if writing.report is None else "--report"
         raise UsageError(
-            f"--report shows one selection, and {len(selectors)} are asked for",
+            f"{option} is for one selection, and {len(selectors)} are asked for",
             hint="select one at a time; `assay diff A B --report` shows two side by side",
         )
     check_models(project, selectors)
@@ -81,6 +84,7 @@ def select(
 
 
 def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -> None:
+    from assay.cli.options.pushing import push_selection
     from assay.cli.options.writing import Written, output_path, write_selection
     from assay.cli.printing.selection_report import (
         describe_selection,
@@ -105,6 +109,9 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
                 written.append(write_selection(selection, path, writing) if path else Written())
         for entry, made in zip(described, written, strict=True):
             entry |= {"written": [str(path) for path in made.paths], "export": made.facts or None}
+        if writing.push is not None:
+            with run.stage("push"):
+                described[0]["pushed"] = push_selection(chosen[0], described[0], writing)
         if writing.report is not None:
             _report(chosen[0], described[0], run, writing.report)
         _record(run, chosen, written, writing)
