@@ -19,6 +19,8 @@ from scripts.docs_default import default_pages
 from scripts.docs_formats import formats_page
 from scripts.docs_methods import method_pages, navigation
 from scripts.docs_text import GENERATED
+from scripts.docs_which_method import PAGE as WHICH_METHOD
+from scripts.docs_which_method import which_method_page
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -33,6 +35,7 @@ def generated_pages() -> dict[Path, str]:
         Path("reference/command-line.md"): command_page(),
         Path("reference/formats.md"): formats_page(),
         Path("benchmarks.md"): benchmarks_page(),
+        WHICH_METHOD: which_method_page(),
         Path("how-to/write-a-method.md"): _method_guide(),
         Path("../mkdocs.yml"): _with_navigation(_text(ROOT / "mkdocs.yml")),
     }

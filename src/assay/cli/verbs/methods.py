@@ -1,5 +1,6 @@
 """``assay methods``: the catalogue, and one method explained."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from assay.cli.options.groups import Everywhere, Words
     panel=LOOK,
     examples=(
         "assay methods",
+        "assay methods --which",
         "assay methods compression_ifd",
         "assay methods k_center --bibtex",
         "assay methods my_method.py",
@@ -23,6 +25,9 @@ def methods(
     words: Words,
     everywhere: Everywhere,
     bibtex: Annotated[bool, typer.Option("--bibtex", help="Print the citation.")] = False,
+    which: Annotated[
+        bool, typer.Option("--which", help="Say which one to take, by what you have and want.")
+    ] = False,
 ) -> None:
     """List every method by family, or explain some.
 
@@ -40,6 +45,9 @@ def methods(
     from assay.errors import UsageError
 
     page = terminal()
+    if which:
+        _guide(words or [])
+        return
     parsed = parse_words(words or [], everywhere.project)
     if parsed.sources:
         raise UsageError(
@@ -61,4 +69,27 @@ def methods(
         for part in catalogue(chosen):
             page.result(part)
         page.note()
-        page.next("assay methods NAME", "assay select data.json NAME --budget 5% -o subset.json")
+        page.next(
+            "assay methods --which",
+            "assay methods NAME",
+            "assay select data.json NAME --budget 5% -o subset.json",
+        )
+
+
+def _guide(words: Sequence[str]) -> None:
+    """Print which method to take.
+
+    Raises:
+        UsageError: if a method is named already.
+    """
+    from assay.cli.printing.which_method import GUIDE, guide_parts
+    from assay.errors import UsageError
+
+    if words:
+        raise UsageError(f"--which says what to name, and {words[0]!r} is named")
+    page = terminal()
+    if page.settings.as_json:
+        page.document([advice._asdict() for advice in GUIDE])
+        return
+    for part in guide_parts():
+        page.result(part)
