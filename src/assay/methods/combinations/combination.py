@@ -85,8 +85,8 @@ class WeightedSum(Combination):
         compared=(
             Comparison(
                 against="values worked out by hand",
-                compared="two scores of three rows",
-                tolerance="1e-12",
+                compared="rows of two scores, with weights and without",
+                tolerance="1e-6 relative",
                 test="tests/unit/methods/combinations/test_combination.py",
             ),
         ),
@@ -118,8 +118,8 @@ class Product(Combination):
         compared=(
             Comparison(
                 against="values worked out by hand",
-                compared="two scores of three rows",
-                tolerance="1e-12",
+                compared="rows of two scores, with weights and without",
+                tolerance="1e-6 relative",
                 test="tests/unit/methods/combinations/test_combination.py",
             ),
         ),

@@ -32,7 +32,7 @@ class Decontaminate(Selector):
         compared=(
             Comparison(
                 against="brute force",
-                compared="reports of random texts, all lengths and shares",
+                compared="reports of random sentences, runs of 1 to 5 words",
                 tolerance="exact",
                 test="tests/unit/texts/test_overlap.py",
             ),

@@ -49,8 +49,7 @@ class SemDeDup(Selector):
         compared=(
             Comparison(
                 against="the authors' code",
-                compared="rows removed of 200 in 9 clusters: eps from 0.02 to 0.5, hard and easy, "
-                "and a given order",
+                compared="rows removed of 200 in 9 clusters: eps from 0.02 to 0.5, hard and easy",
                 tolerance="exact",
                 test="tests/parity/test_published_code.py",
             ),

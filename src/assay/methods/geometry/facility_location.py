@@ -63,15 +63,14 @@ class FacilityLocation(Selector):
         "of their score (`deita_filter`).",
         compared=(
             Comparison(
-                against="submodlib-py 0.0.3 and apricot-select",
+                against="submodlib-py 0.0.3 and apricot-select 0.6.1",
                 compared="`coverage=dense`: order of 60 picks among 400 rows, naive and lazy",
                 tolerance="exact; gains 2.5e-4",
                 test="tests/parity/test_facility_location_libraries.py",
             ),
             Comparison(
                 against="submodlib-py 0.0.3",
-                compared="`coverage=dense`: order of 20 and 30 picks among 200 rows with near "
-                "copies",
+                compared="`coverage=dense`: order of 20 picks among 200 rows with near copies",
                 tolerance="exact; gains 1e-4",
                 test="tests/parity/test_published_code.py",
             ),

@@ -50,12 +50,12 @@ class GraphCut(Selector):
             Comparison(
                 against="the paper's sums of squared distances",
                 compared="twice the gain, up to a constant",
-                tolerance="exact to rounding",
+                tolerance="1e-4",
                 test="tests/unit/solvers/test_graph_cut.py",
             ),
             Comparison(
                 against="the authors' code",
-                compared="as the bins of `dataset_quantization`",
+                compared="the 40 rows of its first bin, of 200",
                 tolerance="exact",
                 test="tests/parity/test_published_code.py",
             ),

@@ -34,7 +34,7 @@ class Relevance(Scorer):
             Comparison(
                 against="cosines of vectors written down by hand",
                 compared="single rows",
-                tolerance="1e-12",
+                tolerance="1e-6 relative",
                 test="tests/unit/methods/geometry/test_relevance.py",
             ),
         ),

@@ -45,8 +45,8 @@ class DeitaFilter(Selector):
         compared=(
             Comparison(
                 against="the authors' code",
-                compared="rows kept of 200, in order: thresholds 0.9 and 0.7, batches of 1, 3 and "
-                "8",
+                compared="rows kept of 200, in order: thresholds 0.9 and 0.7; batches of 3 and 8 "
+                "by `mode=reference`",
                 tolerance="exact",
                 test="tests/parity/test_published_code.py",
             ),

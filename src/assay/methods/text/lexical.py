@@ -154,7 +154,7 @@ class CompressionRatio(_Diversity):
         compared=(
             Comparison(
                 against="zlib, called on the texts themselves",
-                compared="compressed lengths of random bytes",
+                compared="compressed lengths and the ratio, of repeated and of varied bytes",
                 tolerance="exact",
                 test="tests/unit/texts/test_measures.py",
             ),
