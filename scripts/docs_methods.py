@@ -16,7 +16,7 @@ from assay.cli.printing.catalogue import (
     find_all,
 )
 from assay.cli.printing.method_guide import has_example
-from assay.cli.printing.worked_example import worked_example
+from assay.cli.printing.worked_example import WorkedExample, worked_example
 from assay.components.component import Component, Feature, Paper, Scorer, Selector
 from assay.components.guide import Absent, Guide
 from assay.components.references import EMBEDDED_MODEL
@@ -158,7 +158,7 @@ def _differences(guide: Guide, paragraph: str) -> Iterator[list[str] | str]:
 def _example(method: type[Component]) -> list[list[str] | str]:
     if not has_example(method):
         return []
-    example = worked_example(method)
+    example = _worked(method)
     rows = [(row.name, row.asked, row.answered) for row in example.rows]
     numbers = [(row.name, *row.cells) for row in example.rows]
     return [
@@ -168,6 +168,12 @@ def _example(method: type[Component]) -> list[list[str] | str]:
         example.reading,
         f"`assay methods {method.name} --example` computes it.",
     ]
+
+
+# A language model is asked for some, and the pages are made several times in a run.
+@functools.cache
+def _worked(method: type[Component]) -> WorkedExample:
+    return worked_example(method)
 
 
 def _documentation(component: type[Component]) -> str:

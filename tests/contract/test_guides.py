@@ -47,6 +47,7 @@ def test_its_formula_fits_a_terminal(method: type[Component]) -> None:
     assert lines == [line.rstrip() for line in lines]
     assert max(map(len, lines)) <= _WIDEST
     assert formula.isascii()
+    assert "`" not in formula, "it is shown as it stands"
 
 
 @every_method

@@ -42,7 +42,7 @@ class Quota(Selector):
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice (stratified selection)")
     guide: ClassVar[Guide | None] = Guide(
         formula="part of group g = budget w_g / sum w, whole by largest remainder\n"
-        "w: rows or tokens of the group, equal, or given; then `by` in each",
+        "w: rows or tokens of the group, equal, or given; then by in each",
         choose="To keep or to set the shares of sources, tasks or languages while another method "
         "chooses within each.",
         avoid="Where groups are tiny: a part of a few rows leaves the method nothing to choose.",

@@ -42,7 +42,7 @@ class Where(Selector):
     name: ClassVar[str] = "where"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     guide: ClassVar[Guide | None] = Guide(
-        formula="choose the rows whose word is one of `values`",
+        formula="choose the rows whose word is one of values",
         choose="To keep or leave out sources, splits, tasks or languages; on the command line "
         "`--where` does it.",
         avoid="To take a given number of each: that is `quota`.",

@@ -25,8 +25,8 @@ class Decontaminate(Selector):
     name: ClassVar[str] = "decontaminate"
     paper: ClassVar[Paper | NoPaper] = Contamination.paper
     guide: ClassVar[Guide | None] = Guide(
-        formula="out: rows that share a run of `ngram` words with a question\n"
-        "with `share` > 0: those that hold at least that part of its runs",
+        formula="out: rows that share a run of ngram words with a question\n"
+        "with share > 0: those that hold at least that part of its runs",
         choose="Before training on anything, with the questions that you will evaluate on.",
         avoid="To find paraphrases: only words in the same order are found.",
         compared=(

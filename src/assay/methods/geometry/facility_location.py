@@ -56,7 +56,7 @@ class FacilityLocation(Selector):
     guide: ClassVar[Guide | None] = Guide(
         formula="take x with the largest (1 - t) [d(S + x) - d(S)] / c + t q(x)\n"
         "d(S) = sum over rows v of max over s in S of max(0, cos(v, s))\n"
-        "q: rank share of the quality; t: `trade_off`; c: rows per pick",
+        "q: rank share of the quality; t: trade_off; c: rows per pick",
         choose="To represent the whole pool with few rows, weighed against how good each is; with "
         "`substance` as quality it is the default.",
         avoid="Where rare rows matter most (`k_center`), or where the best rows must come in order "

@@ -36,7 +36,7 @@ class GraphCut(Selector):
     )
     guide: ClassVar[Guide | None] = Guide(
         formula="take x with the largest t sum_p cos(x, p) - 2 sum over s in S of cos(x, s)\n"
-        "p: rows of the pool; t: `trade_off`",
+        "p: rows of the pool; t: trade_off",
         choose="To take rows from the middle of the pool that are not all the same; as the step "
         "inside `dataset_quantization`.",
         avoid="For large budgets: gains turn negative, and nothing bounds what it misses.",

@@ -89,7 +89,7 @@ class IFD(PromptComparison):
             },
             reading="The score is the first column over the second. The question of B holds its "
             "answer, which leaves the model little to guess, so B is easy; the score of an "
-            "answer that its question helps less is nearer to 1.",
+            "answer that its question helps less is nearer to one.",
         ),
     )
 

@@ -30,7 +30,7 @@ class Perplexity(LikelihoodScore):
     )
     guide: ClassVar[Guide | None] = Guide(
         formula="score = exp(l),  l = -(1/N) sum_t log p(x_t | x_<t)\n"
-        "over the tokens of the answer, of the prompt or of both (`target`)",
+        "over the tokens of the answer, of the prompt or of both (target)",
         choose="To look at data: the lowest are boilerplate, the highest broken, foreign or rare. "
         "For a selection, name a band (`perplexity_pruning`).",
         avoid="As a measure of quality to take the top or the bottom of: both ends hold rows that "
