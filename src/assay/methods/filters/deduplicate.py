@@ -37,8 +37,8 @@ class Deduplicate(Selector):
     guide: ClassVar[Guide | None] = Guide(
         formula="groups: chains of pairs with J(x, y) >= 0.8 or cos(x, y) >= 0.95, or equal\n"
         "J: shared over all distinct runs of 5 characters; of a group one row stays",
-        choose="Before every selection and every comparison: copies waste the budget, and leak "
-        "into what is held out.",
+        choose="Before every selection and every comparison: copies waste the budget, and near "
+        "ones reach into what is held out.",
         avoid="Semantic groups for rows that are alike by design, such as exercises of one "
         "template: chains take nearly all of them.",
         compared=(

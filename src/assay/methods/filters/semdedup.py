@@ -64,7 +64,7 @@ class SemDeDup(Selector):
             "length": "Vectors are brought to unit length, and ties go by id.",
             "encoder": "The embedded one unless other vectors are named.",
             "clusters": "`eps` has a default (a choice of ours), and there are as many clusters as "
-            "a rule of thumb says unless told; the published settings have 50,000.",
+            "a rule of thumb says unless told; the published configuration has 50,000.",
             "order": "Clusters come in no order and rows by id, so that a budget is as good as a "
             "random part; the random order of the published code is left out.",
         },

@@ -55,8 +55,7 @@ class KCenterGreedy(Selector):
             "first pick": "The row nearest to the mean and not a random one.",
             "copies": "Copies of chosen rows end the selection instead of failing an assertion.",
             "distance": "Vectors are brought to unit length, so distances are cosine ones.",
-            "encoder": "The embedded one unless other vectors are named. The paper takes the "
-            "features of the network that is trained.",
+            "encoder": "The embedded one unless other vectors are named.",
         },
         example=Example(
             rows=(

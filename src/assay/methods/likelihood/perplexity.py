@@ -33,8 +33,8 @@ class Perplexity(LikelihoodScore):
         "over the tokens of the answer, of the prompt or of both (target)",
         choose="To look at data: the lowest are boilerplate, the highest broken, foreign or rare. "
         "For a selection, name a band (`perplexity_pruning`).",
-        avoid="As a measure of quality to take the top or the bottom of: both ends hold rows that "
-        "nobody wants.",
+        avoid="As a measure of quality to take the top or the bottom of: the ends hold "
+        "boilerplate and broken rows.",
         compared=(
             Comparison(
                 against="a plain loop over single rows with transformers",

@@ -36,8 +36,8 @@ class Superfiltering(PromptComparison):
         "l: mean loss per token of the answer, after the prompt and alone",
         choose="In place of IFD, where the model is small: it is the measure that the authors use "
         "with a small model.",
-        avoid="For answers of a few tokens, whose mean is noise; and together with `ifd`: the two "
-        "agree on who is above 1, and below it one says little that the other does not.",
+        avoid="For answers of a few tokens, whose mean is noise. It orders rows "
+        "otherwise than `ifd` does; the two agree on who is above 1.",
         compared=(
             Comparison(
                 against="a loop over single rows, written from the description of the published "
