@@ -42,7 +42,8 @@ class FacilityLocation(Selector):
     best possible. Sparse coverage has no such bound: its first picks are candidates judged by a
     sample of the rows, and later rows that are no neighbours count for nothing. Nor has a budget in
     tokens: the greedy does not look at what a row costs, so that one long row can use up what many
-    short ones would have added more with.
+    short ones would have added more with. Above 200,000 rows neighbours are looked for
+    approximately.
     """
 
     name: ClassVar[str] = "facility_location"
@@ -56,7 +57,8 @@ class FacilityLocation(Selector):
     guide: ClassVar[Guide | None] = Guide(
         formula="take x with the largest (1 - t) [d(S + x) - d(S)] / c + t q(x)\n"
         "d(S) = sum over rows v of max over s in S of max(0, cos(v, s))\n"
-        "q: rank share of the quality; t: trade_off; c: rows per pick",
+        "q: rank share of the quality; t: trade_off; c: rows per pick\n"
+        "without quality t = 0 and c = 1",
         choose="To represent the whole pool with few rows, weighed against how good each is; with "
         "`substance` as quality it is the default.",
         avoid="Where rare rows matter most (`k_center`), or where the best rows must come in order "

@@ -21,7 +21,8 @@ class PerplexityPruning(Selector):
     (1 + r) / 2) or [1 - r, 1), by rank and equal values by id: three shares of a third never
     share a row and never lose one. A budget takes rows from the lowest up, from the highest down,
     or from the middle outwards, so that it is a band of its own size; with a share besides, it
-    takes them from that band. Low and high mean the numbers, whichever the score prefers.
+    takes them from that band. A budget in tokens passes over rows that no longer fit, so that its
+    band has gaps. Low and high mean the numbers, whichever the score prefers.
 
     There is no band by default, as the best one depends on the data: Marion et al. found the
     middle best, Ankner et al. (arXiv 2405.20541) for one corpus the highest and for another the

@@ -35,7 +35,8 @@ class SuperfilteringDiversity(Selector):
     covered, and quality decides who is set apart and nothing else.
 
     Above 16,384 rows set apart, a row's 64 nearest neighbours alone count by their distance, and
-    all others as if they lay at the greatest distance possible. A budget above a twentieth of the
+    all others as if they lay at the greatest distance possible; above 200,000 these neighbours are
+    looked for approximately. A budget above a twentieth of the
     rows sets more apart than a smaller one would; the selection is then not nested.
     """
 
