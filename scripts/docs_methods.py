@@ -37,6 +37,10 @@ _METHODS = """\
 A *score* gives every row a number; named where a selection is wanted, it stands for the rows that
 it prefers. A *selection* chooses rows. `assay methods` prints this list, and `assay methods NAME`
 the page of one.
+
+Every page has the formula, says when to choose the method and when another, what it was compared
+with and how near it came, and where it differs from its paper. Pages of the methods that are used
+most work out three rows.
 """
 _FEATURES = """\
 A feature is what methods read: costly, computed once, kept in the cache and shared by every method

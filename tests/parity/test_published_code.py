@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from assay.components.budget import Allowance
+from assay.features.identity import Identities
 from assay.methods.filters.semdedup import SemDeDup
+from assay.methods.geometry.dataset_quantization import DatasetQuantization
 from assay.methods.geometry.facility_location import FacilityLocation
 from assay.methods.geometry.graph_cut import GraphCut
 from assay.methods.pipelines.deita_filter import DeitaFilter
@@ -125,6 +128,30 @@ def test_bins_hold_the_rows_of_the_published_ones(case: str) -> None:
 
     assert list(map(_without_copies, bins)) == list(map(_without_copies, expected["bins"]))
     assert left == set(expected["left_out"])
+
+
+@pytest.mark.parametrize("case", ["unit_k5", "unit_k7_leftover"])
+def test_the_reference_mode_draws_as_many_rows_of_every_bin_as_the_published_code(
+    case: str,
+) -> None:
+    expected = _expected("dataset_quantization")[case]
+    theirs = [len(set(rows) & set(expected["sampled_in_order"])) for rows in expected["bins"]]
+    everything: Any = SimpleNamespace(positions=np.arange(200))
+
+    found = DatasetQuantization(mode="reference", bins=expected["k"]).select(
+        _allowance(200, int(200 * expected["ratio"])),
+        _stream(),
+        vectors=matrix(_vectors()),
+        rows=everything,
+        bins=quantization_bins(_vectors(), expected["k"]),
+        identity=Identities(np.arange(200, dtype=np.uint64)),
+    )
+
+    chosen = found.indices.tolist()
+    ours = [len(set(rows) & set(chosen)) for rows in _bins(_vectors(), expected["k"])[0]]
+    assert ours == theirs
+    assert len(chosen) == len(expected["sampled_in_order"])
+    assert not set(chosen) & set(expected["left_out"])
 
 
 def test_without_unit_length_the_published_bins_are_others() -> None:

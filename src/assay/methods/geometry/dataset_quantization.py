@@ -49,7 +49,8 @@ class DatasetQuantization(Selector):
         compared=(
             Comparison(
                 against="the authors' code",
-                compared="members of 5 bins and of 7 bins with leftovers, 200 rows with copies",
+                compared="members of 5 bins and of 7 with leftovers, 200 rows with copies; by "
+                "`mode=reference` also how many rows each gives",
                 tolerance="exact but for which of two equal rows",
                 test="tests/parity/test_published_code.py",
             ),
