@@ -33,7 +33,7 @@ def formula_part(guide: Guide) -> Iterator["RenderableType"]:
     from rich.text import Text
 
     if not isinstance(guide.formula, Absent):
-        yield Padding(Text(guide.formula, no_wrap=True, overflow="ellipsis"), (0, 0, 1, _INDENT))
+        yield Padding(Text(guide.formula, overflow="fold"), (0, 0, 1, _INDENT))
 
 
 def advice(guide: Guide) -> Iterator[tuple[str, str]]:

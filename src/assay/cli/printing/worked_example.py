@@ -31,6 +31,7 @@ Column = tuple[str, list[float | str]]
 """A heading, and what stands below it for each row of a pool, in its order."""
 
 _NAMES = "ABCDEFGH"
+_COSINE_DIGITS = 3
 
 
 class WorkedRow(NamedTuple):
@@ -108,7 +109,7 @@ def _columns_of(heading: str, value: Any, what: str, rows: Pool) -> Iterator[Col
         unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         # Columns in the order in which people read the rows.
         for name, place in sorted(zip(_names(rows), range(len(rows)), strict=True)):
-            yield f"{heading} {name}", (unit @ unit[place]).tolist()
+            yield f"{heading} {name}", np.round(unit @ unit[place], _COSINE_DIGITS).tolist()
     else:
         raise TypeError(f"an example cannot show a {type(value).__name__}")
 
@@ -143,6 +144,10 @@ def _picks(record: SelectionRecord) -> Iterator[Column]:
         yield "gain", gains.tolist()
 
 
+def _is_number(cell: str) -> bool:
+    return cell[-1:].isdigit() or cell == "-"
+
+
 def describe_example(method: type[Component]) -> dict[str, Any]:
     """Return an example with its numbers as they are shown, for programs."""
     worked = worked_example(method)
@@ -168,7 +173,11 @@ def example_parts(method: type[Component], worked: WorkedExample) -> Iterator["R
     for row in worked.rows:
         yield facts([(f"{row.name}  asked", row.asked), ("   answered", row.answered)])
     yield Text()
-    columns: list[Heading] = [(heading, "right") for heading in worked.headings]
+    cells = zip(*(row.cells for row in worked.rows), strict=True)
+    columns: list[Heading] = [
+        (heading, "right") if all(map(_is_number, column)) else heading
+        for heading, column in zip(worked.headings, cells, strict=True)
+    ]
     yield table(["", *columns], [(row.name, *row.cells) for row in worked.rows])
     yield Text()
     yield Text(plain_words(worked.reading))
