@@ -20,6 +20,10 @@ class Absent(_Said):
     reason: str
 
 
+NO_REFERENCE = Absent(reason="there is no paper and no other code to differ from")
+"""What a method of common knowledge says of its differences."""
+
+
 class Comparison(_Said):
     """What a method's numbers or picks were compared with, and how near they came."""
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from assay.components.budget import Allowance
 from assay.components.component import NoPaper, Paper, Scorer, Selector
-from assay.components.guide import Absent, Example, Guide
+from assay.components.guide import NO_REFERENCE, Absent, Example, Guide
 from assay.features.identity import Identities, Identity
 from assay.random_numbers import row_uniform
 from assay.samples import FloatArray, Scores, Selection
@@ -25,7 +25,7 @@ class RandomNumber(Scorer):
             reason="chance has no reference value; that numbers depend on seed and row "
             "alone is tested"
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     seed: int = 0
@@ -60,7 +60,7 @@ class RandomSample(Selector):
             reason="chance has no reference value; that samples depend on seed and "
             "rows alone is tested"
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
         example=Example(
             rows=(
                 (

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import field_validator
 
 from assay.components.component import AnyScorer, NoPaper, Paper, Scorer
-from assay.components.guide import Absent, Comparison, Guide
+from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.components.rule import Rule
 from assay.errors import ConfigError
 from assay.samples import FloatArray, Scores
@@ -63,7 +63,7 @@ class RankMean(Combination):
                 test="tests/parity/test_selectors.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     def score(self, *, of: list[Scores]) -> FloatArray:
@@ -90,7 +90,7 @@ class WeightedSum(Combination):
                 test="tests/unit/methods/combinations/test_combination.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     def score(self, *, of: list[Scores]) -> FloatArray:
@@ -123,7 +123,7 @@ class Product(Combination):
                 test="tests/unit/methods/combinations/test_combination.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     def score(self, *, of: list[Scores]) -> FloatArray:

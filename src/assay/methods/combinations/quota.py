@@ -11,7 +11,7 @@ from pydantic import field_validator
 
 from assay.components.budget import Allowance, Budget
 from assay.components.component import AnySelector, NoPaper, Paper, Scorer, Selector
-from assay.components.guide import Absent, Comparison, Guide
+from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.components.rule import Rule
 from assay.errors import BudgetError, did_you_mean
 from assay.features.text import RowAttribute, token_counts
@@ -54,7 +54,7 @@ class Quota(Selector):
                 test="tests/parity/test_selectors.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
     needs_budget: ClassVar[bool] = False
 

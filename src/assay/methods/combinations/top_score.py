@@ -6,7 +6,7 @@ import numpy as np
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyScorer, NoPaper, Paper, Selector
-from assay.components.guide import Absent, Comparison, Guide
+from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.samples import Scores, Selection
 from assay.solvers.ranks import best_first
 
@@ -32,7 +32,7 @@ class TopScore(Selector):
                 test="tests/parity/test_selectors.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     by: AnyScorer

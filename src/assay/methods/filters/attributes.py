@@ -6,7 +6,7 @@ import numpy as np
 
 from assay.components.budget import Allowance
 from assay.components.component import NoPaper, Paper, Selector
-from assay.components.guide import Absent, Guide
+from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.features.text import RowAttribute
 from assay.pool.pool import Attribute
 from assay.samples import Reason, Selection
@@ -25,7 +25,7 @@ class Everything(Selector):
         choose="As the full-data arm of a comparison, or to export what filters leave.",
         avoid="With a budget: then it takes the lowest ids, and `random` is what you want.",
         compared=Absent(reason="there is nothing to compute"),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
     needs_budget: ClassVar[bool] = False
     lets_through: ClassVar[bool] = True
@@ -47,7 +47,7 @@ class Where(Selector):
         "`--where` does it.",
         avoid="To take a given number of each: that is `quota`.",
         compared=Absent(reason="there is nothing to compute"),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
     needs_budget: ClassVar[bool] = False
 

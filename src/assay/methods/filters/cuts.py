@@ -7,7 +7,7 @@ from pydantic import Field
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyScorer, NoPaper, Paper, Scorer, Selector
-from assay.components.guide import Absent, Comparison, Guide
+from assay.components.guide import NO_REFERENCE, Absent, Comparison, Guide
 from assay.components.rule import Rule
 from assay.samples import Scores, Selection
 from assay.solvers.ranks import best_first
@@ -48,7 +48,7 @@ class Threshold(_Cut):
         choose="Where a score has a scale of its own, such as grades from 1 to 5.",
         avoid="Where only the order of a score means something: `band` and `top_score` go by rank.",
         compared=Absent(reason="a comparison with two numbers needs no reference"),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     low: float | None = None
@@ -82,7 +82,7 @@ class Band(_Cut):
                 test="tests/parity/test_selectors.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     low: Annotated[float, Field(ge=0, le=1)] = 0.0

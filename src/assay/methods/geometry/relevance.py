@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
-from assay.components.guide import Absent, Comparison, Example, Guide
+from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.components.references import EncoderRef
 from assay.features.embeddings import Embeddings
 from assay.samples import FloatArray, Reason, Scores
@@ -38,7 +38,7 @@ class Relevance(Scorer):
                 test="tests/unit/methods/geometry/test_relevance.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
         example=Example(
             rows=(
                 (

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 from assay.components.component import Component, NoPaper, Paper, Scorer
-from assay.components.guide import Absent, Guide
+from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.components.references import FileRef
 from assay.features.imported_column import COMMON, ImportedColumn, ImportedNumbers, Match, Part
 from assay.samples import Scores
@@ -25,7 +25,7 @@ class Imported(Scorer):
         avoid="Where the file was made for other rows: what it does not name has no score and "
         "cannot be chosen.",
         compared=Absent(reason="the numbers are somebody else's"),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     file: FileRef

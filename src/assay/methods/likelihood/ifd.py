@@ -5,10 +5,15 @@ from typing import ClassVar
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
-from assay.components.guide import Comparison, Example, Guide
+from assay.components.guide import Example, Guide
 from assay.components.rendering import CHERRY, Rendering
 from assay.components.rule import Rule
-from assay.methods.likelihood.likelihood import PromptComparison, against_prompt
+from assay.methods.likelihood.likelihood import (
+    AGAINST_PLAIN_LOOP,
+    AGAINST_PUBLISHED_COUNTS,
+    PromptComparison,
+    against_prompt,
+)
 from assay.samples import Scores
 from assay.values import LogProbs
 
@@ -44,20 +49,8 @@ class IFD(PromptComparison):
         "rows of a language or subject that it does not know: `assay agree` tells whether a "
         "small model is good enough.",
         compared=(
-            Comparison(
-                against="a loop over single rows, written from the description of the published "
-                "code",
-                compared="`mode=reference`: tokens counted and mean losses, at limits of 64, 128 "
-                "and 256",
-                tolerance="1e-5",
-                test="tests/parity/test_reference_presets.py",
-            ),
-            Comparison(
-                against="a plain loop over single rows with transformers",
-                compared="mean losses of rows of one turn and of several, with a GPT-2 and a LLaMA",
-                tolerance="1e-5",
-                test="tests/parity/test_causal_loop.py",
-            ),
+            AGAINST_PUBLISHED_COUNTS,
+            AGAINST_PLAIN_LOOP,
         ),
         differences={
             "model": "`assay:lm` unless another is named; the published code takes a LLaMA.",

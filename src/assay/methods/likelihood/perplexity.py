@@ -5,9 +5,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
-from assay.components.guide import Comparison, Example, Guide
+from assay.components.guide import Example, Guide
 from assay.features.log_probs import PromptLogProbs
-from assay.methods.likelihood.likelihood import LikelihoodScore
+from assay.methods.likelihood.likelihood import AGAINST_PLAIN_LOOP, LikelihoodScore
 from assay.samples import FloatArray
 from assay.values import LogProbs
 
@@ -35,14 +35,7 @@ class Perplexity(LikelihoodScore):
         "For a selection, name a band (`perplexity_pruning`).",
         avoid="As a measure of quality to take the top or the bottom of: the ends hold "
         "boilerplate and broken rows.",
-        compared=(
-            Comparison(
-                against="a plain loop over single rows with transformers",
-                compared="mean losses of rows of one turn and of several, with a GPT-2 and a LLaMA",
-                tolerance="1e-5",
-                test="tests/parity/test_causal_loop.py",
-            ),
-        ),
+        compared=(AGAINST_PLAIN_LOOP,),
         differences={
             "text": "The perplexity is that of the answer given its prompt unless `target` and "
             "`given` say otherwise, where the paper reads whole documents.",

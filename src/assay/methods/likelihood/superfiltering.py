@@ -5,10 +5,15 @@ from typing import ClassVar
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
-from assay.components.guide import Comparison, Example, Guide
+from assay.components.guide import Example, Guide
 from assay.components.rendering import SUPERFILTERING, Rendering
 from assay.components.rule import Rule
-from assay.methods.likelihood.likelihood import PromptComparison, against_prompt
+from assay.methods.likelihood.likelihood import (
+    AGAINST_PLAIN_LOOP,
+    AGAINST_PUBLISHED_COUNTS,
+    PromptComparison,
+    against_prompt,
+)
 from assay.samples import Scores
 from assay.values import LogProbs
 
@@ -39,20 +44,8 @@ class Superfiltering(PromptComparison):
         avoid="For answers of a few tokens, whose mean is noise. It orders rows "
         "otherwise than `ifd` does; the two agree on who is above 1.",
         compared=(
-            Comparison(
-                against="a loop over single rows, written from the description of the published "
-                "code",
-                compared="`mode=reference`: tokens counted and mean losses, at limits of 64, 128 "
-                "and 256",
-                tolerance="1e-5",
-                test="tests/parity/test_reference_presets.py",
-            ),
-            Comparison(
-                against="a plain loop over single rows with transformers",
-                compared="mean losses of rows of one turn and of several, with a GPT-2 and a LLaMA",
-                tolerance="1e-5",
-                test="tests/parity/test_causal_loop.py",
-            ),
+            AGAINST_PUBLISHED_COUNTS,
+            AGAINST_PLAIN_LOOP,
         ),
         differences={
             "model": "`assay:lm` unless another is named; the published code takes GPT-2 (`--model "

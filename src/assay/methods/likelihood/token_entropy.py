@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 from assay.components.component import NoPaper, Paper
-from assay.components.guide import Absent, Comparison, Guide
+from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.features.log_probs import TokenStatistics
 from assay.methods.likelihood.likelihood import LikelihoodScore
 from assay.samples import FloatArray
@@ -50,7 +50,7 @@ class TokenEntropy(_StatisticScore):
                 test="tests/parity/test_causal_loop.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     def score(self, *, statistics: Numbers) -> FloatArray:
@@ -80,7 +80,7 @@ class TokenRank(_StatisticScore):
                 test="tests/parity/test_causal_loop.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     def score(self, *, statistics: Numbers) -> FloatArray:

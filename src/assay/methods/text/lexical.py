@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from assay.components.component import NoPaper, Paper, Scorer
-from assay.components.guide import Absent, Comparison, Example, Guide
+from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.features.text import LexicalDiversity
 from assay.samples import FloatArray, Reason, Scores
 from assay.values import Numbers
@@ -48,7 +48,7 @@ class TypeTokenRatio(_Diversity):
                 test="tests/parity/test_lexical_diversity.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
 
@@ -159,5 +159,5 @@ class CompressionRatio(_Diversity):
                 test="tests/unit/texts/test_measures.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )

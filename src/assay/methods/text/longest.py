@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
-from assay.components.guide import Absent, Comparison, Example, Guide
+from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.components.references import TokenizerRef
 from assay.features.text import Lengths, TokenCounts, token_counts
 from assay.samples import Reason, Scores
@@ -103,7 +103,7 @@ class LongestInstruction(Scorer):
                 test="tests/unit/methods/text/test_longest.py",
             ),
         ),
-        differences=Absent(reason="there is no paper and no other code to differ from"),
+        differences=NO_REFERENCE,
     )
 
     unit_of_length: Literal["characters", "words", "tokens"] = "characters"
