@@ -15,7 +15,10 @@ from assay.cli.printing.catalogue import (
     family_summary,
     find_all,
 )
+from assay.cli.printing.method_guide import has_example
+from assay.cli.printing.worked_example import WorkedExample, worked_example
 from assay.components.component import Component, Feature, Paper, Scorer, Selector
+from assay.components.guide import Absent, Guide
 from assay.components.references import EMBEDDED_MODEL
 from assay.components.registry import components
 from assay.config.writing import yaml_text
@@ -34,6 +37,10 @@ _METHODS = """\
 A *score* gives every row a number; named where a selection is wanted, it stands for the rows that
 it prefers. A *selection* chooses rows. `assay methods` prints this list, and `assay methods NAME`
 the page of one.
+
+Every page has the formula, says when to choose the method and when another, what it was compared
+with and how near it came, and where it differs from its paper. Pages of the methods that are used
+most work out three rows.
 """
 _FEATURES = """\
 A feature is what methods read: costly, computed once, kept in the cache and shared by every method
@@ -98,20 +105,79 @@ def _index_page() -> str:
 def _method_page(method: type[Component]) -> str:
     described = describe_method(method)
     text, differences = split_differences(_documentation(method))
+    guide = method.guide
+    assert guide is not None
     better = f", {described['prefer']} is better" if issubclass(method, Scorer) else ""
     kind = "A score" if issubclass(method, Scorer) else "A selection"
     blocks: list[list[str] | str] = [
         f"# {method.name}",
         f"*{kind}{better}; family: {family(method)}.*",
         text,
+        *_formula(guide),
+        "## When to choose it",
+        f"**Choose it:** {guide.choose}",
+        f"**Choose another:** {guide.avoid}",
     ]
-    if differences:
-        blocks += ["## Differs from the reference", differences]
     blocks += ["## Parameters", *_parameters(method, described["parameters"])]
     blocks += ["## What it needs", _needs(described)]
     blocks += ["## Use", *_use(method)]
+    blocks += _example(method)
+    blocks += ["## Compared with", *_compared(guide)]
+    blocks += [
+        "## Differs from the paper and the published code",
+        *_differences(guide, differences),
+    ]
     blocks += ["## Source", *_source(method)]
     return page(*blocks)
+
+
+def _formula(guide: Guide) -> Iterator[list[str] | str]:
+    # Plain text in a block: it needs no script from elsewhere, and is what the terminal prints.
+    if not isinstance(guide.formula, Absent):
+        yield "## Formula"
+        yield ["```text", *guide.formula.splitlines(), "```"]
+
+
+def _compared(guide: Guide) -> Iterator[list[str] | str]:
+    if isinstance(guide.compared, Absent):
+        yield f"With nothing: {guide.compared.reason}."
+        return
+    rows = [
+        (entry.against, entry.compared, entry.tolerance, f"`{entry.test}`")
+        for entry in guide.compared
+    ]
+    yield table(["With", "What", "Tolerance", "Test"], rows)
+
+
+def _differences(guide: Guide, paragraph: str) -> Iterator[list[str] | str]:
+    """Yield what the docstring says, as that of a plugin may, and what the guide does."""
+    if paragraph:
+        yield paragraph
+    if isinstance(guide.differences, Absent):
+        yield f"Not at all: {guide.differences.reason}."
+        return
+    yield [f"- **{subject.capitalize()}.** {text}" for subject, text in guide.differences.items()]
+
+
+def _example(method: type[Component]) -> list[list[str] | str]:
+    if not has_example(method):
+        return []
+    example = _worked(method)
+    rows = [(row.name, row.asked, row.answered) for row in example.rows]
+    numbers = [(row.name, *row.cells) for row in example.rows]
+    return [
+        "## An example",
+        table(["Row", "Asked", "Answered"], rows),
+        table(["Row", *example.headings], numbers),
+        example.reading,
+        f"`assay methods {method.name} --example` computes it.",
+    ]
+
+
+# A language model is asked for some, and the pages are made several times in a run.
+@functools.cache
+def _worked(method: type[Component]) -> WorkedExample:
+    return worked_example(method)
 
 
 def _documentation(component: type[Component]) -> str:
@@ -156,7 +222,11 @@ def _needs(described: dict[str, object]) -> list[str]:
     assert isinstance(needs, list)
     named = ", ".join(f"[`{name}`](features.md#{name})" for name in needs)
     lines = [f"Features: {named}." if needs else "No feature by default."]
-    lines += ["", f"Cost: {_COSTS[str(described['cost'])]}."]
+    passes = described["passes"]
+    assert isinstance(passes, list)
+    count = "one pass" if len(passes) == 1 else f"{len(passes)} passes"
+    read = f"{count} ({', '.join(passes)}) of " if passes else ""
+    lines += ["", f"Cost: {read}{_COSTS[str(described['cost'])]}."]
     if described["extra"]:
         lines += ["", f"Install: `pip install 'assay[{described['extra']}]'`."]
     elif described["extra_for_other_models"]:

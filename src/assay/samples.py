@@ -268,7 +268,9 @@ class Selection:
     Attributes:
         indices: shape (k,), positions in canonical order, no repeats.
         gains: shape (k,), what each pick added, in `gain_unit`; NaN where a pick had no gain.
-        nested: is every prefix the answer to the smaller budget?
+        nested: is every prefix the answer to the smaller budget in rows? Of a selection under a
+            budget in tokens the engine denies it: a smaller one passes over a long row for a
+            shorter one behind it.
         stop: why the selector stopped.
         gain_unit: what a gain measures, such as "cosine distance".
         rejected: positions that were ruled out, by reason; the rest is NOT_CHOSEN.

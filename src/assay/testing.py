@@ -326,12 +326,13 @@ def _check_selector(selector: Selector, rows: Pool) -> None:
     )
     if selector.budget is None or not chosen.selection.nested:
         return
-    less = selector.model_copy(update={"budget": Budget.model_validate(1)})
-    first = value_of(less, rows).selection.indices
-    _require(
-        np.array_equal(first, index[: len(first)]),
-        f"{name} says that its selections are nested, and a smaller budget gives other rows",
-    )
+    for smaller in sorted({1, max(1, count // 2), max(1, count - 1)}):
+        less = selector.model_copy(update={"budget": Budget.model_validate(smaller)})
+        first = value_of(less, rows).selection.indices
+        _require(
+            np.array_equal(first[: len(index)], index[: len(first)]),
+            f"{name} says that its selections are nested, and a smaller budget gives other rows",
+        )
 
 
 __all__ = [

@@ -96,6 +96,22 @@ def test_methods_is_a_catalogue_and_explains_one(tmp_path: Path) -> None:
     assert "unit_of_length" in one.out
     assert "arXiv 2402.04833" in one.out
     assert cited.out.startswith("@misc{")
+    assert "score = length of all answers of the row together" in one.out
+    assert "choose it" in one.out
+    assert "compared" in one.out
+
+
+def test_methods_works_out_three_rows(tmp_path: Path) -> None:
+    shown = assay(tmp_path, "methods", "longest_response", "--example")
+    told = assay(tmp_path, "methods", "longest_response", "--example", "--json")
+    none = assay(tmp_path, "methods", "where", "--example")
+
+    (example,) = told.document
+    lengths = [len(row["answered"]) for row in example["rows"]]
+    assert [int(row["score"]) for row in example["rows"]] == lengths
+    assert all(str(length) in shown.out for length in lengths)
+    assert none.code != 0
+    assert "where has no example" in none.err
 
 
 def test_a_dry_run_prices_and_makes_nothing(tmp_path: Path) -> None:

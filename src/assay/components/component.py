@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeA
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from assay.components.budget import Budget
+from assay.components.guide import Guide
 from assay.components.own_code import code_digest
 from assay.components.parameter_errors import wrong_parameter
 from assay.components.parts import Part, changed_fields, raised_versions
@@ -59,6 +60,8 @@ class Component(BaseModel, Part):
     name: ClassVar[str] = ""
     version: ClassVar[int] = 1
     paper: ClassVar[Paper | NoPaper]
+    guide: ClassVar[Guide | None] = None
+    """What a method's page teaches; Assay's own methods all have one."""
     extra: ClassVar[str] = ""
     """Optional dependency group without which it cannot run."""
     code_digest: ClassVar[str] = ""

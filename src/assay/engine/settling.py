@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -162,6 +163,8 @@ def record_of(
         reason: shape (n,), why rows could not be chosen; 0 where they could.
         files: what was read besides the pool.
     """
+    if allowance.limit is not None:
+        selection = replace(selection, nested=False)
     chosen = selection.indices
     if len(np.unique(chosen)) != len(chosen) or not allowance.eligible[chosen].all():
         raise TypeError(f"{selector.name} chose a row twice, or one that is not eligible")

@@ -141,10 +141,12 @@ def read_selection_file(path: Path) -> tuple[IdArray, SelectionRecord]:
 
 def _unpack(frame: pl.DataFrame, facts: dict[str, Any]) -> SelectionRecord:
     chosen = frame.with_row_index("place").filter(pl.col("rank").is_not_null()).sort("rank")
+    # Earlier versions called selections under a budget in tokens nested, too.
+    nested = facts.pop("nested") and not str(facts.get("budget")).endswith(" tokens")
     selection = Selection(
         chosen["place"].to_numpy().astype(np.int64),
         chosen["gain"].to_numpy(),
-        facts.pop("nested"),
+        nested,
         facts.pop("stop"),
         facts.pop("gain_unit"),
     )

@@ -424,3 +424,16 @@ def test_a_limit_that_pays_for_all_rows_gives_all_of_them(solve: Any) -> None:
     assert picks(solve(vectors, 4, costs=costs, limit=9.5)) == [0, 2]
     assert picks(solve(vectors, 4, costs=costs, limit=10.0)) == [0, 2, 1, 3]
     assert picks(solve(vectors, 3, costs=costs, limit=10.0)) == [0, 2]
+
+
+def test_under_a_limit_one_costly_row_may_keep_out_many_that_add_more() -> None:
+    # Eleven copies of one axis at 90 each, ten of each of nine others at 10 each.
+    axes = np.concatenate([np.zeros(11, np.int64), np.repeat(np.arange(1, 10), 10)])
+    vectors, costs = np.eye(10)[axes], np.where(axes == 0, 90.0, 10.0)
+    options = FacilityLocationOptions(costs=costs, limit=90.0)
+
+    found = facility_location_dense(vectors, 101, options=options)
+
+    assert found.coverage == pytest.approx(11)
+    assert found.coverage < (1 - 1 / np.e) * 90
+    assert facility_location_dense(vectors, 9).coverage >= (1 - 1 / np.e) * 91

@@ -349,3 +349,18 @@ def test_wrong_arguments_are_refused() -> None:
         k_center(AXES, 2, first=1, allowed=np.array([True, False, True, True, True]))
     with pytest.raises(ValueError, match="cannot come first"):
         k_center(AXES, 2, first=1, costs=np.full(5, 3.0), limit=2.0)
+
+
+def test_the_radius_is_within_twice_the_best_by_length_and_within_four_times_by_cosine() -> None:
+    # Most rows lie at one end, so the one nearest to the mean does; the middle would be best.
+    angles = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.2])
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)])
+
+    pick = int(k_center(vectors, 1).indices[0])
+
+    cosine = 1.0 - vectors @ vectors.T
+    length = np.sqrt(2.0 * np.maximum(cosine, 0.0))
+    reached, best = cosine[pick].max(), cosine.max(axis=1).min()
+    assert (reached, best) == pytest.approx((0.01993, 0.004996), rel=1e-3)
+    assert 2.0 < reached / best <= 4.0
+    assert length[pick].max() <= 2.0 * length.max(axis=1).min()

@@ -308,3 +308,27 @@ def test_senseless_options_are_refused() -> None:
         log_det(vectors, 1, options=LogDetOptions(quality=np.array([1.0, 0.0, 1.0])))
     with pytest.raises(NonFiniteError, match="rows 1"):
         log_det(np.array([[1.0], [np.inf]]), 1)
+
+
+def test_without_quality_the_lowest_row_opens() -> None:
+    for seed in range(5):
+        assert log_det(random_vectors(20, 6, seed), 1).indices.tolist() == [0]
+
+
+def test_beyond_the_rank_a_copy_is_no_worse_than_a_row_of_its_own() -> None:
+    # Row 2 is a copy of row 0; row 3 is none, but two rows span the plane already.
+    vectors = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.6, 0.8]])
+
+    found = log_det(vectors, 4, options=LogDetOptions(ridge=1e-3))
+
+    assert found.indices.tolist() == [0, 1, 2, 3]
+    assert found.gains[2:].tolist() == pytest.approx([np.log(2e-3)] * 2, abs=0.5)
+
+
+def test_within_the_rank_copies_come_after_every_new_direction() -> None:
+    vectors = np.vstack([np.eye(6)[[0, 0, 0]], random_vectors(4, 6, 2)])
+
+    found = log_det(vectors, 7, options=LogDetOptions(ridge=1e-3))
+
+    assert sorted(found.indices[:5].tolist()) == [0, 3, 4, 5, 6]
+    assert found.gains[5:].tolist() == pytest.approx([np.log(2e-3)] * 2, abs=0.6)

@@ -213,3 +213,21 @@ def test_a_range_search_covers_by_cosine() -> None:
         new = (near & ~covered).sum(axis=1)
         assert new[pick] == new.max() == round(gain * 200)
         covered |= near[pick]
+
+
+def test_under_a_limit_one_costly_row_may_keep_out_many_that_cover_more() -> None:
+    # Row 0 covers itself and 10 others for 90; nine hubs cover 10 rows each for 10.
+    edges = [(0, row) for row in range(1, 11)]
+    hubs = range(11, 101, 10)
+    edges += [(hub, hub + step) for hub in hubs for step in range(1, 10)]
+    costs = np.full(101, 1000.0)
+    costs[0], costs[list(hubs)] = 90.0, 10.0
+
+    found = max_coverage(graph_of(101, edges), 101, costs=costs, limit=90.0)
+
+    assert found.indices.tolist() == [0]
+    reached, possible = found.gains.sum() * 101, 90
+    assert reached == pytest.approx(11)
+    assert reached < (1 - 1 / np.e) * possible
+    in_rows = max_coverage(graph_of(101, edges), 9)
+    assert in_rows.gains.sum() * 101 >= (1 - 1 / np.e) * 91

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from assay.cli.console import facts, table
+from assay.cli.printing import method_guide
 from assay.components.component import Component, Feature, Paper, Scorer, Selector
 from assay.components.extras import needed_extra
 from assay.components.parts import changed_fields
@@ -156,6 +157,7 @@ def describe_method(method: type[Component]) -> dict[str, Any]:
         "extra": _extra(method) or None,
         "extra_for_other_models": _extra_for_other_models(method) or None,
         "paper": method.paper.model_dump(),
+        "guide": method_guide.describe_guide(method),
     }
     if issubclass(method, Scorer):
         described |= {"prefer": _prefer(method), "columns": list(method.columns)}
@@ -220,6 +222,10 @@ def explanation(method: type[Component]) -> Iterator["RenderableType"]:
     yield Text.assemble((method.name, "bold"), f"  ({kind})", style="")
     for paragraph in re.split(r"\n\s*\n", described["description"]):
         yield Padding(Text(" ".join(paragraph.split())), (0, 0, 1, 0))
+    if method.guide is not None:
+        yield from method_guide.formula_part(method.guide)
+        yield facts(method_guide.advice(method.guide))
+        yield Text()
     own = [entry for entry in described["parameters"] if not _shared(method, entry["name"])]
     if own:
         yield table(
@@ -260,6 +266,10 @@ def _facts(
     yield "source", _source_text(method)
     if isinstance(method.paper, Paper) and method.paper.code:
         yield "code", method.paper.code
+    if method.guide is not None:
+        yield from method_guide.trust(method.guide)
+    if method_guide.has_example(method):
+        yield "example", f"assay methods {method.name} --example"
     yield "try", f"assay select data.json {method.name}{_required(method)} -o subset.json"
 
 

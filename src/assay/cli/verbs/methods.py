@@ -1,13 +1,16 @@
 """``assay methods``: the catalogue, and one method explained."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
 from assay.cli.options.groups import Everywhere, Words
+
+if TYPE_CHECKING:
+    from assay.components.component import Component
 
 
 @verb(
@@ -17,6 +20,7 @@ from assay.cli.options.groups import Everywhere, Words
         "assay methods",
         "assay methods --which",
         "assay methods compression_ifd",
+        "assay methods k_center --example",
         "assay methods k_center --bibtex",
         "assay methods my_method.py",
     ),
@@ -28,11 +32,14 @@ def methods(
     which: Annotated[
         bool, typer.Option("--which", help="Say which one to take, by what you have and want.")
     ] = False,
+    example: Annotated[
+        bool, typer.Option("--example", help="Work out three rows, number by number.")
+    ] = False,
 ) -> None:
     """List every method by family, or explain some.
 
-    An explanation says what a method measures, its parameters, what it requires, what that costs,
-    and the paper to cite.
+    An explanation says what a method measures and how, when to choose it, its parameters, what it
+    requires, what that costs, what it was compared with, and the paper to cite.
     """
     from assay.cli.options.grammar import parse_words
     from assay.cli.printing.catalogue import (
@@ -55,7 +62,9 @@ def methods(
             hint=f"assay load {parsed.sources[0].location}",
         )
     chosen = find_all(parsed.methods)
-    if page.settings.as_json:
+    if example:
+        _work_out(chosen, named=bool(parsed.methods))
+    elif page.settings.as_json:
         page.document([describe_method(method) for method in chosen])
     elif bibtex:
         for method in chosen:
@@ -93,3 +102,20 @@ def _guide(words: Sequence[str]) -> None:
         return
     for part in guide_parts():
         page.result(part)
+
+
+def _work_out(chosen: "list[type[Component]]", *, named: bool) -> None:
+    """Print the examples of some methods; of those that were not named, where there are any."""
+    from assay.cli.printing.method_guide import has_example
+    from assay.cli.printing.worked_example import describe_example, example_parts, worked_example
+
+    page = terminal()
+    # A name may be that of a score and of a selection, of which one has an example.
+    shown = [method for method in chosen if has_example(method)] or (chosen if named else [])
+    if page.settings.as_json:
+        page.document([describe_example(method) for method in shown])
+        return
+    for place, method in enumerate(shown):
+        page.result() if place else None
+        for part in example_parts(method, worked_example(method)):
+            page.result(part)

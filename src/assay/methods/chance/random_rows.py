@@ -6,6 +6,7 @@ import numpy as np
 
 from assay.components.budget import Allowance
 from assay.components.component import NoPaper, Paper, Scorer, Selector
+from assay.components.guide import NO_REFERENCE, Absent, Example, Guide
 from assay.features.identity import Identities, Identity
 from assay.random_numbers import row_uniform
 from assay.samples import FloatArray, Scores, Selection
@@ -16,6 +17,16 @@ class RandomNumber(Scorer):
 
     name: ClassVar[str] = "random_number"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="chance")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = u(seed, id), uniform in [0, 1)",
+        choose="As a part of a combination, to break ties by chance, or as a column to sort by.",
+        avoid="To draw a sample: `random` does that.",
+        compared=Absent(
+            reason="chance has no reference value; that numbers depend on seed and row "
+            "alone is tested"
+        ),
+        differences=NO_REFERENCE,
+    )
 
     seed: int = 0
     """Another seed gives other numbers."""
@@ -32,12 +43,48 @@ class RandomNumber(Scorer):
 class RandomSample(Selector):
     """A uniform random sample: the baseline that every method has to beat.
 
-    A row's number depends on the seed and the row alone, so samples of one seed are nested over
-    budgets and do not depend on file order or shards.
+    A row's number depends on the seed and the row alone, so samples do not depend on file order or
+    shards, and those of one seed are nested over budgets in rows. A budget in tokens passes over
+    rows that no longer fit, which a larger one may take.
     """
 
     name: ClassVar[str] = "random"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="chance")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="take rows by ascending u(seed, id), uniform in [0, 1)",
+        choose="Always, beside every other method: what does not beat it is not worth its price. "
+        "`--seeds 3` shows how much chance alone varies.",
+        avoid="Where rows of some sources are few and must not be lost: `quota` keeps their "
+        "shares.",
+        compared=Absent(
+            reason="chance has no reference value; that samples depend on seed and "
+            "rows alone is tested"
+        ),
+        differences=NO_REFERENCE,
+        example=Example(
+            rows=(
+                (
+                    "Name the capital of France and the river that runs through it.",
+                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
+                ),
+                (
+                    "Why do we always see the same side of the moon?",
+                    (
+                        "Because it turns once around itself in the time it takes to go around the "
+                        "earth."
+                    ),
+                ),
+                (
+                    "How do I cook a simple soup of tomatoes?",
+                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
+                ),
+            ),
+            parameters={"budget": 2},
+            shows={"number": "number"},
+            reading="The smallest numbers are taken. They depend on the seed and the row alone, so "
+            "that a larger budget only adds rows.",
+        ),
+    )
 
     def requires(self) -> dict[str, Any]:
         """Return the random number of each row."""

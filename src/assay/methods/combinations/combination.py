@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import field_validator
 
 from assay.components.component import AnyScorer, NoPaper, Paper, Scorer
+from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.components.rule import Rule
 from assay.errors import ConfigError
 from assay.samples import FloatArray, Scores
@@ -50,6 +51,20 @@ class RankMean(Combination):
 
     name: ClassVar[str] = "rank_mean"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice (Borda count)")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = sum_i w_i r_i(x) / sum_i w_i,  r_i: rank of x by score i, as a share",
+        choose="To join scores of different scales; the safe choice.",
+        avoid="Where how much better counts: ranks forget distances.",
+        compared=(
+            Comparison(
+                against="average ranks by polars",
+                compared="200 values with ties and gaps",
+                tolerance="1e-6 relative",
+                test="tests/parity/test_selectors.py",
+            ),
+        ),
+        differences=NO_REFERENCE,
+    )
 
     def score(self, *, of: list[Scores]) -> FloatArray:
         """Return the mean rank share. Shape (n,), in (0, 1]."""
@@ -62,6 +77,21 @@ class WeightedSum(Combination):
 
     name: ClassVar[str] = "weighted_sum"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = sum_i w_i (x_i - min_i) / (max_i - min_i) / sum_i w_i",
+        choose="To join scores whose distances mean something and that have no outliers.",
+        avoid="With a single extreme value in one of them: all other rows then lie together at one "
+        "end. `rank_mean` does not mind.",
+        compared=(
+            Comparison(
+                against="values worked out by hand",
+                compared="rows of two scores, with weights and without",
+                tolerance="1e-6 relative",
+                test="tests/unit/methods/combinations/test_combination.py",
+            ),
+        ),
+        differences=NO_REFERENCE,
+    )
 
     def score(self, *, of: list[Scores]) -> FloatArray:
         """Return the weighted sum. Shape (n,), in [0, 1]."""
@@ -81,6 +111,20 @@ class Product(Combination):
     name: ClassVar[str] = "product"
     rowwise: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = prod_i x_i ^ (m w_i / sum_j w_j),  m: number of scores",
+        choose="Where a row must be good by every score, such as complexity times quality.",
+        avoid="With scores that may be negative: such rows have no number.",
+        compared=(
+            Comparison(
+                against="values worked out by hand",
+                compared="rows of two scores, with weights and without",
+                tolerance="1e-6 relative",
+                test="tests/unit/methods/combinations/test_combination.py",
+            ),
+        ),
+        differences=NO_REFERENCE,
+    )
 
     def score(self, *, of: list[Scores]) -> FloatArray:
         """Return the product. Shape (n,), not negative; NaN where a factor is negative."""

@@ -11,6 +11,7 @@ from pydantic import field_validator
 
 from assay.components.budget import Allowance, Budget
 from assay.components.component import AnySelector, NoPaper, Paper, Scorer, Selector
+from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.components.rule import Rule
 from assay.errors import BudgetError, did_you_mean
 from assay.features.text import RowAttribute, token_counts
@@ -38,6 +39,22 @@ class Quota(Selector):
     name: ClassVar[str] = "quota"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice (stratified selection)")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="part of group g = budget w_g / sum w, whole by largest remainder\n"
+        "w: rows or tokens of the group, equal, or given; then by in each",
+        choose="To keep or to set the shares of sources, tasks or languages while another method "
+        "chooses within each.",
+        avoid="Where groups are tiny: a part of a few rows leaves the method nothing to choose.",
+        compared=(
+            Comparison(
+                against="Hamilton's method, by remainders",
+                compared="parts of random weights and totals",
+                tolerance="exact",
+                test="tests/parity/test_selectors.py",
+            ),
+        ),
+        differences=NO_REFERENCE,
+    )
     needs_budget: ClassVar[bool] = False
 
     by: AnySelector

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.guide import Absent, Comparison, Example, Guide
 from assay.components.references import EncoderRef
 from assay.components.rule import Rule
 from assay.methods.geometry.relevance import Relevance
@@ -32,6 +33,45 @@ class Substance(Scorer):
     name: ClassVar[str] = "substance"
     rowwise: ClassVar[bool] = False
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="our own; the default page has its evidence")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = (r(min(new, 0.95)) + r(relevant) + r(min(tokens, 64))) / 3\n"
+        "r: rank as a share; above the lowest 0.3 all relevance is equal",
+        choose="As the quality in a selection of general instruction data, and as the first score "
+        "to look at.",
+        avoid="Where short answers are what you want, as in classification: they come out low by "
+        "nature.",
+        compared=(
+            Comparison(
+                against="ranks worked out by hand",
+                compared="three and five rows with ties",
+                tolerance="1e-6 relative",
+                test="tests/unit/methods/combinations/test_substance.py",
+            ),
+        ),
+        differences=Absent(reason="a combination of our own"),
+        example=Example(
+            rows=(
+                (
+                    "How do I cook a simple soup of tomatoes?",
+                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
+                ),
+                (
+                    "Repeat this sentence: the river Seine runs through the city of Paris.",
+                    "The river Seine runs through the city of Paris.",
+                ),
+                (
+                    "Why do we always see the same side of the moon?",
+                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
+                ),
+            ),
+            parameters={"least_relevant": 0.5},
+            shows={"new": "parts.0", "relevant": "parts.1", "tokens": "parts.2"},
+            reading="Each column becomes a rank as a share of the rows, where all that have enough "
+            "share the highest, and the score is the mean of the three. A is good by each; "
+            "B repeats its question; C answers another one. Of three rows the default "
+            "`least_relevant` would be less than one.",
+        ),
+    )
 
     enough_new: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Compression IFD that is enough: a twentieth of the answer is given away by the question."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyScorer, NoPaper, Paper, Selector
+from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.samples import Scores, Selection
 from assay.solvers.ranks import best_first
 
@@ -17,6 +18,22 @@ class TopScore(Selector):
 
     name: ClassVar[str] = "top_score"
     paper: ClassVar[Paper | NoPaper] = _COMMON
+    guide: ClassVar[Guide | None] = Guide(
+        formula="choose rows by descending score (ascending where low is better), ties by id",
+        choose="To take the best rows of one score; naming a score where a selection is wanted "
+        "means this.",
+        avoid="With a score that favours one kind of row: you get that kind only. "
+        "`facility_location` and `deita_filter` spread the choice.",
+        compared=(
+            Comparison(
+                against="a frame sorted by polars",
+                compared="the best four of ten rows, high and low",
+                tolerance="exact",
+                test="tests/parity/test_selectors.py",
+            ),
+        ),
+        differences=NO_REFERENCE,
+    )
 
     by: AnyScorer
     """Score to rank by."""

@@ -6,6 +6,7 @@ import numpy as np
 
 from assay.components.budget import Allowance
 from assay.components.component import NoPaper, Paper, Selector
+from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.features.text import RowAttribute
 from assay.samples import Attribute, Reason, Selection
 from assay.values import Labels
@@ -18,6 +19,13 @@ class Everything(Selector):
 
     name: ClassVar[str] = "everything"
     paper: ClassVar[Paper | NoPaper] = _COMMON
+    guide: ClassVar[Guide | None] = Guide(
+        formula="choose all rows that may be chosen, by id",
+        choose="As the full-data arm of a comparison, or to export what filters leave.",
+        avoid="With a budget: then it takes the lowest ids, and `random` is what you want.",
+        compared=Absent(reason="there is nothing to compute"),
+        differences=NO_REFERENCE,
+    )
     needs_budget: ClassVar[bool] = False
     lets_through: ClassVar[bool] = True
 
@@ -32,6 +40,14 @@ class Where(Selector):
 
     name: ClassVar[str] = "where"
     paper: ClassVar[Paper | NoPaper] = _COMMON
+    guide: ClassVar[Guide | None] = Guide(
+        formula="choose the rows whose word is one of values",
+        choose="To keep or leave out sources, splits, tasks or languages; on the command line "
+        "`--where` does it.",
+        avoid="To take a given number of each: that is `quota`.",
+        compared=Absent(reason="there is nothing to compute"),
+        differences=NO_REFERENCE,
+    )
     needs_budget: ClassVar[bool] = False
 
     attribute: Attribute

@@ -11,6 +11,7 @@ from pydantic import model_validator
 from assay.components.budget import Allowance
 from assay.components.component import NoPaper, Paper, Selector
 from assay.components.conditions import Condition, Measure
+from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.components.references import FieldRef
 from assay.features.record_field import RecordField
 from assay.features.text_marks import PartLanguage, TextMarks, TextMatch
@@ -28,6 +29,14 @@ class WhereField(Selector):
 
     name: ClassVar[str] = "where_field"
     paper: ClassVar[Paper | NoPaper] = _COMMON
+    guide: ClassVar[Guide | None] = Guide(
+        formula="choose the rows whose field is one of words, holds pattern, lies in bounds",
+        choose="To keep the rows that somebody has labelled or scored; on the command line "
+        "`--where meta.score>=0.8` does it.",
+        avoid="To rank by a number: import it with `assay import-scores`, so that it is a score.",
+        compared=Absent(reason="there is nothing to compute"),
+        differences=NO_REFERENCE,
+    )
     needs_budget: ClassVar[bool] = False
 
     field: FieldRef
@@ -55,6 +64,15 @@ class WhereText(Selector):
 
     name: ClassVar[str] = "where_text"
     paper: ClassVar[Paper | NoPaper] = _COMMON
+    guide: ClassVar[Guide | None] = Guide(
+        formula="choose the rows of which a text holds pattern, or measures within bounds",
+        choose="To leave out refusals, tiny answers, addresses or other languages; on the command "
+        "line `--where response.refusals=0` does it.",
+        avoid="As a judgement of quality: marks of a text are not certain. The page on filters "
+        "says how often each was wrong.",
+        compared=Absent(reason="each mark was read by a person on real rows instead"),
+        differences=NO_REFERENCE,
+    )
     needs_budget: ClassVar[bool] = False
 
     part: Part = "response"

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyScorer, NoPaper, Paper, Scorer, Selector
+from assay.components.guide import NO_REFERENCE, Absent, Comparison, Guide
 from assay.components.rule import Rule
 from assay.samples import Scores, Selection
 from assay.solvers.ranks import best_first
@@ -42,6 +43,13 @@ class Threshold(_Cut):
     name: ClassVar[str] = "threshold"
     lets_through: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = _COMMON
+    guide: ClassVar[Guide | None] = Guide(
+        formula="choose the rows with low <= score <= high, best first",
+        choose="Where a score has a scale of its own, such as grades from 1 to 5.",
+        avoid="Where only the order of a score means something: `band` and `top_score` go by rank.",
+        compared=Absent(reason="a comparison with two numbers needs no reference"),
+        differences=NO_REFERENCE,
+    )
 
     low: float | None = None
     """Smallest score that passes."""
@@ -62,6 +70,20 @@ class Band(_Cut):
 
     name: ClassVar[str] = "band"
     paper: ClassVar[Paper | NoPaper] = _COMMON
+    guide: ClassVar[Guide | None] = Guide(
+        formula="choose the ranks floor(low n) to floor(high n) of n scores, best first",
+        choose="To leave out both ends of a score that is best in the middle.",
+        avoid="Where a score has a scale of its own: `threshold` goes by values.",
+        compared=(
+            Comparison(
+                against="a slice of the sorted values",
+                compared="three bands of ten rows",
+                tolerance="exact",
+                test="tests/parity/test_selectors.py",
+            ),
+        ),
+        differences=NO_REFERENCE,
+    )
 
     low: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Lower quantile."""

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assay.components.budget import Allowance
 from assay.components.component import Component, NoPaper, Paper, Selector
+from assay.components.guide import Comparison, Guide
 from assay.components.references import FileRef
 from assay.features.duplicates import Contamination, evaluation_file
 from assay.samples import Reason, Selection
@@ -16,11 +17,33 @@ from assay.texts.overlap import NGRAM, ContaminationReport
 class Decontaminate(Selector):
     """The rows that repeat no run of words of an evaluation file's questions.
 
-    A question shorter than a run must occur as a whole.
+    A question of fewer words than a run must occur as a whole, anywhere in the row. One of fewer
+    than five words occurs everywhere by chance: it must be all that the row asks, or all of its
+    text, and is not found inside a longer prompt.
     """
 
     name: ClassVar[str] = "decontaminate"
     paper: ClassVar[Paper | NoPaper] = Contamination.paper
+    guide: ClassVar[Guide | None] = Guide(
+        formula="out: rows that share a run of ngram words with a question\n"
+        "with share > 0: those that hold at least that part of its runs",
+        choose="Before training on anything, with the questions that you will evaluate on.",
+        avoid="To find paraphrases: only words in the same order are found.",
+        compared=(
+            Comparison(
+                against="brute force",
+                compared="reports of random sentences, runs of 1 to 5 words",
+                tolerance="exact",
+                test="tests/unit/texts/test_overlap.py",
+            ),
+        ),
+        differences={
+            "rows": "A row that shares a run goes whole, where the paper cuts the passage out of "
+            "its documents.",
+            "short questions": "A question of fewer words than a run counts as one run, and one of "
+            "fewer than five must be all that a row asks or all of its text.",
+        },
+    )
     needs_budget: ClassVar[bool] = False
 
     against: FileRef

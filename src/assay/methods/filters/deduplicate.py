@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyScorer, Chosen, Component, NoPaper, Paper, Selector
+from assay.components.guide import Comparison, Example, Guide
 from assay.features.duplicates import DuplicateGroups, with_encoder
 from assay.features.embeddings import Embeddings
 from assay.methods.filters.attributes import Everything
@@ -23,6 +24,10 @@ class Deduplicate(Selector):
     The row of lowest id is kept, or the one that a score prefers. Groups are chains of similar
     rows, so of a chain one row stays; SemDeDup's clusters are another method. A chain runs through
     rows that may be chosen alone: what a filter or a score's rule leaves out joins no others.
+
+    Near pairs are looked for by MinHash, which finds one at the threshold with a chance of 99 % and
+    closer ones more surely; what it finds is confirmed. Semantic pairs are all compared up to
+    200,000 rows, and looked for approximately above.
     """
 
     name: ClassVar[str] = "deduplicate"
@@ -32,6 +37,63 @@ class Deduplicate(Selector):
         authors="Lee et al.",
         year=2022,
         arxiv="2107.06499",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="groups: chains of pairs with J(x, y) >= 0.8 or cos(x, y) >= 0.95, or equal\n"
+        "J: shared over all distinct runs of 5 characters; of a group one row stays",
+        choose="Before every selection and every comparison: copies waste the budget, and near "
+        "ones reach into what is held out.",
+        avoid="Semantic groups for rows that are alike by design, such as exercises of one "
+        "template: chains take nearly all of them.",
+        compared=(
+            Comparison(
+                against="all pairs, one step at a time",
+                compared="rows that stay, near and semantic, of chains of near copies",
+                tolerance="exact",
+                test="tests/property/test_deduplicate.py",
+            ),
+            Comparison(
+                against="datasketch",
+                compared="Jaccard similarities, and the error of their estimates",
+                tolerance="exact; as good",
+                test="tests/unit/texts/test_minhash.py",
+            ),
+        ),
+        differences={
+            "passages": "Rows go or stay whole, where the paper also removes repeated passages "
+            "from inside documents.",
+            "runs": "They are of characters and not of words, so that short rows and scripts "
+            "without spaces are compared alike; pairs that MinHash finds are confirmed by "
+            "the exact similarity.",
+            "encoder": "Semantic groups, by the embedded one unless another is named, are ours, "
+            "and so is a score that says which row stays.",
+        },
+        example=Example(
+            rows=(
+                (
+                    "Why do we always see the same side of the moon?",
+                    (
+                        "Because it turns once around itself in the time it takes to go around the "
+                        "earth."
+                    ),
+                ),
+                (
+                    "why do we always see the same side of the moon??",
+                    (
+                        "Because it turns once around itself in the time it takes to go around the "
+                        "earth."
+                    ),
+                ),
+                (
+                    "How do I cook a simple soup of tomatoes?",
+                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
+                ),
+            ),
+            parameters={"match": "near"},
+            shows={"group of": "groups"},
+            reading="A and B share nearly all runs of five characters, so they are one group, "
+            "named by its lowest id, and one of them stays.",
+        ),
     )
     needs_budget: ClassVar[bool] = False
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyFeature, Component, NoPaper, Paper, Selector
+from assay.components.guide import Comparison, Guide
 from assay.features.clusters import Clusters, cluster_sizes
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
@@ -28,9 +29,6 @@ class SemDeDup(Selector):
     clusters are never compared: fewer clusters find more repeats, and take longer. A row whose
     vector is zero stays. What stays comes in order of id, which has nothing to do with what a row
     says, so that a budget takes as good as a random part of it, across all clusters.
-
-    Differs from the reference: vectors are brought to unit length, ties go by id, `eps` has a
-    default (a choice of ours), and there are as many clusters as a rule of thumb says unless told.
     """
 
     name: ClassVar[str] = "semdedup"
@@ -40,6 +38,36 @@ class SemDeDup(Selector):
         year=2023,
         arxiv="2303.09540",
         code="https://github.com/facebookresearch/SemDeDup",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="order: each cluster by cos(x, centroid); j goes if\n"
+        "max over i before j of cos(i, j) > 1 - eps",
+        choose="To thin out a large pool in which many rows say nearly the same, before another "
+        "method chooses.",
+        avoid="On small pools, where `deduplicate match=semantic` compares all pairs and not those "
+        "of a cluster alone.",
+        compared=(
+            Comparison(
+                against="the authors' code",
+                compared="rows removed of 200 in 9 clusters: eps from 0.02 to 0.5, hard and easy",
+                tolerance="exact",
+                test="tests/parity/test_published_code.py",
+            ),
+            Comparison(
+                against="every pair of a cluster, one after the other",
+                compared="500 rows in 5 clusters, both rules, eps 0.05 and 0.1",
+                tolerance="exact",
+                test="tests/unit/methods/filters/test_semdedup.py",
+            ),
+        ),
+        differences={
+            "length": "Vectors are brought to unit length, and ties go by id.",
+            "encoder": "The embedded one unless other vectors are named.",
+            "clusters": "`eps` has a default (a choice of ours), and there are as many clusters as "
+            "a rule of thumb says unless told; the published configuration has 50,000.",
+            "order": "Clusters come in no order and rows by id, so that a budget is as good as a "
+            "random part; the random order of the published code is left out.",
+        },
     )
     needs_budget: ClassVar[bool] = False
 

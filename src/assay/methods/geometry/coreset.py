@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from assay.components.budget import Allowance, Budget
 from assay.components.component import AnyFeature, Component, FileSet, NoPaper, Paper, Selector
+from assay.components.guide import Comparison, Guide
 from assay.components.references import FileRef, name_of
 from assay.errors import ConfigError, DataError, did_you_mean
 from assay.features.clusters import Clusters
@@ -45,6 +46,27 @@ class Coreset(Selector):
         authors="Chen et al.",
         year=2023,
         arxiv="2305.09246",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="clusters by k-means; with a task those nearest to its mean are kept\n"
+        "first the row nearest to each kept centroid, then\n"
+        "x with the largest min over s in S of (1 - cos(x, s))",
+        choose="For one task and very few rows, half a per cent of the pool and less.",
+        avoid="Without a task, where `k_center` does nearly the same without clusters.",
+        compared=(
+            Comparison(
+                against="all subsets",
+                compared="largest distance to a pick without task and centres, small pools",
+                tolerance="at most twice the smallest",
+                test="tests/property/test_coreset.py",
+            ),
+        ),
+        differences={
+            "method": "The paper has no published code and describes the method in outline: the "
+            "number of clusters, the vectors, what a centre is and how much of the pool "
+            "a task keeps are choices of ours.",
+            "encoder": "The embedded one unless other vectors are named.",
+        },
     )
 
     budget: Budget | None = Budget(amount="0.5", unit="percent", rounding="ceil")

@@ -15,6 +15,7 @@ from assay.components.component import (
     Paper,
     Selector,
 )
+from assay.components.guide import Comparison, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.similar_rows import SimilarRows
 from assay.methods.geometry.starting import start_rows
@@ -30,10 +31,13 @@ _WEIGHT_UNITS = 2**20
 class Coverage(Selector):
     """Rows that cover the pool: one is covered if its cosine with a chosen row is high enough.
 
-    The greedy takes the row that covers the most rows not covered yet; what it covers is at least
-    1 - 1/e of the best possible. With `quality`, covering a row counts by the rank of its score,
-    as a share in (0, 1]. When all is covered the selection ends, unless `fill`: then the rest of
-    the pool covers it once more, and so on, so that every round is a cover of its own.
+    The greedy takes the row that covers the most rows not covered yet. With a budget in rows and no
+    `start`, the first round covers at least 1 - 1/e of the best possible among the pairs that the
+    search finds. A budget in tokens has no such bound: the greedy does not look at what a row
+    costs, so that one long row can use up what many short ones would have covered more with. With
+    `quality`, covering a row counts by the rank of its score, as a share in (0, 1]. When all is
+    covered the selection ends, unless `fill`: then the rest of the pool covers it once more, and so
+    on, so that every round is a cover of its own.
 
     The threshold is our choice, and cosines of one encoder are not those of another: the gains
     add up to the share of the pool that is covered, which says whether it suits.
@@ -46,6 +50,28 @@ class Coverage(Selector):
         authors="Nemhauser, Wolsey and Fisher",
         year=1978,
         doi="10.1007/BF01588971",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="take x that covers the most rows not covered yet\n"
+        "s covers v if cos(s, v) >= threshold; with quality v counts q(v)",
+        choose="To have every kind of row that the pool holds once, before any twice; the gains "
+        "say how much of the pool is covered.",
+        avoid="With a threshold that does not suit the encoder: if the first gains are tiny or all "
+        "but 1, choose another.",
+        compared=(
+            Comparison(
+                against="the plain greedy and all subsets",
+                compared="picks on random graphs of up to nine rows",
+                tolerance="exact; at least 1 - 1/e of the best",
+                test="tests/unit/solvers/test_max_coverage.py",
+            ),
+        ),
+        differences={
+            "objective": "The paper has the greedy and its bound for any such function; the "
+            "threshold, weights by rank and what is done when all is covered are "
+            "ours.",
+            "encoder": "The embedded one unless other vectors are named.",
+        },
     )
 
     vectors: AnyFeature = Embeddings()

@@ -16,6 +16,7 @@ from assay.components.component import (
     Paper,
     Selector,
 )
+from assay.components.guide import Comparison, Example, Guide
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import NearestNeighbors, vector_width
@@ -35,12 +36,14 @@ class FacilityLocation(Selector):
 
     Greedily maximises (1 - trade_off) d(S) / scale + trade_off q(S), where d(S) sums every row's
     similarity to the nearest chosen one and q(S) sums the ranks of a score, as shares in (0, 1].
-    Without `quality` it is coverage alone, and at least 1 - 1/e of the best possible.
+    Without `quality` it is coverage alone.
 
-    Differs from the reference: quality enters by rank, so that no score's scale decides; coverage
-    is divided by rows per pick, so that both terms of the sum lie in [0, budget] (``balance=none``
-    is the paper's plain sum); a row without quality cannot be chosen; coverage looks at each
-    row's nearest neighbours only, unless ``coverage=dense``.
+    With ``coverage=dense``, a budget in rows and no `start`, the sum is at least 1 - 1/e of the
+    best possible. Sparse coverage has no such bound: its first picks are candidates judged by a
+    sample of the rows, and later rows that are no neighbours count for nothing. Nor has a budget in
+    tokens: the greedy does not look at what a row costs, so that one long row can use up what many
+    short ones would have added more with. Above 200,000 rows neighbours are looked for
+    approximately.
     """
 
     name: ClassVar[str] = "facility_location"
@@ -50,6 +53,70 @@ class FacilityLocation(Selector):
         authors="Bukharin et al.",
         year=2024,
         arxiv="2311.14736",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="take x with the largest (1 - t) [d(S + x) - d(S)] / c + t q(x)\n"
+        "d(S) = sum over rows v of max over s in S of max(0, cos(v, s))\n"
+        "q: rank share of the quality; t: trade_off; c: rows per pick\n"
+        "without quality t = 0 and c = 1",
+        choose="To represent the whole pool with few rows, weighed against how good each is; with "
+        "`substance` as quality it is the default.",
+        avoid="Where rare rows matter most (`k_center`), or where the best rows must come in order "
+        "of their score (`deita_filter`).",
+        compared=(
+            Comparison(
+                against="submodlib-py 0.0.3 and apricot-select 0.6.1",
+                compared="`coverage=dense`: order of 60 picks among 400 rows, naive and lazy",
+                tolerance="exact; gains 2.5e-4",
+                test="tests/parity/test_facility_location_libraries.py",
+            ),
+            Comparison(
+                against="submodlib-py 0.0.3",
+                compared="`coverage=dense`: order of 20 picks among 200 rows with near copies",
+                tolerance="exact; gains 1e-4",
+                test="tests/parity/test_published_code.py",
+            ),
+            Comparison(
+                against="all subsets",
+                compared="the sum with and without quality, ten rows and three picks",
+                tolerance="at least 95 % of the best",
+                test="tests/parity/test_selectors.py",
+            ),
+        ),
+        differences={
+            "quality": "It enters by rank, so that no score's scale decides.",
+            "balance": "Coverage is divided by rows per pick, so that both terms of the sum lie in "
+            "[0, budget]; `balance=none` is the paper's plain sum.",
+            "missing quality": "A row without it cannot be chosen.",
+            "coverage": "It looks at each row's nearest neighbours only, after an opening that a "
+            "sample decides, unless `coverage=dense`.",
+            "encoder": "The embedded one, of prompts, unless other vectors are named; negative "
+            "similarities count as 0.",
+        },
+        example=Example(
+            rows=(
+                (
+                    "Why do we always see the same side of the moon?",
+                    (
+                        "Because it turns once around itself in the time it takes to go around the "
+                        "earth."
+                    ),
+                ),
+                (
+                    "Why is it always the same side of the moon that we see?",
+                    ("It turns around itself once while it goes around the earth once."),
+                ),
+                (
+                    "How do I cook a simple soup of tomatoes?",
+                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
+                ),
+            ),
+            parameters={"budget": 2},
+            shows={"cos": "vectors.cosine"},
+            reading="The first pick gains the sum of its row of cosines, negative ones as none: it "
+            "stands for itself and for its neighbour. The second gains what it adds: the "
+            "row that nothing stood for yet, rather than a second one of the same kind.",
+        ),
     )
 
     vectors: AnyFeature = Embeddings(part="prompt")

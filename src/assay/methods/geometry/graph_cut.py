@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyFeature, AnySelector, NoPaper, Paper, Selector
+from assay.components.guide import Comparison, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.methods.geometry.starting import start_rows
@@ -23,9 +24,6 @@ class GraphCut(Selector):
     rows chosen, with the cosine s. It is what fills each bin of Dataset Quantization; there,
     `trade_off` is 1. Gains turn negative as the choice grows, and the greedy goes on: it is a
     heuristic, without a bound on what it misses.
-
-    Differs from the reference: vectors are brought to unit length, where alone the similarities
-    stand for the paper's distances; no matrix is kept; equal gains go to the lowest id.
     """
 
     name: ClassVar[str] = "graph_cut"
@@ -35,6 +33,40 @@ class GraphCut(Selector):
         year=2023,
         arxiv="2308.10524",
         code="https://github.com/magic-research/Dataset_Quantization",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="take x with the largest t sum_p cos(x, p) - 2 sum over s in S of cos(x, s)\n"
+        "p: rows of the pool; t: trade_off",
+        choose="To take rows from the middle of the pool that are not all the same; as the step "
+        "inside `dataset_quantization`.",
+        avoid="For large budgets: gains turn negative, and nothing bounds what it misses.",
+        compared=(
+            Comparison(
+                against="all similarities in float64",
+                compared="order of picks among random and clustered rows",
+                tolerance="exact",
+                test="tests/unit/solvers/test_graph_cut.py",
+            ),
+            Comparison(
+                against="the paper's sums of squared distances",
+                compared="twice the gain, up to a constant",
+                tolerance="1e-4",
+                test="tests/unit/solvers/test_graph_cut.py",
+            ),
+            Comparison(
+                against="the authors' code",
+                compared="the 40 rows of its first bin, of 200",
+                tolerance="exact",
+                test="tests/parity/test_published_code.py",
+            ),
+        ),
+        differences={
+            "length": "Vectors are brought to unit length, where alone the similarities stand for "
+            "the paper's distances.",
+            "encoder": "The embedded one unless other vectors are named. The published code for "
+            "instructions takes text-embedding-ada-002.",
+            "ties": "No matrix is kept, and equal gains go to the lowest id.",
+        },
     )
 
     vectors: AnyFeature = Embeddings()

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyFeature, AnyScorer, AnySelector, NoPaper, Paper, Selector
+from assay.components.guide import Comparison, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.methods.geometry.starting import start_rows
@@ -23,10 +24,12 @@ class LogDet(Selector):
     The greedy of a determinantal point process with L = diag(q) (K + ridge I) diag(q). K is the
     cosine of vectors, or exp(-|x - y|^2 / (2 bandwidth^2)); q is the rank of `quality` as a share
     in (0, 1], to the power of `quality_weight`, or 1. A pick gains the log of what it multiplies
-    det(L) by; copies of chosen rows gain about log(2 ridge) and come last.
+    det(L) by.
 
-    Differs from the reference: vectors are sentence embeddings unless others are named, where the
-    paper takes gradients; quality enters by rank, so that no score's scale decides.
+    Without `quality` all first picks gain the same, so the lowest id opens. A copy of a chosen row
+    gains about log(2 ridge), which is less than any row gains that points anywhere new. With
+    ``kernel=cosine`` no row does once as many are chosen as the vectors have dimensions: from there
+    on all gains are small, and copies come in between.
     """
 
     name: ClassVar[str] = "log_det"
@@ -35,6 +38,29 @@ class LogDet(Selector):
         authors="Wang, Shen, Guo, Stallone, Kim, Golland and Panda",
         year=2024,
         arxiv="2402.02318",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="take x with the largest log det(L_S+x) - log det(L_S)\n"
+        "L = diag(q) (K + ridge I) diag(q),  K: cosine or exp(-|x-y|^2 / (2 h^2))",
+        choose="For small budgets that should be as diverse as possible: up to about as many rows "
+        "as the vectors have dimensions.",
+        avoid="Beyond that number with `kernel=cosine`: no row has a new direction any more, and "
+        "copies are no worse than others.",
+        compared=(
+            Comparison(
+                against="determinants by numpy, anew for every candidate",
+                compared="picks and gains of 40 rows, both kernels, with and without quality",
+                tolerance="exact; gains 1e-6",
+                test="tests/unit/solvers/test_log_det.py",
+            ),
+        ),
+        differences={
+            "encoder": "The embedded one unless other vectors are named, where the paper takes "
+            "gradients.",
+            "quality": "It enters by rank, so that no score's scale decides.",
+            "copies": "With a ridge a copy still gains a little, so that the selection goes on; "
+            "the paper's measure of a dataset's diversity is not computed.",
+        },
     )
 
     vectors: AnyFeature = Embeddings()

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.components.references import EncoderRef
 from assay.features.embeddings import Embeddings
 from assay.samples import FloatArray, Reason, Scores
@@ -24,6 +25,42 @@ class Relevance(Scorer):
 
     name: ClassVar[str] = "relevance"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = cos(e(Q), e(A)),  e: sentence embedding",
+        choose="To find answers that belong to another question, are in another language or are "
+        "noise: the lowest values.",
+        avoid="Alone, to take the top: answers that repeat their question have the highest values.",
+        compared=(
+            Comparison(
+                against="cosines of vectors written down by hand",
+                compared="single rows",
+                tolerance="1e-6 relative",
+                test="tests/unit/methods/geometry/test_relevance.py",
+            ),
+        ),
+        differences=NO_REFERENCE,
+        example=Example(
+            rows=(
+                (
+                    "Why do we always see the same side of the moon?",
+                    (
+                        "Because it turns once around itself in the time it takes to go around the "
+                        "earth."
+                    ),
+                ),
+                (
+                    "Why do we always see the same side of the moon?",
+                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
+                ),
+                (
+                    "Is the earth round?",
+                    "Yes",
+                ),
+            ),
+            reading="A speaks of what was asked. B is a good answer to another question and has a "
+            "cosine near none. C says too little to be about anything.",
+        ),
+    )
 
     encoder: EncoderRef = "assay:encoder"
     """Sentence encoder of both texts."""

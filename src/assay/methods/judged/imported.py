@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, Literal
 
 from assay.components.component import Component, NoPaper, Paper, Scorer
+from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.components.references import FileRef
 from assay.features.imported_column import COMMON, ImportedColumn, ImportedNumbers, Match
 from assay.samples import Part, Scores
@@ -18,6 +19,14 @@ class Imported(Scorer):
     name: ClassVar[str] = "imported"
     rowwise: ClassVar[bool] = False
     paper: ClassVar[Paper | NoPaper] = COMMON
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = the file's number for the row",
+        choose="To select by what people, a judge model or another program said of the rows.",
+        avoid="Where the file was made for other rows: what it does not name has no score and "
+        "cannot be chosen.",
+        compared=Absent(reason="the numbers are somebody else's"),
+        differences=NO_REFERENCE,
+    )
 
     file: FileRef
     """CSV, TSV, JSON lines, JSON or Parquet."""

@@ -5,9 +5,15 @@ from typing import ClassVar
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
+from assay.components.guide import Example, Guide
 from assay.components.rendering import CHERRY, Rendering
 from assay.components.rule import Rule
-from assay.methods.likelihood.likelihood import PromptComparison, against_prompt
+from assay.methods.likelihood.likelihood import (
+    AGAINST_PLAIN_LOOP,
+    AGAINST_PUBLISHED_COUNTS,
+    PromptComparison,
+    against_prompt,
+)
 from assay.samples import Scores
 from assay.values import LogProbs
 
@@ -32,6 +38,52 @@ class IFD(PromptComparison):
         year=2024,
         arxiv="2308.12032",
         code="https://github.com/tianyi-lab/Cherry_LLM",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = l(A | Q) / l(A)\n"
+        "l(A | Q) = -(1/N) sum_t log p(a_t | Q, a_<t)\n"
+        "l(A) = -(1/N) sum_t log p(a_t | a_<t)",
+        choose="To find answers that their instruction hardly helps a model to write, where two "
+        "passes of a model over the pool can be paid for.",
+        avoid="For answers of a few tokens, whose mean is noise, and with the embedded model on "
+        "rows of a language or subject that it does not know: `assay agree` tells whether a "
+        "small model is good enough.",
+        compared=(
+            AGAINST_PUBLISHED_COUNTS,
+            AGAINST_PLAIN_LOOP,
+        ),
+        differences={
+            "model": "`assay:lm` unless another is named; the published code takes a LLaMA.",
+            "budget": "A percentage is one of the whole pool; the published code takes its share "
+            "of the rows that pass its cut-off.",
+        },
+        example=Example(
+            rows=(
+                (
+                    "Name the capital of France and the river that runs through it.",
+                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
+                ),
+                (
+                    "Repeat this sentence: the river Seine runs through the city of Paris.",
+                    "The river Seine runs through the city of Paris.",
+                ),
+                (
+                    "Why do we always see the same side of the moon?",
+                    (
+                        "Because it turns once around itself in the time it takes to go around the "
+                        "earth."
+                    ),
+                ),
+            ),
+            shows={
+                "l(A | Q)": "conditioned.loss",
+                "l(A)": "alone.loss",
+                "tokens": "conditioned.tokens",
+            },
+            reading="The score is the first column over the second. The question of B holds its "
+            "answer, which leaves the model little to guess, so B is easy; the score of an "
+            "answer that its question helps less is nearer to one.",
+        ),
     )
 
     published: ClassVar[Rendering] = CHERRY

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from assay.components.component import Scorer
+from assay.components.guide import Comparison
 from assay.components.references import EMBEDDED_MODEL, DType, ModelRef
 from assay.components.rendering import COMMON, Rendering, as_published
 from assay.features.log_probs import ResponseLogProbs
@@ -13,6 +14,19 @@ from assay.samples import Flag, FloatArray, Reason, Scores
 from assay.values import LogProbs
 
 _LEAST_LOSS = 1e-9
+
+AGAINST_PLAIN_LOOP = Comparison(
+    against="a plain loop over single rows with transformers",
+    compared="mean losses of rows of one turn and of several, with a GPT-2 and a LLaMA",
+    tolerance="1e-5",
+    test="tests/parity/test_causal_loop.py",
+)
+AGAINST_PUBLISHED_COUNTS = Comparison(
+    against="a loop over single rows, written from the description of the published code",
+    compared="`mode=reference`: tokens counted and mean losses, at limits of 64, 128 and 256",
+    tolerance="1e-5",
+    test="tests/parity/test_reference_presets.py",
+)
 
 
 class LikelihoodScore(Scorer):

@@ -5,8 +5,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
+from assay.components.guide import Example, Guide
 from assay.features.log_probs import PromptLogProbs
-from assay.methods.likelihood.likelihood import LikelihoodScore
+from assay.methods.likelihood.likelihood import AGAINST_PLAIN_LOOP, LikelihoodScore
 from assay.samples import FloatArray
 from assay.values import LogProbs
 
@@ -26,6 +27,42 @@ class Perplexity(LikelihoodScore):
         authors="Marion et al.",
         year=2023,
         arxiv="2309.04564",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = exp(l),  l = -(1/N) sum_t log p(x_t | x_<t)\n"
+        "over the tokens of the answer, of the prompt or of both (target)",
+        choose="To look at data: the lowest are boilerplate, the highest broken, foreign or rare. "
+        "For a selection, name a band (`perplexity_pruning`).",
+        avoid="As a measure of quality to take the top or the bottom of: the ends hold "
+        "boilerplate and broken rows.",
+        compared=(AGAINST_PLAIN_LOOP,),
+        differences={
+            "text": "The perplexity is that of the answer given its prompt unless `target` and "
+            "`given` say otherwise, where the paper reads whole documents.",
+            "model": "`assay:lm` unless another is named.",
+        },
+        example=Example(
+            rows=(
+                (
+                    "Name the capital of France and the river that runs through it.",
+                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
+                ),
+                (
+                    "Repeat this sentence: the river Seine runs through the city of Paris.",
+                    "The river Seine runs through the city of Paris.",
+                ),
+                (
+                    "Why do we always see the same side of the moon?",
+                    (
+                        "Because it turns once around itself in the time it takes to go around the "
+                        "earth."
+                    ),
+                ),
+            ),
+            shows={"l": "response.loss", "tokens": "response.tokens"},
+            reading="The score is the exponential of the mean loss. B is what its question leads "
+            "one to expect.",
+        ),
     )
 
     target: Literal["response", "prompt", "all"] = "response"

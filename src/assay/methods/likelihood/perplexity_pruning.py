@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyScorer, NoPaper, Paper, Scorer, Selector
+from assay.components.guide import Absent, Guide
 from assay.components.rule import Rule
 from assay.errors import ConfigError
 from assay.methods.likelihood.perplexity import Perplexity
@@ -20,14 +21,12 @@ class PerplexityPruning(Selector):
     (1 + r) / 2) or [1 - r, 1), by rank and equal values by id: three shares of a third never
     share a row and never lose one. A budget takes rows from the lowest up, from the highest down,
     or from the middle outwards, so that it is a band of its own size; with a share besides, it
-    takes them from that band. Low and high mean the numbers, whichever the score prefers.
+    takes them from that band. A budget in tokens passes over rows that no longer fit, so that its
+    band has gaps. Low and high mean the numbers, whichever the score prefers.
 
     There is no band by default, as the best one depends on the data: Marion et al. found the
     middle best, Ankner et al. (arXiv 2405.20541) for one corpus the highest and for another the
     middle, and on instruction data the highest did worse than random rows (Superfiltering).
-
-    Differs from the papers: the perplexity is one of the answer given its prompt unless the score
-    says otherwise, where they read whole documents.
     """
 
     name: ClassVar[str] = "perplexity_pruning"
@@ -36,6 +35,23 @@ class PerplexityPruning(Selector):
         authors="Marion et al.",
         year=2023,
         arxiv="2309.04564",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="keep the ranks [0, r), [(1 - r)/2, (1 + r)/2) or [1 - r, 1) of n\n"
+        "r: the share, or budget / rows with a score",
+        choose="To try whether the easy, the middling or the surprising part of a pool teaches "
+        "most; compare all three with `random`.",
+        avoid="Without such a comparison: which band is best depends on the data.",
+        compared=Absent(
+            reason="cutting a sorted list needs no reference; that three thirds share "
+            "no row and lose none is tested"
+        ),
+        differences={
+            "text": "The perplexity is one of the answer given its prompt unless the score says "
+            "otherwise, where the papers read whole documents.",
+            "model": "`assay:lm` unless the score names another.",
+            "budget": "It may take the place of the share, and equal values are divided by id.",
+        },
     )
 
     by: AnyScorer = Perplexity()

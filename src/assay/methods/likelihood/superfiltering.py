@@ -5,9 +5,15 @@ from typing import ClassVar
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
+from assay.components.guide import Example, Guide
 from assay.components.rendering import SUPERFILTERING, Rendering
 from assay.components.rule import Rule
-from assay.methods.likelihood.likelihood import PromptComparison, against_prompt
+from assay.methods.likelihood.likelihood import (
+    AGAINST_PLAIN_LOOP,
+    AGAINST_PUBLISHED_COUNTS,
+    PromptComparison,
+    against_prompt,
+)
 from assay.samples import Scores
 from assay.values import LogProbs
 
@@ -29,6 +35,46 @@ class Superfiltering(PromptComparison):
         year=2024,
         arxiv="2402.00530",
         code="https://github.com/tianyi-lab/Superfiltering",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = PPL(A | Q) / PPL(A) = exp(l(A | Q) - l(A))\n"
+        "l: mean loss per token of the answer, after the prompt and alone",
+        choose="In place of IFD, where the model is small: it is the measure that the authors use "
+        "with a small model.",
+        avoid="For answers of a few tokens, whose mean is noise. It orders rows "
+        "otherwise than `ifd` does; the two agree on who is above 1.",
+        compared=(
+            AGAINST_PUBLISHED_COUNTS,
+            AGAINST_PLAIN_LOOP,
+        ),
+        differences={
+            "model": "`assay:lm` unless another is named; the published code takes GPT-2 (`--model "
+            "gpt2`).",
+            "budget": "A percentage is one of the pool at hand; the published code takes it of "
+            "52,002 rows, whatever the data.",
+        },
+        example=Example(
+            rows=(
+                (
+                    "Name the capital of France and the river that runs through it.",
+                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
+                ),
+                (
+                    "Repeat this sentence: the river Seine runs through the city of Paris.",
+                    "The river Seine runs through the city of Paris.",
+                ),
+                (
+                    "Why do we always see the same side of the moon?",
+                    (
+                        "Because it turns once around itself in the time it takes to go around the "
+                        "earth."
+                    ),
+                ),
+            ),
+            shows={"PPL(A | Q)": "conditioned.perplexity", "PPL(A)": "alone.perplexity"},
+            reading="The score is the first column over the second: the exponential of a "
+            "difference of losses, where IFD is their ratio.",
+        ),
     )
 
     published: ClassVar[Rendering] = SUPERFILTERING

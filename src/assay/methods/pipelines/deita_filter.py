@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyFeature, AnyScorer, NoPaper, Paper, Selector
+from assay.components.guide import Comparison, Example, Guide
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
@@ -25,12 +26,6 @@ class DeitaFilter(Selector):
     through the whole pool. Rows left out for their similarity are near-duplicates; rows that
     come after the budget is full are merely not chosen. A row whose vector is zero is similar to
     nothing, so it is taken; its flag tells which rows these are.
-
-    Differs from the reference: any score ranks the rows, where the paper multiplies complexity
-    and quality; the vectors are those of a sentence encoder, where the paper takes a causal
-    language model's state at the last token (``hidden_states`` with ``pooling=last``); equal
-    scores are ordered. The published code goes through batches and compares a row also with rows
-    of its own batch that were themselves left out, which ``mode=reference`` repeats.
     """
 
     name: ClassVar[str] = "deita_filter"
@@ -41,6 +36,60 @@ class DeitaFilter(Selector):
         year=2024,
         arxiv="2312.15685",
         code="https://github.com/hkust-nlp/deita",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="walk down the score; take x if max over s in S of cos(x, s) <= threshold",
+        choose="To take the best rows of a score that you trust, without near copies among them.",
+        avoid="With a score that is mostly noise, or to represent the pool: what has a low score "
+        "is never looked at.",
+        compared=(
+            Comparison(
+                against="the authors' code",
+                compared="rows kept of 200, in order: thresholds 0.9 and 0.7; batches of 3 and 8 "
+                "by `mode=reference`",
+                tolerance="exact",
+                test="tests/parity/test_published_code.py",
+            ),
+            Comparison(
+                against="the rule written out",
+                compared="300 rows with near copies, in batches and without",
+                tolerance="exact",
+                test="tests/unit/solvers/test_ordered_filter.py",
+            ),
+        ),
+        differences={
+            "score": "Any score ranks the rows, where the paper multiplies complexity and quality.",
+            "encoder": "The embedded one unless other vectors are named, where the paper takes a "
+            "causal language model's state at the last token (`hidden_states` with "
+            "`pooling=last`).",
+            "ties": "Equal scores are ordered by id.",
+            "batches": "The published code goes through batches and compares a row also with rows "
+            "of its own batch that were themselves left out, which `mode=reference` "
+            "repeats; its other metric, which keeps what is alike, is left out.",
+        },
+        example=Example(
+            rows=(
+                (
+                    "Why do we always see the same side of the moon?",
+                    (
+                        "Because it turns once around itself in the time it takes to go around the "
+                        "earth."
+                    ),
+                ),
+                (
+                    "Why is it always the same side of the moon that we see?",
+                    ("It turns around itself once while it goes around the earth once."),
+                ),
+                (
+                    "How do I cook a simple soup of tomatoes?",
+                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
+                ),
+            ),
+            parameters={"by": "longest_response", "threshold": 0.8, "budget": 3},
+            shows={"length": "by", "cos": "vectors.cosine"},
+            reading="Rows are walked through by their score. One whose cosine with a row taken "
+            "before is above the threshold is left out.",
+        ),
     )
 
     by: AnyScorer

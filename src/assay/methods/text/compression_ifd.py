@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.guide import Absent, Comparison, Example, Guide
 from assay.components.rule import Rule
 from assay.features.text import CompressedLengths
 from assay.samples import Reason, Scores
@@ -34,6 +35,46 @@ class CompressionIFD(Scorer):
     prefer = "high"
     paper: ClassVar[Paper | NoPaper] = NoPaper(
         reason="our own: the question of IFD (arXiv 2308.12032) asked of a compressor"
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = (C(Q + A) - C(Q)) / C(A)\n"
+        "C: bytes of raw DEFLATE at level 9; turns are summed above and below",
+        choose="To see in seconds, without a model and in any language, which answers say what "
+        "their question does not give away; best as one part of a combination, such as "
+        "`substance`.",
+        avoid="Alone, to choose what to train on: short answers compress badly whatever they say, "
+        "so that they come out high. Where answers have fewer than 64 bytes it is coarse.",
+        compared=(
+            Comparison(
+                against="zlib, called on the texts themselves",
+                compared="ratios of rows of one turn and of several",
+                tolerance="exact",
+                test="tests/unit/methods/text/test_compression_ifd.py",
+            ),
+        ),
+        differences=Absent(
+            reason="a measure of our own; IFD asks the same question of a language model"
+        ),
+        example=Example(
+            rows=(
+                (
+                    "Name the capital of France and the river that runs through it.",
+                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
+                ),
+                (
+                    "Repeat this sentence: the river Seine runs through the city of Paris.",
+                    "The river Seine runs through the city of Paris.",
+                ),
+                (
+                    "Is the earth round?",
+                    "Yes",
+                ),
+            ),
+            shows={"C(Q+A) - C(Q)": "lengths.given_prompt", "C(A)": "lengths.alone"},
+            reading="The score is the first column over the second. A says what its question does "
+            "not hold, so the question saves little; B repeats its question, which makes "
+            "it cheap; C is too short to be judged.",
+        ),
     )
 
     least_bytes: Annotated[int, Field(ge=0)] = 24

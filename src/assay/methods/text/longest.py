@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.components.references import TokenizerRef
 from assay.features.text import Lengths, TokenCounts, token_counts
 from assay.samples import Reason, Scores
@@ -15,9 +16,7 @@ from assay.values import Numbers
 class LongestResponse(Scorer):
     """The length of the answers: the longest thousand make a strong baseline.
 
-    Differs from the reference: length is in characters unless a tokenizer is named, where the
-    paper counts tokens of LLaMA's; set ``unit_of_length=tokens`` and `tokenizer`
-    for that.
+    White space at both ends does not count, and an empty answer has no number.
     """
 
     name: ClassVar[str] = "longest_response"
@@ -28,6 +27,44 @@ class LongestResponse(Scorer):
         year=2024,
         arxiv="2402.04833",
         code="https://github.com/tml-epfl/long-is-more-for-alignment",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = length of all answers of the row together",
+        choose="As the second baseline beside `random`: a method that does not beat the longest "
+        "answers has found length.",
+        avoid="Where answers are padded, or budgets are in tokens: the same tokens then buy fewer "
+        "rows.",
+        compared=(
+            Comparison(
+                against="counts made by hand",
+                compared="characters, words and tokens of rows of one turn and of several",
+                tolerance="exact",
+                test="tests/unit/methods/text/test_longest.py",
+            ),
+        ),
+        differences={
+            "length": "Length is in characters unless a tokenizer is named, where the paper counts "
+            "tokens of LLaMA's: set `unit_of_length=tokens` and `tokenizer` for that.",
+            "budget": "All answers of a conversation count together, and the budget is free, where "
+            "the published subset is the 1,000 longest.",
+        },
+        example=Example(
+            rows=(
+                (
+                    "Name the capital of France and the river that runs through it.",
+                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
+                ),
+                (
+                    "Repeat this sentence: the river Seine runs through the city of Paris.",
+                    "The river Seine runs through the city of Paris.",
+                ),
+                (
+                    "Is the earth round?",
+                    "Yes",
+                ),
+            ),
+            reading="Characters of each answer; the longest is preferred, whatever it says.",
+        ),
     )
 
     unit_of_length: Literal["characters", "words", "tokens"] = "characters"
@@ -54,6 +91,20 @@ class LongestInstruction(Scorer):
 
     name: ClassVar[str] = "longest_instruction"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a baseline that shows what length explains")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="score = length of the first user turn, without its input",
+        choose="To see how much of another method's choice the length of the question explains.",
+        avoid="To choose what to train on.",
+        compared=(
+            Comparison(
+                against="counts made by hand",
+                compared="instructions with and without input",
+                tolerance="exact",
+                test="tests/unit/methods/text/test_longest.py",
+            ),
+        ),
+        differences=NO_REFERENCE,
+    )
 
     unit_of_length: Literal["characters", "words", "tokens"] = "characters"
     """What is counted."""

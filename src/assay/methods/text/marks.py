@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.features.text_marks import TextMarks
 from assay.samples import FloatArray, Part
 from assay.texts.marks import Marks
@@ -20,6 +21,13 @@ class MarksOfText(Scorer):
 
     name: ClassVar[str] = "marks"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
+    guide: ClassVar[Guide | None] = Guide(
+        formula="refusals + stock phrases + HTML tags + addresses + phone numbers",
+        choose="To look at what a filter would take before it takes it: each count is a column.",
+        avoid="To rank rows: a text about HTML is full of marks. To leave rows out, `where_text`.",
+        compared=Absent(reason="each mark was read by a person on real rows instead"),
+        differences=NO_REFERENCE,
+    )
     prefer: ClassVar[Literal["high", "low"]] = "low"
     columns: ClassVar[tuple[str, ...]] = ("marks", *Marks._fields)
 

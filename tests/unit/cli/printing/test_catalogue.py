@@ -94,6 +94,23 @@ def test_the_embedded_model_needs_nothing_and_others_an_install_line(name: str) 
     assert "nothing for assay:lm; pip install 'assay[models]' for other models" in shown
 
 
+@pytest.mark.parametrize("method", _OWN, ids=lambda method: f"{method.kind}-{method.name}")
+def test_an_explanation_teaches_and_fits_80_columns(method: type[Component]) -> None:
+    console = Console(file=StringIO(), width=80)
+    for part in explanation(method):
+        console.print(part)
+
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    shown = "\n".join(line.rstrip() for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert method.guide is not None
+    assert isinstance(method.guide.formula, str)
+    for line in method.guide.formula.splitlines():
+        assert f"\n  {line}\n" in shown
+    labels = [line.partition("  ")[0].strip() for line in lines]
+    assert {"choose it", "avoid it", "compared", "differs"} <= set(labels)
+
+
 def test_a_method_without_a_language_model_has_no_install_line() -> None:
     described = describe_method(find("compression_ifd"))
 

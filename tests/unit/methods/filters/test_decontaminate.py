@@ -102,3 +102,44 @@ def test_questions_are_read_without_answers(tmp_path: Path) -> None:
 
     assert isinstance(rows.pool, Pool)
     assert [c.prompt for c in rows.conversations()] == [_QUESTION]
+
+
+def test_a_question_below_five_words_must_be_all_that_is_asked_or_said(tmp_path: Path) -> None:
+    data = tmp_path / "rows.json"
+    rows = [
+        ("Who painted it?", "A painter of Delft."),
+        ("Please tell me: who painted it? I forgot.", "A painter of Delft."),
+        ("Say something.", "Who painted it?"),
+    ]
+    data.write_text(json.dumps([{"instruction": q, "output": a} for q, a in rows]))
+    asked = [{"instruction": "Who painted it?"}]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, asked)) + "\n")
+    runtime = Runtime(cache=tmp_path / "cache", workers=1)
+    project = Project(tmp_path / "p", data=data, runtime=runtime)
+
+    fate = _fate(project, Decontaminate(against=str(tmp_path / "questions.jsonl")))
+
+    assert fate == {
+        "Who paint": Reason.CONTAMINATED,
+        "Please te": Reason.OK,
+        "Say somet": Reason.OK,
+    }
+
+
+@pytest.mark.parametrize(
+    ("question", "fate"),
+    [("Tell me who painted the", Reason.CONTAMINATED), ("Who painted the milkmaid?", Reason.OK)],
+)
+def test_a_question_of_five_words_is_found_inside_a_longer_prompt_and_one_of_four_is_not(
+    tmp_path: Path, question: str, fate: Reason
+) -> None:
+    data = tmp_path / "rows.json"
+    prompt = "Please tell me: who painted the milkmaid? I forgot."
+    data.write_text(json.dumps([{"instruction": prompt, "output": "A painter of Delft."}]))
+    (tmp_path / "questions.jsonl").write_text(json.dumps({"instruction": question}))
+    runtime = Runtime(cache=tmp_path / "cache", workers=1)
+    project = Project(tmp_path / "p", data=data, runtime=runtime)
+
+    found = _fate(project, Decontaminate(against=str(tmp_path / "questions.jsonl")))
+
+    assert set(found.values()) == {fate}

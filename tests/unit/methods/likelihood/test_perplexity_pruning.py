@@ -154,3 +154,14 @@ def test_the_score_is_perplexity_unless_another_is_named() -> None:
 def test_it_keeps_the_contract(keep: Any) -> None:
     check_component(PerplexityPruning(by="compression_ifd", keep=keep))
     check_component(PerplexityPruning(by="compression_ifd", keep=keep, share=0.5))
+
+
+def test_a_band_of_tokens_passes_over_rows_that_no_longer_fit() -> None:
+    # In the middle the second row is too long for what the first leaves, and the third is not.
+    among = allowance(5, costs=[1, 1, 4, 9, 1], limit=6)
+
+    found = _prune("mid").select(among, stream(), by=given(1, 2, 3, 4, 5))
+
+    assert found.indices.tolist() == [2, 1, 0]
+    in_rows = _prune("mid").select(allowance(5, 3), stream(), by=given(1, 2, 3, 4, 5))
+    assert in_rows.indices.tolist() == [2, 1, 3]
