@@ -159,7 +159,7 @@ def test_a_single_row_without_a_number_ends_with_the_code_of_unfinished_work(
         server.mangle = broken
         said = _check_mended(server, rows, never_broken, tmp_path)
 
-    assert "left 1 texts unread" in said
+    assert "left 1 text unread" in said
     assert "not finite" in said
     assert not whole.reason.any()
 

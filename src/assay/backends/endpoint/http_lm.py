@@ -16,21 +16,32 @@ import numpy as np
 
 from assay.backends.endpoint.endpoint_address import Address, check_reachable, parse_address
 from assay.backends.endpoint.http_probe import Form, MisreadError, find_form, opening_ids
-from assay.backends.endpoint.http_requests import KEYS, RefusedError, Requests, UnansweredError
-from assay.backends.endpoint.http_tokens import LocalTokens, ServerTokens, Tokens
+from assay.backends.endpoint.http_requests import (
+    AGAIN,
+    KEYS,
+    RefusedError,
+    Requests,
+    UnansweredError,
+)
+from assay.backends.endpoint.http_tokens import LocalTokens, ServerTokens, Tokens, whole_number
 from assay.backends.token_text import pieces
 from assay.components.references import DType
 from assay.errors import ConfigError, FeatureError, ModelLoadError, UnfinishedError
 from assay.models.language_model import Advance, Answers, Questions
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, Reason
+from assay.wording import number_of, one_line
 
 if TYPE_CHECKING:
     from assay.models.workplace import Workplace
 
+_Failure = RefusedError | UnansweredError | MisreadError
+
 _log = logging.getLogger(__name__)
+_LONGEST_NAME = 60
 _PROMPTS = 8
 _TOKENS = 16_384
+_SERVE = "start one, such as `vllm serve MODEL --port 8000`, or mend the address"
 _TOO_LONG = ("context length", "too long", "maximum length", "max_model_len", "longer than")
 
 
@@ -56,12 +67,18 @@ def load_endpoint(pinned: str, dtype: DType, runtime: "Workplace") -> "EndpointM
         requests.close()
         if error.denied:
             raise _denied(address, error) from error
-        raise ModelLoadError(f"{address.base} refuses: {error}") from error
+        raise ModelLoadError(
+            f"{address.base} refuses: {error}", hint=error.hint if error.redirects else _SERVE
+        ) from error
     except UnansweredError as error:
         requests.close()
+        if error.spoken:
+            raise ModelLoadError(
+                f"{address.base} gives no usable answer: {error}", hint=error.hint
+            ) from error
         raise ModelLoadError(
             f"no server answers at {address.base}: {error}",
-            hint="start one, such as `vllm serve MODEL --port 8000`, or mend the address",
+            hint=_SERVE,
         ) from error
 
 
@@ -84,6 +101,7 @@ class EndpointModel:
     def __init__(self, address: Address, requests: Requests, *, offline: bool) -> None:
         self._address = address
         self._requests = requests
+        self._unlisted = ""
         self._entry = self._find_entry()
         self._tokens: Tokens = (
             LocalTokens(address.tokenizer, offline=offline)
@@ -94,7 +112,7 @@ class EndpointModel:
         self._opening = opening_ids(self._tokens)
         self._form: Form = find_form(requests, address, self._tokens, self._opening)
         self._unread = 0
-        self._last_error = ""
+        self._last_error: _Failure = UnansweredError("not sent")
 
     # The tokenizer
 
@@ -145,13 +163,15 @@ class EndpointModel:
 
     @cached_property
     def _server(self) -> Mapping[str, str]:
-        owner = str(self._entry.get("owned_by") or "unknown")
+        owner = one_line(str(self._entry.get("owned_by") or "unknown"), _LONGEST_NAME)
         try:
             answer = self._requests.get(f"{self._address.root}/version")
         except (RefusedError, UnansweredError):
             return {"server": owner}
         version = answer.get("version") if isinstance(answer, dict) else None
-        return {"server": f"{owner} {version}" if version else owner}
+        if not isinstance(version, str):
+            return {"server": owner}
+        return {"server": f"{owner} {one_line(version, _LONGEST_NAME)}"}
 
     def read(self, questions: Questions, advance: Advance) -> Answers:
         """Ask for every different sequence once; what gets no answer has a reason.
@@ -235,8 +255,8 @@ class EndpointModel:
         _log.debug("a text is refused: %s", error)
         return _Outcome(None, Reason.TOO_LONG if long else Reason.REFUSED)
 
-    def _unanswered(self, error: Exception) -> "_Outcome":
-        self._last_error = str(error)
+    def _unanswered(self, error: "_Failure") -> "_Outcome":
+        self._last_error = error
         return _Outcome(None, Reason.TRANSIENT)
 
     def settle(self) -> None:
@@ -248,18 +268,16 @@ class EndpointModel:
         if self._unread or self._requests.stopped:
             raise self._unfinished(self._last_error)
 
-    def _unfinished(self, said: str) -> UnfinishedError:
+    def _unfinished(self, error: "_Failure") -> UnfinishedError:
         count, self._unread = self._unread, 0
+        if self._requests.stopped:
+            error = self._requests.why_stopped  # others failed because of it
         self._requests.resume()
-        texts = f"left {count:,} texts unread" if count else "does not answer"
-        hint = "what is done is kept: run the same line again, and it goes on"
-        if said[:3] in ("401", "403"):
-            hint = f"put the key into {' or '.join(KEYS)}, then run the same line again"
-        elif "redirects to" in said:
-            hint = "no other address is given the key: mend the server, or name that address"
-        elif said.endswith("not finite"):
+        texts = f"left {number_of(count, 'text')} unread" if count else "does not answer"
+        hint = AGAIN if isinstance(error, MisreadError) else error.hint
+        if str(error).endswith("not finite"):
             hint += "; if not, the server has no number for these texts: leave them out"
-        return UnfinishedError(f"{self._name} {texts}: {said}", hint=hint)
+        return UnfinishedError(f"{self._name} {texts}: {error}", hint=hint)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -267,10 +285,10 @@ class EndpointModel:
         try:
             yield
         except UnansweredError as error:
-            raise self._unfinished(str(error)) from error
+            raise self._unfinished(error) from error
         except RefusedError as error:
             if not error.about_text:
-                raise self._unfinished(str(error)) from error
+                raise self._unfinished(error) from error
             raise FeatureError(f"{self._name} refuses a text: {error}") from error
 
     # Opening
@@ -286,23 +304,30 @@ class EndpointModel:
         except RefusedError as error:
             if error.denied or error.redirects:
                 raise
+            self._unlisted = f" (GET {self._address.base}/models: {error})"
             return {}
         listed = answer.get("data") if isinstance(answer, dict) else None
-        entries = {str(entry.get("id")): entry for entry in listed or () if isinstance(entry, dict)}
+        entries = {
+            str(entry.get("id")): entry
+            for entry in (listed if isinstance(listed, list) else ())
+            if isinstance(entry, dict)
+        }
         if entries and self._address.model not in entries:
+            names = ", ".join(one_line(name, _LONGEST_NAME) for name in list(entries)[:5])
             raise ModelLoadError(
                 f"{self._address.base} has no model called {self._address.model!r}",
-                hint=f"it has {', '.join(list(entries)[:5])}",
+                hint=f"it has {names}",
             )
         return entries.get(self._address.model, {})
 
     def _find_window(self) -> int:
-        told = int(self._entry.get("max_model_len") or 0) or self._tokens.window
+        told = whole_number(self._entry.get("max_model_len")) or self._tokens.window
         # A prompt has to leave room for the one token that servers insist on making.
         window = min(told - 1 if told else 1 << 30, self._address.window or 1 << 30)
         if window == 1 << 30:
             raise ModelLoadError(
-                f"{self._address.base} does not say how many tokens it reads at once",
+                f"{self._address.base} does not say how many tokens it reads at once"
+                f"{self._unlisted}",
                 hint=f"say it: {self._address.base}?window=2048#{self._address.model}",
             )
         return window
