@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from assay.backends.endpoint.http_transport import (
+    INTERRUPTED,
     SIZE_VARIABLE,
     TIMEOUT_VARIABLE,
     BrokenError,
@@ -143,6 +144,11 @@ class Requests:
         self._transport.resume()
         self._stopped.clear()
 
+    def break_off(self) -> None:
+        """Send nothing more until `resume`, and give up what is under way."""
+        self._stop(UnansweredError(INTERRUPTED))
+        self._transport.interrupt()
+
     @property
     def why_stopped(self) -> "RefusedError | UnansweredError":
         """What made all stop."""
@@ -208,7 +214,7 @@ class Requests:
             return error
         wait = seconds_text(error.wait)
         return UnansweredError(
-            f"{error}; it asks to wait {wait}",
+            str(error),
             spoken=True,
             hint=f"what is done is kept: run the same line again in {wait}, and it goes on; no "
             f"request waits longer than {seconds_text(LONGEST_WAIT_SECONDS)}",
@@ -223,9 +229,8 @@ class Requests:
                 self._quiet_until = now + wait
         if said:
             _log.warning(
-                "%s asks to wait %s before it is asked again (%s); Ctrl-C ends the run, and what "
-                "is done is kept",
-                urlsplit(url).netloc, seconds_text(wait), error,
+                "%s: %s. It is asked again in %s; Ctrl-C ends the run, and what is done is kept",
+                urlsplit(url).netloc, error, seconds_text(wait),
             )  # fmt: skip
         self._stopped.wait(wait)
 
@@ -246,11 +251,7 @@ class Requests:
                 for done in as_completed(running):
                     yield running[done], done.result()
             except KeyboardInterrupt:
-                # Those that wait to be sent again give up, those under way are broken off.
-                self._stop(UnansweredError("interrupted"))
-                for future in running:
-                    future.cancel()
-                self._transport.interrupt()
+                self.break_off()
                 raise
             finally:
                 for future in running:
@@ -272,7 +273,9 @@ class Requests:
             said = self._words.line(str(error))
             raise UnansweredError(said, spoken=True, hint=error.hint, stops=True) from error
         if _passes(reply.status):
-            raise UnansweredError(self._words.of(reply), spoken=True, wait=asked_wait(reply))
+            wait = asked_wait(reply)
+            asks = f"; it asks to wait {seconds_text(wait)}" if wait else ""
+            raise UnansweredError(f"{self._words.of(reply)}{asks}", spoken=True, wait=wait)
         if not 200 <= reply.status < 300:
             raise RefusedError(reply.status, self._words.of(reply))
         return self._read(reply)

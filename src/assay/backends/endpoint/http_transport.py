@@ -30,7 +30,8 @@ _CONNECT_SECONDS = 10.0
 _WORDS_BYTES = 1 << 16
 """What is read of a reply that tells of an error: the rest of the page is for nobody."""
 _CLOSING_SECONDS = 5.0
-_INTERRUPTED = "interrupted"
+INTERRUPTED = "interrupted"
+"""What is said of a request that was broken off."""
 
 
 class Reply(NamedTuple):
@@ -118,14 +119,14 @@ class Transport:
         )
         with self._lock:  # no request slips in behind an interruption
             if self._interrupted:
-                raise BrokenError(_INTERRUPTED)
+                raise BrokenError(INTERRUPTED)
             sent = _sent(self._client, asked, self._seconds, most)
             future = asyncio.run_coroutine_threadsafe(sent, self._loop)
             self._running.add(future)
         try:
             return future.result()
         except CancelledError as error:
-            raise BrokenError(_INTERRUPTED) from error
+            raise BrokenError(INTERRUPTED) from error
         except BaseException:
             future.cancel()
             raise

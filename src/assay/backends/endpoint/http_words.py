@@ -15,7 +15,8 @@ from assay.wording import one_line
 
 _SHOWN = 200
 _LOOKED_AT = 8192
-_UNSHOWN_PART = re.compile(r"<(script|style|head)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_EVER_SECONDS = 1e9
+_UNSHOWN_PART = re.compile(r"<(script|style|head|title)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _NAMES = ("error", "message", "detail", "error_description", "msg", "title")
@@ -86,7 +87,7 @@ def asked_wait(reply: Reply) -> float | None:
     """Return how many seconds a server asks to wait, by number or by date; None if it does not."""
     asked = reply.headers.get("retry-after", "").strip()
     if asked.replace(".", "", 1).isdecimal():
-        return float(asked)
+        return min(float(asked), _EVER_SECONDS)
     try:
         until = parsedate_to_datetime(asked)
     except (ValueError, TypeError, OverflowError):

@@ -282,8 +282,7 @@ def test_a_pause_that_is_felt_is_said_once_with_what_to_do(
 
     assert found == [[1]] * 4
     said = [record.getMessage() for record in caplog.records]
-    assert f"127.0.0.1:{server.port} asks to wait 0.5 s" in said[0]
-    assert "429 slow down" in said[0]
+    assert f"127.0.0.1:{server.port}: 429 slow down; it asks to wait 0.5 s" in said[0]
     assert "Ctrl-C" in said[0]
     assert len(said) < 4  # requests that wait at the same time say it once
 
