@@ -81,7 +81,7 @@ class KeptAnswers:
         digest = hashlib.blake2b(hashes.tobytes(), digest_size=8).hexdigest()
         self._folder = folder / digest
         self._made_by = made_by
-        self._seconds = min(seconds, _BOUGHT_SECONDS) if bought else seconds
+        self.seconds = min(seconds, _BOUGHT_SECONDS) if bought else seconds
         self._left = _load(folder)
         self._fresh: dict[str, Answer] = {}
         self._lock = threading.Lock()
@@ -108,7 +108,7 @@ class KeptAnswers:
                 raise self._fault
             self._fresh[self._name(key)] = answer
             if self._timer is None:
-                self._timer = threading.Timer(self._seconds, self._flush_in_time)
+                self._timer = threading.Timer(self.seconds, self._flush_in_time)
                 self._timer.daemon = True
                 self._timer.start()
 
