@@ -114,13 +114,10 @@ class Transport:
             UnreadableError: if it is too large, or packed in a way that was not asked for.
         """
         most = self._reply_bytes + _PER_BYTE * len(body or b"")
-        asked = self._client.build_request(
-            method, url, content=body, headers={"Content-Type": "application/json"} if body else {}
-        )
         with self._lock:  # no request slips in behind an interruption
             if self._interrupted:
                 raise BrokenError(INTERRUPTED)
-            sent = _sent(self._client, asked, self._seconds, most)
+            sent = _sent(self._client, (method, url, body), self._seconds, most)
             future = asyncio.run_coroutine_threadsafe(sent, self._loop)
             self._running.add(future)
         try:
@@ -148,12 +145,15 @@ class Transport:
 
 
 async def _sent(
-    client: httpx2.AsyncClient, asked: httpx2.Request, seconds: float, most: int
+    client: httpx2.AsyncClient, asked: tuple[str, str, bytes | None], seconds: float, most: int
 ) -> Reply:
+    method, url, body = asked
+    kind = {} if body is None else {"Content-Type": "application/json"}
     spoken = False
     try:
         async with asyncio.timeout(seconds):
-            reply = await client.send(asked, stream=True)
+            request = client.build_request(method, url, content=body, headers=kind)
+            reply = await client.send(request, stream=True)
             spoken = True
             try:
                 fine = reply.is_success

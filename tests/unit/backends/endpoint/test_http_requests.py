@@ -220,6 +220,31 @@ def test_requests_under_way_are_broken_off_at_once_when_the_run_is_interrupted()
     assert requests.stopped
 
 
+def test_a_server_that_only_ever_announces_is_left_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ASSAY_ENDPOINT_TIMEOUT", "0.4")
+
+    def announcing(connection: socket.socket, over: threading.Event) -> None:
+        while not over.is_set():
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+
+    error, _ = _unanswered(announcing)
+
+    assert "no answer in time" in str(error)
+
+
+@pytest.mark.parametrize("url", ["http://[::1/v1", "ftp://host/v1", "http://127.0.0.1:1/v1"])
+def test_an_address_where_nobody_can_be_asked_is_one_line(url: str) -> None:
+    requests = Requests(local=True)
+    with pytest.raises(UnansweredError) as found:
+        requests.post(url, {})
+    requests.close()
+
+    _check_line(str(found.value))
+    assert not found.value.spoken
+
+
 # Waiting
 
 
@@ -310,6 +335,12 @@ _GZIP = {"Content-Encoding": "gzip"}
         (_closed, ""),
         (always(b"\x00\x01\x02 what is this\r\n\r\n"), ""),
         (always(b"HTTP/1.1 9999 Odd\r\n\r\n"), ""),
+        (always(b"HTTP/1.1 000 Odd\r\nContent-Length: 0\r\n\r\n"), ""),
+        (always(b"HTTP/1.1 101 Now\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n{}"), ""),
+        (always(b"HTTP/1.1 200 OK\r\nX\x00: 1\r\nContent-Length: 2\r\n\r\n{}"), ""),
+        (always(reply(b"{}", headers={"content-length": "3"})), ""),
+        (always(reply(b"", headers=_CHUNKED) + b"0\r\n" + b"a: b\r\n" * 90_000), ""),
+        (always(reply("nothing", "999 Odd")), "999 nothing"),
         (always(reply(b"", headers=_CHUNKED) + b"5\r\nab\r\nZZ\r\n"), ""),
         (always(reply(b"", headers=_CHUNKED) + b"-1\r\n\r\n"), ""),
         (always(reply(b"{}", headers={"Content-Length": "many"})), ""),
