@@ -2,6 +2,7 @@
 
 import contextlib
 import platform
+import signal
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -172,6 +173,8 @@ def _begin(
     global _worker_runtime  # noqa: PLW0603  one runtime per worker process, so models load once
     from assay.components.registry import load_file  # noqa: PLC0415
 
+    # Asked to end, it writes what it has, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for path in plugin_files:
         load_file(path)
     _worker_runtime = Runtime(

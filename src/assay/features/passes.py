@@ -54,7 +54,8 @@ class Pass(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows_per_shard: ClassVar[int] = 8192
-    """Rows between two commits to disk: what a kill can cost."""
+    """Rows between two commits to disk: what a kill can cost, unless the reading is staged and
+    keeps what it has read of a shard."""
     least_rows: ClassVar[int] = 256
     """Rows that are worth a commit, however small the pool."""
     parallel: ClassVar[bool] = True

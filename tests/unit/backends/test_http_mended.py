@@ -80,6 +80,7 @@ def _check_mended(server: ModelServer, rows: Pool, never_broken: LogProbs, tmp_p
     assert not mended.reason.any()
     np.testing.assert_array_equal(mended.sum, never_broken.sum)
     np.testing.assert_array_equal(mended.count, never_broken.count)
+    assert not (tmp_path / "cache/unfinished").exists()
     return f"{found.value} {found.value.hint}"
 
 
