@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assay.errors import FeatureError
-from assay.models.language_model import Advance, Answers, Questions
+from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
 from assay.runtime import Runtime
 
 BOS, EOS, MARK = 1, 2, 3
@@ -72,7 +72,7 @@ class Letters:
     def producer(self) -> Mapping[str, str]:
         return {"letters": "1"}
 
-    def read(self, questions: Questions, advance: Advance) -> Answers:
+    def read(self, questions: Questions, advance: Advance, kept: Kept = NOTHING_KEPT) -> Answers:
         """Return `log_prob` of every target, other numbers that follow from it, and the pools."""
         found = []
         sequences = questions.sequences

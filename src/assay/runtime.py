@@ -16,6 +16,7 @@ from assay.models.encoder import Encoder, TokenCounter
 from assay.progress import Progress, Silent
 from assay.rendering.templates import pin_template
 from assay.stores.cache import default_cache_folder
+from assay.stores.unfinished import default_interval_seconds
 
 if TYPE_CHECKING:
     from assay.components.references import DType
@@ -37,6 +38,8 @@ class Runtime:
         plugin_files: Python files whose components a worker process must know.
         max_unscored: share of rows that may fail before a score is refused.
         device: where language models run: "auto", "cpu", "cuda", "cuda:0", "mps".
+        keep_seconds: work of a pass that may be lost when it is stopped; $ASSAY_KEEP_SECONDS, or
+            30 s by default.
     """
 
     cache: Path = field(default_factory=default_cache_folder)
@@ -47,6 +50,7 @@ class Runtime:
     plugin_files: tuple[Path, ...] = ()
     max_unscored: float = 0.02
     device: str = "auto"
+    keep_seconds: float = field(default_factory=default_interval_seconds)
     _held: dict[str, Any] = field(default_factory=dict)
 
     def encoder(self, pinned: str) -> Encoder:

@@ -9,7 +9,7 @@ import torch
 
 from assay.backends.batching import Batch
 from assay.backends.output_layer import OutputLayer, described, positions_at_once
-from assay.backends.reading import Readout, Work
+from assay.backends.work import Readout, Work
 from assay.errors import FeatureError
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, IndexArray

@@ -16,7 +16,7 @@ from assay.backends.weights import merge_adapter, misfit
 from assay.components.references import DType
 from assay.errors import DamagedError, FeatureError, MissingExtraError, ModelLoadError
 from assay.files.checksums import read_json, warn, write_json
-from assay.models.language_model import Advance, Answers, Questions
+from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
 
 if TYPE_CHECKING:
     from assay.backends.causal_forward import Forward
@@ -230,9 +230,11 @@ class TransformersModel:
         """Return the versions and the device that make its numbers."""
         return {**self._versions, "device": self._device.partition(":")[0]}
 
-    def read(self, questions: Questions, advance: Advance) -> Answers:
+    def read(self, questions: Questions, advance: Advance, kept: Kept = NOTHING_KEPT) -> Answers:
         """Run every different sequence through the model once, and return what is asked."""
-        return read_batches(self._forward, lambda: self._token_budget, questions, advance)
+        return read_batches(
+            self._forward, lambda: self._token_budget, questions, advance, kept=kept
+        )
 
     @cached_property
     def _token_budget(self) -> int:

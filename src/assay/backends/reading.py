@@ -1,39 +1,15 @@
 """What every local causal model does alike: each different sequence once, in batches."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from assay.backends.batching import Batch, batches, shared_beginnings
-from assay.models.language_model import Advance, Answers, Questions
-from assay.rendering.encoding import TokenIds
+from assay.backends.kept_batches import batch_key, packed, unpacked
+from assay.backends.work import Readout, Work
+from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
 from assay.samples import Float32Array, IndexArray
-
-
-class Readout(NamedTuple):
-    """Numbers of some targets. Shape (s,) each; all but the first empty unless asked for."""
-
-    log_probs: Float32Array
-    entropy: Float32Array
-    top: Float32Array
-    rank: Float32Array
-
-
-class Work(NamedTuple):
-    """Sequences to run, and what is wanted of each.
-
-    Attributes:
-        sequences: tokens that go through the model. Shape (t,) each.
-        targets: positions whose token is to be predicted, up to t included. Shape (s,) each.
-        labels: the tokens at these positions. Shape (s,) each.
-        pools: for each pool, weights over the positions of every sequence; None for none.
-    """
-
-    sequences: Sequence[TokenIds]
-    targets: Sequence[IndexArray]
-    labels: Sequence[IndexArray]
-    pools: Sequence[Sequence[Float32Array | None]] = ()
 
 
 class Runs(Protocol):
@@ -54,7 +30,12 @@ class Runs(Protocol):
 
 
 def read_batches(
-    forward: Runs, token_budget: Callable[[], int], questions: Questions, advance: Advance
+    forward: Runs,
+    token_budget: Callable[[], int],
+    questions: Questions,
+    advance: Advance,
+    *,
+    kept: Kept = NOTHING_KEPT,
 ) -> Answers:
     """Run every different sequence through a model once, and return what is asked.
 
@@ -63,6 +44,7 @@ def read_batches(
         token_budget: gives the most tokens of a batch.
         questions: what is asked.
         advance: called with the number of tokens done, of all sequences, as they are.
+        kept: batches that a stopped run has read already, and where this one keeps its own.
     """
     first, place_of, repeats = _different(questions)
     work = work_of(questions, first)
@@ -71,7 +53,13 @@ def read_batches(
     vectors: list[list[Float32Array | None]] = [[]] * len(first)
     for group in shared_beginnings(work.sequences, share=forward.shares_prefixes):
         for batch in batches(group, work.sequences, token_budget()):
-            read, pooled = forward.run(batch, work, statistics=questions.statistics)
+            key = batch_key(batch, work, statistics=questions.statistics)
+            answer = kept.find(key)
+            if answer is not None:
+                read, pooled = unpacked(answer, batch, work)
+            else:
+                read, pooled = forward.run(batch, work, statistics=questions.statistics)
+                kept.keep(key, packed(read, pooled))
             for place, readout, vector in zip(batch.members, read, pooled, strict=True):
                 readouts[place], vectors[place] = readout, vector
             advance(int(tokens[batch.members].sum()))

@@ -6,7 +6,9 @@ continues; 4 run another line first; 130 interrupted.
 
 import importlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -60,6 +62,7 @@ def _welcome() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _end_as_interrupted()
     try:
         code = _run(words)
         sys.stdout.flush()
@@ -69,6 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # The interpreter flushes once more on the way out, into a pipe that nobody reads.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
+
+
+def _end_as_interrupted() -> None:
+    """Let a request to end do what Ctrl-C does, so that what is finished is written."""
+    here = threading.current_thread() is threading.main_thread()
+    if here and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _run(words: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import platform
+import signal
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -21,6 +22,8 @@ from assay.progress import Silent
 from assay.runtime import Runtime
 from assay.samples import UNFINISHED, Conversation, IndexArray
 from assay.stores.cache import RowStore
+from assay.stores.unfinished import KeptAnswers, pass_folder
+from assay.values import RowValue
 
 _SPAWN_ROWS = 40_000  # below this, starting processes costs more than it gains
 
@@ -82,13 +85,20 @@ def _one_by_one(
     jobs: Sequence[Job], read: Reading, runtime: Runtime, advance: Callable[[int], None]
 ) -> Iterator[Unfinished]:
     """Do the jobs in turn, the next one's rows being read and prepared meanwhile."""
-    with ThreadPoolExecutor(1) as ahead:
+    ahead = ThreadPoolExecutor(1)
+    worth_waiting = True
+    try:
         coming: Future[_Loaded] = ahead.submit(_load, jobs[0], read)
         for following in [*jobs[1:], None]:
             loaded = coming.result()
             if following is not None:
                 coming = ahead.submit(_load, following, read)
             yield _work(loaded, read, runtime, advance)
+    except KeyboardInterrupt:
+        worth_waiting = False  # whoever opened the pass breaks off what is prepared
+        raise
+    finally:
+        ahead.shutdown(wait=worth_waiting, cancel_futures=True)
 
 
 @contextlib.contextmanager
@@ -115,7 +125,13 @@ def _process_pool(runtime: Runtime, device: str, workers: int) -> Any:
         workers,
         context=get_context("loky"),
         initializer=_begin,
-        initargs=(runtime.cache, runtime.offline, runtime.plugin_files, device),
+        initargs=(
+            runtime.cache,
+            runtime.offline,
+            runtime.plugin_files,
+            device,
+            runtime.keep_seconds,
+        ),
         # A process that has loaded a model has grown; that is no leak, and no reason to end it.
         env={"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"},
     )
@@ -146,15 +162,28 @@ def _share_out(
 _worker_runtime: Runtime | None = None
 
 
-def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...], device: str) -> None:
+def _begin(
+    cache: Path,
+    offline: bool,
+    plugin_files: tuple[Path, ...],
+    device: str,
+    keep_seconds: float,
+) -> None:
     """Prepare a spawned process."""
     global _worker_runtime  # noqa: PLW0603  one runtime per worker process, so models load once
     from assay.components.registry import load_file  # noqa: PLC0415
 
+    # Asked to end, it writes what it has, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for path in plugin_files:
         load_file(path)
     _worker_runtime = Runtime(
-        cache=cache, offline=offline, workers=1, progress=Silent(), device=device
+        cache=cache,
+        offline=offline,
+        workers=1,
+        progress=Silent(),
+        device=device,
+        keep_seconds=keep_seconds,
     )
 
 
@@ -193,17 +222,41 @@ def _work(
         told += count
         advance(count)
 
-    if isinstance(read, StagedReading):
-        values = read.finish(prepared, job.features, tell)
+    if not isinstance(read, StagedReading):
+        unfinished = _store(job, read(conversations, job.features), runtime)
     else:
-        values = read(conversations, job.features)
+        with _kept(job, runtime) as kept:
+            unfinished = _store(job, read.finish(prepared, job.features, tell, kept), runtime)
+            if not unfinished:  # else what a service was paid for is still needed
+                kept.remove()
+    advance(len(job.hashes) - told)
+    return unfinished
+
+
+def _kept(job: Job, runtime: Runtime) -> KeptAnswers:
+    bought = any(asks_a_service(feature) for feature in job.features)
+    return KeptAnswers(
+        unfinished_folder(runtime.cache, job.reading),
+        job.hashes,
+        # What a service runs on is its own, and it is asked whether its answers hold.
+        made_by="" if bought else producer(job.reading, runtime),
+        seconds=runtime.keep_seconds,
+        bought=bought,
+    )
+
+
+def unfinished_folder(cache: Path, reading: Pass) -> Path:
+    """Return where shards of a pass lie that are not written yet."""
+    return pass_folder(cache, f"{type(reading).__name__} {reading!r}")
+
+
+def _store(job: Job, values: Sequence[RowValue], runtime: Runtime) -> Unfinished:
+    """Store each feature's values, and return the rows that are to be tried again."""
     unfinished: Unfinished = {}
     made_by = producer(job.reading, runtime)
     for feature, value, lacking in zip(job.features, values, job.lacking, strict=True):
-        if len(value) != len(conversations):
-            raise TypeError(
-                f"{feature.name} gave {len(value)} values for {len(conversations)} rows"
-            )
+        if len(value) != len(job.hashes):
+            raise TypeError(f"{feature.name} gave {len(value)} values for {len(job.hashes)} rows")
         if lacking.any():
             kept = np.flatnonzero(lacking).astype(np.int64)
             store = open_store(runtime.cache, feature)
@@ -214,7 +267,6 @@ def _work(
                 job.hashes[place : place + 1].tobytes(): int(value.reason[place])
                 for place in late.tolist()
             }
-    advance(len(job.hashes) - told)
     return unfinished
 
 

@@ -5,7 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.engine.row_shards import Job, open_store, producer, work_through
+from assay.engine.row_shards import (
+    Job,
+    open_store,
+    producer,
+    unfinished_folder,
+    work_through,
+)
 from assay.errors import CacheError, DamagedError, IncompleteError, UnfinishedError
 from assay.features.passes import Pass, RowFeature
 from assay.files.checksums import warn
@@ -14,6 +20,7 @@ from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import IndexArray, Reason
 from assay.stores.cache import RowStore
+from assay.stores.unfinished import sweep
 from assay.values import RowValue
 
 _CHECKED_ROWS = 8
@@ -95,9 +102,13 @@ class RowWork:
         lacking = [self._lacking(feature, distinct) for feature in features]
         wanted = np.logical_or.reduce(lacking)
         total = int(np.count_nonzero(wanted))
+        reading = features[0].reading()
+        sweep(
+            unfinished_folder(self._runtime.cache, reading),
+            lambda hashes: any(self.store(each).missing(hashes).any() for each in features),
+        )
         if not total:
             return
-        reading = features[0].reading()
         jobs = [
             Job(
                 view.pool.path,

@@ -21,7 +21,14 @@ from assay.components.rendering import COMMON, Rendering
 from assay.errors import ConfigError
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.seen_rows import seen
-from assay.models.language_model import Answers, LanguageModel, Questions, Unsteady
+from assay.models.language_model import (
+    NOTHING_KEPT,
+    Answers,
+    Kept,
+    LanguageModel,
+    Questions,
+    Unsteady,
+)
 from assay.rendering.token_rows import TokenRow, Window
 from assay.rendering.tokenization import Given, token_rows
 from assay.runtime import Runtime
@@ -49,7 +56,14 @@ class CausalPass(Pass):
     def open(self, runtime: Runtime) -> Iterator[Reading]:
         """Yield a reader that holds the model."""
         model = runtime.language_model(self.model, self.dtype)
-        yield CausalReading(model, self)
+        if isinstance(model, Unsteady):
+            model.begin()
+        try:
+            yield CausalReading(model, self)
+        except KeyboardInterrupt:
+            if isinstance(model, Unsteady):
+                model.break_off()
+            raise
         if isinstance(model, Unsteady):
             model.settle()  # what was read is stored by now
 
@@ -278,6 +292,7 @@ class CausalReading:
         prepared: list[TokenRow],
         features: Sequence[RowFeature],
         advance: Callable[[int], None],
+        kept: Kept = NOTHING_KEPT,
     ) -> list[RowValue]:
         """Return the value of each feature for the rows."""
         asking = [feature for feature in features if isinstance(feature, CausalFeature)]
@@ -286,7 +301,7 @@ class CausalReading:
         places, questions = _questions(prepared, asking)
         tokens = sum(len(place.window.ids) for place in places)
         done = _InRows(advance, tokens, len(prepared))
-        answers = self._model.read(questions, done)
+        answers = self._model.read(questions, done, kept)
         read = ReadRows(prepared, places, questions, answers, self._model.width)
         return [feature.collect(read) for feature in asking]
 

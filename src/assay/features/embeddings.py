@@ -1,19 +1,24 @@
 """Sentence embeddings: one vector per row, shared by every geometric method."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.components.component import NoPaper, Paper
 from assay.components.references import EncoderRef, is_embedded_encoder
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.text import TextReading, part_of
-from assay.models.encoder import Encoder
+from assay.models.encoder import EncodedTexts, Encoder
+from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.runtime import Runtime
-from assay.samples import Conversation, Flag
+from assay.samples import Conversation, Flag, Float32Array
 from assay.values import Matrix, RowValue
+
+_TEXTS_AT_ONCE = 256
 
 
 class EmbeddingPass(Pass):
@@ -27,19 +32,72 @@ class EmbeddingPass(Pass):
     @contextlib.contextmanager
     def open(self, runtime: Runtime) -> Iterator[Reading]:
         """Yield a reader that holds the encoder."""
-        encoder = runtime.encoder(self.model)
-
-        def read(
-            conversations: Sequence[Conversation], features: Sequence[RowFeature]
-        ) -> Sequence[RowValue]:
-            value = _encoded(encoder, conversations, self.part)
-            return [value for _ in features]
-
-        yield read
+        yield EmbeddingReading(runtime.encoder(self.model), self.part)
 
     def label(self) -> str:
         """Return what a progress bar calls it."""
         return f"embedding ({self.model.partition('@')[0]})"
+
+
+class EmbeddingReading:
+    """Reads a part of rows with an encoder, some texts at a time, the longest first.
+
+    Encoders run texts of like length together, so these are the batches of all texts at once; and
+    a stopped run goes on behind those that are kept.
+
+    Args:
+        encoder: what reads.
+        part: which text of a row.
+    """
+
+    def __init__(self, encoder: Encoder, part: str) -> None:
+        self._encoder = encoder
+        self._part = part
+
+    def prepare(
+        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+    ) -> list[str]:
+        """Return the texts."""
+        return [part_of(each, self._part) for each in conversations]
+
+    def finish(
+        self,
+        prepared: list[str],
+        features: Sequence[RowFeature],
+        advance: Callable[[int], None],
+        kept: Kept = NOTHING_KEPT,
+    ) -> list[RowValue]:
+        """Return the vectors, equal for each feature."""
+        order = sorted(range(len(prepared)), key=lambda place: -len(prepared[place]))
+        parts = []
+        for start in range(0, len(order), _TEXTS_AT_ONCE):
+            texts = [prepared[place] for place in order[start : start + _TEXTS_AT_ONCE]]
+            parts.append(self._encoded(texts, kept))
+            advance(len(texts))
+        if not parts:
+            return [_matrix(self._encoder.encode_and_flag([])) for _ in features]
+        back = np.argsort(np.array(order, np.int64))
+        vectors, truncated = (np.concatenate(column)[back] for column in zip(*parts, strict=True))
+        value = _matrix(EncodedTexts(vectors, truncated))
+        return [value for _ in features]
+
+    def _encoded(self, texts: Sequence[str], kept: Kept) -> tuple[Float32Array, NDArray[np.bool_]]:
+        state = hashlib.blake2b(digest_size=16)
+        for text in texts:
+            content = text.encode()
+            state.update(len(content).to_bytes(8, "little") + content)
+        answer = kept.find(state.digest())
+        if answer is not None:
+            return answer["vectors"], answer["truncated"]
+        encoded = self._encoder.encode_and_flag(texts)
+        kept.keep(state.digest(), {"vectors": encoded.vectors, "truncated": encoded.truncated})
+        return encoded.vectors, encoded.truncated
+
+    def __call__(
+        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+    ) -> list[RowValue]:
+        """Return the vectors of some conversations, equal for each feature."""
+        return self.finish(self.prepare(conversations, features), features, lambda count: None)
 
 
 class Embeddings(RowFeature):
@@ -75,19 +133,19 @@ class Embeddings(RowFeature):
 
     def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
         """Return the vector of each conversation."""
-        return _encoded(runtime.encoder(self.model), conversations, self.part)
+        texts = [part_of(each, self.part) for each in conversations]
+        return _matrix(runtime.encoder(self.model).encode_and_flag(texts))
 
     def width(self, runtime: Runtime) -> int:
         """Return the length of a vector."""
         return runtime.encoder(runtime.pin("encoder", self.model)).dimension
 
 
-def _encoded(encoder: Encoder, conversations: Sequence[Conversation], part: str) -> Matrix:
-    encoded = encoder.encode_and_flag([part_of(each, part) for each in conversations])
+def _matrix(encoded: EncodedTexts) -> Matrix:
     flags = np.where(encoded.vectors.any(axis=1), 0, Flag.ZERO_VECTOR)
     flags |= np.where(encoded.truncated, Flag.TEXT_TRUNCATED, 0)
     return Matrix(
-        np.zeros(len(conversations), np.uint8),
+        np.zeros(len(encoded.vectors), np.uint8),
         flags.astype(np.uint16),
         encoded.vectors.astype(np.float16),
     )

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from assay.components.component import Chosen, Dataset, Feature
+from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation
@@ -29,9 +30,17 @@ class StagedReading(Protocol):
         """Return what `finish` takes; called from another thread."""
 
     def finish(
-        self, prepared: Any, features: Sequence["RowFeature"], advance: Callable[[int], None]
+        self,
+        prepared: Any,
+        features: Sequence["RowFeature"],
+        advance: Callable[[int], None],
+        kept: Kept = NOTHING_KEPT,
     ) -> Sequence[RowValue]:
-        """Return the value of each feature; calls `advance` with the rows done, as they are."""
+        """Return the value of each feature.
+
+        Calls `advance` with the rows done, as they are, and keeps in `kept` what a stopped run
+        goes on from.
+        """
 
     def __call__(
         self, conversations: Sequence[Conversation], features: Sequence["RowFeature"]
@@ -45,7 +54,8 @@ class Pass(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows_per_shard: ClassVar[int] = 8192
-    """Rows between two commits to disk: what a kill can cost."""
+    """Rows between two commits to disk: what a kill can cost, unless the reading is staged and
+    keeps what it has read of a shard."""
     least_rows: ClassVar[int] = 256
     """Rows that are worth a commit, however small the pool."""
     parallel: ClassVar[bool] = True

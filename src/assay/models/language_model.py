@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
 
 from assay.rendering.encoding import TextEncoding, TokenIds
 from assay.samples import Float32Array, IndexArray, ReasonArray
@@ -50,6 +52,34 @@ class Answers(NamedTuple):
     reason: ReasonArray | None = None
 
 
+class Kept(Protocol):
+    """Answers that a stopped run has left, and where this one keeps its own before it is done."""
+
+    def find(self, key: bytes) -> Mapping[str, NDArray[Any]] | None:
+        """Return what was answered under a key; None if nothing was."""
+
+    def keep(self, key: bytes, answer: Mapping[str, NDArray[Any]]) -> None:
+        """Keep an answer under a key of all that was asked."""
+
+    def forget(self) -> None:
+        """Drop what stopped runs have left."""
+
+
+class _NothingKept:
+    def find(self, key: bytes) -> None:
+        """Find nothing."""
+
+    def keep(self, key: bytes, answer: Mapping[str, NDArray[Any]]) -> None:
+        """Keep nothing."""
+
+    def forget(self) -> None:
+        """Drop nothing."""
+
+
+NOTHING_KEPT: Kept = _NothingKept()
+"""For readings that are not worth going on with."""
+
+
 class LanguageModel(TextEncoding, Protocol):
     """A tokenizer and a causal model; backends implement it."""
 
@@ -63,12 +93,13 @@ class LanguageModel(TextEncoding, Protocol):
     def producer(self) -> Mapping[str, str]:
         """Return the versions and the device that make its numbers."""
 
-    def read(self, questions: Questions, advance: Advance) -> Answers:
+    def read(self, questions: Questions, advance: Advance, kept: Kept = NOTHING_KEPT) -> Answers:
         """Run every sequence through the model and return what is asked.
 
         Args:
             questions: equal sequences are run once.
             advance: called with the number of tokens done, of all sequences, as they are.
+            kept: what is known already, and where what is found is kept at once.
         """
 
 
@@ -82,3 +113,9 @@ class Unsteady(Protocol):
         Raises:
             UnfinishedError: if anything was.
         """
+
+    def begin(self) -> None:
+        """Take up work, after whatever stopped it before."""
+
+    def break_off(self) -> None:
+        """Give up what is under way in any thread: the work was interrupted."""

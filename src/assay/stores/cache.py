@@ -1,8 +1,9 @@
 """Values of rows on disk, kept by content hash, written a shard at a time.
 
 A shard is named by what it holds, so two processes that do the same work write the same file, and
-a killed run loses at most the shard at hand. Nothing is pickled. Every file holds its checksum; one
-that is damaged is set aside, and what it held counts as missing.
+a killed run loses at most the shard at hand; of one that a model reads, `unfinished` keeps the
+answers meanwhile. Nothing is pickled. Every file holds its checksum; one that is damaged is set
+aside, and what it held counts as missing.
 """
 
 import contextlib

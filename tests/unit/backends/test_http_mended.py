@@ -22,6 +22,7 @@ from tests.model_server import Fault, ModelServer, serving
 pytest.importorskip("torch")
 
 _OPENING = 3  # requests for completions with which a model is opened
+_OPENING_ONE_BY_ONE = 6  # of a server that takes one prompt at a time
 _ASKED_IN_OPENING = 5
 _ROWS = 12
 _Values = list[float | None]
@@ -79,6 +80,7 @@ def _check_mended(server: ModelServer, rows: Pool, never_broken: LogProbs, tmp_p
     assert not mended.reason.any()
     np.testing.assert_array_equal(mended.sum, never_broken.sum)
     np.testing.assert_array_equal(mended.count, never_broken.count)
+    assert not (tmp_path / "cache/unfinished").exists()
     return f"{found.value} {found.value.hint}"
 
 
@@ -107,6 +109,12 @@ def _error(status: int) -> Fault:
         Fault(200, {"choices": [{"index": "first"}, {"index": "second"}]}),
         Fault(200, {"choices": [{"index": 0, "prompt_logprobs": {}}]}),
         Fault(204, ""),
+        Fault(200, " " * (9 << 20)),
+        Fault(200, '{"choices": [{}], "choices": [{}]}'),
+        Fault(200, {"error": {"message": "quota is used up"}}),
+        Fault(200, {"choices": [{"index": 1}] * 8}),
+        Fault(200, {"choices": [{"index": 10**400}]}),
+        Fault(429, "wait", {"Retry-After": "7200"}),
     ],
     ids=lambda fault: f"{fault.status}-{str(fault.body)[:30]}",
 )  # fmt: skip
@@ -159,7 +167,7 @@ def test_a_single_row_without_a_number_ends_with_the_code_of_unfinished_work(
         server.mangle = broken
         said = _check_mended(server, rows, never_broken, tmp_path)
 
-    assert "left 1 texts unread" in said
+    assert "left 1 text unread" in said
     assert "not finite" in said
     assert not whole.reason.any()
 
@@ -215,6 +223,41 @@ def test_a_text_that_alone_is_refused_again_and_again_has_that_for_a_reason(
     np.testing.assert_array_equal(found.sum[~refused], whole.sum[~refused])
     np.testing.assert_array_equal(again.reason, found.reason)
     assert victim not in asked_later
+
+
+@pytest.mark.parametrize(
+    ("fault", "said", "remedy"),
+    [
+        (Fault(401, {"error": "no such key"}), "401 no such key", "put the key into ASSAY_API_KEY"),
+        (Fault(403, "<h1>Not from here</h1>"), "403 Not from here", "put the key into"),
+        (Fault(404, "<title>Nothing</title>"), "404 Nothing", "run the same line again"),
+        (Fault(422, {"detail": "odd"}), "422 odd", "run the same line again"),
+        (Fault(500, "<b>boom</b>"), "500 boom", "run the same line again"),
+        (Fault(301, "", _ELSEWHERE), "301 redirects to http://127.0.0.1:9/", "no other address"),
+        (Fault(429, {"error": "used up"}, {"Retry-After": "7200"}), "429 used up", "in 2.0 h"),
+        (Fault(200, " " * (9 << 20)), "200, and its reply is longer than", "ASSAY_ENDPOINT_REPLY"),
+        (Fault(200, {"error": "used up"}), "no choices: used up", "run the same line again"),
+        (Fault(200, "<title>Log in</title>"), "no JSON: Log in", "run the same line again"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_a_server_says_in_mid_run_is_in_the_error_though_many_are_asked_at_once(
+    llama: PlainLoop,
+    rows: Pool,
+    never_broken: LogProbs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Fault,
+    said: str,
+    remedy: str,
+) -> None:
+    monkeypatch.setenv("ASSAY_ENDPOINT_PARALLEL", "8")
+    with serving(llama, one_prompt=True) as server:
+        server.wrong = _from(_OPENING_ONE_BY_ONE + 2, fault)
+        found = _check_mended(server, rows, never_broken, tmp_path)
+
+    assert said in found
+    assert remedy in found
 
 
 def test_a_redirect_is_told_and_its_target_never_asked(

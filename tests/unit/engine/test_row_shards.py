@@ -19,6 +19,7 @@ from assay.features.causal_pass import CausalPass
 from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import ResponseLogProbs
 from assay.features.passes import Pass, Reading, RowFeature
+from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.pool.pool import Pool
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
@@ -49,6 +50,7 @@ class Staged:
         prepared: list[int],
         features: Sequence[RowFeature],
         advance: Callable[[int], None],
+        kept: Kept = NOTHING_KEPT,
     ) -> list[RowValue]:
         EVENTS.append(f"finish {len(prepared)}")
         if self._broken == "finish" and len(EVENTS) > 4:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from assay.engine.engine import Engine
+from assay.features import embeddings
 from assay.features.embeddings import Embeddings
 from assay.models.encoder import EncodedTexts
 from assay.runtime import Runtime
@@ -86,3 +87,32 @@ def test_parts_and_models_do_not_share_vectors() -> None:
 
 def test_the_width_is_the_encoders(letters: _Letters) -> None:
     assert Embeddings().width(Runtime()) == 2
+
+
+def test_an_encoder_that_is_stopped_goes_on_behind_what_it_has_read(
+    tmp_path: Path, letters: _Letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embeddings, "_TEXTS_AT_ONCE", 4)
+    rows = [(f"{'ab'[place % 2]} text {'long ' * (place % 5)}{place}", "x") for place in range(30)]
+    wanted = Embeddings(model="some/encoder", part="prompt")
+    whole = planted_engine(tmp_path / "whole", rows).value(wanted)
+    seen = len(letters.seen)
+    encode = letters.encode_and_flag
+
+    def stopped(texts: Sequence[str]) -> EncodedTexts:
+        if len(letters.seen) >= 12:
+            raise KeyboardInterrupt
+        return encode(texts)
+
+    letters.seen.clear()
+    monkeypatch.setattr(letters, "encode_and_flag", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        planted_engine(tmp_path / "stopped", rows).value(wanted)
+    monkeypatch.setattr(letters, "encode_and_flag", encode)
+    found = planted_engine(tmp_path / "stopped", rows).value(wanted)
+
+    assert sorted(letters.seen) == sorted({prompt for prompt, _ in rows})
+    assert len(letters.seen) == seen == 30
+    np.testing.assert_array_equal(found.array[:], whole.array[:])
+    assert found.flags.tolist() == whole.flags.tolist()
+    assert not list(tmp_path.rglob("unfinished"))

@@ -157,7 +157,7 @@ def test_what_is_too_long_can_be_left_out(letters: Letters) -> None:
 
 def test_numbers_that_are_none_have_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken(Letters):
-        def read(self, questions: Any, advance: Any) -> Any:
+        def read(self, questions: Any, advance: Any, kept: Any = None) -> Any:
             numbers = super().read(questions, advance)
             broken = numbers.log_probs < -9
             first, second, third, fourth = (np.where(broken, np.nan, n) for n in numbers[:4])

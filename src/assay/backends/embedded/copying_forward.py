@@ -9,7 +9,7 @@ import numpy as np
 
 from assay.backends.batching import Batch
 from assay.backends.embedded.copying_arrays import Beginning, CopyingArrays, Integers, mixed
-from assay.backends.reading import Readout, Work
+from assay.backends.work import Readout, Work
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array
 

@@ -15,7 +15,7 @@ from assay.backends.reading import read_batches
 from assay.backends.token_text import pieces
 from assay.components.references import EMBEDDED_MODEL, DType
 from assay.errors import ConfigError, MissingExtraError
-from assay.models.language_model import Advance, Answers, Questions
+from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -156,9 +156,9 @@ class EmbeddedModel:
 
         return {"torch": torch.__version__, "device": self._device.partition(":")[0]}
 
-    def read(self, questions: Questions, advance: Advance) -> Answers:
+    def read(self, questions: Questions, advance: Advance, kept: Kept = NOTHING_KEPT) -> Answers:
         """Run every different sequence through the model once, and return what is asked."""
-        return read_batches(self._forward, lambda: _TOKENS, questions, advance)
+        return read_batches(self._forward, lambda: _TOKENS, questions, advance, kept=kept)
 
 
 def _weights(path: Path) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64]]:

@@ -10,27 +10,41 @@ import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assay.backends.endpoint.endpoint_address import Address, check_reachable, parse_address
+from assay.backends.endpoint.http_plan import Outcome, Plan, batches, key_of, plan_of
 from assay.backends.endpoint.http_probe import Form, MisreadError, find_form, opening_ids
-from assay.backends.endpoint.http_requests import KEYS, RefusedError, Requests, UnansweredError
-from assay.backends.endpoint.http_tokens import LocalTokens, ServerTokens, Tokens
+from assay.backends.endpoint.http_requests import (
+    AGAIN,
+    KEYS,
+    RefusedError,
+    Requests,
+    UnansweredError,
+)
+from assay.backends.endpoint.http_tokens import LocalTokens, ServerTokens, Tokens, whole_number
 from assay.backends.token_text import pieces
 from assay.components.references import DType
 from assay.errors import ConfigError, FeatureError, ModelLoadError, UnfinishedError
-from assay.models.language_model import Advance, Answers, Questions
+from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
 from assay.rendering.encoding import TokenIds
-from assay.samples import Float32Array, Reason
+from assay.samples import UNFINISHED, Reason
+from assay.wording import number_of, one_line
 
 if TYPE_CHECKING:
     from assay.models.workplace import Workplace
 
+_Failure = RefusedError | UnansweredError | MisreadError
+
 _log = logging.getLogger(__name__)
+_LONGEST_NAME = 60
 _PROMPTS = 8
-_TOKENS = 16_384
+_CHECKED = 8  # sequences that were answered before, and are asked once more before they count
+_CLOSE = 0.05  # mean difference in nats that the batches of a server may make
+_SEE_TO = "see to the server, or mend the address, then run the same line again"
+_SERVE = "start one, such as `vllm serve MODEL --port 8000`, or mend the address"
 _TOO_LONG = ("context length", "too long", "maximum length", "max_model_len", "longer than")
 
 
@@ -56,12 +70,19 @@ def load_endpoint(pinned: str, dtype: DType, runtime: "Workplace") -> "EndpointM
         requests.close()
         if error.denied:
             raise _denied(address, error) from error
-        raise ModelLoadError(f"{address.base} refuses: {error}") from error
+        raise ModelLoadError(
+            f"{address.base} refuses: {error}", hint=error.hint if error.redirects else _SERVE
+        ) from error
     except UnansweredError as error:
         requests.close()
+        if error.spoken:
+            raise ModelLoadError(
+                f"{address.base} gives no usable answer: {error}",
+                hint=_SEE_TO if error.hint == AGAIN else error.hint,
+            ) from error
         raise ModelLoadError(
             f"no server answers at {address.base}: {error}",
-            hint="start one, such as `vllm serve MODEL --port 8000`, or mend the address",
+            hint=_SERVE,
         ) from error
 
 
@@ -84,6 +105,7 @@ class EndpointModel:
     def __init__(self, address: Address, requests: Requests, *, offline: bool) -> None:
         self._address = address
         self._requests = requests
+        self._unlisted = ""
         self._entry = self._find_entry()
         self._tokens: Tokens = (
             LocalTokens(address.tokenizer, offline=offline)
@@ -94,7 +116,7 @@ class EndpointModel:
         self._opening = opening_ids(self._tokens)
         self._form: Form = find_form(requests, address, self._tokens, self._opening)
         self._unread = 0
-        self._last_error = ""
+        self._last_error: _Failure = UnansweredError("not sent")
 
     # The tokenizer
 
@@ -145,15 +167,17 @@ class EndpointModel:
 
     @cached_property
     def _server(self) -> Mapping[str, str]:
-        owner = str(self._entry.get("owned_by") or "unknown")
+        owner = one_line(str(self._entry.get("owned_by") or "unknown"), _LONGEST_NAME)
         try:
             answer = self._requests.get(f"{self._address.root}/version")
         except (RefusedError, UnansweredError):
             return {"server": owner}
         version = answer.get("version") if isinstance(answer, dict) else None
-        return {"server": f"{owner} {version}" if version else owner}
+        if not isinstance(version, str):
+            return {"server": owner}
+        return {"server": f"{owner} {one_line(version, _LONGEST_NAME)}"}
 
-    def read(self, questions: Questions, advance: Advance) -> Answers:
+    def read(self, questions: Questions, advance: Advance, kept: Kept = NOTHING_KEPT) -> Answers:
         """Ask for every different sequence once; what gets no answer has a reason.
 
         Raises:
@@ -164,19 +188,46 @@ class EndpointModel:
             raise ConfigError("an endpoint gives neither distributions nor hidden states")
         if self._requests.stopped:
             self.settle()
-        plan = _plan(questions)
+        plan = plan_of(questions)
         advance(plan.free)
-        found: list[_Outcome] = [_Outcome(None)] * len(plan.sequences)
-        batches = _batches(plan.sequences, _PROMPTS if self._form.several else 1)
+        found = self._kept(plan, kept)
+        advance(sum(plan.weights[number] for number in found))
+        wanted = [number for number in range(len(plan.sequences)) if number not in found]
+        asked = batches(plan.sequences, wanted, _PROMPTS if self._form.several else 1)
         for place, outcomes in self._requests.each(
-            lambda batch: self._read([plan.sequences[number] for number in batch]), batches
+            lambda batch: self._read([plan.sequences[number] for number in batch]), asked
         ):
-            for number, outcome in zip(batches[place], outcomes, strict=True):
+            for number, outcome in zip(asked[place], outcomes, strict=True):
                 found[number] = outcome
-            advance(int(sum(plan.weights[number] for number in batches[place])))
+                if outcome.reason not in UNFINISHED:
+                    kept.keep(key_of(plan.sequences[number]), outcome.packed())
+            advance(int(sum(plan.weights[number] for number in asked[place])))
         return self._answers(questions, plan, found)
 
-    def _answers(self, questions: Questions, plan: "_Plan", found: Sequence["_Outcome"]) -> Answers:
+    def _kept(self, plan: Plan, kept: Kept) -> dict[int, Outcome]:
+        """Return what a stopped run was answered, by number, if the server says the same still."""
+        found = {
+            number: Outcome.unpacked(answer)
+            for number, ids in enumerate(plan.sequences)
+            if (answer := kept.find(key_of(ids))) is not None
+        }
+        told = [number for number, outcome in found.items() if outcome.values is not None]
+        some = next(iter(batches(plan.sequences, told, _CHECKED if self._form.several else 1)), [])
+        before = [found[number].values for number in some]
+        again = self._read([plan.sequences[number] for number in some]) if some else []
+        for old, new in zip(before, again, strict=True):
+            if old is None or new.values is None or len(old) < 2:
+                continue  # nothing was said against it
+            if np.abs(old[1:] - new.values[1:]).mean() > _CLOSE:
+                _log.warning(
+                    "%s gives other numbers than before this run was stopped: all is asked anew",
+                    self._name,
+                )
+                kept.forget()
+                return {}
+        return found
+
+    def _answers(self, questions: Questions, plan: Plan, found: Mapping[int, Outcome]) -> Answers:
         nothing = np.empty(0, np.float32)
         parts = [nothing]
         reason = np.zeros(len(questions.sequences), np.uint8)
@@ -194,11 +245,11 @@ class EndpointModel:
         self._unread += int(np.count_nonzero(reason == Reason.TRANSIENT))
         return Answers(np.concatenate(parts), nothing, nothing, nothing, {}, reason)
 
-    def _read(self, sequences: Sequence[TokenIds]) -> "list[_Outcome]":
+    def _read(self, sequences: Sequence[TokenIds]) -> list[Outcome]:
         """Return the numbers of some sequences; those of a request that is refused one by one."""
         try:
             return [
-                _Outcome(values)
+                Outcome(values)
                 for values in self._form.ask(self._requests, self._address, sequences)
             ]
         except (RefusedError, MisreadError, UnansweredError) as error:
@@ -209,7 +260,7 @@ class EndpointModel:
                 return [self.refusal(sequences[0], error)]
             return [self._unanswered(error)] * len(sequences)
 
-    def refusal(self, ids: TokenIds, error: RefusedError) -> "_Outcome":
+    def refusal(self, ids: TokenIds, error: RefusedError) -> Outcome:
         """Return what came of a text that was refused, be it for its own sake or the server's.
 
         It is the text's, as with a content filter or a text too long for the model, if the code can
@@ -225,7 +276,7 @@ class EndpointModel:
         except (RefusedError, MisreadError, UnansweredError) as broken:
             return self._unanswered(broken)
         try:
-            return _Outcome(self._form.ask(self._requests, self._address, [ids])[0])
+            return Outcome(self._form.ask(self._requests, self._address, [ids])[0])
         except (MisreadError, UnansweredError) as other:
             return self._unanswered(other)
         except RefusedError as again:
@@ -233,11 +284,20 @@ class EndpointModel:
                 return self._unanswered(again)
         long = error.status == 413 or any(word in str(error) for word in _TOO_LONG)
         _log.debug("a text is refused: %s", error)
-        return _Outcome(None, Reason.TOO_LONG if long else Reason.REFUSED)
+        return Outcome(None, Reason.TOO_LONG if long else Reason.REFUSED)
 
-    def _unanswered(self, error: Exception) -> "_Outcome":
-        self._last_error = str(error)
-        return _Outcome(None, Reason.TRANSIENT)
+    def _unanswered(self, error: "_Failure") -> Outcome:
+        self._last_error = error
+        return Outcome(None, Reason.TRANSIENT)
+
+    def begin(self) -> None:
+        """Ask the server, whatever kept from it before."""
+        self._unread = 0
+        self._requests.resume()
+
+    def break_off(self) -> None:
+        """Give up all requests that are under way."""
+        self._requests.break_off()
 
     def settle(self) -> None:
         """Say what is left unread, if anything is.
@@ -248,18 +308,16 @@ class EndpointModel:
         if self._unread or self._requests.stopped:
             raise self._unfinished(self._last_error)
 
-    def _unfinished(self, said: str) -> UnfinishedError:
+    def _unfinished(self, error: "_Failure") -> UnfinishedError:
         count, self._unread = self._unread, 0
+        if self._requests.stopped:
+            error = self._requests.why_stopped  # others failed because of it
         self._requests.resume()
-        texts = f"left {count:,} texts unread" if count else "does not answer"
-        hint = "what is done is kept: run the same line again, and it goes on"
-        if said[:3] in ("401", "403"):
-            hint = f"put the key into {' or '.join(KEYS)}, then run the same line again"
-        elif "redirects to" in said:
-            hint = "no other address is given the key: mend the server, or name that address"
-        elif said.endswith("not finite"):
+        texts = f"left {number_of(count, 'text')} unread" if count else "does not answer"
+        hint = AGAIN if isinstance(error, MisreadError) else error.hint
+        if str(error).endswith("not finite"):
             hint += "; if not, the server has no number for these texts: leave them out"
-        return UnfinishedError(f"{self._name} {texts}: {said}", hint=hint)
+        return UnfinishedError(f"{self._name} {texts}: {error}", hint=hint)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -267,10 +325,10 @@ class EndpointModel:
         try:
             yield
         except UnansweredError as error:
-            raise self._unfinished(str(error)) from error
+            raise self._unfinished(error) from error
         except RefusedError as error:
             if not error.about_text:
-                raise self._unfinished(str(error)) from error
+                raise self._unfinished(error) from error
             raise FeatureError(f"{self._name} refuses a text: {error}") from error
 
     # Opening
@@ -286,82 +344,33 @@ class EndpointModel:
         except RefusedError as error:
             if error.denied or error.redirects:
                 raise
+            self._unlisted = f" (GET {self._address.base}/models: {error})"
             return {}
         listed = answer.get("data") if isinstance(answer, dict) else None
-        entries = {str(entry.get("id")): entry for entry in listed or () if isinstance(entry, dict)}
+        entries = {
+            str(entry.get("id")): entry
+            for entry in (listed if isinstance(listed, list) else ())
+            if isinstance(entry, dict)
+        }
         if entries and self._address.model not in entries:
+            names = ", ".join(one_line(name, _LONGEST_NAME) for name in list(entries)[:5])
             raise ModelLoadError(
                 f"{self._address.base} has no model called {self._address.model!r}",
-                hint=f"it has {', '.join(list(entries)[:5])}",
+                hint=f"it has {names}",
             )
         return entries.get(self._address.model, {})
 
     def _find_window(self) -> int:
-        told = int(self._entry.get("max_model_len") or 0) or self._tokens.window
+        told = whole_number(self._entry.get("max_model_len")) or self._tokens.window
         # A prompt has to leave room for the one token that servers insist on making.
         window = min(told - 1 if told else 1 << 30, self._address.window or 1 << 30)
         if window == 1 << 30:
             raise ModelLoadError(
-                f"{self._address.base} does not say how many tokens it reads at once",
+                f"{self._address.base} does not say how many tokens it reads at once"
+                f"{self._unlisted}",
                 hint=f"say it: {self._address.base}?window=2048#{self._address.model}",
             )
         return window
-
-
-class _Outcome(NamedTuple):
-    """What came of a sequence: its numbers, shape (t,), or the reason why there are none."""
-
-    values: Float32Array | None
-    reason: Reason = Reason.OK
-
-
-class _Plan(NamedTuple):
-    """What is asked.
-
-    Attributes:
-        sequences: the different ones, cut behind their last target.
-        weights: tokens that each stands for, of all sequences equal to it.
-        number_of: of each sequence that is wanted, its place among the different ones; -1 for one
-            of which nothing is wanted.
-        free: tokens of those.
-    """
-
-    sequences: list[TokenIds]
-    weights: list[int]
-    number_of: list[int]
-    free: int
-
-
-def _plan(questions: Questions) -> _Plan:
-    numbers: dict[bytes, int] = {}
-    plan = _Plan([], [], [], 0)
-    free = 0
-    for ids, wanted in zip(questions.sequences, questions.targets, strict=True):
-        if not len(wanted):
-            plan.number_of.append(-1)
-            free += len(ids)
-            continue
-        cut = ids[: int(wanted[-1]) + 1]
-        number = numbers.setdefault(cut.tobytes(), len(numbers))
-        if number == len(plan.sequences):
-            plan.sequences.append(cut)
-            plan.weights.append(0)
-        plan.weights[number] += len(ids)
-        plan.number_of.append(number)
-    return plan._replace(free=free)
-
-
-def _batches(sequences: Sequence[TokenIds], most: int) -> list[list[int]]:
-    """Return the places of the sequences that go into one request, in order."""
-    made: list[list[int]] = []
-    tokens = 0
-    for place, ids in enumerate(sequences):
-        if not made or len(made[-1]) >= most or tokens + len(ids) > _TOKENS:
-            made.append([])
-            tokens = 0
-        made[-1].append(place)
-        tokens += len(ids)
-    return made
 
 
 def _denied(address: Address, error: RefusedError) -> ModelLoadError:

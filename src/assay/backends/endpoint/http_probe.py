@@ -21,6 +21,7 @@ from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array
 
 _TEXT = "A text is read once, and then once more: naïve café, 1 + 2 = 3. So it goes, 你好!"
+_FEWEST_TOKENS = 4
 _CLOSE = 0.1  # mean difference in nats that a server's batches may make in half precision
 _LEAST = -9998.0  # vLLM writes minus infinity as -9999, which no text has
 _WILL_DO = "serve it with vLLM (`vllm serve MODEL`) or SGLang; llama.cpp's server cannot tell them"
@@ -69,10 +70,13 @@ class Form(NamedTuple):
         answer = requests.post(url, body) if patient else requests.ask(url, body)
         found = answer.get("choices") if isinstance(answer, dict) else None
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-            raise MisreadError("no choices")
+            said = requests.told(answer)
+            raise MisreadError(f"no choices: {said}" if said else "no choices")
         places = [each.get("index") or 0 for each in found]
         if not all(type(place) is int for place in places):
             raise MisreadError("an index is no number")
+        if any(places) and len(set(places)) < len(places):
+            raise MisreadError("an index is there twice")
         return [each for _, each in sorted(zip(places, found, strict=True), key=lambda two: two[0])]
 
     def read(self, choice: Mapping[str, Any], ids: TokenIds) -> Float32Array:
@@ -135,8 +139,19 @@ def _number(value: Any, name: str) -> float:
 
 
 def opening_ids(tokens: Tokens) -> TokenIds:
-    """Return the tokens of the text that a server is asked first. Shape (t,)."""
-    return np.array(tokens.encode_as_usual([_TEXT])[0], np.int32)
+    """Return the tokens of the text that a server is asked first. Shape (t,).
+
+    Raises:
+        ModelLoadError: if they are not those of a text.
+    """
+    ids = np.array(tokens.encode_as_usual([_TEXT])[0], np.int32)
+    if len(set(ids.tolist())) < _FEWEST_TOKENS:
+        raise ModelLoadError(
+            f"the tokenizer cuts a text of {len(_TEXT)} characters into {len(ids)} tokens, which "
+            "are no text",
+            hint="name another one, or mend the server's: http://host:8000/v1?tokenizer=NAME#model",
+        )
+    return ids
 
 
 def find_form(requests: Requests, address: Address, tokens: Tokens, ids: TokenIds) -> Form:

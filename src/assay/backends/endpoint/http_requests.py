@@ -5,28 +5,46 @@ says before a person sees it.
 """
 
 import json
+import logging
+import math
 import os
 import threading
-import weakref
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-import httpx2
-
+from assay.backends.endpoint.http_transport import (
+    INTERRUPTED,
+    SIZE_VARIABLE,
+    TIMEOUT_VARIABLE,
+    BrokenError,
+    Reply,
+    Transport,
+    UnreadableError,
+)
+from assay.backends.endpoint.http_words import Words, asked_wait
 from assay.errors import ConfigError
+from assay.wording import seconds as seconds_text
 
 KEYS = ("ASSAY_API_KEY", "OPENAI_API_KEY")
 """Environment variables that hold the key; the first that is set counts."""
 WAITS_SECONDS: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Pauses before a request is sent again."""
+SAID_WAIT_SECONDS = 10.0
+"""A pause that a server asks for is said on the way if it is longer."""
+LONGEST_WAIT_SECONDS = 120.0
+"""What one request waits in all where a server asks for pauses; beyond that the run ends."""
 _PASSING = {408, 425, 429}
 _LASTING = {501, 505}  # of the codes from 500 on, those that say what a server cannot do at all
 _DENIED = {401, 403}
 _ABOUT_THE_BODY = {400, 413, 422, 451}
-_LONGEST_WAIT_SECONDS = 60.0
-_CONNECT_SECONDS = 10.0
-_SHOWN = 200
+AGAIN = "what is done is kept: run the same line again, and it goes on"
+"""What to do where nothing else is known."""
+
+_log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,22 +54,53 @@ class RefusedError(Exception):
     """The server answers a request with an error that asking again at once would not mend.
 
     Attributes:
-        status: its code.
+        status: its code, with which the text begins.
         denied: whether it wants a key, or another one.
         redirects: whether it names another address. None is followed: it would get the key.
         about_text: whether the code may be about the text that was sent, and about nothing else.
+        hint: what to do about it.
     """
 
     def __init__(self, status: int, said: str) -> None:
-        super().__init__(f"{status} {said}".strip())
+        super().__init__(said)
         self.status = status
         self.denied = status in _DENIED
         self.redirects = 300 <= status < 400
         self.about_text = status in _ABOUT_THE_BODY
+        self.hint = AGAIN
+        if self.denied:
+            self.hint = f"put the key into {' or '.join(KEYS)}, then run the same line again"
+        elif self.redirects:
+            self.hint = "no other address is given the key: mend the server, or name that address"
 
 
 class UnansweredError(Exception):
-    """A request got no answer, however often it was sent; another time it may."""
+    """A request got no answer that can be used, however often it was sent; another time it may.
+
+    Attributes:
+        spoken: whether the server said anything at all.
+        hint: what to do about it.
+        lasting: whether asking again at once would not mend it.
+        stops: whether nothing else needs to be sent either.
+        wait: seconds that the server asks to wait, None if it does not.
+    """
+
+    def __init__(
+        self,
+        said: str,
+        *,
+        spoken: bool = False,
+        hint: str = AGAIN,
+        lasting: bool = False,
+        stops: bool = False,
+        wait: float | None = None,
+    ) -> None:
+        super().__init__(said)
+        self.spoken = spoken
+        self.hint = hint
+        self.lasting = lasting or stops
+        self.stops = stops
+        self.wait = wait
 
 
 class Requests:
@@ -61,27 +110,29 @@ class Requests:
         local: whether the server is on this machine, so that no proxy is used.
 
     `ASSAY_ENDPOINT_PARALLEL` is the number of requests at a time, `ASSAY_ENDPOINT_TIMEOUT` the
-    seconds that one may take.
+    seconds that one may take in all, `ASSAY_ENDPOINT_REPLY_MIB` the size of the largest reply.
+
+    Raises:
+        ConfigError: if a setting or the key cannot be one.
     """
 
     def __init__(self, *, local: bool) -> None:
-        self.parallel = int(_setting("ASSAY_ENDPOINT_PARALLEL", 16))
-        self._key = _key()
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        self._client = httpx2.Client(
-            headers=headers,
-            timeout=httpx2.Timeout(
-                _setting("ASSAY_ENDPOINT_TIMEOUT", 120.0), connect=_CONNECT_SECONDS, pool=None
-            ),
-            limits=httpx2.Limits(max_connections=2 * self.parallel),
-            trust_env=not local,
-            follow_redirects=False,
+        self.parallel = max(1, int(_setting("ASSAY_ENDPOINT_PARALLEL", 16)))
+        key = _key()
+        self._words = Words(key)
+        self._transport = Transport(
+            {"Authorization": f"Bearer {key}"} if key else {},
+            seconds=_setting(TIMEOUT_VARIABLE, 120.0),
+            reply_bytes=int(_setting(SIZE_VARIABLE, 8.0) * 2**20),
+            connections=2 * self.parallel,
+            proxied=not local,
         )
-        self.close = weakref.finalize(self, self._client.close)
+        self.close = self._transport.close
         self._lock = threading.Lock()
         self._answered = 0
         self._stopped = threading.Event()
-        self._why = "not sent"
+        self._why: RefusedError | UnansweredError = UnansweredError("not sent")
+        self._quiet_until = 0.0
 
     @property
     def stopped(self) -> bool:
@@ -90,7 +141,22 @@ class Requests:
 
     def resume(self) -> None:
         """Send requests again."""
+        self._transport.resume()
         self._stopped.clear()
+
+    def break_off(self) -> None:
+        """Send nothing more until `resume`, and give up what is under way."""
+        self._stop(UnansweredError(INTERRUPTED))
+        self._transport.interrupt()
+
+    @property
+    def why_stopped(self) -> "RefusedError | UnansweredError":
+        """What made all stop."""
+        return self._why
+
+    def told(self, answer: Any) -> str:
+        """Return what an answer says of an error, as a line that is safe to show; "" if nothing."""
+        return self._words.told(answer)
 
     def get(self, url: str) -> Any:
         """Return what a route answers at once; see `post`."""
@@ -114,33 +180,65 @@ class Requests:
                 any more. Where meanwhile no other request was answered either, all stop.
         """
         before = self._answered
-        last = UnansweredError(self._why)
-        for wait in (*WAITS_SECONDS, None):
+        last: UnansweredError | None = None
+        left = LONGEST_WAIT_SECONDS
+        for usual in (*WAITS_SECONDS, None):
             if self.stopped:
                 break
             try:
                 answer = self._once("POST", url, body)
             except RefusedError as error:
                 if error.denied:
-                    self._stop(str(error))
+                    self._stop(error)
                 raise
-            except _PassingError as error:
-                last = UnansweredError(str(error))
-                if wait is None or not (patient or error.answered):
+            except UnansweredError as error:
+                last = self._within(left, error)
+                if usual is None or last.lasting or not (patient or last.spoken):
                     break
-                self._stopped.wait(wait if error.wait is None else error.wait)
+                wait = usual if last.wait is None else last.wait
+                left -= 0.0 if last.wait is None else wait
+                self._pause(wait, url, last)
             else:
                 with self._lock:
                     self._answered += 1
                 return answer
-        if patient and self._answered == before:
-            self._stop(str(last))
+        if last is None:
+            raise UnansweredError(str(self._why), hint=self._why.hint) from self._why
+        if last.stops or (patient and self._answered == before):
+            self._stop(last)
         raise last
 
-    def _stop(self, why: str) -> None:
-        if not self.stopped:
-            self._why = why
-        self._stopped.set()
+    def _within(self, left: float, error: UnansweredError) -> UnansweredError:
+        """Return an error, as one that ends all where a server asks for too long a pause."""
+        if error.wait is None or error.wait <= left:
+            return error
+        wait = seconds_text(error.wait)
+        return UnansweredError(
+            str(error),
+            spoken=True,
+            hint=f"what is done is kept: run the same line again in {wait}, and it goes on; no "
+            f"request waits longer than {seconds_text(LONGEST_WAIT_SECONDS)}",
+            stops=True,
+        )
+
+    def _pause(self, wait: float, url: str, error: UnansweredError) -> None:
+        now = time.monotonic()
+        with self._lock:
+            said = wait > SAID_WAIT_SECONDS and now >= self._quiet_until
+            if said:  # by one of the requests that wait at the same time
+                self._quiet_until = now + wait
+        if said:
+            _log.warning(
+                "%s: %s. It is asked again in %s; Ctrl-C ends the run, and what is done is kept",
+                urlsplit(url).netloc, error, seconds_text(wait),
+            )  # fmt: skip
+        self._stopped.wait(wait)
+
+    def _stop(self, why: "RefusedError | UnansweredError") -> None:
+        with self._lock:
+            if not self.stopped:
+                self._why = why
+                self._stopped.set()
 
     def each(
         self, function: Callable[[Item], Result], items: Sequence[Item]
@@ -153,7 +251,7 @@ class Requests:
                 for done in as_completed(running):
                     yield running[done], done.result()
             except KeyboardInterrupt:
-                self._stopped.set()  # those that wait to be sent again give up
+                self.break_off()
                 raise
             finally:
                 for future in running:
@@ -165,59 +263,54 @@ class Requests:
         return [found[place] for place in range(len(items))]
 
     def _once(self, method: str, url: str, body: Any) -> Any:
+        content = None if body is None else json.dumps(body).encode()
         try:
-            reply = self._client.request(method, url, json=body)
-        except httpx2.TimeoutException as error:
-            raise _PassingError("no answer in time") from error
-        except httpx2.HTTPError as error:
-            raise _PassingError(self._plain(str(error)) or type(error).__name__) from error
-        if _passes(reply.status_code):
-            said = self._said(reply)
-            raise _PassingError(
-                f"{reply.status_code} {said}".strip(), answered=True, wait=_wait(reply)
-            )
-        if not reply.is_success:
-            raise RefusedError(reply.status_code, self._said(reply))
+            reply = self._transport.send(method, url, content)
+        except BrokenError as error:
+            said = self._words.line(str(error))
+            raise UnansweredError(said, spoken=error.spoken) from error
+        except UnreadableError as error:
+            said = self._words.line(str(error))
+            raise UnansweredError(said, spoken=True, hint=error.hint, stops=True) from error
+        if _passes(reply.status):
+            wait = asked_wait(reply)
+            asks = f"; it asks to wait {seconds_text(wait)}" if wait else ""
+            raise UnansweredError(f"{self._words.of(reply)}{asks}", spoken=True, wait=wait)
+        if not 200 <= reply.status < 300:
+            raise RefusedError(reply.status, self._words.of(reply))
+        return self._read(reply)
+
+    def _read(self, reply: Reply) -> Any:
+        """Return a body of JSON; one that says a thing twice, or is nested without end, is none."""
         try:
-            return reply.json()
-        except (ValueError, RecursionError) as error:
-            raise _PassingError("what it answers is no JSON") from error
-
-    def _said(self, reply: "httpx2.Response") -> str:
-        """Return the server's own words about an error, as one line."""
-        if reply.has_redirect_location:
-            return self._plain(f"redirects to {reply.headers['location']}")
-        try:
-            found = reply.json()
-        except (ValueError, RecursionError):
-            return self._plain(reply.reason_phrase)
-        for name in ("error", "message", "detail"):
-            if isinstance(found, dict) and name in found:
-                found = found[name]
-        return self._plain(found if isinstance(found, str) else json.dumps(found))
-
-    def _plain(self, text: str) -> str:
-        hidden = text.replace(self._key, "***") if self._key else text
-        line = " ".join(hidden.split())
-        return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+            return json.loads(reply.content, object_pairs_hook=_once_each)
+        except RecursionError as error:
+            raise UnansweredError(
+                f"{reply.status}, and its JSON is nested too deeply", spoken=True, lasting=True
+            ) from error
+        except _TwiceError as error:
+            said = self._words.line(f"{reply.status}, and its JSON says {error} twice")
+            raise UnansweredError(said, spoken=True, lasting=True) from error
+        except ValueError as error:
+            said = self._words.begin(reply) or "nothing"
+            raise UnansweredError(
+                f"{reply.status}, and what it answers is no JSON: {said}", spoken=True
+            ) from error
 
 
-class _PassingError(UnansweredError):
-    """A failure that may pass: whether the server spoke at all, and how long it asks to wait."""
+class _TwiceError(Exception):
+    """An object has a name twice, so that two readers may read two things."""
 
-    def __init__(self, said: str, *, answered: bool = False, wait: float | None = None) -> None:
-        super().__init__(said)
-        self.answered = answered
-        self.wait = wait
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _TwiceError(Counter(name for name, _ in pairs).most_common(1)[0][0])
+    return found
 
 
 def _passes(status: int) -> bool:
     return status in _PASSING or (status >= 500 and status not in _LASTING)
-
-
-def _wait(reply: "httpx2.Response") -> float | None:
-    asked = reply.headers.get("retry-after", "")
-    return min(float(asked), _LONGEST_WAIT_SECONDS) if asked.isdecimal() else None
 
 
 def _key() -> str:
@@ -236,6 +329,6 @@ def _setting(name: str, usual: float) -> float:
         found = float(text or usual)
     except ValueError:
         found = 0.0
-    if not found > 0:
+    if not 0 < found < math.inf:
         raise ConfigError(f"{name}={text} is no number above 0")
     return found

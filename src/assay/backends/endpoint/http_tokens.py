@@ -15,6 +15,7 @@ from assay.errors import ConfigError, MissingExtraError, ModelLoadError
 from assay.rendering.encoding import TextEncoding
 
 _FILES = ("tokenizer_config.json", "config.json")
+_MOST_TOKENS = 1 << 30
 _LOOKS_SPECIAL = re.compile(r"<[^<>\n]{1,60}>|\[/?[A-Z][A-Z_]*\]")
 _NAME_ONE = "name its tokenizer, org/name or a folder: {base}?tokenizer=NAME#{model}"
 
@@ -230,18 +231,23 @@ class ServerTokens:
                     refused.append(str(error))
                     continue
                 if _ids_of(answer):
-                    self.window = int(answer.get("max_model_len") or 0)
+                    self.window = whole_number(answer.get("max_model_len"))
                     return route
-                refused.append("no list of tokens")
+                refused.append(self._requests.told(answer) or "no list of tokens")
         raise ModelLoadError(
             f"POST {self._address.root}/tokenize gives no tokens ({refused[0]})", hint=self._hint
         )
 
     def _tokens(self, text: str, *, special: bool = False, usual: bool = False) -> list[int]:
         body = self._route.body(self._address.model, text, special=special or usual, usual=usual)
-        ids = _ids_of(self._requests.post(self._route.url, body))
+        answer = self._requests.post(self._route.url, body)
+        ids = _ids_of(answer)
         if ids is None:
-            raise ModelLoadError(f"POST {self._route.url} gives no list of tokens")
+            said = self._requests.told(answer)
+            raise ModelLoadError(
+                f"POST {self._route.url} gives no list of tokens" + (f": {said}" if said else ""),
+                hint=self._hint,
+            )
         return ids
 
     def _without_special(self, text: str) -> list[str]:
@@ -283,8 +289,13 @@ class ServerTokens:
         return ids[0] if len(ids) == 1 else None
 
 
+def whole_number(value: Any) -> int:
+    """Return a number of tokens that a server tells, 0 if it tells none that can be one."""
+    return value if type(value) is int and 0 < value < _MOST_TOKENS else 0
+
+
 def _ids_of(answer: Any) -> list[int] | None:
     ids = answer.get("tokens") if isinstance(answer, dict) else None
-    if isinstance(ids, list) and all(type(token) is int for token in ids):
+    if isinstance(ids, list) and all(type(id_) is int and 0 <= id_ < _MOST_TOKENS for id_ in ids):
         return ids
     return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.backends.endpoint import http_requests
+from assay.backends.endpoint import http_lm, http_requests
 from assay.components.rendering import Rendering
 from assay.engine.engine import Engine
 from assay.errors import AssayError, ConfigError, ModelLoadError, UnfinishedError
@@ -239,6 +239,10 @@ def _of_ends(found: list[float | None], ids: list[int]) -> list[float | None]:
         ({"mangle": lambda found, ids: [None, *(-1.0 for _ in ids[1:])]}, "another last token"),
         ({"routes": frozenset({"/v1/models"})}, "POST http://[^ ]+/tokenize gives no tokens"),
         ({"window": None}, "does not say how many tokens"),
+        (
+            {"window": None, "routes": frozenset({"/tokenize"})},
+            r"how many tokens it reads at once \(GET http://[^ ]+/models: 404 Not Found\)",
+        ),
     ],
 )
 def test_a_server_that_does_not_give_what_is_needed_is_refused_with_the_reason(
@@ -249,6 +253,53 @@ def test_a_server_that_does_not_give_what_is_needed_is_refused_with_the_reason(
 
     assert "\n" not in found.value.message
     assert found.value.hint
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "said"),
+    [
+        ("/tokenize", {"tokens": [10**400]}, "gives no tokens"),
+        ("/tokenize", {"tokens": [1, -1]}, "gives no tokens"),
+        ("/tokenize", {"tokens": {"1": 1}}, "gives no tokens"),
+        ("/tokenize", {"error": "no \x1b[2J tokenizer"}, r"\(no \\x1b\[2J tokenizer\)"),
+        ("/tokenize", {"tokens": [5], "max_model_len": 99}, "which token begins or ends a text"),
+        ("/v1/models", {"data": 5}, ""),
+        ("/v1/models", {"data": [{"id": "tiny", "max_model_len": "many"}]}, ""),
+        ("/v1/models", {"data": [{"id": "tiny", "max_model_len": 10**400}]}, ""),
+        ("/v1/models", {"data": [{"id": "tiny", "owned_by": {"a": [1]}}]}, ""),
+        ("/v1/models", {"data": [{"id": "other\x07" * 99}]}, "no model called 'tiny'"),
+        ("/version", {"version": {"a": 1}}, ""),
+    ],
+)  # fmt: skip
+def test_what_a_server_says_of_itself_is_checked_too(
+    server: ModelServer, tmp_path: Path, route: str, body: Any, said: str
+) -> None:
+    server.wrong = lambda asked, content, count: Fault(200, body) if asked == route else None
+
+    if said:
+        with pytest.raises(ModelLoadError, match=said) as refused:
+            opened(server.address, tmp_path)
+        assert f"{refused.value} {refused.value.hint}".isprintable()
+        return
+    model = opened(server.address, tmp_path)
+    assert isinstance(model, http_lm.EndpointModel)
+    assert model.window > 0
+    assert model.producer()["server"].isprintable()
+
+
+def test_a_tokenizer_that_makes_one_token_of_everything_is_refused(
+    server: ModelServer, tmp_path: Path
+) -> None:
+    server.wrong = lambda route, body, count: (
+        Fault(200, {"tokens": [1, 5] if body["add_special_tokens"] else [5]})
+        if route == "/tokenize"
+        else None
+    )
+
+    with pytest.raises(ModelLoadError, match="into 2 tokens, which are no text") as refused:
+        opened(server.address, tmp_path)
+
+    assert "tokenizer=NAME" in str(refused.value.hint)
 
 
 def test_numbers_that_change_when_asked_again_are_refused(llama: PlainLoop, tmp_path: Path) -> None:

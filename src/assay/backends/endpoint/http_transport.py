@@ -1,0 +1,251 @@
+"""One request over HTTP, whole or not at all: with one deadline, and no more than so many bytes.
+
+A limit on every single read lets a server that drips hold a request for ever, and a few bytes can
+unpack to any number. So the clock runs from the first step to the last byte, and what is unpacked
+is counted while it comes.
+"""
+
+import asyncio
+import contextlib
+import threading
+import weakref
+import zlib
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import CancelledError, Future
+from typing import Any, NamedTuple
+
+import httpx2
+
+from assay.errors import ConfigError
+from assay.wording import seconds as seconds_text
+from assay.wording import size_text
+
+TIMEOUT_VARIABLE = "ASSAY_ENDPOINT_TIMEOUT"
+"""Environment variable: seconds that a request may take."""
+SIZE_VARIABLE = "ASSAY_ENDPOINT_REPLY_MIB"
+"""Environment variable: size of a reply, in MiB, that is read to a short request."""
+_PER_BYTE = 128
+"""Bytes of reply to a byte of request: a token is asked for in 6, and answered in some 100."""
+_CONNECT_SECONDS = 10.0
+_WORDS_BYTES = 1 << 16
+"""What is read of a reply that tells of an error: the rest of the page is for nobody."""
+_CLOSING_SECONDS = 5.0
+INTERRUPTED = "interrupted"
+"""What is said of a request that was broken off."""
+
+
+class Reply(NamedTuple):
+    """What a server answered: the status with its phrase, the headers, the unpacked body."""
+
+    status: int
+    phrase: str
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class BrokenError(Exception):
+    """No whole reply came; another time one may. `spoken` says whether the server spoke at all."""
+
+    def __init__(self, said: str, *, spoken: bool = False) -> None:
+        super().__init__(said)
+        self.spoken = spoken
+
+
+class UnreadableError(Exception):
+    """A reply is of a kind that is not read; `hint` says what to do about it."""
+
+    def __init__(self, said: str, hint: str) -> None:
+        super().__init__(said)
+        self.hint = hint
+
+
+class Transport:
+    """Sends requests from any thread, each within its limits.
+
+    Args:
+        headers: what goes with every request.
+        seconds: most time that a request takes, reply included.
+        reply_bytes: largest reply that is read to a short request, unpacked.
+        connections: most of them at a time.
+        proxied: whether the environment may name a proxy.
+
+    Raises:
+        ConfigError: if the environment names a proxy that cannot be used.
+    """
+
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        *,
+        seconds: float,
+        reply_bytes: int,
+        connections: int,
+        proxied: bool,
+    ) -> None:
+        self._seconds = seconds
+        self._reply_bytes = reply_bytes
+        try:
+            client = httpx2.AsyncClient(
+                headers={**headers, "Accept": "application/json", "Accept-Encoding": "gzip"},
+                timeout=httpx2.Timeout(None, connect=min(_CONNECT_SECONDS, seconds)),
+                limits=httpx2.Limits(max_connections=connections),
+                trust_env=proxied,
+                follow_redirects=False,
+            )
+        except (ValueError, ImportError) as error:  # it may hold a password, so it is not repeated
+            raise ConfigError(
+                "the proxy that the environment names cannot be used",
+                hint="mend or unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
+            ) from error
+        self._client = client
+        self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
+        self._running: set[Future[Reply]] = set()
+        self._interrupted = False
+        thread = threading.Thread(target=_run, args=(self._loop,), name="http", daemon=True)
+        thread.start()
+        self.close = weakref.finalize(self, _close, client, self._loop, thread)
+
+    def send(self, method: str, url: str, body: bytes | None) -> Reply:
+        """Return the reply to a request; of one that tells of an error only the beginning.
+
+        Raises:
+            BrokenError: if none came, or not in time, or not all of it.
+            UnreadableError: if it is too large, or packed in a way that was not asked for.
+        """
+        most = self._reply_bytes + _PER_BYTE * len(body or b"")
+        with self._lock:  # no request slips in behind an interruption
+            if self._interrupted:
+                raise BrokenError(INTERRUPTED)
+            sent = _sent(self._client, (method, url, body), self._seconds, most)
+            future = asyncio.run_coroutine_threadsafe(sent, self._loop)
+            self._running.add(future)
+        try:
+            return future.result()
+        except CancelledError as error:
+            raise BrokenError(INTERRUPTED) from error
+        except BaseException:
+            future.cancel()
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(future)
+
+    def interrupt(self) -> None:
+        """Break off all requests that are under way, and send none until `resume`."""
+        with self._lock:
+            self._interrupted = True
+            running = list(self._running)
+        for future in running:
+            future.cancel()
+
+    def resume(self) -> None:
+        """Send requests again."""
+        self._interrupted = False
+
+
+async def _sent(
+    client: httpx2.AsyncClient, asked: tuple[str, str, bytes | None], seconds: float, most: int
+) -> Reply:
+    method, url, body = asked
+    kind = {} if body is None else {"Content-Type": "application/json"}
+    spoken = False
+    try:
+        async with asyncio.timeout(seconds):
+            request = client.build_request(method, url, content=body, headers=kind)
+            reply = await client.send(request, stream=True)
+            spoken = True
+            try:
+                fine = reply.is_success
+                content = await _unpacked(reply, most if fine else _WORDS_BYTES, cut=not fine)
+            finally:
+                await reply.aclose()
+    except (TimeoutError, httpx2.TimeoutException) as error:
+        begun = ", though it began one" if spoken else ""
+        raise BrokenError(
+            f"no answer in time ({seconds_text(seconds)}, {TIMEOUT_VARIABLE}){begun}",
+        ) from error
+    except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError) as error:
+        said = str(error) or type(error).__name__
+        raise BrokenError(said, spoken=spoken) from error
+    return Reply(reply.status_code, reply.reason_phrase, reply.headers, content)
+
+
+async def _unpacked(reply: httpx2.Response, most: int, *, cut: bool) -> bytes:
+    """Return a body of at most so many bytes; a longer one is cut, or refused."""
+    packed = _packing(reply)
+    content = bytearray()
+    async for piece in reply.aiter_raw():
+        content += piece if packed is None else _more(packed, piece, most + 1 - len(content))
+        if len(content) > most:
+            if cut:
+                return bytes(content[:most])
+            raise UnreadableError(
+                f"{reply.status_code}, and its reply is longer than {size_text(most)}, the most "
+                "that is read",
+                hint=f"mend the server; if such a reply is right, set {SIZE_VARIABLE} to its size",
+            )
+    if packed is not None and not packed.eof and not cut:
+        raise BrokenError("its reply ends in the middle of what is packed", spoken=True)
+    return bytes(content)
+
+
+def _packing(reply: httpx2.Response) -> Any:
+    """Return what unpacks a reply; None if it is not packed."""
+    named = reply.headers.get("content-encoding", "").strip().lower()
+    if named in ("", "identity"):
+        return None
+    if named in ("gzip", "x-gzip"):
+        return zlib.decompressobj(31)
+    if not reply.is_success:
+        return _Nothing()
+    raise UnreadableError(
+        f"{reply.status_code}, and its reply is packed as {named!r}, where gzip was asked for",
+        hint="let the server, or the proxy before it, send replies as they are",
+    )
+
+
+class _Nothing:
+    """Unpacks to nothing: of an error that cannot be read the status is enough."""
+
+    eof = True
+
+    def decompress(self, piece: bytes, most: int) -> bytes:
+        """Return nothing."""
+        return b""
+
+
+def _more(packed: Any, piece: bytes, most: int) -> bytes:
+    try:
+        return packed.decompress(piece, most)
+    except zlib.error as error:
+        raise BrokenError("its reply is not gzip, as it says", spoken=True) from error
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _close(
+    client: httpx2.AsyncClient, loop: asyncio.AbstractEventLoop, thread: threading.Thread
+) -> None:
+    """Close connections, then end the thread; waits for neither in that thread itself."""
+
+    async def shut() -> None:
+        try:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            with contextlib.suppress(httpx2.HTTPError, OSError):
+                await client.aclose()
+        finally:
+            loop.stop()
+
+    shutting: Coroutine[Any, Any, None] = shut()
+    loop.call_soon_threadsafe(lambda: loop.create_task(shutting))
+    if threading.current_thread() is not thread:
+        thread.join(_CLOSING_SECONDS)

@@ -1,0 +1,69 @@
+"""What a batch was answered, as arrays that can be kept, under a key of all that was asked."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assay.backends.batching import Batch
+from assay.backends.work import Readout, Work
+from assay.samples import Float32Array
+
+Pooled = list[list[Float32Array | None]]
+
+
+def batch_key(batch: Batch, work: Work, *, statistics: bool) -> bytes:
+    """Return what tells a batch from every other: its members in order, and what is asked of them.
+
+    Args:
+        batch: which sequences.
+        work: all of them.
+        statistics: whether the predicting distributions are described.
+    """
+    state = hashlib.blake2b(b"\x01" if statistics else b"\x00", digest_size=16)
+
+    def feed(array: NDArray[Any] | None) -> None:
+        content = b"" if array is None else np.ascontiguousarray(array).tobytes()
+        state.update((-1 if array is None else len(content)).to_bytes(8, "little", signed=True))
+        state.update(content)
+
+    feed(batch.prefix)
+    for place in batch.members.tolist():
+        feed(work.sequences[place])
+        feed(work.targets[place])
+        feed(work.labels[place])
+        for pool in work.pools:
+            feed(pool[place])
+    return state.digest()
+
+
+def packed(readouts: Sequence[Readout], pooled: Pooled) -> Mapping[str, NDArray[Any]]:
+    """Return a batch's answer as arrays."""
+    found: dict[str, NDArray[Any]] = {
+        name: np.concatenate([getattr(readout, name) for readout in readouts])
+        for name in Readout._fields
+    }
+    vectors = [vector for own in pooled for vector in own if vector is not None]
+    if vectors:
+        found["pools"] = np.stack(vectors)
+    return found
+
+
+def unpacked(
+    answer: Mapping[str, NDArray[Any]], batch: Batch, work: Work
+) -> tuple[list[Readout], Pooled]:
+    """Return what `packed` put together."""
+    places = batch.members.tolist()
+    borders = np.cumsum([len(work.targets[place]) for place in places])[:-1]
+    parts = [
+        # What was not asked for is empty.
+        np.split(answer[name], borders) if len(answer[name]) else [answer[name]] * len(places)
+        for name in Readout._fields
+    ]
+    vectors = iter(answer.get("pools", ()))
+    pooled: Pooled = [
+        [None if pool[place] is None else next(vectors) for pool in work.pools] for place in places
+    ]
+    return [Readout(*own) for own in zip(*parts, strict=True)], pooled

@@ -1,0 +1,32 @@
+"""What is run through a local causal model, and what is read off it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from assay.rendering.encoding import TokenIds
+from assay.samples import Float32Array, IndexArray
+
+
+class Readout(NamedTuple):
+    """Numbers of some targets. Shape (s,) each; all but the first empty unless asked for."""
+
+    log_probs: Float32Array
+    entropy: Float32Array
+    top: Float32Array
+    rank: Float32Array
+
+
+class Work(NamedTuple):
+    """Sequences to run, and what is wanted of each.
+
+    Attributes:
+        sequences: tokens that go through the model. Shape (t,) each.
+        targets: positions whose token is to be predicted, up to t included. Shape (s,) each.
+        labels: the tokens at these positions. Shape (s,) each.
+        pools: for each pool, weights over the positions of every sequence; None for none.
+    """
+
+    sequences: Sequence[TokenIds]
+    targets: Sequence[IndexArray]
+    labels: Sequence[IndexArray]
+    pools: Sequence[Sequence[Float32Array | None]] = ()
