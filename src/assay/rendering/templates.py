@@ -34,6 +34,12 @@ class Span(NamedTuple):
     special: bool = False
 
 
+def answer_turns(conversation: Conversation) -> dict[int, int]:
+    """Return which messages are answers: the number of each one's turn, by that of the message."""
+    answers = [i for i, message in enumerate(conversation.messages) if message.role == "assistant"]
+    return {place: turn for turn, place in enumerate(answers)}
+
+
 class Template(BaseModel):
     """The wording around the turns of a conversation.
 
@@ -64,13 +70,12 @@ class Template(BaseModel):
         """
         spans: list[Span] = []
         pending = self._opening(conversation)
-        turn = 0
-        for message in conversation.messages:
+        turns = answer_turns(conversation)
+        for place, message in enumerate(conversation.messages):
             if message.role == "assistant":
                 spans.append(Span(pending + self.answer))
-                spans.append(Span(self._answer(message, reasoning), turn))
+                spans.append(Span(self._answer(message, reasoning), turns.get(place, -1)))
                 pending = self.after_answer + self._calls(message)
-                turn += 1
             else:
                 pending += self._before(message)
         if pending != self.after_answer:

@@ -1,5 +1,6 @@
 """From conversations to tokens, by a model whose tokens are letters."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from assay.rendering.token_rows import TokenRow
 from assay.rendering.tokenization import Context, Given, token_rows
 from assay.samples import Conversation, Flag, Message, Reason
 from tests.causal_rows import CALLS, turns
-from tests.letters_model import BOS, EOS, MARK, Letters, refusing
+from tests.letters_model import BOS, EOS, MARK, Letters, refusing, tagged
 from tests.rows import conversation
 
 _SHOWN = {BOS: "<", EOS: ">", MARK: "#"}
@@ -246,7 +247,35 @@ def test_words_that_name_special_tokens_stay_words_in_a_chat_and_are_flagged() -
 def test_a_chat_that_the_format_refuses_is_unscored() -> None:
     row = _row(conversation("Q", "A"), template="chat", model=Letters(format=refusing))
 
-    assert (row.windows, row.reason) == ((), Reason.PARSE_FAILED)
+    assert (row.windows, row.reason) == ((), Reason.FORMAT_REFUSED)
+    assert row.why == "roles must alternate"
+
+
+def _thinking(messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+    """Put line breaks around thinking, and leave it out before the last turn."""
+
+    def shown(place: int, words: str) -> str:
+        thought, tag, rest = words.partition("</think>")
+        if not tag or place < len(messages) - 1:
+            return rest or words
+        return f"<think>\n{thought.removeprefix('<think>')}\n</think>\n{rest}"
+
+    return tagged([{**m, "content": shown(i, m["content"])} for i, m in enumerate(messages)], tools)
+
+
+def test_an_answer_of_several_spans_is_scored_as_one() -> None:
+    talk = turns("Q1", "<think>h</think>A1", "Q2", "<think>m</think>A2")
+    model = Letters(format=_thinking)
+    answer = "<think>\nm\n</think>\nA2"
+
+    row = _row(talk, model=model, template="chat")
+
+    assert _shown(row) == [f"<#user:Q1>#assistant:[A1]>#user:Q2>#assistant:[{answer}]>"]
+    assert [a.turn for window in row.windows for a in window.answers] == [0, 1]
+    assert row.flags & Flag.PARTLY_RENDERED
+    assert _shown(_row(talk, "nothing", model=model, template="chat")) == ["<[A1]", f"<[{answer}]"]
+    last = _row(talk, model=model, template="chat", turns="last")
+    assert _shown(last) == [f"<#user:Q1>#assistant:A1>#user:Q2>#assistant:[{answer}]"]
 
 
 def test_hidden_reasoning_in_a_chat_is_refused() -> None:
