@@ -277,9 +277,9 @@ MUTANTS = (
     Mutant(
         "an answer alone without room for its marker",
         "rendering/reference_tokens.py",
-        "extra = len(marker_ids) if marker else 1",
-        "extra = 0 if marker else 1",
-        ("tests/parity/test_reference_presets.py",),
+        "limits = [limit - min(len(ids), limit) + extra for ids in prompts]",
+        "limits = [limit - min(len(ids), limit) for ids in prompts]",
+        ("tests/unit/rendering/test_tokenization.py",),
     ),
     Mutant(
         "IFD where nothing was asked",

@@ -320,6 +320,45 @@ def test_the_marker_of_a_published_way_is_read_and_not_scored() -> None:
     assert _shown(alone) == ["<### Response:[ABC]"]
 
 
+_LONG = "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize(
+    ("template", "limit", "given", "alone"),
+    [
+        # BOS and prompt are 17 letters, so 32 leave 15; alone 32 - 17 + 4 = 19, less BOS and the
+        # 13 letters of the marker.
+        ("wiz", 32, "<Q\n\n### Response:[abcdefghijklmno]", "<### Response:[abcde]"),
+        ("wiz", 28, "<Q\n\n### Response:[abcdefghijk]", "<### Response:[a]"),
+        # Another marker, another constant: 181 - 174 + 6 = 13, less BOS and 10 letters.
+        ("vicuna", 181, " ASSISTANT:[abcdefg]", "<ASSISTANT:[ab]"),
+        # Nothing is cut, and nothing is short.
+        ("wiz", 64, f"<Q\n\n### Response:[{_LONG}]", f"<### Response:[{_LONG}]"),
+        # One that the code does not know takes what it takes: BOS and prompt are 26 letters.
+        ("nuggets", 40, "Response:\n[abcdefghijklmn]", "<Response:\n[abcdefghijklmn]"),
+    ],
+)
+def test_alone_a_cut_answer_has_as_much_room_as_the_published_code_makes(
+    template: str, limit: int, given: str, alone: str
+) -> None:
+    settings: dict[str, Any] = {"reference": "cherry", "template": template, "max_tokens": limit}
+    settings["model"] = Letters(usual=(BOS,))
+    asked = conversation("Q", _LONG)
+
+    assert _shown(_row(asked, **settings))[0].endswith(given)
+    assert _shown(_row(asked, "nothing", **settings)) == [alone]
+
+
+def test_an_answer_for_which_the_published_code_makes_no_room_is_unscored() -> None:
+    settings: dict[str, Any] = {"reference": "cherry", "template": "wiz", "max_tokens": 27}
+    settings["model"] = Letters(usual=(BOS,))
+
+    # 27 - 17 + 4 = 14 letters, which BOS and marker fill.
+    assert _row(conversation("Q", _LONG), **settings).reason == Reason.OK
+    row = _row(conversation("Q", _LONG), "nothing", **settings)
+    assert row.reason == Reason.NO_SCORED_TOKENS
+
+
 def test_of_several_turns_a_published_way_scores_the_last() -> None:
     row = _row(TALK, reference="superfiltering")
 
