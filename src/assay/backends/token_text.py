@@ -24,11 +24,11 @@ def chat_text(
         return str(
             tokenizer.apply_chat_template(list(messages), tools=list(tools) or None, tokenize=False)
         )
-    except (jinja2.TemplateSyntaxError, SyntaxError) as error:
-        raise _broken(name, f"line {error.lineno}: {error}") from error
-    except (RecursionError, MemoryError) as error:
+    except jinja2.TemplateSyntaxError as error:
+        raise _broken(name, f"line {error.lineno}: {error.message}") from error
+    except (RecursionError, MemoryError, SyntaxError) as error:
         # Of the template itself, if no conversation is short enough.
-        if len(messages) == 1 and not tools:
+        if isinstance(error, SyntaxError) or (len(messages) == 1 and not tools):
             raise _broken(name, "it is nested too deeply") from error
         chat_text(tokenizer, name, [{"role": "user", "content": "a"}], ())
         raise FeatureError(f"the chat template of {name}: nested too deeply") from error

@@ -19,6 +19,7 @@ from assay.components.rendering import CHAT
 from assay.errors import ConfigError, did_you_mean
 from assay.samples import Conversation, Message
 
+_OWN = "a template is a JSON object in UTF-8: user, user_with_context, answer, ..."
 _FIELD = re.compile(r"\{(instruction|context|system|content)\}")
 
 
@@ -145,15 +146,18 @@ def load_template(pinned: str) -> Template:
         return Template.model_validate_json(_content(name))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"the template {name}: {place}: {first['msg']}") from None
+        place = "".join(f"{part}: " for part in first["loc"])
+        raise ConfigError(f"the template {name}: {place}{first['msg']}", hint=_OWN) from None
 
 
 def _content(name: str) -> str:
     if Path(name).suffix == ".json":
         if not Path(name).is_file():
             raise ConfigError(f"the template {name} does not exist")
-        return Path(name).read_text(encoding="utf-8")
+        try:
+            return Path(name).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the template {name} cannot be read: {error}", hint=_OWN) from None
     known = known_templates()
     if name not in known or name == CHAT:
         raise ConfigError(
