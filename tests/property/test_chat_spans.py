@@ -42,8 +42,9 @@ def _conversations(draw: st.DrawFn, *, calls: bool) -> tuple[Conversation, list[
             function = {"name": "look", "arguments": values, "text": text}
             entry = {"id": own_id, "type": "function", "function": function}
             entries.append({"role": "assistant", "content": beside, "tool_calls": [entry]})
-            messages.append(Message("tool", "4", tool_calls=(ToolCall("look", "", own_id),)))
-            reply = {"role": "tool", "content": "4", "name": "look", "tool_call_id": own_id}
+            said = draw(st.sampled_from(["4", text, str(values)]))
+            messages.append(Message("tool", said, tool_calls=(ToolCall("look", "", own_id),)))
+            reply = {"role": "tool", "content": said, "name": "look", "tool_call_id": own_id}
             entries.append(reply)
         answer = draw(_words)
         messages.append(Message("assistant", answer))

@@ -117,8 +117,12 @@ def arguments_object(call: ToolCall) -> dict[str, Any] | None:
 def shows_python(conversation: Conversation, form: ChatForm, text: str) -> bool:
     """Return whether a template printed an object as Python shows it, who expected text."""
     given = [] if form.text_arguments else map(arguments_object, called(conversation).values())
-    shown = [str(values) for values in given if values]
-    return any(each in text for each in [*shown, *(_PART_AS_SHOWN if form.in_parts else ())])
+    printed = [str(values) for values in given if values]
+    own = [said(message) for message in conversation.messages]  # a tool may reply in Python, too
+    return any(
+        text.count(each) > sum(words.count(each) for words in own)
+        for each in [*printed, *(_PART_AS_SHOWN if form.in_parts else ())]
+    )
 
 
 def _content(text: str, message: Message, form: ChatForm) -> str | list[dict[str, str]] | None:

@@ -126,6 +126,14 @@ def test_what_python_shows_of_an_object_is_no_text_of_a_template() -> None:
     assert not shows_python(turns("Q", "A"), ChatForm(), "[{'type': 'text', 'text': 'A'}]")
 
 
+def test_a_tool_that_replies_in_python_is_no_such_text() -> None:
+    reply = Message("tool", "{'a': 1}")
+    asked = Conversation((*_TWO.messages, reply))
+
+    assert not shows_python(asked, ChatForm(), "call f {\"a\": 1}, {'a': 1}")
+    assert shows_python(asked, ChatForm(), "call f {'a': 1}, {'a': 1}")
+
+
 @pytest.mark.parametrize(
     ("text", "schema"),
     [('{"type": "object"}', {"type": "object"}), ("", {}), ("{broken", {}), ("[" * 100_000, {})],
