@@ -282,6 +282,13 @@ MUTANTS = (
         ("tests/unit/rendering/test_tokenization.py",),
     ),
     Mutant(
+        "blanks that a chat template strips taken for the answer's own",
+        "rendering/word_places.py",
+        "for more in range(len(tail), -1, -1):",
+        "for more in (len(tail),):",
+        ("tests/unit/rendering/test_word_places.py",),
+    ),
+    Mutant(
         "IFD where nothing was asked",
         "methods/likelihood/likelihood.py",
         "reason[(conditioned.flags & Flag.EMPTY_PROMPT) != 0] = Reason.EMPTY_PROMPT",

@@ -7,12 +7,10 @@ some insist on ids of nine characters. `chat_forms` has the ways there are, the 
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from assay.samples import Conversation, Message, Tool, ToolCall
-
-_PART_AS_SHOWN = ("{'type': 'text', 'text': ",)
 
 Place = tuple[int, int]
 """Number of a message, and of one of its calls."""
@@ -114,14 +112,22 @@ def arguments_object(call: ToolCall) -> dict[str, Any] | None:
     return values if isinstance(values, dict) else None
 
 
-def shows_python(conversation: Conversation, form: ChatForm, text: str) -> bool:
-    """Return whether a template printed an object as Python shows it, who expected text."""
-    given = [] if form.text_arguments else map(arguments_object, called(conversation).values())
-    printed = [str(values) for values in given if values]
-    own = [said(message) for message in conversation.messages]  # a tool may reply in Python, too
+def shows_python(messages: Sequence[Mapping[str, Any]], text: str) -> bool:
+    """Return whether a template printed an object as Python shows it, who expected text.
+
+    Args:
+        messages: as they were handed to the template.
+        text: what it made of them.
+    """
+    calls = [call["function"] for message in messages for call in message.get("tool_calls", ())]
+    objects = [call["arguments"] for call in calls if isinstance(call["arguments"], dict)]
+    contents = [message["content"] for message in messages]
+    objects += [part for content in contents if isinstance(content, list) for part in content]
+    own = [content for content in contents if isinstance(content, str)]
     return any(
-        text.count(each) > sum(words.count(each) for words in own)
-        for each in [*printed, *(_PART_AS_SHOWN if form.in_parts else ())]
+        # A tool may reply in Python, too.
+        text.count(shown) > sum(words.count(shown) for words in own)
+        for shown in map(str, filter(None, objects))
     )
 
 

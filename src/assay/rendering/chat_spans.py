@@ -32,7 +32,7 @@ from assay.rendering.templates import Span, answer_turns
 from assay.rendering.word_places import Slot, cut_at_marks, fit_words
 from assay.samples import Conversation, Reason
 
-_PYTHON = "the chat template shows the arguments of calls as Python does, not as JSON"
+_PYTHON = "the chat template shows arguments or contents as Python does, not as text"
 _THINKING = re.compile(
     r"</?(?:think|thinking|thought|reasoning|seed:think)>|\[/?THINK\]|◁/?think▷", re.IGNORECASE
 )
@@ -155,10 +155,13 @@ def _in_form(
             marked = _marked(conversation, f"mark{digest}", hostile, apart)
             if failed and not any(map(_THINKING.search, marked.contents.values())):
                 return failed  # there is no thinking to be taken apart
-            shown = model.chat(chat_messages(conversation, form, marked.contents, names), tools)
-            if shows_python(conversation, form, shown):
+            messages = chat_messages(conversation, form, marked.contents, names)
+            shown = model.chat(messages, tools)
+            if shows_python(messages, shown):
                 return NotFound(Reason.ANSWER_NOT_FOUND, _PYTHON, shows_words=True)
             uncalled = sum(name not in shown for name in names.values())
+            if uncalled:  # left out, or changed: then with their own names
+                shown = model.chat(chat_messages(conversation, form, marked.contents, {}), tools)
             for place, name in names.items():
                 shown = shown.replace(name, calls[place].name)
             found = _found(conversation, marked, shown, plain)
@@ -249,6 +252,10 @@ def _found(
     words = fit_words(slots, {mark: pieces[mark].words for mark in there}, plain)
     if isinstance(words, int):
         near = [pieces[mark] for mark in there[: words + 1]] or gone
+        if not near:
+            return NotFound(
+                Reason.ANSWER_NOT_FOUND, "the chat template gives another text each time"
+            )
         return _lost(conversation, near[-1], "changes, or puts something else around,")
     return ChatSpans(_spans(conversation, slots, words, marked), False, len(gone))
 

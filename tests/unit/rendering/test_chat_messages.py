@@ -119,19 +119,19 @@ def test_words_and_names_can_be_replaced() -> None:
 
 
 def test_what_python_shows_of_an_object_is_no_text_of_a_template() -> None:
-    assert shows_python(_TWO, ChatForm(), "call f {'a': 1}")
-    assert not shows_python(_TWO, ChatForm(), 'call f {"a": 1}')
-    assert not shows_python(_TWO, ChatForm(text_arguments=True), "call f {'a': 1}")
-    assert shows_python(turns("Q", "A"), ChatForm(in_parts=True), "[{'type': 'text', 'text': 'A'}]")
-    assert not shows_python(turns("Q", "A"), ChatForm(), "[{'type': 'text', 'text': 'A'}]")
+    assert shows_python(_messages(_TWO), "call f {'a': 1}")
+    assert not shows_python(_messages(_TWO), 'call f {"a": 1}')
+    assert not shows_python(_messages(_TWO, text_arguments=True), "call f {'a': 1}")
+    parts = "[{'type': 'text', 'text': 'A'}]"
+    assert shows_python(_messages(turns("Q", "A"), in_parts=True), parts)
+    assert not shows_python(_messages(turns("Q", "A")), parts)
 
 
 def test_a_tool_that_replies_in_python_is_no_such_text() -> None:
-    reply = Message("tool", "{'a': 1}")
-    asked = Conversation((*_TWO.messages, reply))
+    asked = _messages(Conversation((*_TWO.messages, Message("tool", "{'a': 1}"))))
 
-    assert not shows_python(asked, ChatForm(), "call f {\"a\": 1}, {'a': 1}")
-    assert shows_python(asked, ChatForm(), "call f {'a': 1}, {'a': 1}")
+    assert not shows_python(asked, "call f {\"a\": 1}, {'a': 1}")
+    assert shows_python(asked, "call f {'a': 1}, {'a': 1}")
 
 
 @pytest.mark.parametrize(

@@ -318,6 +318,26 @@ def test_what_a_template_does_to_the_words_is_told(template: str, why: str) -> N
     assert told.endswith(("the words of answer 1", "the words of answer 2"))
 
 
+def test_a_template_that_changes_the_names_of_calls_is_followed() -> None:
+    loud = shapes.PRINTED.replace("call.function.name", "call.function.name | upper")
+
+    for asked in (WITH_WORDS, Conversation(CALL_ALONE.messages[:3])):
+        found = chat_spans(shapes.speaking(loud), asked)
+        assert isinstance(found, ChatSpans)
+        assert "<call>WARMTH" in _shown(found)
+        assert found.left_out == 1  # as far as can be told
+
+
+def test_a_template_that_says_something_else_each_time_is_told() -> None:
+    counted = iter(range(100))
+    model = Letters(format=lambda messages, tools: f"{next(counted)}")
+
+    found = chat_spans(model, turns("Q", ""))
+
+    assert isinstance(found, NotFound)
+    assert found.why == "the chat template gives another text each time"
+
+
 def test_thinking_is_followed_though_words_look_like_special_tokens() -> None:
     model = Letters(
         format=shapes.by_transformers(shapes.THINKING),
