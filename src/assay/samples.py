@@ -50,6 +50,8 @@ class Reason(enum.IntEnum):
     REPLY_TRUNCATED = 23
     TOO_LONG = 24
     NON_FINITE = 25
+    FORMAT_REFUSED = 26
+    ANSWER_NOT_FOUND = 27
     # Unfinished: never stored as done, so that a rerun goes on with them.
     NOT_ASKED = 40
     BUDGET_SKIPPED = 41
@@ -93,6 +95,7 @@ class Flag(enum.IntFlag):
     EMPTY_PROMPT = 1024
     PROMPT_LOST = 2048
     FEW_BYTES = 4096
+    PARTLY_RENDERED = 8192
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,9 +277,16 @@ MUTANTS = (
     Mutant(
         "an answer alone without room for its marker",
         "rendering/reference_tokens.py",
-        "extra = len(marker_ids) if marker else 1",
-        "extra = 0 if marker else 1",
-        ("tests/parity/test_reference_presets.py",),
+        "limits = [limit - min(len(ids), limit) + extra for ids in prompts]",
+        "limits = [limit - min(len(ids), limit) for ids in prompts]",
+        ("tests/unit/rendering/test_tokenization.py",),
+    ),
+    Mutant(
+        "blanks that a chat template strips taken for the answer's own",
+        "rendering/word_places.py",
+        "for more in range(len(tail), -1, -1):",
+        "for more in (len(tail),):",
+        ("tests/unit/rendering/test_word_places.py",),
     ),
     Mutant(
         "IFD where nothing was asked",

@@ -115,7 +115,8 @@ class TransformersModel:
             return transformers.AutoTokenizer.from_pretrained(
                 self.name, trust_remote_code=False, **self._place
             )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            # The last four are what transformers makes of a configuration of another shape.
             raise ModelLoadError(
                 f"the tokenizer of {self.name} cannot be opened: {error}"
             ) from error

@@ -69,7 +69,9 @@ def folder_digest(path: Path) -> str:
     files = (
         [path]
         if path.is_file()
-        else sorted({file for pattern in _WEIGHT_FILES for file in path.rglob(pattern)})
+        else sorted(
+            {file for pattern in _WEIGHT_FILES for file in path.rglob(pattern) if file.is_file()}
+        )
     )
     if not files:
         raise ModelLoadError(f"{path} holds no model", hint="weights must be safetensors")

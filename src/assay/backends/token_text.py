@@ -12,19 +12,48 @@ def chat_text(
     """Return a conversation in the format that a tokenizer of transformers holds.
 
     Raises:
-        ConfigError: if it holds none.
+        ConfigError: if it holds none, or none that can be used.
         FeatureError: if the format refuses the conversation.
     """
     if not tokenizer.chat_template:
-        raise ConfigError(f"{name} has no chat template", hint="--set rendering.template=alpaca")
+        raise ConfigError(f"{name} has no chat template", hint=_OTHER)
     import jinja2  # noqa: PLC0415  comes with torch
 
+    _check_choice(tokenizer.chat_template, name, with_tools=bool(tools))
     try:
-        return tokenizer.apply_chat_template(
-            list(messages), tools=list(tools) or None, tokenize=False
+        return str(
+            tokenizer.apply_chat_template(list(messages), tools=list(tools) or None, tokenize=False)
         )
-    except (jinja2.TemplateError, ValueError, TypeError, KeyError) as error:
+    except jinja2.TemplateSyntaxError as error:
+        raise _broken(name, f"line {error.lineno}: {error.message}") from error
+    except (RecursionError, MemoryError, SyntaxError) as error:
+        # Of the template itself, if no conversation is short enough.
+        if isinstance(error, SyntaxError) or (len(messages) == 1 and not tools):
+            raise _broken(name, "it is nested too deeply") from error
+        chat_text(tokenizer, name, [{"role": "user", "content": "a"}], ())
+        raise FeatureError(f"the chat template of {name}: nested too deeply") from error
+    except (jinja2.TemplateError, AttributeError, ArithmeticError, LookupError, TypeError,
+            ValueError) as error:  # fmt: skip
+        # What a template does with a conversation that it was not written for.
         raise FeatureError(f"the chat template of {name}: {error}") from error
+
+
+_OTHER = "--set rendering.template=alpaca"
+
+
+def _check_choice(template: object, name: str, *, with_tools: bool) -> None:
+    """Check that a tokenizer's templates are texts, and that one of several is the default."""
+    if isinstance(template, dict):
+        wanted = ("tool_use", "default") if with_tools else ("default",)
+        template = next((template[key] for key in wanted if key in template), None)
+        if template is None:
+            raise _broken(name, "there are several, and none is called default")
+    if not isinstance(template, str):
+        raise _broken(name, f"it is no text, but a {type(template).__name__}")
+
+
+def _broken(name: str, what: str) -> ConfigError:
+    return ConfigError(f"the chat template of {name} cannot be used: {what}", hint=_OTHER)
 
 
 def pieces(ids: Sequence[int], decode: Callable[[Sequence[Sequence[int]]], list[str]]) -> list[str]:

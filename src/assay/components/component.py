@@ -16,7 +16,7 @@ from assay.components.budget import Budget
 from assay.components.guide import Guide
 from assay.components.own_code import code_digest
 from assay.components.parameter_errors import wrong_parameter
-from assay.components.parts import Part, changed_fields, raised_versions
+from assay.components.parts import Part, changed_fields, raised_versions, revision_field
 from assay.components.references import FileRef, identity_of, pinned_fields
 from assay.components.rule import Rule
 from assay.components.table import Kind, find, is_known, register
@@ -169,7 +169,7 @@ def recipe(value: Any) -> Any:
             for name, item in changed_fields(value).items()
         }
         if not isinstance(value, Component):
-            return fields
+            return fields | revision_field(value)
         own = [value.code_digest] if value.code_digest else []
         return [value.kind, value.name, value.version, fields, *own]
     if isinstance(value, (tuple, list)):

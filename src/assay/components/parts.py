@@ -28,6 +28,14 @@ class Part(ABC):
         """Yield what counts the tokens of a budget, if there is one in tokens."""
 
 
+class Revised(ABC):
+    """Parameters of which the same ones have come to mean something else."""
+
+    @abstractmethod
+    def revision(self) -> int:
+        """Return how many meanings these parameters have had; raised with every new one."""
+
+
 def changed_fields(component: BaseModel) -> dict[str, Any]:
     """Return the fields whose value differs from the declared default."""
     changed: dict[str, Any] = {}
@@ -45,6 +53,12 @@ def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
         name: info.get_default(call_default_factory=True, validated_data={})
         for name, info in kind.model_fields.items()
     }
+
+
+def revision_field(value: object) -> dict[str, int]:
+    """Return what a recipe says of the revision of parameters: nothing if it is the first."""
+    revision = value.revision() if isinstance(value, Revised) else _FIRST
+    return {} if revision == _FIRST else {"revision": revision}
 
 
 def raised_versions(component: Part) -> dict[str, int]:

@@ -4,13 +4,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from assay.components.parts import Revised
 from assay.components.references import TemplateRef, name_of
 
 CHAT = "chat"
 """Names the template that the model's own tokenizer brings along."""
 
 
-class Rendering(BaseModel):
+class Rendering(BaseModel, Revised):
     """How a conversation becomes tokens, and which of them are scored.
 
     Every span is encoded by itself and the ids are joined, after one context token, so that the
@@ -38,6 +39,14 @@ class Rendering(BaseModel):
     def is_chat(self) -> bool:
         """Whether the template is the one that the model's own tokenizer brings along."""
         return name_of(self.template) == CHAT
+
+    def revision(self) -> int:
+        """Return which way of making tokens this is, where there was another one before.
+
+        2 of the chat template: arguments of calls as objects, answers found where it strips.
+        2 of Cherry's code: the limit of the answer alone is the published constant.
+        """
+        return 2 if self.is_chat or self.reference == "cherry" else 1
 
     def __str__(self) -> str:
         """Return the template's name and what else differs from the default, for people."""

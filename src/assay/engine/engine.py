@@ -31,6 +31,7 @@ from assay.engine.settling import (
     settle,
 )
 from assay.engine.shown_rows import ShownRows
+from assay.engine.unread_rows import why_unread
 from assay.errors import DamagedError, IncompleteError, PlanError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.features.record_field import pinned_field
@@ -312,7 +313,15 @@ class Engine:
         )
         if not by_row:
             table = self._shown.scores_of_all(table)
-        check_unscored(scorer, self._shown.part(table.main), most=self.runtime.max_unscored)
+        scores = self._shown.part(table.main)
+        check_unscored(
+            scorer,
+            scores,
+            most=self.runtime.max_unscored,
+            why=lambda place: why_unread(
+                walk([scorer], resolve=self.resolve), self.shown, place, self.runtime
+            ),
+        )
         if self.results is not None and not is_unfinished(table):
             self.results.write_scores(scorer, self.pool.ids, table, self.pool.context)
         return table

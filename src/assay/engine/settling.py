@@ -1,7 +1,7 @@
 """Makes what scorers and selectors return whole: a number or a reason for every row."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -115,8 +115,16 @@ def settle(scorer: Scorer, scores: Scores, needs: Mapping[str, Any], count: int)
     return Scores(values, reason, flags)
 
 
-def check_unscored(scorer: Scorer, scores: Scores, *, most: float) -> None:
+def check_unscored(
+    scorer: Scorer, scores: Scores, *, most: float, why: Callable[[int], str]
+) -> None:
     """Check that no more than a share of the rows failed.
+
+    Args:
+        scorer: what scored.
+        scores: what came of it.
+        most: the largest share that may fail.
+        why: says of a row, by its place, what is known beyond its reason.
 
     Raises:
         TooManyUnscoredError: if they did, with a table of the reasons.
@@ -126,8 +134,15 @@ def check_unscored(scorer: Scorer, scores: Scores, *, most: float) -> None:
     if failed > most * max(len(scores.reason), 1):
         counts = reason_counts(scores.reason)
         table = ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+        first = next(
+            place
+            for place, code in enumerate(scores.reason.tolist())
+            if Reason(code).kind == "failure"
+        )
+        told = why(first)
         raise TooManyUnscoredError(
-            f"{scorer.name}: {failed:,} of {len(scores.reason):,} rows failed ({table})",
+            f"{scorer.name}: {failed:,} of {len(scores.reason):,} rows failed ({table})"
+            + (f"; {told}" if told else ""),
             hint="mend the rows, or allow more with --max-unscored",
         )
 

@@ -80,6 +80,14 @@ class CausalPass(Pass):
         given = self.given if isinstance(self.given, str) else "a text"
         return f"answers given {given} ({short_name(self.model)})"
 
+    def why(self, conversation: Conversation, runtime: Runtime) -> str:
+        """Return what the chat template makes of a row that it hides the answers of."""
+        if not self.rendering.is_chat:
+            return ""
+        model = runtime.language_model(self.model, self.dtype)
+        (row,) = token_rows(model, self.rendering, self.given, [conversation])
+        return row.why
+
 
 class CausalFeature(RowFeature):
     """A feature that is read off a causal pass. Subclasses say what they ask, and write `collect`.

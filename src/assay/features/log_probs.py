@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from assay.components.component import NoPaper, Paper
 from assay.features.causal_pass import CausalFeature, ReadRows
+from assay.rendering.chat_spans import UNRENDERED
 from assay.rendering.tokenization import Given
 from assay.samples import FloatArray, Reason
 from assay.values import LogProbs, Numbers, RowValue
@@ -67,7 +68,8 @@ class PromptLogProbs(CausalFeature):
         """
         chosen = rows.in_prompt & rows.first_window
         reasons = rows.reasons()
-        reasons[:] = np.where(reasons == Reason.PARSE_FAILED, reasons, rows.unread())
+        unrendered = np.isin(reasons, UNRENDERED)
+        reasons[:] = np.where(unrendered, reasons, rows.unread())
         reasons[(reasons == 0) & (rows.counts(chosen) == 0)] = Reason.NO_SCORED_TOKENS
         return _log_probs(rows, chosen, tokens=self.tokens, reasons=reasons)
 

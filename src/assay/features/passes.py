@@ -81,6 +81,10 @@ class Pass(BaseModel):
         """Return what a progress bar calls it."""
         return type(self).__name__
 
+    def why(self, conversation: Conversation, runtime: Runtime) -> str:
+        """Return why a row cannot be read, in words; empty if its reason says it all."""
+        return ""
+
 
 class RowFeature(Feature):
     """A feature whose rows are computed apart from each other, and kept by content hash.

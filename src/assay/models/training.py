@@ -25,6 +25,7 @@ class TrainingRows:
         left_out: rows without a token to learn, by reason.
         noted: rows that were cut, by what was; and as ``NOT_CLOSED`` sequences that end without
             the token which ends an answer, for it did not fit or the answer is cut.
+        why: of the first row that was left out, where there is more to say than its reason.
     """
 
     sequences: Sequence[TokenIds]
@@ -32,6 +33,7 @@ class TrainingRows:
     rows: int
     left_out: Mapping[str, int]
     noted: Mapping[str, int]
+    why: str = ""
 
     @property
     def lengths(self) -> IndexArray:

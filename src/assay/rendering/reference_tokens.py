@@ -8,11 +8,12 @@ encodings differ at that place, the answer begins a token early or late; such ro
   is not scored there, and it may have as many tokens as the window leaves beside the prompt and
   one more.
 * ``cherry`` (arXiv 2308.12032): the answer alone stands after the template's marker, and may have
-  as many tokens as the window leaves beside the prompt, with the tokens of the marker on top. The
-  published constant for these is that of one tokenizer; here they are counted.
+  as many tokens, the marker's among them, as the window leaves beside the prompt and a published
+  constant more. That is what the marker takes in the tokenizer of LLaMA; where it takes more, an
+  answer that is cut has fewer tokens alone than given its prompt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,9 @@ from assay.rendering.encoding import TextEncoding
 from assay.rendering.templates import load_template
 from assay.rendering.token_rows import Answer, TokenRow, Window
 from assay.samples import Conversation, Flag, Reason
+
+_MARKER_TOKENS: Mapping[str, int] = {"### Response:": 4, "ASSISTANT:": 6}
+"""Tokens by which Cherry's code makes room for its markers, BOS included."""
 
 
 class _Texts(NamedTuple):
@@ -52,7 +56,8 @@ def reference_rows(
     marker_ids = model.encode_as_usual([marker])[0] if marker else []
     if alone:
         wholes = model.encode_as_usual([marker + row.answer for row in texts])
-        extra = len(marker_ids) if marker else 1
+        # The published code knows two markers; any other takes what it takes.
+        extra = _MARKER_TOKENS.get(marker.strip(), len(marker_ids)) if marker else 1
         limits = [limit - min(len(ids), limit) + extra for ids in prompts]
         starts = [len(marker_ids)] * len(texts)
     else:

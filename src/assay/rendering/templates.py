@@ -19,6 +19,7 @@ from assay.components.rendering import CHAT
 from assay.errors import ConfigError, did_you_mean
 from assay.samples import Conversation, Message
 
+_OWN = "a template is a JSON object in UTF-8: user, user_with_context, answer, ..."
 _FIELD = re.compile(r"\{(instruction|context|system|content)\}")
 
 
@@ -32,6 +33,12 @@ class Span(NamedTuple):
     text: str
     turn: int = -1
     special: bool = False
+
+
+def answer_turns(conversation: Conversation) -> dict[int, int]:
+    """Return which messages are answers: the number of each one's turn, by that of the message."""
+    answers = [i for i, message in enumerate(conversation.messages) if message.role == "assistant"]
+    return {place: turn for turn, place in enumerate(answers)}
 
 
 class Template(BaseModel):
@@ -64,13 +71,12 @@ class Template(BaseModel):
         """
         spans: list[Span] = []
         pending = self._opening(conversation)
-        turn = 0
-        for message in conversation.messages:
+        turns = answer_turns(conversation)
+        for place, message in enumerate(conversation.messages):
             if message.role == "assistant":
                 spans.append(Span(pending + self.answer))
-                spans.append(Span(self._answer(message, reasoning), turn))
+                spans.append(Span(self._answer(message, reasoning), turns.get(place, -1)))
                 pending = self.after_answer + self._calls(message)
-                turn += 1
             else:
                 pending += self._before(message)
         if pending != self.after_answer:
@@ -140,15 +146,18 @@ def load_template(pinned: str) -> Template:
         return Template.model_validate_json(_content(name))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"the template {name}: {place}: {first['msg']}") from None
+        place = "".join(f"{part}: " for part in first["loc"])
+        raise ConfigError(f"the template {name}: {place}{first['msg']}", hint=_OWN) from None
 
 
 def _content(name: str) -> str:
     if Path(name).suffix == ".json":
         if not Path(name).is_file():
             raise ConfigError(f"the template {name} does not exist")
-        return Path(name).read_text(encoding="utf-8")
+        try:
+            return Path(name).read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the template {name} cannot be read: {error}", hint=_OWN) from None
     known = known_templates()
     if name not in known or name == CHAT:
         raise ConfigError(

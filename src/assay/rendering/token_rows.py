@@ -48,6 +48,7 @@ class TokenRow:
     Attributes:
         windows: every scored answer is in exactly one.
         reason: why nothing is scored.
+        why: the same in words, where they say more.
         flags: what happened on the way.
         prompt_tokens: tokens that are not scored, before anything was cut.
         response_tokens: tokens of the answers to be scored, before anything was cut.
@@ -58,6 +59,7 @@ class TokenRow:
     flags: Flag = Flag.NONE
     prompt_tokens: int = 0
     response_tokens: int = 0
+    why: str = ""
 
     @property
     def total_tokens(self) -> int:

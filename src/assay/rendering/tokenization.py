@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError
-from assay.rendering.chat_spans import chat_spans
+from assay.rendering.chat_spans import NotFound, chat_spans
 from assay.rendering.encoding import TextEncoding
 from assay.rendering.reference_tokens import reference_rows
 from assay.rendering.templates import Span, load_template
 from assay.rendering.token_rows import Fitting, Part, TokenRow
-from assay.samples import Conversation, Flag, Reason
+from assay.samples import Conversation, Flag
 
 
 class Context(BaseModel):
@@ -73,9 +73,9 @@ def _context_token(model: TextEncoding, rendering: Rendering) -> tuple[int, ...]
 
 
 class _Rendered(NamedTuple):
-    """Spans of a row, those that are not scored numbered -1; None if they cannot be told."""
+    """Spans of a row, those that are not scored numbered -1, or why they cannot be told."""
 
-    spans: list[Span] | None
+    spans: list[Span] | NotFound
     flags: Flag
 
 
@@ -85,10 +85,11 @@ def _render(
     flags = Flag.NONE if conversation.prompt.strip() else Flag.EMPTY_PROMPT
     if rendering.is_chat:
         found = chat_spans(model, conversation)
-        if found is None:
-            return _Rendered(None, flags)
+        if isinstance(found, NotFound):
+            return _Rendered(found, flags)
         spans = found.spans
         flags |= Flag.INJECTION_SUSPECT if found.suspect else Flag.NONE
+        flags |= Flag.PARTLY_RENDERED if found.left_out else Flag.NONE
     else:
         template = load_template(rendering.template)
         spans = template.spans(conversation, reasoning=rendering.reasoning)
@@ -116,7 +117,7 @@ def _encode(
     wanted = {
         (span.text, span.special): None
         for row in rows
-        for span in row.spans or ()
+        for span in ([] if isinstance(row.spans, NotFound) else row.spans)
         if span.turn >= 0 or not answers_only
     }
     known: dict[tuple[str, bool], list[int]] = {}
@@ -133,15 +134,26 @@ def _row(
     fitting: Fitting,
     alone: bool,
 ) -> TokenRow:
-    if rendered.spans is None:
-        return TokenRow((), Reason.PARSE_FAILED)
+    if isinstance(rendered.spans, NotFound):
+        return TokenRow((), rendered.spans.reason, why=rendered.spans.why)
     spans = [span for span in rendered.spans if span.turn >= 0 or not alone]
     parts = [Part(known[span.text, span.special], span.turn) for span in spans]
     if alone:
-        return fitting.alone(parts)
+        return fitting.alone(_joined(parts))
     opening = next((place for place, span in enumerate(spans) if span.special), 0)
     if fitting.context and parts and tuple(parts[opening].ids[:1]) == fitting.context:
         # The chat format has put it there.
         parts[opening] = parts[opening]._replace(ids=parts[opening].ids[1:])
-    row = fitting.given_prompt(parts)
+    row = fitting.given_prompt(_joined(parts))
     return replace(row, flags=row.flags | rendered.flags)
+
+
+def _joined(parts: Sequence[Part]) -> list[Part]:
+    """Return the parts, those of one answer as one."""
+    joined: list[Part] = []
+    for part in parts:
+        if joined and part.turn >= 0 and joined[-1].turn == part.turn:
+            joined[-1] = Part([*joined[-1].ids, *part.ids], part.turn)
+        else:
+            joined.append(part)
+    return joined

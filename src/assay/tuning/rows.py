@@ -34,10 +34,12 @@ def training_rows(
     rows = 0
     left_out: Counter[str] = Counter()
     noted: Counter[str] = Counter()
+    why = ""
     for block in blocks:
         for row in token_rows(model, rendering, "prompt", block):
             if row.reason:
                 left_out[row.reason.name] += 1
+                why = why or row.why
                 continue
             rows += 1
             noted.update(str(flag.name) for flag in _NOTED if row.flags & flag)
@@ -45,4 +47,4 @@ def training_rows(
                 sequences.append(sequence.ids)
                 learned.append(sequence.learned)
                 noted[_NOT_CLOSED] += not sequence.closed
-    return TrainingRows(sequences, learned, rows, dict(left_out), dict(+noted))
+    return TrainingRows(sequences, learned, rows, dict(left_out), dict(+noted), why)

@@ -81,7 +81,8 @@ class TunedModel(PoolFeature):
             reasons = ", ".join(f"{name}: {count:,}" for name, count in rows.left_out.items())
             raise DataError(
                 f"there is no row to train {short_name(self.base)} on"
-                + (f" ({reasons})" if reasons else ""),
+                + (f" ({reasons})" if reasons else "")
+                + (f"; of the first, {rows.why}" if rows.why else ""),
                 hint="choose more rows",
             )
         store = self.store(runtime.cache, view)

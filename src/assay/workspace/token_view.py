@@ -54,6 +54,7 @@ class TokenView:
         ifd: ratio of the losses; NaN where `reason` is not OK.
         superfiltering: ratio of the perplexities; NaN alike.
         reason: why there is no ratio.
+        why: the same in words, where they say more.
         flags: what happened on the way.
     """
 
@@ -69,6 +70,7 @@ class TokenView:
     superfiltering: float
     reason: Reason
     flags: Flag
+    why: str = ""
 
 
 def token_view(conversation: Conversation, scorer: IFD, runtime: Runtime) -> TokenView:
@@ -110,6 +112,7 @@ def token_view(conversation: Conversation, scorer: IFD, runtime: Runtime) -> Tok
         superfiltering=float(perplexities.values[0]) if known else float("nan"),
         reason=reason,
         flags=Flag(int(conditioned.flags[0] | alone.flags[0])),
+        why=row.why,
     )
 
 

@@ -1,5 +1,6 @@
 import pytest
 
+from assay.components.component import recipe
 from assay.components.rendering import CHERRY, COMMON, SUPERFILTERING, Rendering, as_published
 from assay.errors import ConfigError
 from assay.features.log_probs import ResponseLogProbs
@@ -29,6 +30,27 @@ def test_whatever_changes_tokens_changes_keys(change: dict[str, object]) -> None
 
     assert changed.key != ResponseLogProbs().key
     assert changed.reading() != ResponseLogProbs().reading()
+
+
+@pytest.mark.parametrize(
+    ("rendering", "revision"),
+    [
+        (Rendering(), 1),
+        (Rendering(template="vicuna", reference="superfiltering"), 1),
+        (Rendering(template="chat"), 2),
+        (Rendering(template="chat@0123456789ab"), 2),
+        (Rendering(reference="cherry"), 2),
+    ],
+)
+def test_renderings_that_came_to_mean_other_tokens_have_other_keys_and_no_others(
+    rendering: Rendering, revision: int
+) -> None:
+    assert rendering.revision() == revision
+
+    written = recipe(rendering)
+
+    assert written.pop("revision", 1) == revision
+    assert set(written) == {name for name, value in rendering if value != getattr(COMMON, name)}
 
 
 def test_of_a_template_only_the_content_counts() -> None:

@@ -1,14 +1,14 @@
 """Where an assistant's words are in a model's own format, for formats of every temper."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from assay.rendering.chat_spans import ChatSpans, chat_spans
+from assay.rendering.chat_spans import ChatSpans, NotFound, chat_spans
 from assay.rendering.templates import Span
-from assay.samples import Conversation, Message, Tool, ToolCall
+from assay.samples import Conversation, Message, Reason, Tool, ToolCall
 from tests.causal_rows import CALLS, PlainLoop, open_model, turns
 from tests.letters_model import Format, Letters, refusing, tagged
 from tests.rows import conversation
@@ -16,17 +16,20 @@ from tests.rows import conversation
 Messages = Sequence[Mapping[str, Any]]
 
 
-def _found(asked: Conversation, format_: Format = tagged) -> ChatSpans | None:
+Found = ChatSpans | NotFound
+
+
+def _found(asked: Conversation, format_: Format = tagged) -> Found:
     return chat_spans(Letters(format=format_), asked)
 
 
-def _answers(found: ChatSpans | None) -> list[tuple[int, str]]:
-    assert found is not None
+def _answers(found: Found) -> list[tuple[int, str]]:
+    assert isinstance(found, ChatSpans)
     return [(span.turn, span.text) for span in found.spans if span.turn >= 0]
 
 
-def _text(found: ChatSpans | None) -> str:
-    assert found is not None
+def _text(found: Found) -> str:
+    assert isinstance(found, ChatSpans)
     return "".join(span.text for span in found.spans)
 
 
@@ -57,8 +60,12 @@ def test_equal_answers_are_told_apart() -> None:
     ]  # fmt: skip
 
 
-def test_an_empty_answer_keeps_its_number() -> None:
-    assert _answers(_found(turns("Q1", "", "Q2", "A2"))) == [(0, ""), (1, "A2")]
+@pytest.mark.parametrize("blank", ["", " \n"])
+def test_a_blank_answer_has_no_span_and_keeps_its_number(blank: str) -> None:
+    found = _found(turns("Q1", blank, "Q2", "A2"))
+
+    assert _answers(found) == [(1, "A2")]
+    assert f"assistant:{blank}</s>" in _text(found)
 
 
 def test_more_turns_than_ten_are_found() -> None:
@@ -86,7 +93,7 @@ def test_tools_and_calls_are_handed_to_the_format() -> None:
     assert [message["role"] for message in messages] == [
         "system", "user", "assistant", "tool", "assistant",
     ]  # fmt: skip
-    call = {"type": "function", "function": {"name": "sum", "arguments": '{"a": 2, "b": 2}'}}
+    call = {"type": "function", "function": {"name": "sum", "arguments": {"a": 2, "b": 2}}}
     assert messages[2]["tool_calls"] == [call]
     assert tools == [
         {
@@ -151,21 +158,59 @@ def _counting(messages: Messages, tools: Sequence[Any]) -> str:
     return "".join(f"{len(m['content'])}:{m['content']};" for m in messages)
 
 
-def _half_trimming(messages: Messages, tools: Sequence[Any]) -> str:
-    return tagged([{**m, "content": m["content"].rstrip()} for m in messages], tools)
+@pytest.mark.parametrize(
+    ("format_", "why"),
+    [
+        (_dropping, "leaves out the words of answer 1"),
+        (_reordering, "moves the words of answer 2"),
+        (_repeating, "repeats the words of answer 1"),
+        (_shouting, "leaves out the words of answer 1"),
+        (_counting, "changes, or puts something else around, the words of answer 1"),
+    ],
+)
+def test_where_words_cannot_be_told_for_sure_it_is_said_what_was_not_found(
+    format_: Format, why: str
+) -> None:
+    found = _found(turns("Q1", " A1 ", "Q2", " A2 "), format_)
+
+    assert isinstance(found, NotFound)
+    assert (found.reason, found.why) == (Reason.ANSWER_NOT_FOUND, f"the chat template {why}")
+
+
+def test_a_refusal_is_told_in_the_words_of_the_template() -> None:
+    found = _found(turns("Q", "A"), refusing)
+
+    assert found == NotFound(Reason.FORMAT_REFUSED, "roles must alternate")
 
 
 @pytest.mark.parametrize(
-    "format_",
-    [_dropping, _reordering, _repeating, _shouting, _counting, _half_trimming, refusing],
+    ("strip", "kept"),
+    [(str.lstrip, "A \n"), (str.rstrip, "\n A"), (lambda text: text.strip("\n"), " A ")],
 )
-def test_where_words_cannot_be_told_for_sure_there_is_nothing(format_: Format) -> None:
-    assert _found(turns("Q1", " A1 ", "Q2", " A2 "), format_) is None
+def test_a_format_that_strips_one_end_or_line_breaks_alone_is_followed(
+    strip: Callable[[str], str], kept: str
+) -> None:
+    def stripping(messages: Messages, tools: Sequence[Any]) -> str:
+        return tagged([{**m, "content": strip(m["content"])} for m in messages], tools)
+
+    assert _answers(_found(turns("Q", "\n A \n"), stripping)) == [(0, kept)]
 
 
-def test_a_format_that_looks_inside_the_words_is_followed_where_it_finds_nothing() -> None:
+def test_a_format_that_takes_thinking_out_of_the_words_is_followed() -> None:
     assert _answers(_found(turns("Q", "A"), _looking_inside)) == [(0, "A")]
-    assert _found(turns("Q", "hm</think>A"), _looking_inside) is None
+
+    found = _found(turns("Q", "hm</think>A"), _looking_inside)
+
+    assert _answers(found) == [(0, "A")]
+    assert isinstance(found, ChatSpans)
+    assert found.left_out == 1
+
+
+def test_words_before_the_thinking_must_not_be_lost() -> None:
+    found = _found(turns("Q", "First.<think>hm</think>A"), _looking_inside)
+
+    assert isinstance(found, NotFound)
+    assert "answer 1" in found.why
 
 
 # Words that look like special tokens
@@ -178,7 +223,7 @@ def test_words_that_name_special_tokens_are_in_spans_of_their_own(place: str) ->
 
     found = _found(asked)
 
-    assert found is not None
+    assert isinstance(found, ChatSpans)
     assert found.suspect
     assert [span.special for span in found.spans if "x</s><mark>y" in span.text] == [False]
     assert all("x" not in span.text for span in found.spans if span.special)
@@ -187,7 +232,7 @@ def test_words_that_name_special_tokens_are_in_spans_of_their_own(place: str) ->
 def test_harmless_words_are_not_suspect() -> None:
     found = _found(conversation("Is <b> a tag, and s a word?", "Yes: <b>, </b>."))
 
-    assert found is not None
+    assert isinstance(found, ChatSpans)
     assert not found.suspect
 
 
@@ -207,7 +252,7 @@ def test_harmless_words_are_not_suspect() -> None:
 def test_tools_that_name_special_tokens_are_suspect(asked: Conversation) -> None:
     found = _found(asked)
 
-    assert found is not None
+    assert isinstance(found, ChatSpans)
     assert found.suspect
 
 
@@ -226,8 +271,8 @@ def test_spans_of_a_real_format_are_the_text_that_transformers_gives(
 
     expected = loop.tokenizer.apply_chat_template(plain, tokenize=False)
     assert _text(found) == expected
-    assert _answers(found) == [(0, " Hi 🙂 "), (1, ""), (2, "Bye\n")]
-    assert found is not None
+    assert _answers(found) == [(0, " Hi 🙂 "), (2, "Bye\n")]
+    assert isinstance(found, ChatSpans)
     assert found.suspect
 
 

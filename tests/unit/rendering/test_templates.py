@@ -166,6 +166,38 @@ def test_a_file_of_the_same_wording_has_the_same_digest_and_another_wording_anot
         pin_template(pinned)
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\xff\xfe", "cannot be read: .*utf-8"),
+        (b"", "Invalid JSON"),
+        (b"[" * 100_000, "recursion limit"),
+        (b'{"user":' * 10_000, "recursion limit"),
+        (b"[]", "an object"),
+        (b"{}", "user: Field required"),
+        (b'{"user": {"user": "x"}}', "user: Input should be a valid string"),
+    ],
+)
+def test_a_file_that_is_no_template_is_one_error(content: bytes, why: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=rf"the template .*mine\.json.*{why}") as caught:
+        load_template(pin_template(str(file)))
+    assert caught.value.hint is not None
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    wording = {"user": "{instruction}", "user_with_context": "{context}", "answer": "A: "}
+    plain, marked = tmp_path / "plain.json", tmp_path / "marked.json"
+    plain.write_text(json.dumps(wording), encoding="utf-8")
+    marked.write_text(json.dumps(wording), encoding="utf-8-sig")
+
+    pins = [pin_template(str(file)).partition("@")[2] for file in (plain, marked)]
+    assert pins[0] == pins[1]
+    assert load_template(str(marked)).answer == "A: "
+
+
 def test_a_file_that_changed_is_read_anew_under_its_new_pin(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     wording = {"user": "{instruction}", "user_with_context": "{context}", "answer": "A: "}

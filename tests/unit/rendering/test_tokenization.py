@@ -1,5 +1,6 @@
 """From conversations to tokens, by a model whose tokens are letters."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from assay.rendering.token_rows import TokenRow
 from assay.rendering.tokenization import Context, Given, token_rows
 from assay.samples import Conversation, Flag, Message, Reason
 from tests.causal_rows import CALLS, turns
-from tests.letters_model import BOS, EOS, MARK, Letters, refusing
+from tests.letters_model import BOS, EOS, MARK, Letters, refusing, tagged
 from tests.rows import conversation
 
 _SHOWN = {BOS: "<", EOS: ">", MARK: "#"}
@@ -246,7 +247,35 @@ def test_words_that_name_special_tokens_stay_words_in_a_chat_and_are_flagged() -
 def test_a_chat_that_the_format_refuses_is_unscored() -> None:
     row = _row(conversation("Q", "A"), template="chat", model=Letters(format=refusing))
 
-    assert (row.windows, row.reason) == ((), Reason.PARSE_FAILED)
+    assert (row.windows, row.reason) == ((), Reason.FORMAT_REFUSED)
+    assert row.why == "roles must alternate"
+
+
+def _thinking(messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+    """Put line breaks around thinking, and leave it out before the last turn."""
+
+    def shown(place: int, words: str) -> str:
+        thought, tag, rest = words.partition("</think>")
+        if not tag or place < len(messages) - 1:
+            return rest or words
+        return f"<think>\n{thought.removeprefix('<think>')}\n</think>\n{rest}"
+
+    return tagged([{**m, "content": shown(i, m["content"])} for i, m in enumerate(messages)], tools)
+
+
+def test_an_answer_of_several_spans_is_scored_as_one() -> None:
+    talk = turns("Q1", "<think>h</think>A1", "Q2", "<think>m</think>A2")
+    model = Letters(format=_thinking)
+    answer = "<think>\nm\n</think>\nA2"
+
+    row = _row(talk, model=model, template="chat")
+
+    assert _shown(row) == [f"<#user:Q1>#assistant:[A1]>#user:Q2>#assistant:[{answer}]>"]
+    assert [a.turn for window in row.windows for a in window.answers] == [0, 1]
+    assert row.flags & Flag.PARTLY_RENDERED
+    assert _shown(_row(talk, "nothing", model=model, template="chat")) == ["<[A1]", f"<[{answer}]"]
+    last = _row(talk, model=model, template="chat", turns="last")
+    assert _shown(last) == [f"<#user:Q1>#assistant:A1>#user:Q2>#assistant:[{answer}]"]
 
 
 def test_hidden_reasoning_in_a_chat_is_refused() -> None:
@@ -289,6 +318,45 @@ def test_the_marker_of_a_published_way_is_read_and_not_scored() -> None:
     assert _shown(_row(asked, **settings)) == ["<Q\n\n### Response:[ABC]"]
     alone = _row(asked, "nothing", **settings)
     assert _shown(alone) == ["<### Response:[ABC]"]
+
+
+_LONG = "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize(
+    ("template", "limit", "given", "alone"),
+    [
+        # BOS and prompt are 17 letters, so 32 leave 15; alone 32 - 17 + 4 = 19, less BOS and the
+        # 13 letters of the marker.
+        ("wiz", 32, "<Q\n\n### Response:[abcdefghijklmno]", "<### Response:[abcde]"),
+        ("wiz", 28, "<Q\n\n### Response:[abcdefghijk]", "<### Response:[a]"),
+        # Another marker, another constant: 181 - 174 + 6 = 13, less BOS and 10 letters.
+        ("vicuna", 181, " ASSISTANT:[abcdefg]", "<ASSISTANT:[ab]"),
+        # Nothing is cut, and nothing is short.
+        ("wiz", 64, f"<Q\n\n### Response:[{_LONG}]", f"<### Response:[{_LONG}]"),
+        # One that the code does not know takes what it takes: BOS and prompt are 26 letters.
+        ("nuggets", 40, "Response:\n[abcdefghijklmn]", "<Response:\n[abcdefghijklmn]"),
+    ],
+)
+def test_alone_a_cut_answer_has_as_much_room_as_the_published_code_makes(
+    template: str, limit: int, given: str, alone: str
+) -> None:
+    settings: dict[str, Any] = {"reference": "cherry", "template": template, "max_tokens": limit}
+    settings["model"] = Letters(usual=(BOS,))
+    asked = conversation("Q", _LONG)
+
+    assert _shown(_row(asked, **settings))[0].endswith(given)
+    assert _shown(_row(asked, "nothing", **settings)) == [alone]
+
+
+def test_an_answer_for_which_the_published_code_makes_no_room_is_unscored() -> None:
+    settings: dict[str, Any] = {"reference": "cherry", "template": "wiz", "max_tokens": 27}
+    settings["model"] = Letters(usual=(BOS,))
+
+    # 27 - 17 + 4 = 14 letters, which BOS and marker fill.
+    assert _row(conversation("Q", _LONG), **settings).reason == Reason.OK
+    row = _row(conversation("Q", _LONG), "nothing", **settings)
+    assert row.reason == Reason.NO_SCORED_TOKENS
 
 
 def test_of_several_turns_a_published_way_scores_the_last() -> None:

@@ -20,7 +20,7 @@ from assay.errors import ConfigError, DataError, MissingExtraError, ModelLoadErr
 from assay.models.recipe import Recipe, Tuned
 from assay.models.training import TrainingOrder
 from assay.runtime import Runtime
-from assay.samples import Conversation
+from assay.samples import Conversation, Message
 from assay.testing import pool as pool_of
 from assay.testing import value_of
 from assay.tuning.rows import training_rows
@@ -34,6 +34,7 @@ from tests.causal_rows import (
     ordinary_rows,
     turns,
 )
+from tests.tiny_models import tiny_chat
 from tests.trainings import SMALL, rows_to_train_on, training, weights_of
 
 torch = pytest.importorskip("torch")
@@ -84,6 +85,20 @@ def test_a_chat_format_ends_every_turn_by_itself(chat_folder: Path, tmp_path: Pa
     answers = [loop.plain("A small model."), loop.plain("Two layers, 64 wide.")]
     assert ids[learned].tolist() == [*answers[0], end, *answers[1], end]
     assert ids[-1] == end
+
+
+def test_it_is_told_why_a_row_cannot_be_written_in_the_chat_format(tmp_path: Path) -> None:
+    alternating = (
+        "{% for m in messages %}{% if loop.index0 % 2 != (m.role == 'assistant') | int %}"
+        "{{ raise_exception('roles must alternate') }}{% endif %}{{ m.content }};{% endfor %}"
+    )
+    model = open_model(tiny_chat(tmp_path / "model", alternating), tmp_path)
+    two_questions = Conversation((Message("user", "Q"), *turns("Q", "A").messages))
+
+    found = training_rows(model, Rendering(template="chat"), [[two_questions, TALKS[0]]])
+
+    assert (found.rows, found.left_out) == (1, {"FORMAT_REFUSED": 1})
+    assert found.why.endswith(": roles must alternate")
 
 
 def test_rows_without_an_answer_are_left_out_and_long_ones_are_cut_with_a_count(

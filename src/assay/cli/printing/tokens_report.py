@@ -36,6 +36,7 @@ _FLAGS = {
     Flag.BOUNDARY_MERGE: "prompt and answer share a token",
     Flag.INJECTION_SUSPECT: "the text holds special tokens of the model",
     Flag.EMPTY_PROMPT: "the prompt is empty",
+    Flag.PARTLY_RENDERED: "the chat template leaves out words or calls",
 }
 
 
@@ -57,6 +58,7 @@ def describe_tokens(view: "TokenView") -> dict[str, Any]:
         "ifd": view.ifd,
         "superfiltering": view.superfiltering,
         "reason": None if view.reason == Reason.OK else view.reason.name.lower(),
+        "why": view.why or None,
         "flags": [flag.name.lower() for flag in view.flags if flag.name],
     }
 
@@ -195,7 +197,8 @@ def _facts(view: "TokenView") -> Iterator[tuple[str, object]]:
         yield "IFD", f"{number_text(view.ifd)}  (ratio of the losses)"
         yield "Superfiltering", f"{number_text(view.superfiltering)}  (ratio of the perplexities)"
     else:
-        yield "no IFD", view.reason.name.lower().replace("_", " ")
+        reason = view.reason.name.lower().replace("_", " ")
+        yield "no IFD", f"{reason}: {view.why}" if view.why else reason
     told = [_FLAGS.get(flag, str(flag.name).lower().replace("_", " ")) for flag in view.flags]
     if told:
         yield "note", "; ".join(told)

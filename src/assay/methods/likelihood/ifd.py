@@ -23,13 +23,22 @@ class IFD(PromptComparison):
 
     Near 0 the prompt all but says the answer; near 1 it hardly helps, so there is something to
     learn. Above 1 it misleads, and the paper leaves those rows out.
-    Differs from the reference: one rendering shared with the other likelihood methods, the same
-    tokens scored both ways, all assistant turns of a conversation, and no row in silence. The
-    paper first tunes the model briefly; here it is taken as it is, as the authors' second version
-    does.
+    Differs from the reference: the model is a small one in the wheel unless another is named,
+    where the paper reads with the model that is to be tuned, LLaMA 7B, and its second version with
+    LLaMA 2 of 7B and 13B. The paper first tunes that model briefly on rows of each cluster; here
+    it is taken as it is, as in the second version. One rendering of 2,048 tokens is shared with
+    the other likelihood methods, the same tokens are scored given the prompt and alone, all
+    assistant turns of a conversation count, and every row has a number or a reason.
+    With mode=reference tokens are counted as by the authors' code: prompt and answer are encoded
+    as one text, before the answer alone stands the template's marker, the limit is 512 tokens, and
+    alone it is 512 less the prompt's tokens and 4 more (6 for Vicuna's marker), whatever the
+    marker takes. So an answer that is cut can have fewer tokens alone. What stays different then:
+    a row that asks nothing has EMPTY_PROMPT in place of a number near 1, and where the prompt
+    fills the limit it has NO_SCORED_TOKENS.
     """
 
     name: ClassVar[str] = "ifd"
+    version: ClassVar[int] = 2
     prefer = "high"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="From Quantity to Quality: Boosting LLM Performance with Self-Guided Data Selection "

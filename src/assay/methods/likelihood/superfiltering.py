@@ -23,8 +23,15 @@ class Superfiltering(PromptComparison):
 
     Near 1: the prompt hardly helps, so there is something to learn. Above 1 it misleads; the
     paper leaves those rows out. Another order than IFD's ratio of losses, with the same boundary.
-    Differs from the reference: in logarithms, so that no perplexity overflows; one rendering
-    shared with the other likelihood methods; a row that cannot be scored has a reason, not 0.
+    Differs from the reference: the model is a small one in the wheel unless another is named,
+    where the paper reads with GPT-2 of 124M parameters. It is computed in logarithms, so that no
+    perplexity overflows. One rendering, Alpaca's wording and 2,048 tokens, is shared with the
+    other likelihood methods, where the authors' code has no wording and 1,024 tokens; the same
+    tokens are scored given the prompt and alone, where their code has no loss for the first token
+    alone; all assistant turns of a conversation count. A budget in percent is of the rows given,
+    where their code takes it of 52,002 rows, whatever the data.
+    With mode=reference tokens are counted as by the authors' code. What stays different then: a
+    row that cannot be scored has a reason, not 0, and one that asks nothing has EMPTY_PROMPT.
     """
 
     name: ClassVar[str] = "superfiltering"
