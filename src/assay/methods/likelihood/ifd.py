@@ -12,6 +12,7 @@ from assay.methods.likelihood.likelihood import (
     AGAINST_PLAIN_LOOP,
     AGAINST_PUBLISHED_COUNTS,
     PromptComparison,
+    against_authors,
     against_prompt,
 )
 from assay.samples import Scores
@@ -23,18 +24,6 @@ class IFD(PromptComparison):
 
     Near 0 the prompt all but says the answer; near 1 it hardly helps, so there is something to
     learn. Above 1 it misleads, and the paper leaves those rows out.
-    Differs from the reference: the model is a small one in the wheel unless another is named,
-    where the paper reads with the model that is to be tuned, LLaMA 7B, and its second version with
-    LLaMA 2 of 7B and 13B. The paper first tunes that model briefly on rows of each cluster; here
-    it is taken as it is, as in the second version. One rendering of 2,048 tokens is shared with
-    the other likelihood methods, the same tokens are scored given the prompt and alone, all
-    assistant turns of a conversation count, and every row has a number or a reason.
-    With mode=reference tokens are counted as by the authors' code: prompt and answer are encoded
-    as one text, before the answer alone stands the template's marker, the limit is 512 tokens, and
-    alone it is 512 less the prompt's tokens and 4 more (6 for Vicuna's marker), whatever the
-    marker takes. So an answer that is cut can have fewer tokens alone. What stays different then:
-    a row that asks nothing has EMPTY_PROMPT in place of a number near 1, and where the prompt
-    fills the limit it has NO_SCORED_TOKENS.
     """
 
     name: ClassVar[str] = "ifd"
@@ -58,11 +47,23 @@ class IFD(PromptComparison):
         "rows of a language or subject that it does not know: `assay agree` tells whether a "
         "small model is good enough.",
         compared=(
+            against_authors("512 and 256"),
             AGAINST_PUBLISHED_COUNTS,
             AGAINST_PLAIN_LOOP,
         ),
         differences={
-            "model": "`assay:lm` unless another is named; the published code takes a LLaMA.",
+            "model": "`assay:lm` unless another is named. The paper reads with the model that is "
+            "to be tuned, LLaMA 7B, and its second version with LLaMA 2 of 7B and 13B.",
+            "warming up": "The paper first tunes that model briefly on rows of each cluster; here "
+            "it is taken as it is, as in the second version.",
+            "tokens": "One rendering of 2,048 tokens is shared with the other likelihood methods, "
+            "the same tokens are scored given the prompt and alone, and all assistant turns count.",
+            "reference mode": "`mode=reference` counts tokens as the published code does: prompt "
+            "and answer are one text, the template's marker stands before the answer alone, the "
+            "limit is 512 tokens, and alone it is 512 less the prompt's tokens and 4 more (6 for "
+            "Vicuna's marker), so an answer that is cut can have fewer tokens alone.",
+            "no number": "Even then a row that asks nothing has EMPTY_PROMPT in place of a number "
+            "near 1, and one whose prompt fills the limit has NO_SCORED_TOKENS.",
             "budget": "A percentage is one of the whole pool; the published code takes its share "
             "of the rows that pass its cut-off.",
         },

@@ -12,6 +12,7 @@ from assay.methods.likelihood.likelihood import (
     AGAINST_PLAIN_LOOP,
     AGAINST_PUBLISHED_COUNTS,
     PromptComparison,
+    against_authors,
     against_prompt,
 )
 from assay.samples import Scores
@@ -23,15 +24,6 @@ class Superfiltering(PromptComparison):
 
     Near 1: the prompt hardly helps, so there is something to learn. Above 1 it misleads; the
     paper leaves those rows out. Another order than IFD's ratio of losses, with the same boundary.
-    Differs from the reference: the model is a small one in the wheel unless another is named,
-    where the paper reads with GPT-2 of 124M parameters. It is computed in logarithms, so that no
-    perplexity overflows. One rendering, Alpaca's wording and 2,048 tokens, is shared with the
-    other likelihood methods, where the authors' code has no wording and 1,024 tokens; the same
-    tokens are scored given the prompt and alone, where their code has no loss for the first token
-    alone; all assistant turns of a conversation count. A budget in percent is of the rows given,
-    where their code takes it of 52,002 rows, whatever the data.
-    With mode=reference tokens are counted as by the authors' code. What stays different then: a
-    row that cannot be scored has a reason, not 0, and one that asks nothing has EMPTY_PROMPT.
     """
 
     name: ClassVar[str] = "superfiltering"
@@ -51,12 +43,20 @@ class Superfiltering(PromptComparison):
         avoid="For answers of a few tokens, whose mean is noise. It orders rows "
         "otherwise than `ifd` does; the two agree on who is above 1.",
         compared=(
+            against_authors("512 and 128"),
             AGAINST_PUBLISHED_COUNTS,
             AGAINST_PLAIN_LOOP,
         ),
         differences={
-            "model": "`assay:lm` unless another is named; the published code takes GPT-2 (`--model "
-            "gpt2`).",
+            "model": "`assay:lm` unless another is named; the paper reads with GPT-2 of 124M "
+            "parameters (`--model gpt2`).",
+            "tokens": "One rendering, Alpaca's wording and 2,048 tokens, is shared with the other "
+            "likelihood methods; the published code has no wording, 1,024 tokens, and no loss for "
+            "the first token alone. All assistant turns count.",
+            "arithmetic": "In logarithms, so that no perplexity overflows.",
+            "reference mode": "`mode=reference` counts tokens as the published code does.",
+            "no number": "Even then a row that cannot be scored has a reason and not 0, and one "
+            "that asks nothing has EMPTY_PROMPT.",
             "budget": "A percentage is one of the pool at hand; the published code takes it of "
             "52,002 rows, whatever the data.",
         },
