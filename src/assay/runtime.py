@@ -13,7 +13,7 @@ from assay.components.references import name_of, short_name
 from assay.errors import MissingExtraError, ModelLoadError
 from assay.files import file_digest
 from assay.models.encoder import Encoder, TokenCounter
-from assay.progress import Progress, Silent
+from assay.progress import Patient, Progress, Silent
 from assay.rendering.templates import pin_template
 from assay.stores.cache import default_cache_folder
 
@@ -48,6 +48,11 @@ class Runtime:
     max_unscored: float = 0.02
     device: str = "auto"
     _held: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stages(self) -> Progress:
+        """Where work on all rows at once reports how far it is, if it takes more than a second."""
+        return Patient(self.progress)
 
     def encoder(self, pinned: str) -> Encoder:
         """Return the sentence encoder that a pinned name stands for, loaded once.

@@ -354,7 +354,7 @@ class Engine:
                 raise PlanError(
                     f"{selector.name} needs a budget", hint="--budget 5%, 5000 or '2M tokens'"
                 )
-            return Allowance(reason == 0, None)
+            return Allowance(reason == 0, None, progress=self.runtime.stages)
         limit = selector.budget.limit()
         costs: FloatArray | None = None
         if limit is not None:
@@ -366,7 +366,7 @@ class Engine:
         eligible = reason == 0
         available = int(np.count_nonzero(eligible))
         count = selector.budget.count(pool=len(self.shown), eligible=available)
-        return Allowance(eligible, count, costs, limit)
+        return Allowance(eligible, count, costs, limit, self.runtime.stages)
 
 
 def _token_counts(budget: Budget) -> RowFeature:

@@ -71,6 +71,7 @@ class Clusters(PoolFeature):
             rng=generator(seed=self.seed, purpose=self.name),
             rows_per_centroid=self.rows_per_centroid,
             rounds=self.rounds,
+            progress=runtime.stages,
         )
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Clustering:

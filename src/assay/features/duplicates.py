@@ -71,13 +71,17 @@ class DuplicateGroups(PoolFeature):
                 for _, block in view.blocks()
                 for conversation in block
             ]
-            found = near_duplicate_pairs(texts, threshold, threads=runtime.workers)
+            found = near_duplicate_pairs(
+                texts, threshold, threads=runtime.workers, progress=runtime.stages
+            )
             return _groups(len(view), found.pairs, found.jaccard)
         if vectors is None:
             raise TypeError("semantic duplicates need vectors")
         whole = len(view) == len(vectors)
         graph = neighbors_above(
-            vectors.array if whole else vectors.array[view.positions], threshold
+            vectors.array if whole else vectors.array[view.positions],
+            threshold,
+            progress=runtime.stages,
         )
         rows = np.repeat(np.arange(len(view)), np.diff(graph.indptr))
         pairs = np.column_stack([rows, graph.indices.astype(np.int64)])
@@ -140,7 +144,9 @@ class Contamination(PoolFeature):
         rows = [conversation for _, block in view.blocks() for conversation in block]
         # A short question must be all that is asked, so prompts are compared on their own, too.
         whole, prompts = (
-            contaminated(texts, questions, ngram=self.ngram, share=self.share)
+            contaminated(
+                texts, questions, ngram=self.ngram, share=self.share, progress=runtime.stages
+            )
             for texts in ([row.text for row in rows], [row.prompt for row in rows])
         )
         lower = prompts.evaluation_index < whole.evaluation_index

@@ -47,7 +47,9 @@ class NearestNeighbors(PoolFeature):
 
     def compute(self, view: PoolView, runtime: Runtime, *, vectors: Matrix) -> Neighbors:
         """Return the graph of the rows in view."""
-        return nearest_neighbors(vectors.array, self.count, method=self.search)
+        return nearest_neighbors(
+            vectors.array, self.count, method=self.search, progress=runtime.stages
+        )
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Neighbors:
         """Return the graph that was stored."""

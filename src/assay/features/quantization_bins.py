@@ -74,6 +74,7 @@ class QuantizationBins(PoolFeature):
             self.bins,
             trade_off=self.trade_off,
             parts=self._parts(view.ids[known]),
+            progress=runtime.stages,
         )
         labels, ranks = np.full(len(view), -1), np.full(len(view), -1)
         labels[known], ranks[known] = found.labels, found.ranks

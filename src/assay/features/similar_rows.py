@@ -46,7 +46,9 @@ class SimilarRows(PoolFeature):
 
     def compute(self, view: PoolView, runtime: Runtime, *, vectors: Matrix) -> Neighbors:
         """Return the graph of the rows in view."""
-        return neighbors_above(vectors.array, self.threshold, method=self.search)
+        return neighbors_above(
+            vectors.array, self.threshold, method=self.search, progress=runtime.stages
+        )
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Neighbors:
         """Return the graph that was stored."""

@@ -32,7 +32,8 @@ def sampled_opening(
     """
     coverage = _SampledCoverage(exact_unit_vectors(vectors), candidates, greedy)
     first_gains = coverage.gains(np.arange(len(candidates)))
-    lazy_greedy(coverage, greedy, first_gains, picks=_PICKS, candidates=candidates)
+    with greedy.told("facility location: first picks"):
+        lazy_greedy(coverage, greedy, first_gains, picks=_PICKS, candidates=candidates)
     return coverage.current.astype(np.int32)
 
 

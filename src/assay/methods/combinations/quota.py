@@ -129,7 +129,9 @@ class Quota(Selector):
                 pool=int((groups.group_of == place).sum()), eligible=int(eligible.sum())
             )
             price = costs[budget.tokenizer] if budget.unit == "tokens" else None
-            own[place] = Allowance(eligible, count, price, budget.limit())
+            own[place] = Allowance(
+                eligible, count, price, budget.limit(), groups.allowance.progress
+            )
         return own
 
     def _in_shares(

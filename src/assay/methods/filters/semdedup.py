@@ -82,6 +82,7 @@ class SemDeDup(Selector):
             eligible[np.argsort(first, kind="stable")],
             threshold=1.0 - self.eps,
             greedy=self.greedy,
+            progress=allowance.progress,
         )
         chosen, stop = allowance.take(np.setdiff1d(eligible, repeats))
         rejected = {Reason.NEAR_DUPLICATE: repeats}

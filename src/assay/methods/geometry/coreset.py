@@ -115,6 +115,7 @@ class Coreset(Selector):
             allowed=kept,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )
         rejected = {Reason.FILTERED: np.flatnonzero(allowance.eligible & ~kept)}
         return replace(selection, rejected=rejected)

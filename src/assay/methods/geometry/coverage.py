@@ -89,6 +89,7 @@ class Coverage(Selector):
             allowed=allowance.eligible,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )
 
     def _weights(self, scores: Scores | None, allowance: Allowance) -> IndexArray | None:

@@ -104,6 +104,7 @@ class FacilityLocation(Selector):
             balance=self._scale(allowance),
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
             fill=self.fill,
         )
         result = (

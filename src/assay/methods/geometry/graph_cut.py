@@ -65,4 +65,5 @@ class GraphCut(Selector):
             allowed=allowance.eligible,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )

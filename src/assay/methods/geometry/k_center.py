@@ -59,4 +59,5 @@ class KCenterGreedy(Selector):
             allowed=allowance.eligible,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )

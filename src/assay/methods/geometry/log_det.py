@@ -90,6 +90,7 @@ class LogDet(Selector):
             allowed=allowance.eligible,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )
         return log_det(vectors.array, allowance.rows, options=options)
 

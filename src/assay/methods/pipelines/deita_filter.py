@@ -80,6 +80,7 @@ class DeitaFilter(Selector):
             batch_size=self.batch_size,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )
         # Whether a row is taken depends on the rows before it alone, in batches too.
         return Selection(

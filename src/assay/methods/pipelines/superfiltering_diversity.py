@@ -99,6 +99,7 @@ class SuperfilteringDiversity(Selector):
             allowance.rows,
             costs=None if allowance.costs is None else allowance.costs[rows],
             limit=allowance.limit,
+            progress=allowance.progress,
             fill=self.fill or self.mode == "reference",
         )
         return replace(
