@@ -273,6 +273,10 @@ class Engine:
         """Return how many distinct rows lack a stored value of a feature."""
         return self._rows.missing(self.view(feature.dataset), feature)
 
+    def stored_rows(self, view: PoolView, feature: RowFeature) -> RowValue:
+        """Return the value of the rows in view, all of which are at hand."""
+        return self._rows.read(view, feature)
+
     def _pool_value(self, feature: PoolFeature) -> Any:
         view = self.view_shown(feature.dataset)
         store = feature.store(self.runtime.cache, view)

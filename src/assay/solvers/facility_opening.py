@@ -11,8 +11,10 @@ from assay.solvers.similarity_columns import added, similarity_units
 CANDIDATES = 1024
 """How many rows the opening chooses from."""
 
+SAMPLE_ROWS = 32_768
+"""Rows whose cover decides the opening."""
+
 _PICKS = 64
-_SAMPLE_ROWS = 32_768
 _BATCH = 64
 _TILE = 8192
 
@@ -48,7 +50,7 @@ class _SampledCoverage:
         self._vectors = vectors
         self._weights = greedy.weights.astype(np.float64)
         covered = np.flatnonzero(greedy.weights)
-        places = np.linspace(0, len(covered) - 1, min(_SAMPLE_ROWS, len(covered)))
+        places = np.linspace(0, len(covered) - 1, min(SAMPLE_ROWS, len(covered)))
         self._sample = covered[np.rint(places).astype(np.int64)]
         sampled = self._weights[self._sample].sum()
         self._share = self._weights.sum() / sampled if sampled else 0.0

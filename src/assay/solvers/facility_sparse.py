@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from assay.progress import Progress
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.facility_opening import CANDIDATES, sampled_opening
+from assay.solvers.facility_opening import CANDIDATES, SAMPLE_ROWS, sampled_opening
 from assay.solvers.greedy import FacilityLocationOptions, FacilityLocationResult, Greedy
 from assay.solvers.nearest import Neighbors
 from assay.solvers.similarity import QUANTUM, AnyFloatArray
@@ -18,6 +18,8 @@ _UNITS = round(1 / QUANTUM)
 _UNIT_BITS = 21
 _BLOCK_ROWS = 1 << 17
 _BLOCK_EDGES = 1 << 22
+_EDGE_WORK = 1e5
+_OPENING_WORK = 5.0  # products in float64, and what is compared of them
 
 
 def facility_location_sparse(
@@ -67,6 +69,18 @@ def facility_location_sparse(
     with greedy.told("facility location"):
         _pick_all(graph, greedy)
     return greedy.result(graph.covered)
+
+
+def sparse_work(rows: int, neighbors: int, width: int) -> float:
+    """Return how long the choice takes, in operations of a matrix product of the same time.
+
+    Args:
+        rows: that it chooses from.
+        neighbors: of each row.
+        width: of the vectors of the opening; 0 without one.
+    """
+    opening = 2.0 * CANDIDATES * min(rows, SAMPLE_ROWS) * width
+    return _EDGE_WORK * rows * neighbors + _OPENING_WORK * opening
 
 
 def _candidates(edges: "_Edges", options: FacilityLocationOptions) -> IndexArray:

@@ -18,6 +18,9 @@ from assay.solvers.distinct import distinct_vectors
 from assay.solvers.exact_products import exact_parts, exact_products, exact_row_products
 from assay.solvers.similarity import AnyFloatArray, block_rows, blocks, exact_unit_vectors
 
+PICK_WORK = 2.5e7
+"""Operations of a matrix product that take as long as a pick, besides the products of vectors."""
+
 _GAIN_UNIT = "similarity"
 _GRID = 2.0**26
 _LONGEST = 1.0 + 2.0**-20  # no row of the grid is longer

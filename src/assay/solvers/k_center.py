@@ -23,6 +23,9 @@ from assay.solvers.similarity import (
     zero_rows,
 )
 
+ROW_WORK = 1e6
+"""Operations of a matrix product that take as long as what is done for each row once."""
+
 _GAIN_UNIT = "cosine distance"
 # Sizes of a round only change how fast the answer comes.
 _FIRST_CANDIDATES = 512

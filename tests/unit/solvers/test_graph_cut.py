@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from assay.errors import NonFiniteError
-from assay.samples import FloatArray
 from assay.progress import SILENT
+from assay.samples import FloatArray
 from assay.solvers import graph_cut as module
 from assay.solvers.graph_cut import graph_cut, graph_cut_order
 from assay.solvers.similarity import exact_unit_vectors

@@ -16,6 +16,7 @@ from assay.errors import BudgetError, did_you_mean
 from assay.features.text import RowAttribute, token_counts
 from assay.pool.pool import Attribute
 from assay.random_numbers import generator
+from assay.runtime import Runtime
 from assay.samples import FloatArray, IndexArray, Reason, Selection
 from assay.solvers.shares import Taken, spend_in_shares
 from assay.values import Labels, Numbers
@@ -87,6 +88,10 @@ class Quota(Selector):
     def ruled(self) -> list[tuple[Scorer, Rule]]:
         """Return the rules of the inner selector."""
         return list(self.by.ruled())
+
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of one choice from all rows, which those from the groups take at most."""
+        return self.by.work(rows, count, runtime, alike=alike)
 
     def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
         """Return the picks of all groups, interleaved so that prefixes keep the shares."""

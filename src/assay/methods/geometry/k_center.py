@@ -11,7 +11,7 @@ from assay.features.neighbors import vector_width
 from assay.methods.geometry.starting import start_rows
 from assay.runtime import Runtime
 from assay.samples import Selection
-from assay.solvers.k_center import k_center
+from assay.solvers.k_center import ROW_WORK, k_center
 from assay.values import Matrix, SelectionRecord
 
 
@@ -41,6 +41,10 @@ class KCenterGreedy(Selector):
     def operations(self, rows: int, count: int, runtime: Runtime) -> float:
         """Return the products of every row with every pick."""
         return 2.0 * rows * count * vector_width(self.vectors, runtime)
+
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the products, and of all rows once."""
+        return self.operations(rows, count, runtime) + ROW_WORK * rows
 
     def select(
         self,
