@@ -12,7 +12,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "assay"
 FLOORS = (
     ("errors", "samples", "version", "wording"),
     ("files", "progress", "random_numbers", "prompts"),
-    ("values", "formats", "components", "solvers"),
+    ("solvers",),
+    ("values", "formats", "components"),
     ("texts", "pool", "rendering", "export"),
     ("models", "stores"),
     ("backends",),

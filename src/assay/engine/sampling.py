@@ -31,8 +31,7 @@ def sampled_of(
     sample = PoolView(view.pool, view.positions[np.unique(places)])
     try:
         needs = {
-            name: _value(engine, need, sample, per_row)
-            for name, need in feature.requires().items()
+            name: _value(engine, need, sample, per_row) for name, need in feature.requires().items()
         }
     except _TooLongError:
         return Sampled()
@@ -52,9 +51,9 @@ def _value(engine: Engine, need: Any, sample: PoolView, per_row: dict[str, float
         return engine.view_shown(need)
     if not isinstance(need, RowFeature):
         raise _TooLongError(need.name)
-    seconds = per_row.get(f"{need.dataset.key}/{need.reading()!r}", math.inf)
-    if math.isnan(seconds):  # it is at hand, so that its model need not be opened
+    if not engine.missing_rows(need):  # then its model need not be opened
         return engine.stored_rows(sample, need)
+    seconds = per_row.get(f"{need.dataset.key}/{need.reading()!r}", math.inf)
     if not seconds * len(sample) <= _MOST_SECONDS:
         raise _TooLongError(need.name)
     with need.reading().open(engine.runtime) as read:
