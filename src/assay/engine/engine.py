@@ -271,7 +271,11 @@ class Engine:
 
     def missing_rows(self, feature: RowFeature) -> int:
         """Return how many distinct rows lack a stored value of a feature."""
-        return self._rows.missing(self.view(feature.dataset), feature)
+        return self.missing_in(self.view(feature.dataset), feature)
+
+    def missing_in(self, view: PoolView, feature: RowFeature) -> int:
+        """Return how many distinct rows in view lack a stored value of a feature."""
+        return self._rows.missing(view, feature)
 
     def stored_rows(self, view: PoolView, feature: RowFeature) -> RowValue:
         """Return the value of the rows in view, all of which are at hand."""

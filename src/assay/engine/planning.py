@@ -16,6 +16,7 @@ from assay.engine.sampling import sampled_of
 from assay.errors import AssayError, BudgetError, ConfigError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
+from assay.runtime import Runtime
 
 _MATRIX_SIDE = 1536
 _RATE_TRIES = 3
@@ -111,19 +112,30 @@ def _row_step(engine: Engine, feature: RowFeature, place: str, per_row: dict[str
     if not missing or not first:
         note = "" if first else "in the same pass"
         return Step(feature.name, rows, missing, 0.0, note)
+    per_row[place] = seconds_per_row(engine.runtime, view, [feature])
     reading = feature.reading()
+    workers = engine.runtime.workers if reading.parallel else len(reading.devices(engine.runtime))
+    note = reading.label() if feature.extra else ""  # which of a model's passes it is
+    return Step(feature.name, rows, missing, per_row[place] * missing / max(1, workers), note)
+
+
+def seconds_per_row(runtime: Runtime, view: PoolView, features: Sequence[RowFeature]) -> float:
+    """Return how long one worker takes for a row, by a sample of those in view.
+
+    Args:
+        runtime: how to work.
+        view: the rows.
+        features: that share a pass.
+    """
+    reading = features[0].reading()
     sampled = min(reading.sampled_rows, len(view))
     places = np.linspace(0, len(view) - 1, sampled).astype(np.int64)
     conversations = view.conversations(np.unique(places))
-    with reading.open(engine.runtime) as read:
-        read(conversations[:8], [feature])
+    with reading.open(runtime) as read:
+        read(conversations[:8], features)
         started = time.perf_counter()
-        read(conversations, [feature])
-        seconds = (time.perf_counter() - started) / max(len(conversations), 1)
-    per_row[place] = seconds
-    workers = engine.runtime.workers if reading.parallel else len(reading.devices(engine.runtime))
-    note = reading.label() if feature.extra else ""  # which of a model's passes it is
-    return Step(feature.name, rows, missing, seconds * missing / max(1, workers), note)
+        read(conversations, features)
+        return (time.perf_counter() - started) / max(len(conversations), 1)
 
 
 def _selector_step(
