@@ -279,7 +279,7 @@ def _names_of(
 ) -> contextlib.AbstractContextManager[None]:
     """Let methods be named as the project of a file names them, which may not be there yet."""
     from assay.workspace.imports import imported_names  # noqa: PLC0415  as above
-    from assay.workspace.workspace import default_folder  # noqa: PLC0415  as above
+    from assay.workspace.placement import default_folder  # noqa: PLC0415  as above
 
     return project_names(imported_names(project or default_folder(sources)))
 

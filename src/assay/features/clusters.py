@@ -21,7 +21,7 @@ _USUAL_ROUNDS = 25
 # float64, where products take twice as long, and of few rows at a time, which takes longer still.
 _START_ROWS = 4096
 _START_ROWS_PER_CENTROID = 16
-_START_WORK = 250.0
+_START_WORK = 350.0
 _PER_ROW = 1e6
 
 

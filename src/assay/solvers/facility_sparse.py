@@ -18,7 +18,7 @@ _UNITS = round(1 / QUANTUM)
 _UNIT_BITS = 21
 _BLOCK_ROWS = 1 << 17
 _BLOCK_EDGES = 1 << 22
-_EDGE_WORK = 1e5
+_EDGE_WORK = 1.3e5
 _OPENING_WORK = 5.0  # products in float64, and what is compared of them
 
 

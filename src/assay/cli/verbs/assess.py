@@ -249,11 +249,9 @@ def _several(
     names = [source.name or _stem(source.location) for source in sources]
     projects: list[Project] = []
     datasets: list[Rows] = []
-    for source, folder, name, place in zip(
-        sources, _folders(sources), distinct_names(names, places), places, strict=True
-    ):
+    for source, name, place in zip(sources, distinct_names(names, places), places, strict=True):
         try:
-            project = opened([source], folder)
+            project = opened([source], None)
         except EmptyPoolError as error:
             terminal().warn(f"{place}: {error.message}")
             datasets.append(Rows(name, place, None, notes=(error.message,)))
@@ -279,28 +277,6 @@ def _stem(location: str) -> str:
     if not path.exists():
         return location
     return path.resolve().name.split(".")[0] or path.name
-
-
-def _folders(sources: "Sequence[Source]") -> "list[Path | None]":
-    """Return a project folder for sources that would otherwise share one with another source."""
-    from assay.formats.records import SourceSpec
-    from assay.workspace.workspace import default_folder
-
-    usual = [
-        None if source.is_project else default_folder([SourceSpec(source.location)]).resolve()
-        for source in sources
-    ]
-    found: list[Path | None] = []
-    for place, (source, folder) in enumerate(zip(sources, usual, strict=True)):
-        others = [
-            other.location
-            for before, other in enumerate(sources)
-            if before != place and usual[before] == folder
-        ]
-        shared = folder is not None and any(other != source.location for other in others)
-        path = Path(source.location)
-        found.append(path.with_name(f"{path.name}.assay") if shared else None)
-    return found
 
 
 def _options(project: "Project", measuring: Measuring) -> "Options":

@@ -31,7 +31,7 @@ _WEIGHT_UNITS = 2**20
 # Operations of a matrix product that take as long as what is done for an edge, and for a row
 # while a pick is looked for.
 _PER_EDGE = 2e4
-_PER_LOOK = 3e3
+_PER_LOOK = 6e3
 
 
 class Coverage(Selector):

@@ -19,7 +19,7 @@ from assay.values import Matrix, SelectionRecord
 # Share of the products that are ever made: most rows never come near the top.
 _MET = 0.3
 # Operations of a matrix product that take as long as a pick, by the square of the vectors' width.
-_PER_PICK = 6000.0
+_PER_PICK = 8000.0
 
 
 class LogDet(Selector):
