@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 FLOORS = (
     ("errors", "samples", "version", "wording"),
-    ("files", "progress", "random_numbers", "prompts"),
+    ("files", "processors", "progress", "random_numbers", "prompts"),
     ("solvers",),
     ("values", "formats", "components"),
     ("texts", "pool", "rendering", "export"),

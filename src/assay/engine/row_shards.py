@@ -17,6 +17,7 @@ from assay.components.component import recipe
 from assay.components.references import asks_a_service
 from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.pool.pool import HashArray, Pool
+from assay.processors import thread_variables
 from assay.progress import Silent
 from assay.runtime import Runtime
 from assay.samples import UNFINISHED, Conversation, IndexArray
@@ -111,13 +112,14 @@ def _process_pool(runtime: Runtime, device: str, workers: int) -> Any:
     from loky import ProcessPoolExecutor  # noqa: PLC0415  a small pool needs none
     from loky.backend import get_context  # noqa: PLC0415
 
+    threads = max(1, runtime.threads // workers)  # all of them together use what one may
     return ProcessPoolExecutor(
         workers,
         context=get_context("loky"),
         initializer=_begin,
-        initargs=(runtime.cache, runtime.offline, runtime.plugin_files, device),
+        initargs=(runtime.cache, runtime.offline, runtime.plugin_files, device, threads),
         # A process that has loaded a model has grown; that is no leak, and no reason to end it.
-        env={"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"},
+        env={"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15", **thread_variables(threads)},
     )
 
 
@@ -146,7 +148,9 @@ def _share_out(
 _worker_runtime: Runtime | None = None
 
 
-def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...], device: str) -> None:
+def _begin(
+    cache: Path, offline: bool, plugin_files: tuple[Path, ...], device: str, threads: int
+) -> None:
     """Prepare a spawned process."""
     global _worker_runtime  # noqa: PLW0603  one runtime per worker process, so models load once
     from assay.components.registry import load_file  # noqa: PLC0415
@@ -154,7 +158,7 @@ def _begin(cache: Path, offline: bool, plugin_files: tuple[Path, ...], device: s
     for path in plugin_files:
         load_file(path)
     _worker_runtime = Runtime(
-        cache=cache, offline=offline, workers=1, progress=Silent(), device=device
+        cache=cache, offline=offline, threads=threads, workers=1, progress=Silent(), device=device
     )
 
 

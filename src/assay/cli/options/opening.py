@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runtime":
     """Return the runtime that the options ask for."""
     from assay.cli.options.parsing import parse_shard, parse_share
+    from assay.processors import usable_processors
     from assay.runtime import Runtime
 
-    runtime = Runtime(offline=everywhere.offline, progress=terminal().progress())
+    threads = None if working is None else working.threads
+    runtime = Runtime(
+        threads=threads or usable_processors(),
+        offline=everywhere.offline,
+        progress=terminal().progress(),
+    )
     if working is None:
         return runtime
     if working.workers is not None:

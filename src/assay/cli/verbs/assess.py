@@ -12,7 +12,7 @@ import typer
 from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
 from assay.cli.options.completion import complete_words
-from assay.cli.options.groups import Everywhere, Reading, Working
+from assay.cli.options.groups import Everywhere, Reading, ThreadsOption, Working
 from assay.cli.options.models import DeviceOption, DTypeOption
 from assay.cli.options.opening import open_project
 
@@ -57,8 +57,9 @@ class Measuring:
     ] = None  # fmt: skip
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes; one per core by default.", show_default=False),
+        typer.Option(min=1, help="Processes; as many as --threads by default.", show_default=False),
     ] = None
+    threads: ThreadsOption = None
     dry_run: Annotated[
         bool,
         typer.Option("-n", "--dry-run", help="Say what would be done and how long it would take."),
@@ -195,7 +196,7 @@ def _datasets(
         raise UsageError(
             f"{wrong!r} is not a dataset", hint="name files, folders, projects or org/name"
         )
-    working = Working(workers=measuring.workers, device=measuring.device)
+    working = Working(threads=measuring.threads, workers=measuring.workers, device=measuring.device)
 
     def opened(sources: "Sequence[Source]", folder: Path | None) -> "Project":
         return open_project(
