@@ -106,6 +106,7 @@ def format_seconds(seconds: float) -> str:
 
 
 _AT_ONCE_SECONDS = 1e-3
+_COUNTED_SECONDS = 5.0
 
 
 class _LineTask:
@@ -113,14 +114,16 @@ class _LineTask:
         self._label, self._total, self._unit, self._stream = plain(label), total, unit, stream
         self._done = self._before = 0.0
         self._next = 0.1
+        self._next_count = _COUNTED_SECONDS
         self._started = time.perf_counter()
 
     def advance(self, amount: float) -> None:
         """Write a line whenever another tenth is done."""
         self._done += amount
-        if not self._total:
-            return
         elapsed = time.perf_counter() - self._started
+        if not self._total:
+            self._count(elapsed)
+            return
         if elapsed < _AT_ONCE_SECONDS:  # done before anybody looked, in a time that nobody knows
             self._before = self._done
         share = self._done / self._total
@@ -133,6 +136,17 @@ class _LineTask:
         rest = f", {format_seconds(left)} left" if left and share < 1 else ""
         self._stream.write(
             f"{self._label}: {share:.0%} of {self._total:,.0f} {self._unit}{rate}{rest}\n"
+        )
+        self._stream.flush()
+
+    def _count(self, elapsed: float) -> None:
+        """Write a line now and then, where nobody knows how much there is."""
+        if elapsed < self._next_count:
+            return
+        self._next_count = elapsed + _COUNTED_SECONDS
+        self._stream.write(
+            f"{self._label}: {self._done:,.0f} {self._unit}, "
+            f"{self._done / elapsed:,.0f} {self._unit}/s\n"
         )
         self._stream.flush()
 

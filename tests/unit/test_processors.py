@@ -20,6 +20,11 @@ from tests.rows import make_pool
 _BOUND = hasattr(os, "sched_setaffinity")
 
 
+@pytest.fixture(autouse=True)
+def _this_process_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.runtime.limit_threads", lambda count: None)
+
+
 def _in_a_process(code: str, **environment: str) -> str:
     given = {key: value for key, value in os.environ.items() if not key.endswith("_THREADS")}
     return subprocess.run(

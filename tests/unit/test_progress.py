@@ -141,3 +141,17 @@ def test_an_error_in_work_that_takes_long_closes_what_shows_it(clock: list[float
     with pytest.raises(ValueError, match="broken"):
         work()
     assert closed == ["choosing"]
+
+
+def test_where_nobody_knows_how_much_there_is_what_is_done_is_told(clock: list[float]) -> None:
+    stream = io.StringIO()
+
+    with Lines(stream).task("loading", None) as task:
+        for _ in range(12):
+            clock[0] += 1
+            task.advance(1000)
+
+    assert stream.getvalue().splitlines() == [
+        "loading: 5,000 rows, 1,000 rows/s",
+        "loading: 10,000 rows, 1,000 rows/s",
+    ]

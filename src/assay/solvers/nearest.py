@@ -29,9 +29,9 @@ from assay.solvers.vector_search import (
 
 # Found beyond the neighbours asked for, so that float32 rounding cannot push one out.
 _SLACK = 16
-_QUERY_BLOCK = 8192
+_QUERY_BLOCK = 4096
 _LEAST_QUERY_BLOCK = 512
-_COMPARED_AT_ONCE = 1 << 29
+_COMPARED_AT_ONCE = 1 << 28
 _PAIR_BLOCK = 2048
 _PUT_BLOCK = 16384
 _EXPANSION_BLOCK = 1024

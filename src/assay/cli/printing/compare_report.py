@@ -45,10 +45,11 @@ def print_plan(runner: "Runner", *, dry_run: bool) -> None:
         page.document(_planned(runner))
         return
     show = page.result if dry_run else page.note
-    show(facts(_facts(runner)))
     if dry_run:
-        show(facts(_foretold(runner)))
+        show(facts([*_facts(runner), *_foretold(runner)]))
     else:
+        show(facts(_facts(runner)))
+        # The base model reads all questions now, which may take a while.
         show(facts(_measured(runner)))
     show()
     if dry_run and planned.steps:
@@ -113,7 +114,7 @@ def _foretold(runner: "Runner") -> Iterator[tuple[str, object]]:
         yield "measured", f"{name}: up to {asked:,} questions"
     power = runner.foretold_power
     if power is not None:
-        yield "power", f"by a few answers of the base model, about: {power_words(power)}"
+        yield "power", f"{power_words(power)} Estimated from a few answers of the base model."
 
 
 def _planned(runner: "Runner") -> dict[str, Any]:
