@@ -16,7 +16,7 @@ SAMPLE_ROWS = 32_768
 
 _PICKS = 64
 _BATCH = 64
-_TILE = 8192
+_TILE = 4096
 
 
 def sampled_opening(
@@ -56,9 +56,12 @@ class _SampledCoverage:
         self._share = self._weights.sum() / sampled if sampled else 0.0
         # Units of a cosine are exact in float32.
         self._columns = np.empty((len(candidates), len(self._sample)), dtype=np.float32)
-        for first in range(0, len(self._sample), _TILE):
-            right = vectors[self._sample[first : first + _TILE]].astype(np.float64)
-            self._columns[:, first : first + _TILE] = similarity_units(vectors[candidates], right)
+        with greedy.progress.task("facility location: sample", len(self._sample)) as task:
+            for first in range(0, len(self._sample), _TILE):
+                right = vectors[self._sample[first : first + _TILE]].astype(np.float64)
+                part = slice(first, first + len(right))
+                self._columns[:, part] = similarity_units(vectors[candidates], right)
+                task.advance(len(right))
         self.current = np.zeros(len(vectors))
         for first in range(0, len(greedy.start), _BATCH):
             self._cover(greedy.start[first : first + _BATCH])

@@ -105,6 +105,11 @@ class Greedy:
         self._coverage_gains: list[float] = []
         self._task: Task | None = None
 
+    @property
+    def progress(self) -> Progress:
+        """Where to report how far the work is."""
+        return self._options.progress
+
     @contextlib.contextmanager
     def told(self, label: str) -> Iterator[None]:
         """Report picks, under a label, while the context is open."""

@@ -65,6 +65,7 @@ _WHOLE: dict[str, Callable[[Progress], object]] = {
     "facility location": _sparse,
     "facility location: graph": _sparse,
     "facility location: opening": _sparse,
+    "facility location: sample": _sparse,
     "k-center": lambda told: k_center(_VECTORS, 20, progress=told),
     "graph cut": lambda told: graph_cut(_VECTORS, 20, progress=told),
     "log-determinant": lambda told: log_det(
