@@ -12,6 +12,7 @@ import pytest
 from assay import processors
 from assay.components.component import build
 from assay.engine.engine import Engine
+from assay.engine.row_shards import _process_pool
 from assay.errors import ConfigError
 from assay.processors import machine_processors, thread_variables, usable_processors
 from assay.runtime import Runtime
@@ -130,3 +131,16 @@ def test_a_choice_is_the_same_with_any_number_of_threads(tmp_path: Path, method:
 
     assert np.array_equal(chosen[0].indices, chosen[1].indices)
     assert np.array_equal(chosen[0].gains, chosen[1].gains, equal_nan=True)
+
+
+@pytest.mark.slow
+def test_processes_share_the_threads_among_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in thread_variables(1):
+        monkeypatch.delenv(name, raising=False)
+
+    with _process_pool(Runtime(cache=tmp_path, threads=6), "cpu", 2) as pool:
+        told = [pool.submit(os.getenv, name).result() for name in thread_variables(1)]
+
+    assert told == ["3"] * len(told)
