@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from assay.wording import plain
@@ -44,6 +44,51 @@ class Silent:
         yield _Nothing()
 
 
+SILENT: Progress = Silent()
+"""What functions on arrays report to unless they are told where."""
+
+
+class _Late:
+    """A stretch of work that is opened elsewhere once it has taken a while."""
+
+    def __init__(self, begin: Callable[[], Task]) -> None:
+        self._begin = begin
+        self._task: Task | None = None
+        self._done = 0.0
+        self._shown_from = time.perf_counter() + Patient.SECONDS
+
+    def advance(self, amount: float) -> None:
+        """Pass on what is done, from the moment on when it is worth a look."""
+        self._done += amount
+        if self._task is not None:
+            self._task.advance(amount)
+        elif time.perf_counter() >= self._shown_from:
+            self._task = self._begin()
+            self._task.advance(self._done)
+
+
+class Patient:
+    """Passes on only stretches of work that take more than a second, so that quick ones are quiet.
+
+    Args:
+        progress: what they are passed on to.
+    """
+
+    SECONDS = 1.0
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @contextlib.contextmanager
+    def task(
+        self, label: str, total: float | None, *, unit: str = "rows", reused: float = 0
+    ) -> Iterator[Task]:
+        """Open a stretch of work that is heard of once it has taken a second."""
+        with contextlib.ExitStack() as stack:
+            task = self._progress.task(label, total, unit=unit, reused=reused)
+            yield _Late(lambda: stack.enter_context(task))
+
+
 def seconds_left(done: float, total: float, elapsed_seconds: float) -> float | None:
     """Return the time left if the rest goes as fast as what is done; None before a beginning."""
     return None if done <= 0 else elapsed_seconds * (total - done) / done
@@ -60,29 +105,48 @@ def format_seconds(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+_AT_ONCE_SECONDS = 1e-3
+_COUNTED_SECONDS = 5.0
+
+
 class _LineTask:
     def __init__(self, label: str, total: float | None, unit: str, stream: TextIO) -> None:
         self._label, self._total, self._unit, self._stream = plain(label), total, unit, stream
-        self._done = 0.0
+        self._done = self._before = 0.0
         self._next = 0.1
+        self._next_count = _COUNTED_SECONDS
         self._started = time.perf_counter()
 
     def advance(self, amount: float) -> None:
         """Write a line whenever another tenth is done."""
         self._done += amount
+        elapsed = time.perf_counter() - self._started
         if not self._total:
+            self._count(elapsed)
             return
+        if elapsed < _AT_ONCE_SECONDS:  # done before anybody looked, in a time that nobody knows
+            self._before = self._done
         share = self._done / self._total
         if share + 1e-9 < self._next:
             return
         self._next = int(share * 10 + 1e-9) / 10 + 0.1
-        elapsed = time.perf_counter() - self._started
-        left = seconds_left(self._done, self._total, elapsed)
-        rate = self._done / elapsed if elapsed > 0 else 0.0
+        done = self._done - self._before
+        left = seconds_left(done, self._total - self._before, elapsed)
+        rate = f", {done / elapsed:,.0f} {self._unit}/s" if done > 0 else ""
         rest = f", {format_seconds(left)} left" if left and share < 1 else ""
         self._stream.write(
-            f"{self._label}: {share:.0%} of {self._total:,.0f} {self._unit}, "
-            f"{rate:,.0f} {self._unit}/s{rest}\n"
+            f"{self._label}: {share:.0%} of {self._total:,.0f} {self._unit}{rate}{rest}\n"
+        )
+        self._stream.flush()
+
+    def _count(self, elapsed: float) -> None:
+        """Write a line now and then, where nobody knows how much there is."""
+        if elapsed < self._next_count:
+            return
+        self._next_count = elapsed + _COUNTED_SECONDS
+        self._stream.write(
+            f"{self._label}: {self._done:,.0f} {self._unit}, "
+            f"{self._done / elapsed:,.0f} {self._unit}/s\n"
         )
         self._stream.flush()
 

@@ -20,15 +20,18 @@ class Project(Workspace):
     """A folder that holds one pool and what was made from it.
 
     Args:
-        folder: the project's folder; made if missing. None puts ``<data>.assay`` beside the data.
+        folder: the project's folder; made if missing. None puts ``<data>.assay`` beside the data,
+            or a folder of another name where that one holds other data.
         data: a path, a folder, ``org/name``, "-", or `SourceSpec` objects; None opens what the
             folder holds.
         hold_out: share of rows that selections are made without, as if the data had none of them.
         max_set_aside: share of records that may be unusable before the load is refused.
+        as_loaded: open the rows as they were loaded, even where the data has changed since.
         runtime: how to work.
 
     Raises:
-        DataError: if the data cannot be loaded, or none is named and the folder holds none.
+        DataError: if the data cannot be loaded, if none is named and the folder holds none, or if
+            the folder holds a project of other data.
     """
 
     @overload

@@ -3,17 +3,17 @@
 Nothing here changes a value, so nothing here is part of a key.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.components.references import name_of, short_name
-from assay.errors import MissingExtraError, ModelLoadError
+from assay.errors import ConfigError, MissingExtraError, ModelLoadError
 from assay.files import file_digest
 from assay.models.encoder import Encoder, TokenCounter
-from assay.progress import Progress, Silent
+from assay.processors import limit_threads, machine_processors, usable_processors
+from assay.progress import Patient, Progress, Silent
 from assay.rendering.templates import pin_template
 from assay.stores.cache import default_cache_folder
 from assay.stores.unfinished import default_interval_seconds
@@ -31,7 +31,10 @@ class Runtime:
 
     Attributes:
         cache: folder of stored values.
-        workers: processes for passes that may run side by side; 1 works in this process.
+        threads: processors that are used at once, by processes and by threads of linear algebra
+            and models, in the whole of this process; by default those that may be used.
+        workers: processes for passes that may run side by side, as many as threads by default; 1
+            works in this process.
         shard: (i, n) does only the i-th of n parts of the row-scope work.
         offline: never touch the network.
         progress: where work reports how far it is.
@@ -43,7 +46,8 @@ class Runtime:
     """
 
     cache: Path = field(default_factory=default_cache_folder)
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    threads: int = field(default_factory=usable_processors)
+    workers: int = 0
     shard: tuple[int, int] | None = None
     offline: bool = False
     progress: Progress = field(default_factory=Silent)
@@ -52,6 +56,19 @@ class Runtime:
     device: str = "auto"
     keep_seconds: float = field(default_factory=default_interval_seconds)
     _held: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stages(self) -> Progress:
+        """Where work on all rows at once reports how far it is, if it takes more than a second."""
+        return Patient(self.progress)
+
+    def __post_init__(self) -> None:
+        """Keep to the threads that are wanted, where libraries would start more."""
+        if self.threads < 1:
+            raise ConfigError(f"{self.threads} threads do no work", hint="1 or more")
+        self.workers = self.workers or self.threads
+        if self.threads < machine_processors():
+            limit_threads(self.threads)
 
     def encoder(self, pinned: str) -> Encoder:
         """Return the sentence encoder that a pinned name stands for, loaded once.

@@ -1,9 +1,10 @@
+import contextlib
 import io
 from collections.abc import Iterator
 
 import pytest
 
-from assay.progress import Bars, Lines, Silent, format_seconds, seconds_left
+from assay.progress import Bars, Lines, Patient, Silent, Task, format_seconds, seconds_left
 
 
 @pytest.mark.parametrize(
@@ -90,3 +91,67 @@ def test_silence_takes_any_amount(capsys: pytest.CaptureFixture[str]) -> None:
         task.advance(5)
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_work_that_is_quick_is_not_heard_of(clock: list[float]) -> None:
+    stream = io.StringIO()
+
+    with Patient(Lines(stream)).task("choosing", 4, unit="picks") as task:
+        for _ in range(4):
+            clock[0] += 0.2
+            task.advance(1)
+
+    assert stream.getvalue() == ""
+
+
+def test_work_that_takes_long_is_heard_of_with_the_rate_since_then(clock: list[float]) -> None:
+    stream = io.StringIO()
+
+    with Patient(Lines(stream)).task("choosing", 10, unit="picks") as task:
+        for _ in range(10):
+            clock[0] += 0.6
+            task.advance(1)
+
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "choosing: 20% of 10 picks"
+    assert lines[1] == "choosing: 30% of 10 picks, 2 picks/s, 4.2 s left"
+    assert lines[-1] == "choosing: 100% of 10 picks, 2 picks/s"
+
+
+def test_an_error_in_work_that_takes_long_closes_what_shows_it(clock: list[float]) -> None:
+    closed = []
+
+    class Shown(Silent):
+        @contextlib.contextmanager
+        def task(
+            self, label: str, total: float | None, *, unit: str = "rows", reused: float = 0
+        ) -> Iterator[Task]:
+            try:
+                with super().task(label, total, unit=unit, reused=reused) as task:
+                    yield task
+            finally:
+                closed.append(label)
+
+    def work() -> None:
+        with Patient(Shown()).task("choosing", 10) as task:
+            clock[0] += 5
+            task.advance(1)
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        work()
+    assert closed == ["choosing"]
+
+
+def test_where_nobody_knows_how_much_there_is_what_is_done_is_told(clock: list[float]) -> None:
+    stream = io.StringIO()
+
+    with Lines(stream).task("loading", None) as task:
+        for _ in range(12):
+            clock[0] += 1
+            task.advance(1000)
+
+    assert stream.getvalue().splitlines() == [
+        "loading: 5,000 rows, 1,000 rows/s",
+        "loading: 10,000 rows, 1,000 rows/s",
+    ]

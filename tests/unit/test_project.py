@@ -12,7 +12,7 @@ from assay.methods.text.compression_ifd import CompressionIFD
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import Reason
-from assay.workspace.workspace import default_folder
+from assay.workspace.placement import default_folder
 
 _ROWS = [
     {"instruction": f"Question {n}?", "input": "", "output": "word " * (n % 7 + 1) + str(n)}

@@ -48,7 +48,7 @@ ALIKE = 0.8
 """Cosine from which two rows are called close in meaning: they are mostly about one subject."""
 
 _COVERAGE_ROWS = 256
-_NO_MODEL = "IFD and perplexity: read with a language model, and none is named"
+_NO_MODEL = "IFD and perplexity: a language model reads the rows for them, and none is named"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class Options:
         sample: rows per dataset that costly measures look at.
         alike: cosine from which two rows count as close in meaning.
         tokenizer: what counts tokens; empty for the estimate.
-        model: language model; empty for none, None for the default, if there is one.
+        model: language model that reads the sample for IFD and perplexity, by far the costliest
+            part: see `assay.assessment.pricing`; empty for none.
         dtype: its number format; empty for the default.
         no_model: why there is none, for the report.
     """
@@ -67,7 +68,7 @@ class Options:
     sample: int = SAMPLE_ROWS
     alike: float = ALIKE
     tokenizer: str = ""
-    model: str | None = None
+    model: str = ""
     dtype: DType = "float32"
     no_model: str = _NO_MODEL
 
@@ -87,7 +88,7 @@ def assess(
     """
     options = options or Options()
     reader = Reader(runtime or Runtime())
-    model = IFD().model if options.model is None else options.model
+    model = options.model
     records = []
     total = sum(len(rows) for rows in datasets)
     with reader.runtime.progress.task("assessing", total) as task:
@@ -119,6 +120,11 @@ def _settings(options: Options, model: str, reader: Reader) -> dict[str, Any]:
         "encoder": ENCODER,
         "encoder_digest": reader.encoder.rpartition("@")[2],
     }
+
+
+def likelihood_scorers(model: str, dtype: DType) -> list[Scorer]:
+    """Return the scores that a language model is read for."""
+    return [kind(model=model, dtype=dtype) for kind in (IFD, Perplexity)]
 
 
 class _Dataset:
@@ -190,9 +196,7 @@ class _Dataset:
     def _likelihoods(self) -> dict[str, Scores]:
         if not self.model:
             return {}
-        scorers: list[Scorer] = [
-            kind(model=self.model, dtype=self.options.dtype) for kind in (IFD, Perplexity)
-        ]
+        scorers = likelihood_scorers(self.model, self.options.dtype)
         found = self.reader.scores(self.rows.sample(self.options.sample), scorers)
         return {scorer.name: scores for scorer, scores in zip(scorers, found, strict=True)}
 

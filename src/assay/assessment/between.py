@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from assay.assessment.reading import Kept, Reader
 from assay.assessment.rows import Rows
 from assay.pool.pool import HashArray
+from assay.progress import SILENT, Progress
 from assay.samples import IndexArray
 from assay.solvers.duplicates import normalised_text
 from assay.solvers.nearest import nearest_neighbors
@@ -33,7 +34,12 @@ def equal_rows(first: HashArray, second: HashArray) -> Common:
 
 
 def near_rows(
-    first: Sequence[str], second: Sequence[str], *, threshold: float = THRESHOLD, threads: int = 1
+    first: Sequence[str],
+    second: Sequence[str],
+    *,
+    threshold: float = THRESHOLD,
+    threads: int = 1,
+    progress: Progress = SILENT,
 ) -> Common:
     """Return how many texts of each have a near-duplicate in the other.
 
@@ -46,6 +52,7 @@ def near_rows(
         second: texts in any order.
         threshold: Jaccard similarity, in (0, 1].
         threads: how many blocks are hashed at once.
+        progress: where to report how far it is.
 
     Source:
         Broder 1997, "On the resemblance and containment of documents".
@@ -58,7 +65,7 @@ def near_rows(
     held = np.zeros((2, len(texts)), np.bool_)
     for own, numbered in zip(held, rows, strict=True):
         own[numbered] = True
-    pairs = near_duplicate_pairs(texts, threshold, threads=threads).pairs
+    pairs = near_duplicate_pairs(texts, threshold, threads=threads, progress=progress).pairs
     near = held.copy()
     for own, reached in zip(held, near, strict=True):
         np.logical_or.at(reached, pairs[:, 0], own[pairs[:, 1]])
@@ -75,7 +82,10 @@ def common_near(first: Rows, second: Rows, reader: Reader) -> Common:
     found = kept.read(first.hashes, second.hashes)
     if found is not None:
         return Common(*found["rows"].tolist())
-    common = near_rows(_texts(first), _texts(second), threads=reader.runtime.workers)
+    runtime = reader.runtime
+    common = near_rows(
+        _texts(first), _texts(second), threads=runtime.workers, progress=runtime.stages
+    )
     kept.write({"rows": np.array(common, np.int64)}, first.hashes, second.hashes)
     return common
 

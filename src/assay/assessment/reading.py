@@ -84,10 +84,17 @@ class Reader:
         known = np.sort(shares[~np.isnan(shares)])
         return float(known.mean()) if len(known) else None
 
+    def has_near_groups(self, view: PoolView) -> bool:
+        """Return whether `near_groups` are at hand."""
+        return self._near_store(view).holds()
+
+    def _near_store(self, view: PoolView) -> PoolStore:
+        feature = DuplicateGroups(match="near")
+        return PoolStore(self.runtime.cache / feature.name / feature.row_key, view.digest)
+
     def near_groups(self, view: PoolView) -> Groups:
         """Return the groups of near-duplicates, those that ``--dedup near`` knows, too."""
-        feature = DuplicateGroups(match="near")
-        store = PoolStore(self.runtime.cache / feature.name / feature.row_key, view.digest)
+        feature, store = DuplicateGroups(match="near"), self._near_store(view)
         arrays = store.read()
         if arrays is not None:
             return feature.unpack(arrays)

@@ -33,7 +33,7 @@ def shown_names(text: str) -> str:
 
 def shown_source(project: "Workspace") -> str:
     """Return the words by which a command line names a project's data."""
-    from assay.workspace.workspace import default_folder
+    from assay.workspace.placement import default_folder
 
     specs = project.load_record.specs
     location = specs[0]["location"]

@@ -17,6 +17,7 @@ from assay.engine.engine import Engine
 from assay.engine.planning import Step
 from assay.engine.planning import plan as plan_components
 from assay.errors import AssayError, BudgetError
+from assay.features.duplicates import DuplicateGroups
 from assay.models.recipe import Recipe
 from assay.pool.view import PoolView
 from assay.tuning.trainings import price
@@ -141,6 +142,7 @@ def make_plan(
         questions = sum(len(view) for _, _, view in sets)
         rates = _rates(project, engine, experiment)
         jobs = [_priced(job, rates, division, questions) for job in jobs]
+        steps += _asking(engine, experiment, sets, rates)
     return ComparisonPlan(contenders, sizes, tuple(jobs), tuple(steps), tuple(found))
 
 
@@ -235,6 +237,25 @@ def _prices(
         both = None if known is None or step.seconds is None else known + step.seconds
         steps[key] = step._replace(seconds=both)
     return list(steps.values()), planned.refusals
+
+
+def _asking(
+    engine: Engine,
+    experiment: Experiment,
+    sets: Sequence[tuple[str, SetKind, PoolView]],
+    rates: "_Rates",
+) -> list[Step]:
+    """Return the work on the questions that comes before the trainings."""
+    near = plan_components(engine.over_all_rows(), [DuplicateGroups(match="near")]).steps
+    scored = engine.resolve(scoring(experiment.base, experiment.recipe))
+    missing = [engine.missing_in(view, scored) for _, _, view in sets]
+    asked = Step(
+        "base model's answers",
+        sum(len(view) for _, _, view in sets),
+        sum(missing),
+        sum(missing) * rates.scoring_seconds,
+    )
+    return [*(step._replace(name="rows like questions") for step in near), asked]
 
 
 class _Rates(NamedTuple):

@@ -29,6 +29,7 @@ def power_check(
     claims: int,
     paired: FloatArray | None = None,
     seed_sd: float | None = None,
+    questions: int | None = None,
 ) -> PowerCheck:
     """Return the smallest difference to random that a comparison shows with a given probability.
 
@@ -42,6 +43,7 @@ def power_check(
             are taken as unrelated, which bounds the noise of questions from above.
         seed_sd: standard deviation of an arm's mean loss between seeds, from a pilot; without it
             the result is question noise only.
+        questions: how many there are, where `base` holds the losses of some of them only.
 
     Raises:
         ValueError: if fewer than two questions have a loss.
@@ -54,7 +56,8 @@ def power_check(
         raise ValueError("a power check needs at least two questions with a loss")
     factor = math.sqrt(2) if paired is None else 1.0
     question_sd = factor * float(known.std(ddof=1))
-    parts = [(question_sd**2 / len(known), len(known) - 1)]
+    asked = len(known) if questions is None else questions
+    parts = [(question_sd**2 / asked, len(known) - 1)]
     if seed_sd is not None:
         parts += [(seed_sd**2 / count, count - 1) for count in (seeds, draws)]
     variance = sum(part for part, _ in parts)
@@ -63,7 +66,7 @@ def power_check(
 
     return PowerCheck(
         set=set_name,
-        questions=len(known),
+        questions=asked,
         seeds=seeds,
         draws=draws,
         claims=claims,

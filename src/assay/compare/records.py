@@ -69,6 +69,8 @@ class Trial:
         read_tokens: tokens of these rows that the training reads in one epoch: every one of the
             sequences that the trainer is given, prompts included. Both are 0 where they were not
             counted.
+        cut_rows: rows of which the recipe's limit cuts something off.
+        steps: optimiser steps of the training; 0 where they were not counted.
         draw: number of the random draw; None for arms that choose one subset.
         seed: of the training.
         status: a failed trial has an error and enters no average.
@@ -98,6 +100,8 @@ class Trial:
     subset: str = ""
     chosen_tokens: int = 0
     read_tokens: int = 0
+    cut_rows: int = 0
+    steps: int = 0
 
 
 @dataclass(frozen=True)

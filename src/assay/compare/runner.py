@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from assay.compare.division import Division, divide
 from assay.compare.experiment import Experiment, selector_of
 from assay.compare.ledger import Ledger
@@ -16,7 +18,8 @@ from assay.compare.plan import ComparisonPlan, Job, make_plan
 from assay.compare.power import power_check
 from assay.compare.questions import HELD_OUT, Questions, ask_base, candidates, scoring
 from assay.compare.record_files import write_comparison
-from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, Trial
+from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, SetKind, Trial
+from assay.compare.remarks import few_steps
 from assay.compare.trials import Bench, Choices
 from assay.components.budget import Budget
 from assay.components.component import Component, Selector, build
@@ -25,9 +28,10 @@ from assay.components.result_names import DIGITS, derived_name
 from assay.components.walk import walk
 from assay.engine.engine import Engine
 from assay.engine.read_files import file_notes
-from assay.errors import AssayError, PlanError
+from assay.errors import AssayError, DataError, PlanError
 from assay.features.duplicates import evaluation_file
 from assay.models.recipe import Recipe
+from assay.pool.view import PoolView
 from assay.progress import Progress, Silent, seconds_left
 from assay.stores.results import Results
 from assay.version import __version__
@@ -36,6 +40,7 @@ from assay.workspace.named_selection import NamedSelection
 from assay.workspace.workspace import BudgetLike, Method, Workspace
 
 FOLDER = "comparisons"
+_FORETELLING_QUESTIONS = 16
 _log = logging.getLogger("assay.compare")
 
 
@@ -96,7 +101,14 @@ class Runner:
         others = [evaluation_file(file) for file in self.experiment.others]
         files = self.engine.read_files([*others, *arms])
         read = [*arms, scoring(self.experiment.base, self.experiment.recipe)]
-        return (*file_notes(file.facts() for file in files), *self.project.advice(read))
+        own = few_steps(self.experiment.recipe, self._steps_of_budgets())
+        told = (*file_notes(file.facts() for file in files), *self.project.advice(read))
+        return (*told, own) if own else told
+
+    def _steps_of_budgets(self) -> list[tuple[str, int]]:
+        """Return the budgets in words, with the optimiser steps of a training of so many rows."""
+        recipe = self.experiment.recipe
+        return [(size.words, recipe.all_steps(max(1, int(size.rows)))) for size in self.plan.sizes]
 
     def check(self) -> None:
         """Check that the comparison can start.
@@ -120,7 +132,21 @@ class Runner:
     @cached_property
     def power(self) -> PowerCheck:
         """What difference the comparison is able to show on the rows held out."""
-        primary = self.questions[0]
+        return self._power(self.questions[0])
+
+    @cached_property
+    def foretold_power(self) -> PowerCheck | None:
+        """About that difference, by the answers to a few questions; None if those tell nothing."""
+        (name, kind, view), *_ = self._candidates
+        places = np.linspace(0, len(view) - 1, min(_FORETELLING_QUESTIONS, len(view)))
+        few = PoolView(view.pool, view.positions[np.unique(places.astype(np.int64))])
+        try:
+            [asked] = ask_base([(name, kind, few)], self.experiment, self.engine)
+        except DataError:  # too few of these have an answer; of all, enough may
+            return None
+        return self._power(asked, questions=len(view))
+
+    def _power(self, primary: Questions, questions: int | None = None) -> PowerCheck:
         claims = len(self.plan.sizes) * sum(
             each.arm.kind not in ("random", *BUDGETLESS) for each in self.plan.contenders
         )
@@ -130,7 +156,13 @@ class Runner:
             seeds=self.experiment.seeds,
             draws=self.experiment.draws,
             claims=claims,
+            questions=questions,
         )
+
+    @property
+    def asked(self) -> Sequence[tuple[str, SetKind, int]]:
+        """Name, kind and number of the questions of every set, some of which may go unanswered."""
+        return [(name, kind, len(view)) for name, kind, view in self._candidates]
 
     @cached_property
     def choices(self) -> Choices:

@@ -51,6 +51,8 @@ class Row:
         training_flops: mean arithmetic of one training.
         pareto: whether no other arm reaches as low a loss for as little arithmetic.
         faults: why runs are missing, in words.
+        cut_rows: mean rows of which the recipe's limit cuts something off.
+        steps: mean optimiser steps of a training; 0 where they were not counted.
     """
 
     set: str
@@ -74,6 +76,8 @@ class Row:
     training_flops: float
     pareto: bool
     faults: tuple[str, ...]
+    cut_rows: float = 0.0
+    steps: float = 0.0
 
     @property
     def is_claim(self) -> bool:
@@ -184,6 +188,8 @@ def _row(comparison: Comparison, name: str, cell: Cell, table: LossTable, found:
         tokens=_mean([trial.tokens for trial in trials]),
         chosen_tokens=_mean([trial.chosen_tokens for trial in trials]),
         read_tokens=_mean([trial.read_tokens for trial in trials]),
+        cut_rows=_mean([trial.cut_rows for trial in trials]),
+        steps=_mean([trial.steps for trial in trials]),
         runs=tuple(float(loss) for loss in table.runs.get(cell, ())),
         loss=found.losses.get(cell),
         difference=found.differences.get(cell),

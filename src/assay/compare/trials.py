@@ -183,6 +183,7 @@ class Bench:
             losses=known,
             training_seconds=stored.training_seconds if stored else value.seconds,
             training_flops=value.flops,
+            steps=value.steps,
             subset=digest_of(view.ids),
         )
         write_trial(path, trial)
@@ -212,6 +213,9 @@ class Bench:
             rows=len(choice.record.selection.indices),
             chosen_tokens=int(np.nansum(tokens["whole"])),
             read_tokens=int(np.nansum(tokens["total"])),
+            cut_rows=int(np.count_nonzero(tokens["whole"] > tokens["total"])),
+            # What an earlier version has written down does not tell.
+            steps=stored.steps or job.recipe.all_steps(len(choice.record.selection.indices)),
             draw=job.draw,
             seed=job.seed,
             losses=own,

@@ -6,6 +6,7 @@ from typing import Literal
 from assay.compare.bootstrap import Estimate
 from assay.compare.power import LEVEL, POWER
 from assay.compare.records import Comparison
+from assay.compare.remarks import against_more_data, limits
 from assay.compare.statistics import Row, find, random_arm, summary
 from assay.wording import interval, listed, nats, number_of, p_value, signed, times, whole_percent
 
@@ -58,9 +59,12 @@ def verdict(comparison: Comparison, rows: list[Row] | None = None) -> Verdict:
     count = sum(row.is_claim for row in rows)
     if better:
         best = min(better, key=_loss)
-        notes = _context(comparison, rows, best, better, worse) + notes
+        context = _context(comparison, rows, best, better, worse)
+        notes = (*context, *against_more_data(rows, of_random, best), *notes)
         return Verdict("better", best.arm, best.budget, *_won(comparison, best, count), notes)
     cheapest = min(of_random, key=_loss)
+    nearest = min(claims, key=lambda row: (row.p_holm or 0.0, _found(row).value))
+    notes = (*against_more_data(rows, of_random, nearest), *notes)
     if worse:
         words = _random_won(comparison, worse, count)
         return Verdict("random", cheapest.arm, cheapest.budget, *words, notes)
@@ -185,6 +189,7 @@ def _caveats(comparison: Comparison, rows: list[Row], of_random: list[Row]) -> t
             f"Random rows have {number_of(fewest, 'run')} at some budget; "
             f"{_ENOUGH_DRAWS} are the least that shows how much they vary."
         )
+    notes += limits(rows)
     missing = [row.label for row in rows if row.faults]
     if missing:
         notes.append(f"Runs are missing, and enter no average: {listed(missing)}.")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from assay.components.references import DType, ModelRef, TokenizerRef
 from assay.components.rendering import Rendering
 from assay.errors import BudgetError
+from assay.progress import SILENT, Progress
 from assay.samples import FloatArray, IndexArray
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
@@ -157,16 +158,18 @@ class Allowance:
         count: samples, or None if only `limit` binds.
         costs: shape (n,), tokens per row, with a token budget.
         limit: tokens in all, with a token budget.
+        progress: where a choice that takes long reports how far it is.
     """
 
     eligible: NDArray[np.bool_]
     count: int | None
     costs: FloatArray | None = None
     limit: float | None = None
+    progress: Progress = SILENT
 
     def among(self, mask: NDArray[np.bool_], count: int | None, limit: float | None) -> "Allowance":
         """Return an allowance over the eligible rows that are also in `mask`."""
-        return Allowance(self.eligible & mask, count, self.costs, limit)
+        return Allowance(self.eligible & mask, count, self.costs, limit, self.progress)
 
     @property
     def rows(self) -> int:

@@ -308,6 +308,20 @@ class Selector(Component):
         """Return about how many floating-point operations `select` takes; 0 if they are few."""
         return 0.0
 
+    def work(self, rows: int, count: int, runtime: Any, *, alike: float = 0.0) -> float:
+        """Return how long `select` takes, in operations of a matrix product of the same time.
+
+        What it does besides products counts as the products that take as long; by default that is
+        nothing.
+
+        Args:
+            rows: that it chooses from.
+            count: that it chooses.
+            runtime: how work is done.
+            alike: share of all pairs of rows that a feature it reads finds alike, as far as known.
+        """
+        return self.operations(rows, count, runtime)
+
     def memory(self, rows: int, count: int, runtime: Any) -> float:
         """Return about how many bytes of memory `select` takes; 0 if they are few."""
         return 0.0

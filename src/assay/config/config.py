@@ -78,6 +78,7 @@ class Config:
         exports: files to write, in order.
         plugins: Python files whose methods it uses.
         max_unscored: share of rows that may fail; None leaves it to the runtime.
+        threads: processors to use at once; None leaves it to the runtime.
         workers: processes; None leaves it to the runtime.
         device: where language models run; None leaves it to the runtime.
         comparison: of selections by what models tuned on them learn; None if there is none.
@@ -93,6 +94,7 @@ class Config:
     exports: tuple[Export, ...]
     plugins: tuple[Path, ...] = ()
     max_unscored: float | None = None
+    threads: int | None = None
     workers: int | None = None
     device: str | None = None
     comparison: ComparisonConfig | None = None
@@ -127,6 +129,8 @@ class Config:
         changes: dict[str, Any] = {}
         if self.max_unscored is not None:
             changes["max_unscored"] = self.max_unscored
+        if self.threads is not None:
+            changes |= {"threads": self.threads, "workers": 0}
         if self.workers is not None:
             changes["workers"] = self.workers
         if self.device is not None:
@@ -268,6 +272,7 @@ def load_config(path: str | Path, project: Path | None = None) -> Config:
         exports=tuple(_exports(document, sections, selections)),
         plugins=plugins,
         max_unscored=sections.limits.max_unscored,
+        threads=sections.limits.threads,
         workers=sections.limits.workers,
         device=sections.limits.device,
         comparison=comparison,
@@ -279,7 +284,7 @@ def _names_of(
 ) -> contextlib.AbstractContextManager[None]:
     """Let methods be named as the project of a file names them, which may not be there yet."""
     from assay.workspace.imports import imported_names  # noqa: PLC0415  as above
-    from assay.workspace.workspace import default_folder  # noqa: PLC0415  as above
+    from assay.workspace.placement import default_folder  # noqa: PLC0415  as above
 
     return project_names(imported_names(project or default_folder(sources)))
 

@@ -191,7 +191,8 @@ def _work(seen: Seen, stem: str) -> Iterator[str]:
     yield ""
     yield "limits:"
     yield "  max_unscored: 2%  # stop if more rows than this fail to get a score"
-    yield "  # workers: 4  # processes; one per core by default"
+    yield "  # threads: 4  # processors to use at once; by default those that may be used"
+    yield "  # workers: 4  # processes; as many as threads by default"
     yield "  # device: cpu  # where language models run; graphics processors by default"
 
 

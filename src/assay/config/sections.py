@@ -211,8 +211,10 @@ class LimitsSection(Section):
 
     max_unscored: Share | None = None
     """Share of rows that may fail before a score is refused."""
+    threads: int | None = Field(default=None, ge=1)
+    """Processors to use at once; by default those that may be used."""
     workers: int | None = Field(default=None, ge=1)
-    """Processes; one per core by default."""
+    """Processes; as many as threads by default."""
     device: Device | None = None
     """Where language models run: auto, cpu, cuda, cuda:0 or mps."""
 

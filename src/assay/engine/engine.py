@@ -275,7 +275,15 @@ class Engine:
 
     def missing_rows(self, feature: RowFeature) -> int:
         """Return how many distinct rows lack a stored value of a feature."""
-        return self._rows.missing(self.view(feature.dataset), feature)
+        return self.missing_in(self.view(feature.dataset), feature)
+
+    def missing_in(self, view: PoolView, feature: RowFeature) -> int:
+        """Return how many distinct rows in view lack a stored value of a feature."""
+        return self._rows.missing(view, feature)
+
+    def stored_rows(self, view: PoolView, feature: RowFeature) -> RowValue:
+        """Return the value of the rows in view, all of which are at hand."""
+        return self._rows.read(view, feature)
 
     def _pool_value(self, feature: PoolFeature) -> Any:
         view = self.view_shown(feature.dataset)
@@ -366,7 +374,7 @@ class Engine:
                 raise PlanError(
                     f"{selector.name} needs a budget", hint="--budget 5%, 5000 or '2M tokens'"
                 )
-            return Allowance(reason == 0, None)
+            return Allowance(reason == 0, None, progress=self.runtime.stages)
         limit = selector.budget.limit()
         costs: FloatArray | None = None
         if limit is not None:
@@ -378,7 +386,7 @@ class Engine:
         eligible = reason == 0
         available = int(np.count_nonzero(eligible))
         count = selector.budget.count(pool=len(self.shown), eligible=available)
-        return Allowance(eligible, count, costs, limit)
+        return Allowance(eligible, count, costs, limit, self.runtime.stages)
 
 
 def _token_counts(budget: Budget) -> RowFeature:

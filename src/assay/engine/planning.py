@@ -1,5 +1,6 @@
 """What some work would cost, before any of it is done; and every reason why it cannot start."""
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,14 @@ from assay.components.component import Chosen, Component, Selector
 from assay.components.extras import is_installed, needed_extra
 from assay.components.walk import walk
 from assay.engine.engine import Engine
+from assay.engine.sampling import sampled_of
 from assay.errors import AssayError, BudgetError, ConfigError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
+from assay.runtime import Runtime
 
 _MATRIX_SIDE = 1536
+_RATE_TRIES = 3
 _MEMORY_SHARE = 0.8
 
 
@@ -50,8 +54,9 @@ class Plan:
 def plan(engine: Engine, components: Sequence[Component]) -> Plan:
     """Return what computing some components would take on this machine, now.
 
-    Row-scope passes are timed on a sample of the missing rows; geometry is priced by its
-    floating-point operations at the machine's measured matrix rate.
+    Row-scope passes are timed on a sample of the missing rows. Geometry and choices are priced by
+    their `work` at the machine's measured matrix rate, and where that depends on what rows hold,
+    such as on how many repeat each other, some rows are looked at.
     """
     refusals: list[str] = []
     wanted: list[Component] = []
@@ -62,7 +67,8 @@ def plan(engine: Engine, components: Sequence[Component]) -> Plan:
             refusals.append(_sentence(error))
     steps: list[Step] = []
     rate = _Rate()
-    timed: set[str] = set()
+    per_row: dict[str, float] = {}
+    alike: dict[str, float] = {}
     for component in walk(wanted, skip=engine.is_stored, resolve=engine.resolve):
         extra = needed_extra(component)
         if extra and not is_installed(extra):
@@ -74,47 +80,67 @@ def plan(engine: Engine, components: Sequence[Component]) -> Plan:
             except ConfigError as error:
                 refusals.append(_sentence(error))
                 continue
-            steps.append(_row_step(engine, component, first=place not in timed))
-            timed.add(place)
+            steps.append(_row_step(engine, component, place, per_row))
         elif isinstance(component, PoolFeature):
             view = _view_shown(engine, component)
-            operations = component.operations(len(view), engine.runtime)
             needed = component.memory(len(view), engine.runtime)
             refusals.extend(_too_big(component.name, needed))
-            steps.append(Step(component.name, len(view), len(view), rate.seconds(operations)))
+            found = sampled_of(engine, component, view, per_row)
+            alike[component.key] = found.alike
+            work = component.work(len(view), engine.runtime, alike=found.alike)
+            seconds = rate.seconds(work) + found.seconds_per_row * len(view)
+            steps.append(Step(component.name, len(view), len(view), seconds))
         elif isinstance(component, Selector) and (
             component in wanted or not component.lets_through
         ):
-            steps.append(_selector_step(engine, component, rate, refusals))
+            known = [alike.get(engine.resolve(need).key, 0.0) for need in component.children()]
+            steps.append(_selector_step(engine, component, rate, refusals, max(known, default=0.0)))
     return Plan(steps, list(dict.fromkeys(refusals)))
 
 
-def _row_step(engine: Engine, feature: RowFeature, *, first: bool) -> Step:
+def _row_step(engine: Engine, feature: RowFeature, place: str, per_row: dict[str, float]) -> Step:
+    """Return what a feature of the rows takes; `per_row` is told the seconds of a row, by pass."""
+    first = math.isnan(per_row.get(place, math.nan))
     view = PoolView(engine.pool)  # priced at its bound: all rows
     if not isinstance(feature.dataset, Chosen):
         view = engine.view(feature.dataset)
     rows = len(view.unique[0])
     if isinstance(feature.dataset, Chosen) or feature.chosen_by is not None:
         return Step(feature.name, rows, rows, None, "depends on a selection not yet made")
+    per_row.setdefault(place, math.nan)
     missing = engine.missing_rows(feature)
     if not missing or not first:
         note = "" if first else "in the same pass"
         return Step(feature.name, rows, missing, 0.0, note)
+    per_row[place] = seconds_per_row(engine.runtime, view, [feature])
     reading = feature.reading()
+    workers = engine.runtime.workers if reading.parallel else len(reading.devices(engine.runtime))
+    note = reading.label() if feature.extra else ""  # which of a model's passes it is
+    return Step(feature.name, rows, missing, per_row[place] * missing / max(1, workers), note)
+
+
+def seconds_per_row(runtime: Runtime, view: PoolView, features: Sequence[RowFeature]) -> float:
+    """Return how long one worker takes for a row, by a sample of those in view.
+
+    Args:
+        runtime: how to work.
+        view: the rows.
+        features: that share a pass.
+    """
+    reading = features[0].reading()
     sampled = min(reading.sampled_rows, len(view))
     places = np.linspace(0, len(view) - 1, sampled).astype(np.int64)
     conversations = view.conversations(np.unique(places))
-    with reading.open(engine.runtime) as read:
-        read(conversations[:8], [feature])
+    with reading.open(runtime) as read:
+        read(conversations[:8], features)
         started = time.perf_counter()
-        read(conversations, [feature])
-        per_row = (time.perf_counter() - started) / max(len(conversations), 1)
-    workers = engine.runtime.workers if reading.parallel else len(reading.devices(engine.runtime))
-    note = reading.label() if feature.extra else ""  # which of a model's passes it is
-    return Step(feature.name, rows, missing, per_row * missing / max(1, workers), note)
+        read(conversations, features)
+        return (time.perf_counter() - started) / max(len(conversations), 1)
 
 
-def _selector_step(engine: Engine, selector: Selector, rate: "_Rate", refusals: list[str]) -> Step:
+def _selector_step(
+    engine: Engine, selector: Selector, rate: "_Rate", refusals: list[str], alike: float
+) -> Step:
     rows = len(engine.shown)
     count = rows
     if selector.budget is not None:
@@ -124,9 +150,9 @@ def _selector_step(engine: Engine, selector: Selector, rate: "_Rate", refusals: 
             refusals.append(_sentence(error))
     elif selector.needs_budget:
         refusals.append(f"{selector.name} needs a budget (--budget 5%)")
-    operations = selector.operations(rows, count, engine.runtime)
+    work = selector.work(rows, count, engine.runtime, alike=alike)
     refusals.extend(_too_big(selector.name, selector.memory(rows, count, engine.runtime)))
-    return Step(selector.name, rows, rows, rate.seconds(operations))
+    return Step(selector.name, rows, rows, rate.seconds(work))
 
 
 def _view_shown(engine: Engine, feature: PoolFeature) -> PoolView:
@@ -169,9 +195,12 @@ class _Rate:
             side = _MATRIX_SIDE
             matrix = np.ones((side, side), np.float32)
             matrix @ matrix
-            started = time.perf_counter()
-            matrix @ matrix
-            self._per_second = 2.0 * side**3 / (time.perf_counter() - started)
+            times = []
+            for _ in range(_RATE_TRIES):
+                started = time.perf_counter()
+                matrix @ matrix
+                times.append(time.perf_counter() - started)
+            self._per_second = 2.0 * side**3 / float(np.median(times))
         return operations / self._per_second
 
 

@@ -18,6 +18,7 @@ from assay.components.component import recipe
 from assay.components.references import asks_a_service
 from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.pool.pool import HashArray, Pool
+from assay.processors import thread_variables
 from assay.progress import Silent
 from assay.runtime import Runtime
 from assay.samples import UNFINISHED, Conversation, IndexArray
@@ -121,6 +122,7 @@ def _process_pool(runtime: Runtime, device: str, workers: int) -> Any:
     from loky import ProcessPoolExecutor  # noqa: PLC0415  a small pool needs none
     from loky.backend import get_context  # noqa: PLC0415
 
+    threads = max(1, runtime.threads // workers)  # all of them together use what one may
     return ProcessPoolExecutor(
         workers,
         context=get_context("loky"),
@@ -130,10 +132,11 @@ def _process_pool(runtime: Runtime, device: str, workers: int) -> Any:
             runtime.offline,
             runtime.plugin_files,
             device,
+            threads,
             runtime.keep_seconds,
         ),
         # A process that has loaded a model has grown; that is no leak, and no reason to end it.
-        env={"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15"},
+        env={"LOKY_MAX_MEMORY_LEAK_SIZE": "1e15", **thread_variables(threads)},
     )
 
 
@@ -167,6 +170,7 @@ def _begin(
     offline: bool,
     plugin_files: tuple[Path, ...],
     device: str,
+    threads: int,
     keep_seconds: float,
 ) -> None:
     """Prepare a spawned process."""
@@ -180,6 +184,7 @@ def _begin(
     _worker_runtime = Runtime(
         cache=cache,
         offline=offline,
+        threads=threads,
         workers=1,
         progress=Silent(),
         device=device,

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.engine.pace import Paced
 from assay.engine.row_shards import (
     Job,
     open_store,
@@ -24,6 +25,7 @@ from assay.stores.unfinished import sweep
 from assay.values import RowValue
 
 _CHECKED_ROWS = 8
+_MEASURED_ROWS = 64
 # A pass reports and commits shard by shard, so that even a small pool has some, if rows are enough
 # to be worth a file.
 _FEWEST_SHARDS = 16
@@ -130,7 +132,7 @@ class RowWork:
         try:
             with (
                 work_through(jobs, total, self._runtime) as results,
-                self._runtime.progress.task(reading.label(), total, reused=reused) as task,
+                self._paced(view, features).task(reading.label(), total, reused=reused) as task,
             ):
                 for done in results(task.advance):
                     for key, rows in done.items():
@@ -139,6 +141,20 @@ class RowWork:
             for feature in features:  # they are to be tried again, by this run as by the next
                 self._unfinished.pop(feature.row_key, None)
             raise
+
+    def _paced(self, view: PoolView, features: Sequence[RowFeature]) -> Paced:
+        """Return where a pass reports how far it is, and whether that is far slower than before."""
+        # The first rows are random ones: ids are hashes. They lie together, so that few are read.
+        places = np.arange(min(_MEASURED_ROWS, len(view)))
+        texts = [len(each.text) for each in view.conversations(places)]
+        what = sorted(feature.row_key for feature in features)
+        return Paced(
+            self._runtime.progress,
+            self._runtime.cache,
+            f"{features[0].reading()!r}/{what}/{self._runtime.device}",
+            threads=self._runtime.threads,
+            units=float(np.mean(texts)),
+        )
 
     def _lacking(self, feature: RowFeature, distinct: HashArray) -> NDArray[np.bool_]:
         """Return which rows have no value and were not tried in vain by this run."""

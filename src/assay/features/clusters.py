@@ -17,6 +17,12 @@ from assay.solvers.k_means import ROUNDS, ROWS_PER_CENTROID, Clustering, k_means
 from assay.values import Matrix
 
 _USUAL_ROUNDS = 25
+# The first centroids are drawn one after the other, from so many rows and by so many trials; in
+# float64, where products take twice as long, and of few rows at a time, which takes longer still.
+_START_ROWS = 4096
+_START_ROWS_PER_CENTROID = 16
+_START_WORK = 350.0
+_PER_ROW = 1e6
 
 
 class Clusters(PoolFeature):
@@ -58,6 +64,13 @@ class Clusters(PoolFeature):
         compared = fitted * min(self.rounds, _USUAL_ROUNDS) + rows
         return 2.0 * compared * count * vector_width(self.vectors, runtime)
 
+    def work(self, rows: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the products, of the first centroids, and of sums of rows."""
+        count = self._count(rows)
+        drawn_from = min(rows, max(_START_ROWS, _START_ROWS_PER_CENTROID * count))
+        start = _START_WORK * count * drawn_from * vector_width(self.vectors, runtime)
+        return self.operations(rows, runtime) + start + _PER_ROW * rows
+
     def memory(self, rows: int, runtime: Runtime) -> float:
         """Return the bytes of all vectors and of those fitted on, in float32, and of the labels."""
         fitted = min(rows, self._count(rows) * self.rows_per_centroid)
@@ -71,6 +84,7 @@ class Clusters(PoolFeature):
             rng=generator(seed=self.seed, purpose=self.name),
             rows_per_centroid=self.rows_per_centroid,
             rounds=self.rounds,
+            progress=runtime.stages,
         )
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Clustering:

@@ -1,5 +1,6 @@
 """Groups of rows that say the same, and rows that repeat evaluation texts."""
 
+import time
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -9,18 +10,27 @@ from pydantic import Field, model_validator
 
 from assay.components.component import AnyDataset, Component, FileSet, NoPaper, Paper
 from assay.features.embeddings import Embeddings
-from assay.features.passes import PoolFeature
+from assay.features.neighbors import vector_width
+from assay.features.passes import PoolFeature, Sampled
+from assay.features.similar_rows import SAMPLED_ROWS, pairs_work, similar_share
 from assay.features.text import part_of
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import FloatArray, IndexArray, Part
-from assay.solvers.duplicates import connected_groups
+from assay.solvers.duplicates import connected_groups, normalised_text
 from assay.solvers.nearest import neighbors_above
-from assay.texts.minhash import near_duplicate_pairs
+from assay.texts.minhash import minhash_signatures, near_duplicate_pairs
 from assay.texts.overlap import NGRAM, ContaminationReport, contaminated
 from assay.values import Groups, Matrix
 
 _THRESHOLDS = {"near": 0.8, "semantic": 0.95}
+
+# What the search does, in operations of a matrix product that takes as long.
+_PER_ROW = 1e5
+_PER_NEAR_ROW = 2e6
+_PER_NEAR_PAIR = 4.5e6
+_TIMED_ROWS = 1000
+_FEW_ROWS = 100
 
 
 class DuplicateGroups(PoolFeature):
@@ -70,17 +80,46 @@ class DuplicateGroups(PoolFeature):
                 for _, block in view.blocks()
                 for conversation in block
             ]
-            found = near_duplicate_pairs(texts, threshold, threads=runtime.workers)
+            found = near_duplicate_pairs(
+                texts, threshold, threads=runtime.workers, progress=runtime.stages
+            )
             return _groups(len(view), found.pairs, found.jaccard)
         if vectors is None:
             raise TypeError("semantic duplicates need vectors")
         whole = len(view) == len(vectors)
         graph = neighbors_above(
-            vectors.array if whole else vectors.array[view.positions], threshold
+            vectors.array if whole else vectors.array[view.positions],
+            threshold,
+            progress=runtime.stages,
         )
         rows = np.repeat(np.arange(len(view)), np.diff(graph.indptr))
         pairs = np.column_stack([rows, graph.indices.astype(np.int64)])
         return _groups(len(view), pairs, graph.similarities.astype(np.float64))
+
+    sampled_rows: ClassVar[int] = SAMPLED_ROWS
+
+    def sample(self, view: PoolView, runtime: Runtime, *, vectors: Matrix | None = None) -> Sampled:
+        """Return how many of the pairs in view belong together, and how long a row takes."""
+        if self.match == "exact":
+            return Sampled()
+        threshold = self.threshold or _THRESHOLDS[self.match]
+        if vectors is not None:
+            return Sampled(alike=similar_share(vectors.array, threshold))
+        texts = [part_of(each, self.part) for each in view.conversations()]
+        timed = [normalised_text(text) for text in texts[:_TIMED_ROWS]]
+        started = time.perf_counter()
+        minhash_signatures(timed, threads=runtime.workers)
+        seconds = (time.perf_counter() - started) / max(len(timed), 1)
+        pairs = len(near_duplicate_pairs(texts, threshold, threads=runtime.workers).pairs)
+        return Sampled(seconds, pairs / max(len(texts) * (len(texts) - 1) / 2, 1))
+
+    def work(self, rows: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time besides the reading of texts, most of it for pairs that are alike."""
+        if self.match == "exact":
+            return _PER_ROW * rows
+        if self.match == "semantic" and self.encoder is not None:
+            return pairs_work(rows, vector_width(self.encoder, runtime), alike)
+        return _PER_NEAR_PAIR * alike * rows * (rows - 1) / 2 + _PER_NEAR_ROW * rows
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> Groups:
         """Return the groups that were stored."""
@@ -139,7 +178,9 @@ class Contamination(PoolFeature):
         rows = [conversation for _, block in view.blocks() for conversation in block]
         # A short question must be all that is asked, so prompts are compared on their own, too.
         whole, prompts = (
-            contaminated(texts, questions, ngram=self.ngram, share=self.share)
+            contaminated(
+                texts, questions, ngram=self.ngram, share=self.share, progress=runtime.stages
+            )
             for texts in ([row.text for row in rows], [row.prompt for row in rows])
         )
         lower = prompts.evaluation_index < whole.evaluation_index
@@ -149,6 +190,19 @@ class Contamination(PoolFeature):
             np.where(better, prompts.evaluation_index, whole.evaluation_index),
             np.maximum(whole.share, prompts.share),
         )
+
+    sampled_rows: ClassVar[int] = _TIMED_ROWS
+
+    def sample(self, view: PoolView, runtime: Runtime, *, against: PoolView) -> Sampled:
+        """Return how long a row takes."""
+        seconds = []
+        few = PoolView(view.pool, view.positions[:_FEW_ROWS])
+        for part in (few, view):
+            started = time.perf_counter()
+            self.compute(part, runtime, against=against)
+            seconds.append(time.perf_counter() - started)
+        # What both took alike is the reading of the questions, and not done again for each row.
+        return Sampled(max(seconds[1] - seconds[0], 0.0) / max(len(view) - len(few), 1))
 
     def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> ContaminationReport:
         """Return the report that was stored."""

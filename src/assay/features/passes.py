@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +15,19 @@ from assay.runtime import Runtime
 from assay.samples import Conversation
 from assay.stores.cache import FolderStore, PoolStore
 from assay.values import RowValue
+
+
+class Sampled(NamedTuple):
+    """What some rows tell about the time that all take.
+
+    Attributes:
+        seconds_per_row: of what grows with the number of rows.
+        alike: share of all pairs of rows that are alike, in [0, 1].
+    """
+
+    seconds_per_row: float = 0.0
+    alike: float = 0.0
+
 
 Reading = Callable[[Sequence[Conversation], Sequence["RowFeature"]], Sequence[RowValue]]
 """Reads some conversations once and returns the value of each feature, aligned with them."""
@@ -161,6 +174,30 @@ class PoolFeature(Feature):
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return about how many floating-point operations `compute` takes; 0 if they are few."""
         return 0.0
+
+    sampled_rows: ClassVar[int] = 0
+    """Rows that `sample` is handed to tell how long all take; 0 if it tells nothing."""
+
+    if TYPE_CHECKING:  # its keywords are those of `compute`
+        sample: ClassVar[Callable[..., Sampled]]
+    else:
+
+        def sample(self, view: PoolView, runtime: Runtime, **needs: Any) -> Sampled:
+            """Return what the rows in view, some drawn at random, tell about the time of all."""
+            return Sampled()
+
+    def work(self, rows: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return how long `compute` takes, in operations of a matrix product of the same time.
+
+        What it does besides products counts as the products that take as long; by default that is
+        nothing. `benchmarks/time_left.py` holds it within a factor of two of the truth.
+
+        Args:
+            rows: how many there are.
+            runtime: how work is done.
+            alike: share of all pairs of rows that `sample` found alike, 0 if that is not known.
+        """
+        return self.operations(rows, runtime)
 
     def memory(self, rows: int, runtime: Runtime) -> float:
         """Return about how many bytes of memory `compute` takes; 0 if they are few."""

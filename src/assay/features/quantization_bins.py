@@ -15,6 +15,7 @@ from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
 from assay.runtime import Runtime
 from assay.samples import IdArray, IndexArray
+from assay.solvers.graph_cut import PICK_WORK
 from assay.solvers.quantization import Bins, quantization_bins
 from assay.values import Matrix
 
@@ -58,6 +59,10 @@ class QuantizationBins(PoolFeature):
         """Return about half the products of all pairs in a part: most pairs never meet."""
         return float(rows) * min(rows, self.part_rows) * vector_width(self.vectors, runtime)
 
+    def work(self, rows: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the products, and of the picks, of which every row is one."""
+        return self.operations(rows, runtime) + PICK_WORK * rows
+
     def memory(self, rows: int, runtime: Runtime) -> float:
         """Return the bytes of a part's vectors, three times in float32, and of the bins."""
         part = min(rows, self.part_rows)
@@ -74,6 +79,7 @@ class QuantizationBins(PoolFeature):
             self.bins,
             trade_off=self.trade_off,
             parts=self._parts(view.ids[known]),
+            progress=runtime.stages,
         )
         labels, ranks = np.full(len(view), -1), np.full(len(view), -1)
         labels[known], ranks[known] = found.labels, found.ranks

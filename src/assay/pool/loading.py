@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,7 @@ from assay.progress import Progress, Silent
 FORMAT_VERSION = 2
 MAX_SET_ASIDE = 0.02
 _EXAMPLES = 3
+_log = logging.getLogger("assay.pool")
 _LOAD_AGAIN = "load the data again, with the options it was loaded with, such as --hold-out"
 
 
@@ -107,6 +109,7 @@ def load_pool(
     hold_out: float = 0.0,
     max_set_aside: float = MAX_SET_ASIDE,
     questions: bool = False,
+    as_loaded: bool = False,
     offline: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Pool, LoadRecord]:
@@ -118,6 +121,7 @@ def load_pool(
         hold_out: share of rows that selections are made without.
         max_set_aside: share of records that may be set aside before the load is refused.
         questions: accept conversations without an assistant turn, for evaluation files.
+        as_loaded: open what an earlier load has read, even where its files have changed since.
         offline: take Hub repositories from the local cache only.
         progress: where to report.
 
@@ -131,7 +135,9 @@ def load_pool(
     record = _read_record(folder)
     if record is not None and record.specs == described and record.hold_out == hold_out:
         path = folder / record.pool
-        if path.exists() and _same_files(specs, record, questions=questions, offline=offline):
+        if path.exists() and (
+            as_loaded or _same_files(specs, record, questions=questions, offline=offline)
+        ):
             try:
                 _check_set_aside(folder / "set_aside.jsonl", record)
                 return Pool(path), record
@@ -140,6 +146,7 @@ def load_pool(
                 # These very files were accepted.
                 aside = sum(record.set_aside.values()) / max(record.rows, 1)
                 max_set_aside = max(max_set_aside, aside)
+    before = record
     report = ReadReport()
     blocks = read_sources(
         specs, report=report, questions=questions, offline=offline, spool_folder=spool
@@ -164,6 +171,11 @@ def load_pool(
         set_aside_sum=file_sum(folder / "set_aside.jsonl"),
     )
     record.write(folder / "load.json")
+    if before is not None and before.specs == described and before.pool != record.pool:
+        _log.warning(
+            "the data of %s has changed since it was loaded: %s rows now, %s then",
+            folder, f"{record.samples:,}", f"{before.samples:,}",
+        )  # fmt: skip
     return pool, record
 
 

@@ -19,6 +19,14 @@ class Allowance(NamedTuple):
     costs: FloatArray
     limit: float
 
+    def picks(self, count: int) -> int:
+        """Return about how many rows will be picked, at most `count`, by what one costs on average.
+
+        For telling how far the work is, and nothing else.
+        """
+        mean = float(self.costs.mean()) if len(self.costs) else 0.0
+        return count if mean <= 0 else min(count, max(1, round(self.limit / mean)))
+
 
 def checked_mask(mask: NDArray[np.bool_] | None, rows: int) -> NDArray[np.bool_]:
     """Return `mask`, or one that is True everywhere, as an array of shape (rows,).

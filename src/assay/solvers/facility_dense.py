@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from assay.progress import Task
 from assay.samples import FloatArray, IndexArray
 from assay.solvers.greedy import (
     FacilityLocationOptions,
@@ -56,8 +57,12 @@ def facility_location_dense(
     options = options or FacilityLocationOptions()
     greedy = Greedy(options, len(vectors), count, units=columns.units)
     coverage = _DenseCoverage(columns, greedy)
-    gains = coverage.first_gains() if count else np.zeros(len(vectors))
-    lazy_greedy(coverage, greedy, gains, picks=count, candidates=np.arange(len(vectors)))
+    gains = np.zeros(len(vectors))
+    if count:
+        with options.progress.task("all pairs", len(vectors) ** 2, unit="pairs") as task:
+            gains = coverage.first_gains(task)
+    with greedy.told("facility location"):
+        lazy_greedy(coverage, greedy, gains, picks=count, candidates=np.arange(len(vectors)))
     return greedy.result(coverage.covered)
 
 
@@ -75,8 +80,8 @@ class _DenseCoverage:
     def covered(self) -> float:
         return float(self._current @ self._weights)
 
-    def first_gains(self) -> FloatArray:
-        return self._columns.gains(self._current, self._weights)
+    def first_gains(self, task: Task) -> FloatArray:
+        return self._columns.gains(self._current, self._weights, task)
 
     def gains(self, candidates: IndexArray) -> FloatArray:
         return added(self._columns.of(candidates), self._current, self._weights)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from assay.progress import SILENT, Progress
 from assay.samples import FloatArray, Selection
 from assay.solvers.facility_dense import facility_location_dense
 from assay.solvers.facility_sparse import facility_location_sparse
@@ -30,6 +31,7 @@ def facility_location_euclidean(
     fill: bool = False,
     dense_rows: int = DENSE_ROWS,
     neighbors: int = NEIGHBORS,
+    progress: Progress = SILENT,
 ) -> Selection:
     """Choose `count` rows that stand for all others, by exp(-distance / d) of unit vectors.
 
@@ -46,6 +48,7 @@ def facility_location_euclidean(
         fill: go on, by lowest row, when nothing left adds anything.
         dense_rows: rows up to which all pairs are looked at.
         neighbors: neighbours per row beyond that.
+        progress: where to report how far it is.
 
     Returns:
         Picks in order, ties to the lowest row. Gains are what each added to the sum over all rows
@@ -58,7 +61,7 @@ def facility_location_euclidean(
     Source:
         Superfiltering, arXiv 2402.00530, with the kernel of the library that its code uses.
     """
-    options = FacilityLocationOptions(costs=costs, limit=limit, fill=fill)
+    options = FacilityLocationOptions(costs=costs, limit=limit, fill=fill, progress=progress)
     rows = len(vectors)
     if rows <= dense_rows:
         # With the whole kernel in memory, looking at a candidate again costs next to nothing.
@@ -69,7 +72,7 @@ def facility_location_euclidean(
             kernel="submod-euclidean",
             cache_bytes=_BYTES_PER_PAIR * rows * rows,
         ).selection
-    graph = nearest_neighbors(vectors, neighbors)
+    graph = nearest_neighbors(vectors, neighbors, progress=progress)
     floor = _floor(vectors.shape[1])
     near = _above_floor(graph, vectors.shape[1])
     found = facility_location_sparse(near, count, options=options).selection

@@ -11,10 +11,12 @@ from assay.solvers.similarity_columns import added, similarity_units
 CANDIDATES = 1024
 """How many rows the opening chooses from."""
 
+SAMPLE_ROWS = 32_768
+"""Rows whose cover decides the opening."""
+
 _PICKS = 64
-_SAMPLE_ROWS = 32_768
 _BATCH = 64
-_TILE = 8192
+_TILE = 4096
 
 
 def sampled_opening(
@@ -32,7 +34,8 @@ def sampled_opening(
     """
     coverage = _SampledCoverage(exact_unit_vectors(vectors), candidates, greedy)
     first_gains = coverage.gains(np.arange(len(candidates)))
-    lazy_greedy(coverage, greedy, first_gains, picks=_PICKS, candidates=candidates)
+    with greedy.told("facility location: first picks"):
+        lazy_greedy(coverage, greedy, first_gains, picks=_PICKS, candidates=candidates)
     return coverage.current.astype(np.int32)
 
 
@@ -47,15 +50,18 @@ class _SampledCoverage:
         self._vectors = vectors
         self._weights = greedy.weights.astype(np.float64)
         covered = np.flatnonzero(greedy.weights)
-        places = np.linspace(0, len(covered) - 1, min(_SAMPLE_ROWS, len(covered)))
+        places = np.linspace(0, len(covered) - 1, min(SAMPLE_ROWS, len(covered)))
         self._sample = covered[np.rint(places).astype(np.int64)]
         sampled = self._weights[self._sample].sum()
         self._share = self._weights.sum() / sampled if sampled else 0.0
         # Units of a cosine are exact in float32.
         self._columns = np.empty((len(candidates), len(self._sample)), dtype=np.float32)
-        for first in range(0, len(self._sample), _TILE):
-            right = vectors[self._sample[first : first + _TILE]].astype(np.float64)
-            self._columns[:, first : first + _TILE] = similarity_units(vectors[candidates], right)
+        with greedy.progress.task("facility location: sample", len(self._sample)) as task:
+            for first in range(0, len(self._sample), _TILE):
+                right = vectors[self._sample[first : first + _TILE]].astype(np.float64)
+                part = slice(first, first + len(right))
+                self._columns[:, part] = similarity_units(vectors[candidates], right)
+                task.advance(len(right))
         self.current = np.zeros(len(vectors))
         for first in range(0, len(greedy.start), _BATCH):
             self._cover(greedy.start[first : first + _BATCH])

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import Progress
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.facility_opening import CANDIDATES, sampled_opening
+from assay.solvers.facility_opening import CANDIDATES, SAMPLE_ROWS, sampled_opening
 from assay.solvers.greedy import FacilityLocationOptions, FacilityLocationResult, Greedy
 from assay.solvers.nearest import Neighbors
 from assay.solvers.similarity import QUANTUM, AnyFloatArray
@@ -17,6 +18,8 @@ _UNITS = round(1 / QUANTUM)
 _UNIT_BITS = 21
 _BLOCK_ROWS = 1 << 17
 _BLOCK_EDGES = 1 << 22
+_EDGE_WORK = 1.3e5
+_OPENING_WORK = 5.0  # products in float64, and what is compared of them
 
 
 def facility_location_sparse(
@@ -54,7 +57,7 @@ def facility_location_sparse(
     options = options or FacilityLocationOptions()
     rows = len(neighbors.indptr) - 1
     greedy = Greedy(options, rows, count, units=_UNITS)
-    edges = _coverage_edges(neighbors)
+    edges = _coverage_edges(neighbors, options.progress)
     if vectors is None or count == 0:
         graph = _Graph(edges, greedy.weights, np.zeros(rows, dtype=np.int32))
         for row in greedy.start.tolist():
@@ -63,8 +66,21 @@ def facility_location_sparse(
     else:
         candidates = _candidates(edges, options)
         graph = _Graph(edges, greedy.weights, sampled_opening(vectors, candidates, greedy))
-    _pick_all(graph, greedy)
+    with greedy.told("facility location"):
+        _pick_all(graph, greedy)
     return greedy.result(graph.covered)
+
+
+def sparse_work(rows: int, neighbors: int, width: int) -> float:
+    """Return how long the choice takes, in operations of a matrix product of the same time.
+
+    Args:
+        rows: that it chooses from.
+        neighbors: of each row.
+        width: of the vectors of the opening; 0 without one.
+    """
+    opening = 2.0 * CANDIDATES * min(rows, SAMPLE_ROWS) * width
+    return _EDGE_WORK * rows * neighbors + _OPENING_WORK * opening
 
 
 def _candidates(edges: "_Edges", options: FacilityLocationOptions) -> IndexArray:
@@ -74,7 +90,8 @@ def _candidates(edges: "_Edges", options: FacilityLocationOptions) -> IndexArray
     greedy = Greedy(priceless, rows, min(rows, CANDIDATES), units=_UNITS)
     graph = _Graph(edges, greedy.weights, np.zeros(rows, dtype=np.int32))
     greedy.set_scale(graph.gains[greedy.is_open])
-    _pick_all(graph, greedy)
+    with greedy.told("facility location: opening"):
+        _pick_all(graph, greedy)
     return np.sort(greedy.result(graph.covered).selection.indices)
 
 
@@ -173,7 +190,7 @@ def _total_gains(edges: _Edges, weights: FloatArray, current: NDArray[np.int32])
     return totals
 
 
-def _coverage_edges(neighbors: Neighbors) -> _Edges:
+def _coverage_edges(neighbors: Neighbors, progress: Progress) -> _Edges:
     rows = len(neighbors.indptr) - 1
     column_bits = max(1, rows.bit_length())
     step = min(_BLOCK_ROWS, 1 << (63 - _UNIT_BITS - column_bits))
@@ -182,17 +199,19 @@ def _coverage_edges(neighbors: Neighbors) -> _Edges:
     has_itself[neighbors.zero_rows] = False
     degrees = np.zeros(rows, dtype=np.int64)
     indices, units = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
-    for first in range(0, rows, step):
-        last = min(first + step, rows)
-        keys = _sorted_keys(neighbors, owners, has_itself, slice(first, last), column_bits)
-        pairs = keys >> _UNIT_BITS
-        # Of the two directions of an edge, the larger similarity comes last.
-        kept = np.ones(len(pairs), dtype=np.bool_)
-        kept[:-1] = pairs[1:] != pairs[:-1]
-        keys, pairs = keys[kept], pairs[kept]
-        degrees[first:last] = np.bincount(pairs >> column_bits, minlength=last - first)
-        indices.append((pairs & ((1 << column_bits) - 1)).astype(np.int32))
-        units.append((keys & ((1 << _UNIT_BITS) - 1)).astype(np.int32))
+    with progress.task("facility location: graph", rows) as task:
+        for first in range(0, rows, step):
+            last = min(first + step, rows)
+            keys = _sorted_keys(neighbors, owners, has_itself, slice(first, last), column_bits)
+            pairs = keys >> _UNIT_BITS
+            # Of the two directions of an edge, the larger similarity comes last.
+            kept = np.ones(len(pairs), dtype=np.bool_)
+            kept[:-1] = pairs[1:] != pairs[:-1]
+            keys, pairs = keys[kept], pairs[kept]
+            degrees[first:last] = np.bincount(pairs >> column_bits, minlength=last - first)
+            indices.append((pairs & ((1 << column_bits) - 1)).astype(np.int32))
+            units.append((keys & ((1 << _UNIT_BITS) - 1)).astype(np.int32))
+            task.advance(last - first)
     indptr = np.zeros(rows + 1, dtype=np.int64)
     np.cumsum(degrees, out=indptr[1:])
     return _Edges(indptr, np.concatenate(indices), np.concatenate(units))

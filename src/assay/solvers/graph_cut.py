@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress, Task
 from assay.samples import FloatArray, IndexArray, Selection
 from assay.solvers.arrays import (
     Allowance,
@@ -16,6 +17,9 @@ from assay.solvers.cover import rounding_error
 from assay.solvers.distinct import distinct_vectors
 from assay.solvers.exact_products import exact_parts, exact_products, exact_row_products
 from assay.solvers.similarity import AnyFloatArray, block_rows, blocks, exact_unit_vectors
+
+PICK_WORK = 2.5e7
+"""Operations of a matrix product that take as long as a pick, besides the products of vectors."""
 
 _GAIN_UNIT = "similarity"
 _GRID = 2.0**26
@@ -52,6 +56,7 @@ def graph_cut(
     allowed: NDArray[np.bool_] | None = None,
     costs: FloatArray | None = None,
     limit: float | None = None,
+    progress: Progress = SILENT,
 ) -> Selection:
     """Take, again and again, the row most similar to the pool and least to the rows taken.
 
@@ -75,6 +80,7 @@ def graph_cut(
         costs: shape (n,), what each row costs; rows of `start` are paid for, too. A row that no
             longer fits is passed over for the next best that does.
         limit: most that all picks may cost together; None, with `costs`, for no limit.
+        progress: where to report how far it is.
 
     Returns:
         Picks in order, with their gains; NaN for `start`. `stop` is "exhausted" when every
@@ -104,7 +110,9 @@ def graph_cut(
     costs_here = Allowance(allowance.costs[positions], allowance.limit)
     greedy = _Greedy(unit, pool, given, trade_off, costs_here)
     start_direction = greedy.direction.copy()
-    chosen = greedy.run(count - len(given))
+    with progress.task("graph cut", costs_here.picks(count), unit="picks") as task:
+        task.advance(len(given))
+        chosen = greedy.run(count - len(given), task)
     gains = _gains(unit, chosen, start_direction)
     everything = len(chosen) == greedy.open_at_first
     stop: Literal["budget", "exhausted"] = "exhausted" if everything else "budget"
@@ -114,18 +122,21 @@ def graph_cut(
     )
 
 
-def graph_cut_order(unit: NDArray[np.float32], count: int, *, trade_off: float = 1.0) -> IndexArray:
+def graph_cut_order(
+    unit: NDArray[np.float32], count: int, task: Task, *, trade_off: float = 1.0
+) -> IndexArray:
     """Return the first `count` picks of `graph_cut` among rows that are on the grid already.
 
     Args:
         unit: shape (n, d), from `exact_unit_vectors`.
         count: at most n.
+        task: is told of every pick.
         trade_off: as for `graph_cut`.
     """
     free = Allowance(np.zeros(len(unit)), np.inf)
     everything = np.arange(len(unit))
     greedy = _Greedy(unit, everything, np.empty(0, dtype=np.int64), trade_off, free)
-    return greedy.run(count)
+    return greedy.run(count, task)
 
 
 def _sum(unit: NDArray[np.float32], rows: IndexArray) -> FloatArray:
@@ -259,9 +270,11 @@ class _Greedy:
         self._error = 2.0 * rounding_error(unit.shape[1])
         self._sizes = [level.first for level in _LEVELS]
         self._rows: list[int] = []
+        self._task: Task
 
-    def run(self, count: int) -> IndexArray:
-        """Return up to `count` picks."""
+    def run(self, count: int, task: Task) -> IndexArray:
+        """Return up to `count` picks, and tell of each."""
+        self._task = task
         vectors = self._offers.vectors
         along = vectors @ self._axis.astype(np.float32)
         self._descend(_Field(np.arange(len(vectors)), vectors, along), [], count)
@@ -348,6 +361,7 @@ class _Greedy:
     def _take(self, group: int) -> None:
         row = int(self._offers.row[group])
         self._rows.append(row)
+        self._task.advance(1)
         self._left -= float(self._costs[row])
         self.direction -= 2.0 * self._offers.vectors[group]
         self._offers.advance(group)

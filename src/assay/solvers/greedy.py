@@ -1,11 +1,14 @@
 """What dense and sparse facility location share: options, scores, and when to stop."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress, Task
 from assay.samples import FloatArray, IndexArray, Selection
 from assay.solvers.arrays import checked_allowance, checked_mask, checked_positions
 
@@ -31,6 +34,7 @@ class FacilityLocationOptions:
         limit: most that all picks may cost together. A row that no longer fits is passed over.
         cost_ratio: take the best gain per cost instead of the best gain; costs are then > 0.
         fill: go on when nothing left adds anything, by highest quality, then lowest row.
+        progress: where to report how far it is.
     """
 
     start: IndexArray | None = None
@@ -43,6 +47,7 @@ class FacilityLocationOptions:
     limit: float | None = None
     cost_ratio: bool = False
     fill: bool = False
+    progress: Progress = SILENT
 
 
 class FacilityLocationResult(NamedTuple):
@@ -98,6 +103,20 @@ class Greedy:
         self._takes_all = self._everything_fits()
         self._rows: list[int] = []
         self._coverage_gains: list[float] = []
+        self._task: Task | None = None
+
+    @property
+    def progress(self) -> Progress:
+        """Where to report how far the work is."""
+        return self._options.progress
+
+    @contextlib.contextmanager
+    def told(self, label: str) -> Iterator[None]:
+        """Report picks, under a label, while the context is open."""
+        total = self._allowance.picks(self._count) - self.size
+        with self._options.progress.task(label, max(total, 1), unit="picks") as self._task:
+            yield
+        self._task = None
 
     def set_scale(self, gains: FloatArray) -> None:
         """Fix what coverage is divided by, given what candidates would cover as first picks."""
@@ -135,6 +154,8 @@ class Greedy:
         self._coverage_gains.append(gain)
         self._spent += float(self._allowance.costs[row])
         self.is_open[row] = False
+        if self._task is not None:
+            self._task.advance(1)
 
     def result(self, covered: float) -> FacilityLocationResult:
         """Fill up if asked to, and return all picks, given the units covered in the end."""

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress, Task
 from assay.samples import FloatArray, IndexArray, Selection
 from assay.solvers.arrays import (
     Allowance,
@@ -22,6 +23,9 @@ from assay.solvers.similarity import (
     zero_rows,
 )
 
+ROW_WORK = 1e6
+"""Operations of a matrix product that take as long as what is done for each row once."""
+
 _GAIN_UNIT = "cosine distance"
 # Sizes of a round only change how fast the answer comes.
 _FIRST_CANDIDATES = 512
@@ -34,7 +38,7 @@ _LOOK_AHEAD = 64
 _LONG_LAG = 256
 
 
-def k_center(
+def k_center(  # noqa: PLR0913  one keyword per thing that a caller may leave out
     vectors: AnyFloatArray,
     count: int,
     *,
@@ -44,6 +48,7 @@ def k_center(
     allowed: NDArray[np.bool_] | None = None,
     costs: FloatArray | None = None,
     limit: float | None = None,
+    progress: Progress = SILENT,
 ) -> Selection:
     """Cover `vectors` with `count` of them by always taking the farthest one.
 
@@ -66,6 +71,7 @@ def k_center(
         costs: shape (n,), what each row costs; rows of `start` are paid for, too. A row that no
             longer fits is passed over for the next farthest that does.
         limit: most that all picks may cost together; None, with `costs`, for no limit.
+        progress: where to report how far it is.
 
     Returns:
         Picks in order. Gains are cosine distances to the nearest earlier pick, multiples of
@@ -95,7 +101,8 @@ def k_center(
     opening = np.searchsorted(positions, given[:count])
     if len(given) == 0 and count > 0:
         opening = _opening(pool, positions, first)
-    chosen = _greedy(pool, opening, count=count, keep_all=fill)
+    with progress.task("k-center", pool.allowance.picks(count), unit="picks") as task:
+        chosen = _greedy(pool, opening, task, count=count, keep_all=fill)
     gains = chosen.gains.copy()
     gains[: max(1, len(opening))] = np.nan
     return Selection(positions[chosen.rows], gains, True, chosen.stop, _GAIN_UNIT)
@@ -143,7 +150,7 @@ def _medoid(unit: NDArray[np.float32], possible: NDArray[np.bool_]) -> IndexArra
     return np.array([similarity.argmax()], dtype=np.int64)
 
 
-def _greedy(pool: _Pool, opening: IndexArray, *, count: int, keep_all: bool) -> _Chosen:
+def _greedy(pool: _Pool, opening: IndexArray, task: Task, *, count: int, keep_all: bool) -> _Chosen:
     open_rows = pool.eligible.copy()
     open_rows[opening] = False
     available = len(opening) + int(open_rows.sum())
@@ -155,7 +162,8 @@ def _greedy(pool: _Pool, opening: IndexArray, *, count: int, keep_all: bool) -> 
     keep_all = keep_all or (count >= available and everything_fits)
     if len(opening) > 0:
         cover.refresh(np.flatnonzero(open_rows))
-        search.run(min(count, available))
+        task.advance(len(opening))
+        search.run(min(count, available), task)
     rows, gains = cover.centers, cover.gains()
     open_rows[rows] = False
     copies = np.flatnonzero(open_rows & (pool.allowance.costs <= search.left))
@@ -216,7 +224,7 @@ class _Search:
                 self.left -= cost
         return np.array(taken, dtype=np.int64)
 
-    def run(self, total: int) -> None:
+    def run(self, total: int, task: Task) -> None:
         """Add centres until there are `total`, or no row that adds something can be paid for."""
         while len(self.cover.centers) < total:
             self.cover.rough[self.costs > self.left] = OUT_OF_PLAY
@@ -226,6 +234,7 @@ class _Search:
             before = len(self.cover.centers)
             self._play(candidates, cut, total)
             picks = len(self.cover.centers) - before
+            task.advance(picks)
             if picks < _FEWEST_PICKS:
                 self._size = min(2 * self._size, _MOST_CANDIDATES)
             elif picks > _MOST_PICKS:

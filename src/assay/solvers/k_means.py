@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress, Task
 from assay.samples import IndexArray
 from assay.solvers.cover import rounding_error
 from assay.solvers.distinct import distinct_vectors
@@ -83,6 +84,7 @@ def k_means(
     rows_per_centroid: int = ROWS_PER_CENTROID,
     rounds: int = ROUNDS,
     tolerance: float = 1e-4,
+    progress: Progress = SILENT,
 ) -> Clustering:
     """Divide rows into `count` clusters, each row in that of the most similar centroid.
 
@@ -102,6 +104,7 @@ def k_means(
         rounds: most rounds of assigning and averaging.
         tolerance: smallest relative fall, in one round, of the sum of distances (1 - cosine) to
             own centroids at which another round follows.
+        progress: where to report how far it is.
 
     Raises:
         NonFiniteError: if a row holds NaN or infinity; the first ones are listed.
@@ -114,9 +117,10 @@ def k_means(
     unit = exact_unit_vectors(vectors)
     rows = _sample(np.flatnonzero(unit.any(axis=1)), count * rows_per_centroid, rng)
     fitted = unit if len(rows) == len(unit) else unit[rows]
-    start = fitted[_start_rows(fitted, count, rng)]
-    centroids, done = _fitted_centroids(fitted, start, rounds, tolerance)
-    labels, similarities = _assign(unit, centroids)
+    start = fitted[_start_rows(fitted, count, rng, progress)]
+    with progress.task("k-means: rounds", rounds, unit="rounds") as task:
+        centroids, done = _fitted_centroids(fitted, start, rounds, tolerance, task)
+    labels, similarities = _assign(unit, centroids, progress)
     used = np.bincount(labels[labels >= 0], minlength=len(centroids)) > 0
     # Numbers close up, so that no centroid changes place with another and ties stay as they are.
     closed_up = np.append(np.cumsum(used) - 1, -1)
@@ -137,7 +141,7 @@ def assign(vectors: AnyFloatArray, centroids: NDArray[np.float32]) -> Assignment
     """
     if len(centroids) == 0:
         raise ValueError("there must be a centroid to assign rows to")
-    return _assign(exact_unit_vectors(vectors), centroids)
+    return _assign(exact_unit_vectors(vectors), centroids, SILENT)
 
 
 def _sample(rows: IndexArray, count: int, rng: np.random.Generator) -> IndexArray:
@@ -150,20 +154,26 @@ def _sample(rows: IndexArray, count: int, rng: np.random.Generator) -> IndexArra
 # Start
 
 
-def _start_rows(unit: NDArray[np.float32], count: int, rng: np.random.Generator) -> IndexArray:
+def _start_rows(
+    unit: NDArray[np.float32], count: int, rng: np.random.Generator, progress: Progress
+) -> IndexArray:
     """Return rows far from each other; fewer than `count` if the others are copies of them."""
     size = max(_START_ROWS_PER_CENTROID * count, _FEWEST_START_ROWS)
     rows = _sample(np.arange(len(unit)), size, rng)
-    chosen = _far_apart(unit[rows], count, rng)
+    with progress.task("k-means: first centroids", count, unit="centroids") as task:
+        chosen = _far_apart(unit[rows], count, rng, task)
     if len(chosen) < count and len(rows) < len(unit):
         # The sample held too many copies; one row of each kind leaves none.
         distinct = distinct_vectors(unit)
         rows = _sample(distinct.members[distinct.starts[:-1]], size, rng)
-        chosen = _far_apart(unit[rows], count, rng)
+        with progress.task("k-means: first centroids", count, unit="centroids") as task:
+            chosen = _far_apart(unit[rows], count, rng, task)
     return rows[chosen]
 
 
-def _far_apart(unit: NDArray[np.float32], count: int, rng: np.random.Generator) -> IndexArray:
+def _far_apart(
+    unit: NDArray[np.float32], count: int, rng: np.random.Generator, task: Task
+) -> IndexArray:
     """Return places drawn in proportion to the distance from those already drawn.
 
     Of a few draws each time, the one that leaves the smallest sum of distances is kept.
@@ -185,6 +195,7 @@ def _far_apart(unit: NDArray[np.float32], count: int, rng: np.random.Generator) 
         best = int(nearer.sum(axis=1).argmin())
         chosen.append(int(drawn[best]))
         distance = nearer[best]
+        task.advance(1)
     return np.array(chosen, dtype=np.int64)
 
 
@@ -192,7 +203,11 @@ def _far_apart(unit: NDArray[np.float32], count: int, rng: np.random.Generator) 
 
 
 def _fitted_centroids(
-    unit: NDArray[np.float32], centroids: NDArray[np.float32], rounds: int, tolerance: float
+    unit: NDArray[np.float32],
+    centroids: NDArray[np.float32],
+    rounds: int,
+    tolerance: float,
+    task: Task,
 ) -> tuple[NDArray[np.float32], int]:
     """Return centroids after Lloyd's rounds, and how many rounds there were."""
     if len(centroids) == 0:
@@ -205,6 +220,7 @@ def _fitted_centroids(
         moved = clusters.move(_without_empty(_nearest(unit, centroids), unit, centroids))
         centroids = clusters.centroids(centroids)
         before, spread = spread, clusters.spread()
+        task.advance(1)
         if moved == 0 or before - spread <= tolerance * before:
             break
     return centroids, done
@@ -270,17 +286,21 @@ def _without_empty(
 # Assignment
 
 
-def _assign(unit: NDArray[np.float32], centroids: NDArray[np.float32]) -> Assignment:
+def _assign(
+    unit: NDArray[np.float32], centroids: NDArray[np.float32], progress: Progress
+) -> Assignment:
     labels = np.full(len(unit), -1, dtype=np.int64)
     similarities = np.zeros(len(unit), dtype=np.float32)
     step = block_rows(unit.shape[1])
-    for first in range(0, len(unit), step):
-        rows = first + np.flatnonzero(unit[first : first + step].any(axis=1))
-        if len(rows):
-            block = unit[rows]
-            labels[rows] = _nearest(block, centroids)
-            found = row_similarities(centroids, block, labels[rows][:, None])
-            similarities[rows] = found[:, 0]
+    with progress.task("k-means: assigning", len(unit)) as task:
+        for first in range(0, len(unit), step):
+            rows = first + np.flatnonzero(unit[first : first + step].any(axis=1))
+            if len(rows):
+                block = unit[rows]
+                labels[rows] = _nearest(block, centroids)
+                found = row_similarities(centroids, block, labels[rows][:, None])
+                similarities[rows] = found[:, 0]
+            task.advance(min(step, len(unit) - first))
     return Assignment(labels, similarities)
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress, Task
 from assay.samples import FloatArray, IndexArray, Selection
 from assay.solvers.arrays import (
     Allowance,
@@ -44,6 +45,7 @@ class LogDetOptions:
         costs: shape (n,), what each row costs; rows of `start` are paid for, too. A row that no
             longer fits is passed over for the next best that does.
         limit: most that all picks may cost together; None, with `costs`, for no limit.
+        progress: where to report how far it is.
     """
 
     kernel: Kernel = "cosine"
@@ -55,6 +57,7 @@ class LogDetOptions:
     allowed: NDArray[np.bool_] | None = None
     costs: FloatArray | None = None
     limit: float | None = None
+    progress: Progress = SILENT
 
 
 def log_det(
@@ -111,7 +114,9 @@ def log_det(
         _log_quality(options.quality, eligible)[positions],
         Allowance(allowance.costs[positions], allowance.limit),
     )
-    stop = search.run(np.searchsorted(positions, given[:count]), count, fill=options.fill)
+    with options.progress.task("log-determinant", allowance.picks(count), unit="picks") as task:
+        opening = np.searchsorted(positions, given[:count])
+        stop = search.run(opening, count, task, fill=options.fill)
     chosen = positions[np.array(search.rows, dtype=np.int64)]
     return Selection(chosen, np.array(search.gains), True, stop, _GAIN_UNIT)
 
@@ -187,12 +192,13 @@ class _Search:
         self._bounds = np.full(len(is_open), -np.inf)
 
     def run(
-        self, given: IndexArray, count: int, *, fill: bool
+        self, given: IndexArray, count: int, task: Task, *, fill: bool
     ) -> Literal["budget", "exhausted", "no_gain"]:
-        """Take the start and then what gains most; return why it ended."""
+        """Take the start and then what gains most; return why it ended. `task` hears of picks."""
         for row in given.tolist():
             self._residuals.refresh(np.array([row]))
             self._take(row, np.nan)
+        task.advance(len(given))
         available = np.flatnonzero(self._is_open)
         self._score(available)
         whole = len(self.rows) + len(available) <= count
@@ -202,7 +208,9 @@ class _Search:
             candidates, cut = self._largest()
             if len(candidates) == 0:
                 break
+            before = len(self.rows)
             self._play(candidates, cut, count)
+            task.advance(len(self.rows) - before)
         if fill:
             self._fill(count)
         left = np.flatnonzero(self._is_open)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress
 from assay.samples import FloatArray, IndexArray, Selection
 from assay.solvers.greedy import FacilityLocationOptions, Greedy, lazy_greedy
 from assay.solvers.nearest import Neighbors
@@ -13,7 +14,7 @@ _GAIN_UNIT = "share of the pool covered"
 _BATCH = 4096
 
 
-def max_coverage(
+def max_coverage(  # noqa: PLR0913  one keyword per thing that a caller may leave out
     graph: Neighbors,
     count: int,
     *,
@@ -23,6 +24,7 @@ def max_coverage(
     allowed: NDArray[np.bool_] | None = None,
     costs: FloatArray | None = None,
     limit: float | None = None,
+    progress: Progress = SILENT,
 ) -> Selection:
     """Take, again and again, the row that covers the most that no row taken covers yet.
 
@@ -42,6 +44,7 @@ def max_coverage(
         costs: shape (n,), what each row costs; rows of `start` are paid for, too. A row that no
             longer fits is passed over for the next best that does.
         limit: most that all picks may cost together; None, with `costs`, for no limit.
+        progress: where to report how far it is.
 
     Returns:
         Picks in order. Gains are shares of the total weight that each covered first, or first
@@ -56,21 +59,22 @@ def max_coverage(
     """
     rows = len(graph.indptr) - 1
     options = FacilityLocationOptions(
-        start=start, allowed=allowed, weights=weights, costs=costs, limit=limit
+        start=start, allowed=allowed, weights=weights, costs=costs, limit=limit, progress=progress
     )
     greedy = Greedy(options, rows, count, units=1.0)
     covered = _Covered(graph, greedy.weights, greedy.start)
     is_anew = False
-    while greedy.wants_more():
-        before = greedy.size
-        candidates = np.flatnonzero(greedy.is_open)
-        gains = covered.gains_of(candidates)
-        covered.candidates = candidates
-        lazy_greedy(covered, greedy, gains, picks=count, candidates=candidates)
-        if not fill or (is_anew and greedy.size == before):
-            break
-        covered.forget()
-        is_anew = True
+    with greedy.told("coverage"):
+        while greedy.wants_more():
+            before = greedy.size
+            candidates = np.flatnonzero(greedy.is_open)
+            gains = covered.gains_of(candidates)
+            covered.candidates = candidates
+            lazy_greedy(covered, greedy, gains, picks=count, candidates=candidates)
+            if not fill or (is_anew and greedy.size == before):
+                break
+            covered.forget()
+            is_anew = True
     selection = greedy.result(0.0).selection
     total = max(int(greedy.weights.sum()), 1)
     return replace(selection, gains=selection.gains / total, gain_unit=_GAIN_UNIT)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import DataError
+from assay.progress import SILENT, Progress
 from assay.samples import IndexArray
 from assay.solvers.cover import rounding_error
 from assay.solvers.distinct import DistinctVectors, distinct_vectors
@@ -28,7 +29,9 @@ from assay.solvers.vector_search import (
 
 # Found beyond the neighbours asked for, so that float32 rounding cannot push one out.
 _SLACK = 16
-_QUERY_BLOCK = 8192
+_QUERY_BLOCK = 4096
+_LEAST_QUERY_BLOCK = 512
+_COMPARED_AT_ONCE = 1 << 28
 _PAIR_BLOCK = 2048
 _PUT_BLOCK = 16384
 _EXPANSION_BLOCK = 1024
@@ -65,6 +68,7 @@ def nearest_neighbors(
     method: SearchMethod = "auto",
     effort: int = DEFAULT_EFFORT,
     seed: int = 0,
+    progress: Progress = SILENT,
 ) -> Neighbors:
     """Return the `count` most similar vectors of each row.
 
@@ -80,6 +84,7 @@ def nearest_neighbors(
         method: "auto" is exact up to 200,000 vectors.
         effort: vectors that each row is compared with by the approximate method.
         seed: of the clustering of the approximate method.
+        progress: where to report how far it is.
 
     Raises:
         NonFiniteError: if a row holds NaN or infinity.
@@ -103,14 +108,22 @@ def nearest_neighbors(
     )
     wanted = lists.width + (queries is None)  # a row finds itself first
     places = np.setdiff1d(np.arange(rows), empty)
-    for first in range(0, len(asked), _QUERY_BLOCK):
-        block = asked[first : first + _QUERY_BLOCK]
-        keys = _expanded(_nearest_groups(search, distinct.vectors, block, wanted), distinct)
-        if queries is None:
-            _put_without_self(lists, keys, first + np.arange(len(block)), distinct)
-        else:
-            lists.put(places[first : first + _QUERY_BLOCK], keys)
+    step = _query_block(distinct.groups)
+    with progress.task("nearest neighbours", len(asked)) as task:
+        for first in range(0, len(asked), step):
+            block = asked[first : first + step]
+            keys = _expanded(_nearest_groups(search, distinct.vectors, block, wanted), distinct)
+            if queries is None:
+                _put_without_self(lists, keys, first + np.arange(len(block)), distinct)
+            else:
+                lists.put(places[first : first + step], keys)
+            task.advance(len(block))
     return lists.neighbors(empty)
+
+
+def _query_block(rows: int) -> int:
+    """Return how many queries to search for at once: few among many rows, to tell of each soon."""
+    return max(_LEAST_QUERY_BLOCK, min(_QUERY_BLOCK, _COMPARED_AT_ONCE // max(1, rows)))
 
 
 def neighbors_above(
@@ -121,6 +134,7 @@ def neighbors_above(
     effort: int = DEFAULT_EFFORT,
     seed: int = 0,
     pair_limit: int = 100_000_000,
+    progress: Progress = SILENT,
 ) -> Neighbors:
     """Return, for each row, all rows with a cosine of at least `threshold`.
 
@@ -132,6 +146,7 @@ def neighbors_above(
         effort: vectors that each row is compared with by the approximate method.
         seed: of the clustering of the approximate method.
         pair_limit: stop above this many pairs, at about 50 bytes each.
+        progress: where to report how far it is.
 
     Returns:
         A symmetric relation: if i lists j then j lists i, at the same similarity.
@@ -148,15 +163,19 @@ def neighbors_above(
     units = units[kept] if len(empty) else units
     found: list[IndexArray] = []
     total = 0
-    for pairs in _pairs_above(units, threshold, method=method, effort=effort, seed=seed):
-        found.append(pairs)
-        total += pairs.shape[1]
-        if total > pair_limit:
-            raise DataError(
-                f"more than {pair_limit:,} pairs of rows are at least {threshold} similar",
-                hint="remove exact duplicates first, or raise the threshold",
-            )
-    pairs = np.unique(np.concatenate(found, axis=1), axis=1) if found else np.empty((2, 0), int)
+    with progress.task("similar rows", len(units) ** 2 / 2, unit="pairs") as task:
+        for pairs, compared in _pairs_above(
+            units, threshold, method=method, effort=effort, seed=seed
+        ):
+            found.append(pairs)
+            total += pairs.shape[1]
+            if total > pair_limit:
+                raise DataError(
+                    f"more than {pair_limit:,} pairs of rows are at least {threshold} similar",
+                    hint="remove exact duplicates first, or raise the threshold",
+                )
+            task.advance(compared)
+    pairs = _distinct_pairs(found, len(units))
     similarities = pair_similarities(units, pairs[0], pairs[1])
     return _symmetric(kept[pairs], similarities, len(vectors), empty)
 
@@ -290,8 +309,11 @@ def _pairs_above(
     method: SearchMethod,
     effort: int,
     seed: int,
-) -> Iterator[IndexArray]:
-    """Yield pairs (2, p) with the lower row first; a clustered search may repeat a pair."""
+) -> Iterator[tuple[IndexArray, float]]:
+    """Yield pairs (2, p) with the lower row first, and how many pairs were told apart for them.
+
+    A clustered search may repeat a pair.
+    """
     bound = threshold - _leeway(units.shape[1])
     search = (
         None if is_exact(method, len(units)) else ClusterSearch(units, effort=effort, seed=seed)
@@ -309,7 +331,18 @@ def _pairs_above(
         different = left < right
         left, right = left[different], right[different]
         above = pair_similarities(units, left, right) >= threshold
-        yield np.stack([left[above], right[above]])
+        # As if every row met half of the others: what a clustered search does not look at counts.
+        met = len(queries) * (len(units) - first - len(queries) / 2 if search is None
+                              else len(units) / 2)  # fmt: skip
+        yield np.stack([left[above], right[above]]), met
+
+
+def _distinct_pairs(found: list[IndexArray], rows: int) -> IndexArray:
+    """Return the pairs (2, p) of several blocks, each once, ascending."""
+    if not found:
+        return np.empty((2, 0), dtype=np.int64)
+    pairs = np.concatenate(found, axis=1)
+    return np.stack(np.divmod(np.unique(pairs[0] * rows + pairs[1]), rows))
 
 
 def _symmetric(

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress, Task
 from assay.samples import FloatArray, IndexArray
 from assay.solvers.arrays import Allowance, checked_allowance, checked_positions
 from assay.solvers.cover import rounding_error
@@ -46,6 +47,7 @@ def ordered_filter(
     batch_size: int = 1,
     costs: FloatArray | None = None,
     limit: float | None = None,
+    progress: Progress = SILENT,
 ) -> Filtered:
     """Keep each row of a ranking whose cosine to every row kept before it is at most `threshold`.
 
@@ -66,6 +68,7 @@ def ordered_filter(
         costs: shape (n,), what each row costs. A row that is similar to no kept one but no longer
             fits is passed over: neither kept nor rejected.
         limit: most that all kept rows may cost together.
+        progress: where to report how far it is.
 
     Returns:
         The rows kept and rejected up to the moment when the count is reached, or when nothing
@@ -88,7 +91,9 @@ def ordered_filter(
     unit = exact_unit_vectors(vectors if len(places) == rows else vectors[places])
     rank = np.searchsorted(places, walk)
     affordable = Allowance(allowance.costs[walk], allowance.limit)
-    filtered = _Walk(unit, rank, threshold, affordable, batch_size).go(count)
+    most = affordable.picks(len(walk) if count is None else min(count, len(walk)))
+    with progress.task("ordered filter", most, unit="rows kept") as task:
+        filtered = _Walk(unit, rank, threshold, affordable, batch_size).go(count, task)
     return Filtered(walk[filtered.kept], walk[filtered.rejected], filtered.stop)
 
 
@@ -117,15 +122,17 @@ class _Walk:
         self._kept: list[int] = []
         self._rejected: list[int] = []
 
-    def go(self, count: int | None) -> Filtered:
+    def go(self, count: int | None, task: Task) -> Filtered:
         stopped = count == 0
         for start, stop in self._blocks():
             if stopped:
                 break
+            before = len(self._kept)
             block = np.arange(start, stop)
             rejected = self._like_kept(block)
             pairs = self._within(block, rejected)
             stopped = self._settle(block, rejected, pairs, count)
+            task.advance(len(self._kept) - before)
         early = stopped or self._passed_over
         kept, met = np.array(self._kept, np.int64), np.array(self._rejected, np.int64)
         return Filtered(kept, met, "budget" if early else "exhausted")

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from assay.progress import SILENT, Progress, Task
 from assay.samples import IndexArray
 from assay.solvers.graph_cut import graph_cut_order
 from assay.solvers.similarity import AnyFloatArray, exact_unit_vectors
@@ -31,6 +32,7 @@ def quantization_bins(
     *,
     trade_off: float = 1.0,
     parts: Sequence[IndexArray] | None = None,
+    progress: Progress = SILENT,
 ) -> Bins:
     """Fill bins one after the other, each with the greedy graph cut of the rows that remain.
 
@@ -44,6 +46,7 @@ def quantization_bins(
         parts: rows, ascending, of parts of the pool that are divided each on its own, without a
             row in common; bins are numbered on from part to part. None for all rows as one part;
             rows in no part are left out.
+        progress: where to report how far it is.
 
     Raises:
         NonFiniteError: if a row holds NaN or infinity.
@@ -56,17 +59,18 @@ def quantization_bins(
     rows = len(vectors)
     labels, ranks = np.full(rows, -1, dtype=np.int64), np.full(rows, -1, dtype=np.int64)
     sizes: list[int] = []
-    for part in [np.arange(rows)] if parts is None else parts:
-        whole = len(part) == rows
-        orders = _orders(vectors if whole else vectors[part], bins, trade_off)
-        for number, order in enumerate(orders):
-            labels[part[order]] = len(sizes) + number
-            ranks[part[order]] = np.arange(len(order))
-        sizes += [len(part) // max(1, len(orders))] * len(orders)
+    with progress.task("bins", rows) as task:
+        for part in [np.arange(rows)] if parts is None else parts:
+            whole = len(part) == rows
+            orders = _orders(vectors if whole else vectors[part], bins, trade_off, task)
+            for number, order in enumerate(orders):
+                labels[part[order]] = len(sizes) + number
+                ranks[part[order]] = np.arange(len(order))
+            sizes += [len(part) // max(1, len(orders))] * len(orders)
     return Bins(labels, ranks, np.array(sizes, dtype=np.int64))
 
 
-def _orders(vectors: AnyFloatArray, bins: int, trade_off: float) -> list[IndexArray]:
+def _orders(vectors: AnyFloatArray, bins: int, trade_off: float, task: Task) -> list[IndexArray]:
     """Return the rows of each bin, in the order in which they were taken."""
     unit = exact_unit_vectors(vectors)
     remaining = np.arange(len(unit))
@@ -75,7 +79,7 @@ def _orders(vectors: AnyFloatArray, bins: int, trade_off: float) -> list[IndexAr
     for number in range(bins):
         is_last = number == bins - 1
         count = len(remaining) if is_last else len(vectors) // bins
-        order = graph_cut_order(unit, count, trade_off=trade_off)
+        order = graph_cut_order(unit, count, task, trade_off=trade_off)
         orders.append(remaining[order])
         kept = np.ones(len(remaining), dtype=np.bool_)
         kept[order] = False

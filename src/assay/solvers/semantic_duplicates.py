@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress, Task
 from assay.samples import FloatArray, IndexArray
 from assay.solvers.arrays import checked_positions
 from assay.solvers.similarity import AnyFloatArray, exact_unit_vectors, quantised
@@ -18,6 +19,7 @@ def repeats_in_clusters(
     *,
     threshold: float,
     greedy: bool = False,
+    progress: Progress = SILENT,
 ) -> IndexArray:
     """Return the rows whose cosine to an earlier row of the same cluster is above `threshold`.
 
@@ -33,6 +35,7 @@ def repeats_in_clusters(
         greedy: compare only with earlier rows that are no repeats themselves. Otherwise a row
             repeats a repeat, too, and of a chain of rows, each like the one before, only the
             first stays.
+        progress: where to report how far it is.
 
     Returns:
         Shape (r,), ascending.
@@ -48,13 +51,18 @@ def repeats_in_clusters(
     rows = rows[np.argsort(labels[rows], kind="stable")]
     begins = np.flatnonzero(np.diff(labels[rows], prepend=-1))
     found = [np.empty(0, dtype=np.int64)]
-    for members in np.split(rows, begins[1:]):
-        repeated = _repeats(exact_unit_vectors(vectors[members]), threshold, greedy=greedy)
-        found.append(members[repeated])
+    clusters = np.split(rows, begins[1:])
+    total = sum(len(members) ** 2 for members in clusters) / 2
+    with progress.task("pairs within clusters", total, unit="pairs") as task:
+        for members in clusters:
+            unit = exact_unit_vectors(vectors[members])
+            found.append(members[_repeats(unit, threshold, task, greedy=greedy)])
     return np.sort(np.concatenate(found))
 
 
-def _repeats(unit: NDArray[np.float32], threshold: float, *, greedy: bool) -> NDArray[np.bool_]:
+def _repeats(
+    unit: NDArray[np.float32], threshold: float, task: Task, *, greedy: bool
+) -> NDArray[np.bool_]:
     """Return which rows of one cluster, in order, are like an earlier one."""
     repeated = np.zeros(len(unit), dtype=np.bool_)
     for first in range(0, len(unit), _ROWS_AT_ONCE):
@@ -68,6 +76,7 @@ def _repeats(unit: NDArray[np.float32], threshold: float, *, greedy: bool) -> ND
         else:
             mine |= alike.any(axis=1)
         repeated[first : first + _ROWS_AT_ONCE] = mine
+        task.advance(len(block) * (first + len(block) / 2))
     return repeated
 
 

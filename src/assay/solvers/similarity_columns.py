@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import Task
 from assay.samples import FloatArray, IndexArray
 from assay.solvers.similarity import QUANTUM
 
@@ -66,8 +67,11 @@ class SimilarityColumns:
             self._keep(missing, computed)
         return result
 
-    def gains(self, current: FloatArray, weights: FloatArray) -> FloatArray:
-        """Return what each candidate would add to `current`, shape (n,), in weighted units."""
+    def gains(self, current: FloatArray, weights: FloatArray, task: Task) -> FloatArray:
+        """Return what each candidate would add to `current`, shape (n,), in weighted units.
+
+        `task` is told of every pair of rows, of which there are n squared.
+        """
         rows = len(self._vectors)
         totals = np.zeros(rows)
         whole = len(self._row_in) == rows
@@ -82,6 +86,7 @@ class SimilarityColumns:
                 if whole:
                     self._cache[upper, lower] = tile
                     self._cache[lower, upper] = tile.T
+                task.advance(tile.size if top == left else 2 * tile.size)
         if whole:
             self._slot_of = np.arange(rows)
         return totals

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress
 from assay.samples import FloatArray, IndexArray
 from assay.solvers.duplicates import exact_groups, normalised_text
 
@@ -132,6 +133,7 @@ def minhash_signatures(
     permutations: int = PERMUTATIONS,
     size: int = SHINGLE_CHARACTERS,
     threads: int = 1,
+    progress: Progress = SILENT,
 ) -> SignatureArray:
     """Return MinHash signatures; the share of equal places estimates the Jaccard similarity.
 
@@ -143,6 +145,7 @@ def minhash_signatures(
         permutations: length of a signature, k.
         size: length of a run in characters.
         threads: how many blocks are worked on at once; the result does not depend on it.
+        progress: where to report how far it is.
 
     Returns:
         Shape (n, k), uint32; a text without characters has 2**32 - 1 everywhere.
@@ -156,12 +159,12 @@ def minhash_signatures(
     factors, addends = constants[0] | np.uint64(1), constants[1]
     signatures = np.full((len(normalised), permutations), np.iinfo(np.uint32).max, dtype=np.uint32)
 
-    def fill(rows: slice) -> None:
+    def fill(rows: slice) -> int:
         block = shingles(normalised[rows], size=size)
         filled = np.flatnonzero(block.counts) + rows.start
         starts = (np.cumsum(block.counts) - block.counts)[block.counts > 0]
         if not len(filled):
-            return
+            return rows.stop - rows.start
         least = np.empty((permutations, len(filled)), dtype=np.uint64)
         images = np.empty_like(block.hashes)
         for place in range(permutations):
@@ -169,10 +172,15 @@ def minhash_signatures(
             images += addends[place]
             np.minimum.reduceat(images, starts, out=least[place])
         signatures[filled] = (least >> np.uint64(32)).astype(np.uint32).T
+        return rows.stop - rows.start
 
     lengths = np.fromiter(map(len, normalised), dtype=np.int64, count=len(normalised))
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, _blocks(lengths, _BLOCK_CHARACTERS)))
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        progress.task("near-duplicates: hashing", len(normalised)) as task,
+    ):
+        for count in pool.map(fill, _blocks(lengths, _BLOCK_CHARACTERS)):
+            task.advance(count)
     return signatures
 
 
@@ -200,23 +208,34 @@ def _bucket_pairs(keys: HashArray, limit: int) -> IndexArray:
 
 
 def _candidates(
-    signatures: SignatureArray, layout: BandLayout, *, least_agreement: float, bucket_limit: int
+    signatures: SignatureArray,
+    layout: BandLayout,
+    *,
+    least_agreement: float,
+    bucket_limit: int,
+    progress: Progress,
 ) -> IndexArray:
     count = len(signatures)
     codes = np.empty(0, dtype=np.int64)
-    for band in range(layout.bands):
-        keys = np.zeros(count, dtype=np.uint64)
-        for place in range(band * layout.rows, (band + 1) * layout.rows):
-            keys ^= signatures[:, place]
-            _mix(keys)
-        pairs = _bucket_pairs(keys, bucket_limit)
-        pairs = pairs[_agreement(signatures, pairs) >= least_agreement]
-        codes = np.union1d(codes, pairs[:, 0] * count + pairs[:, 1])
+    with progress.task("near-duplicates: candidates", layout.bands, unit="bands") as task:
+        for band in range(layout.bands):
+            keys = np.zeros(count, dtype=np.uint64)
+            for place in range(band * layout.rows, (band + 1) * layout.rows):
+                keys ^= signatures[:, place]
+                _mix(keys)
+            pairs = _bucket_pairs(keys, bucket_limit)
+            pairs = pairs[_agreement(signatures, pairs) >= least_agreement]
+            codes = np.union1d(codes, pairs[:, 0] * count + pairs[:, 1])
+            task.advance(1)
     return np.column_stack(np.divmod(codes, max(count, 1)))
 
 
 def exact_jaccard(
-    normalised: Sequence[str], pairs: IndexArray, *, size: int = SHINGLE_CHARACTERS
+    normalised: Sequence[str],
+    pairs: IndexArray,
+    *,
+    size: int = SHINGLE_CHARACTERS,
+    progress: Progress = SILENT,
 ) -> FloatArray:
     """Return the Jaccard similarity of the sets of character runs of each pair of texts.
 
@@ -224,14 +243,17 @@ def exact_jaccard(
         normalised: n texts after `normalised_text`.
         pairs: shape (m, 2), indices into the texts.
         size: length of a run in characters.
+        progress: where to report how far it is.
 
     Returns:
         Shape (m,), in [0, 1]; 0 where a text is empty.
     """
     lengths = np.fromiter(map(len, normalised), dtype=np.int64, count=len(normalised))
     similarity = np.empty(len(pairs))
-    for rows in _blocks(lengths[pairs].sum(axis=1), _VERIFY_SHINGLES):
-        similarity[rows] = _block_jaccard(normalised, pairs[rows], size)
+    with progress.task("near-duplicates: comparing", len(pairs), unit="pairs") as task:
+        for rows in _blocks(lengths[pairs].sum(axis=1), _VERIFY_SHINGLES):
+            similarity[rows] = _block_jaccard(normalised, pairs[rows], size)
+            task.advance(rows.stop - rows.start)
     return similarity
 
 
@@ -262,6 +284,7 @@ def near_duplicate_pairs(
     verify: bool = True,
     bucket_limit: int = 1000,
     threads: int = 1,
+    progress: Progress = SILENT,
 ) -> NearDuplicates:
     """Return pairs of texts that share at least `threshold` of their character runs.
 
@@ -279,6 +302,7 @@ def near_duplicate_pairs(
             sqrt(s (1 - s) / permutations), and saves a look at the texts of all candidates.
         bucket_limit: in a bucket of more rows than this, each is compared with so many followers.
         threads: how many blocks are hashed at once; the result does not depend on it.
+        progress: where to report how far it is.
     """
     normalised = [normalised_text(text) for text in texts]
     first = exact_groups(normalised)
@@ -287,7 +311,9 @@ def near_duplicate_pairs(
     distinct = np.flatnonzero((first == rows) & has_text)
     copies = np.flatnonzero((first != rows) & has_text)
     kept = [normalised[row] for row in distinct]
-    signatures = minhash_signatures(kept, permutations=permutations, size=size, threads=threads)
+    signatures = minhash_signatures(
+        kept, permutations=permutations, size=size, threads=threads, progress=progress
+    )
     # Five standard errors: one true pair in three million falls below.
     margin = 5 * float(np.sqrt(threshold * (1 - threshold) / permutations)) if verify else 0.0
     found = _candidates(
@@ -295,8 +321,13 @@ def near_duplicate_pairs(
         band_layout(threshold, permutations),
         least_agreement=threshold - margin,
         bucket_limit=bucket_limit,
+        progress=progress,
     )
-    similarity = exact_jaccard(kept, found, size=size) if verify else _agreement(signatures, found)
+    similarity = (
+        exact_jaccard(kept, found, size=size, progress=progress)
+        if verify
+        else _agreement(signatures, found)
+    )
     near = similarity >= threshold
     pairs = np.concatenate((distinct[found[near]], np.column_stack((first[copies], copies))))
     jaccard = np.concatenate((similarity[near], np.ones(len(copies))))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.progress import SILENT, Progress
 from assay.samples import FloatArray, IndexArray
 from assay.solvers.duplicates import normalised_text
 from assay.texts.measures import words
@@ -61,6 +62,7 @@ def contaminated(
     ngram: int = NGRAM,
     share: float = 0.0,
     shortest: int = SHORTEST_NGRAM,
+    progress: Progress = SILENT,
 ) -> ContaminationReport:
     """Tell which texts repeat runs of `ngram` words of an evaluation text.
 
@@ -74,6 +76,7 @@ def contaminated(
         share: which part of an evaluation text's distinct runs a row must hold to be called
             contaminated, in [0, 1]; 0 means that a single one is enough.
         shortest: as above.
+        progress: where to report how far it is.
 
     Source:
         Brown et al. 2020, arXiv 2005.14165, appendix C (13 words, any overlap). There a match cuts
@@ -89,16 +92,18 @@ def contaminated(
     whole = _whole_texts(evaluation, shortest)
     evaluation_index = np.full(len(texts), -1, dtype=np.int64)
     best = np.zeros(len(texts))
-    for start in range(0, len(texts), _BLOCK_ROWS):
-        block = [
-            [vocabulary.get(word, _UNKNOWN) for word in words(normalised_text(text))]
-            for text in texts[start : start + _BLOCK_ROWS]
-        ]
-        for row, index in enumerate(whole.get(tuple(known), -1) for known in block):
-            if index >= 0:
-                evaluation_index[start + row], best[start + row] = index, 1.0
-        rows, owners, counts = _matches(block, runs)
-        _keep_best(rows + start, owners, counts / run_counts[owners], (evaluation_index, best))
+    with progress.task("repeated questions", len(texts)) as task:
+        for start in range(0, len(texts), _BLOCK_ROWS):
+            block = [
+                [vocabulary.get(word, _UNKNOWN) for word in words(normalised_text(text))]
+                for text in texts[start : start + _BLOCK_ROWS]
+            ]
+            for row, index in enumerate(whole.get(tuple(known), -1) for known in block):
+                if index >= 0:
+                    evaluation_index[start + row], best[start + row] = index, 1.0
+            rows, owners, counts = _matches(block, runs)
+            _keep_best(rows + start, owners, counts / run_counts[owners], (evaluation_index, best))
+            task.advance(len(block))
     return ContaminationReport((best > 0) & (best >= share), evaluation_index, best)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 from assay.components.component import NoPaper, Paper
 from assay.components.extras import is_installed
 from assay.components.references import ModelRef, short_name
+from assay.engine.pace import Paced
 from assay.errors import DataError
 from assay.features.passes import PoolFeature
 from assay.models.recipe import Recipe, Tuned, training_flops
@@ -75,7 +77,14 @@ class TunedModel(PoolFeature):
             TuningError: if the training changes no weight.
             FeatureError: if the training leaves the finite numbers, or memory runs out.
         """
-        opened = runtime.trainable(self.base, self.recipe)
+        paced = Paced(
+            runtime.progress,
+            runtime.cache,
+            f"training {self.base.rpartition('@')[2]} {self.recipe.weights} {self.recipe.dtype} "
+            f"{runtime.device}",
+            threads=runtime.threads,
+        )
+        opened = replace(runtime, progress=paced).trainable(self.base, self.recipe)
         rows = training_rows(opened.model, self.recipe.rendering, _blocks(view, _places(view)))
         if not rows.sequences:
             reasons = ", ".join(f"{name}: {count:,}" for name, count in rows.left_out.items())
@@ -85,6 +94,7 @@ class TunedModel(PoolFeature):
                 + (f"; of the first, {rows.why}" if rows.why else ""),
                 hint="choose more rows",
             )
+        paced.units = float(rows.lengths.mean()) * self.recipe.batch_size  # tokens in a step
         store = self.store(runtime.cache, view)
         training = Training(self.base, self.recipe, self.seed, rows, _held_out(view))
         with store.filling() as work:

@@ -38,6 +38,7 @@ from assay.samples import Sample
 from assay.stores.results import Results
 from assay.values import ScoreTable
 from assay.workspace.imports import imported_names
+from assay.workspace.placement import as_recorded, default_folder
 from assay.workspace.score_frame import FrameOrder, in_source_order, score_frame
 
 Method: TypeAlias = str | Mapping[str, Any] | Component
@@ -57,12 +58,15 @@ class Workspace:
         data: str | Path | SourceSpec | Sequence[SourceSpec] | None = None,
         hold_out: float = 0.0,
         max_set_aside: float = MAX_SET_ASIDE,
+        as_loaded: bool = False,
         runtime: Runtime | None = None,
     ) -> None:
         specs = _specs(data)
         self.runtime = runtime or Runtime()
         self.folder = Path(folder) if folder is not None else default_folder(specs)
-        if not specs:
+        if specs:
+            specs = as_recorded(self.folder, specs)
+        else:
             specs, hold_out = self._stored_specs()
         started = time.perf_counter()
         self.pool, self.load_record = load_pool(
@@ -70,6 +74,7 @@ class Workspace:
             self.folder,
             hold_out=hold_out,
             max_set_aside=max_set_aside,
+            as_loaded=as_loaded,
             offline=self.runtime.offline,
             progress=self.runtime.progress,
         )
@@ -274,24 +279,6 @@ def chosen_fields(selector: Selector, parameters: Mapping[str, Any]) -> dict[str
     base = {name: getattr(selector, name) for name in type(selector).model_fields}
     changed = type(selector)(**(base | dict(parameters)))
     return {name: getattr(changed, name) for name in parameters}
-
-
-def default_folder(specs: Sequence[SourceSpec]) -> Path:
-    """Return ``<data>.assay`` beside the data, or in the working folder for other sources.
-
-    Raises:
-        DataError: if no data is named.
-    """
-    if not specs:
-        raise DataError("no data is named", hint="assay load FILE, or a project with -p")
-    first = specs[0].location
-    path = Path(first)
-    if first == "-":
-        return Path("standard-input.assay")
-    if not path.exists():
-        return Path(f"{first.replace('/', '--')}.assay")
-    stem = path.name.split(".")[0] if path.is_file() else path.resolve().name
-    return path.parent / f"{stem or path.name}.assay"
 
 
 def _specs(

@@ -233,6 +233,17 @@ def test_a_single_source_may_have_its_fields_beside_it(tmp_path: Path) -> None:
     assert config.hold_out == 0.02
 
 
+def test_threads_of_the_file_set_the_processes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.runtime.limit_threads", lambda count: None)
+    plain = _load(tmp_path, "limits: {threads: 2}").runtime()
+    fewer = _load(tmp_path, "limits: {threads: 2, workers: 1}").runtime()
+
+    assert (plain.threads, plain.workers) == (2, 2)
+    assert (fewer.threads, fewer.workers) == (2, 1)
+
+
 def test_limits_reach_the_runtime(tmp_path: Path) -> None:
     config = _load(tmp_path, "limits: {max_unscored: 10%, workers: 3, device: 'cuda:1'}")
 

@@ -355,7 +355,7 @@ def test_sparse_with_an_opening_reaches_the_dense_value() -> None:
 def test_an_opening_from_a_sample_counts_what_it_covers_of_all_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(facility_opening, "_SAMPLE_ROWS", 100)
+    monkeypatch.setattr(facility_opening, "SAMPLE_ROWS", 100)
     vectors = clustered(1000, 8)
     neighbors = nearest_neighbors(vectors, 20)
 

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from assay.errors import NonFiniteError
+from assay.progress import SILENT
 from assay.samples import FloatArray
 from assay.solvers import graph_cut as module
 from assay.solvers.graph_cut import graph_cut, graph_cut_order
@@ -275,7 +276,8 @@ def test_a_senseless_trade_off_is_refused(trade_off: float) -> None:
 def test_the_order_alone_is_that_of_the_selection() -> None:
     vectors = PLANE.astype(np.float64)
 
-    order = graph_cut_order(exact_unit_vectors(vectors), 16)
+    with SILENT.task("graph cut", 16) as task:
+        order = graph_cut_order(exact_unit_vectors(vectors), 16, task)
 
     assert order.tolist() == graph_cut(vectors, 16).indices.tolist()
     assert order.tolist() == exact_naive(PLANE, 16)

@@ -316,11 +316,11 @@ def test_float16_on_disk_gives_the_clusters_of_its_float32_values(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"count": 0}, {"count": 2, "rounds": 0}, {"count": 2, "rows_per_centroid": 0}]
+    ("count", "rounds", "rows_per_centroid"), [(0, 1, 1), (2, 0, 1), (2, 1, 0)]
 )
-def test_numbers_below_one_are_refused(wrong: dict[str, int]) -> None:
+def test_numbers_below_one_are_refused(count: int, rounds: int, rows_per_centroid: int) -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        k_means(np.eye(3), **wrong, rng=stream())
+        k_means(np.eye(3), count, rng=stream(), rounds=rounds, rows_per_centroid=rows_per_centroid)
 
 
 def test_assigning_to_no_centroid_is_refused() -> None:

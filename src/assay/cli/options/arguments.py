@@ -1,6 +1,6 @@
 """Text of options as values, and the arguments by which a project is opened."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,11 @@ def project_arguments(
     held out once are not slipped back in by a line that does not repeat the option.
 
     Raises:
-        DataError: if nothing says which data is meant.
+        DataError: if nothing says which data is meant, or the project holds other data.
         UsageError: if options contradict each other.
     """
     from assay.pool.loading import LoadRecord
-    from assay.workspace.workspace import default_folder
+    from assay.workspace.placement import as_recorded, default_folder
 
     data = [source for source in sources if not source.is_project]
     folders = [Path(source.location) for source in sources if source.is_project]
@@ -45,12 +45,11 @@ def project_arguments(
                 f"{folder} holds no data yet", hint=f"name the data: assay load FILE -p {folder}"
             )
         return folder, _arguments(specs, _share(reading.hold_out, "--hold-out"), reading)
-    if specs and not _same_places(specs, record):
-        return folder, _arguments(specs, _share(reading.hold_out, "--hold-out"), reading)
+    named = {spec.location: spec.name for spec in as_recorded(folder, specs)} if specs else {}
     hold_out = record.hold_out
     if reading.hold_out is not None:
         hold_out = parse_share(reading.hold_out, "--hold-out")
-    return folder, _arguments(_merged(record, data, reading), hold_out, reading)
+    return folder, _arguments(_merged(record, named, reading), hold_out, reading)
 
 
 def _arguments(specs: "list[SourceSpec]", hold_out: float, reading: "Reading") -> dict[str, Any]:
@@ -96,20 +95,22 @@ def _spec(source: Source, reading: "Reading") -> "SourceSpec":
     return SourceSpec(location, source.name, **_options(reading))
 
 
-def _same_places(specs: "Sequence[SourceSpec]", record: "LoadRecord") -> bool:
-    return [spec.location for spec in specs] == [spec["location"] for spec in record.specs]
-
-
 def _merged(
-    record: "LoadRecord", sources: Sequence[Source], reading: "Reading"
+    record: "LoadRecord", named: Mapping[str, str | None], reading: "Reading"
 ) -> "list[SourceSpec]":
-    """Return the stored sources, changed where the command line says otherwise."""
+    """Return the stored sources, changed where the command line says otherwise.
+
+    Args:
+        record: of the load.
+        named: names that sources were given now, by their place.
+        reading: how to read them.
+    """
     from assay.formats.records import SourceSpec
 
-    names = [source.name for source in sources] or [None] * len(record.specs)
     merged = []
-    for stored, name in zip(record.specs, names, strict=True):
+    for stored in record.specs:
         spec = SourceSpec(**stored)
+        name = named.get(spec.location)
         changed = _options(reading) | ({"name": name} if name is not None else {})
         merged.append(SourceSpec(**(asdict(spec) | changed)))
     return merged

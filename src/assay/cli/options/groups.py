@@ -21,6 +21,14 @@ Words: TypeAlias = Annotated[
 """Words of the one grammar; see `assay.cli.options.grammar`."""
 
 
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, rich_help_panel="Working", show_default=False,
+                 help="Processors to use at once, by processes and by threads of models; by "
+                 "default those that may be used, see `assay doctor`."),
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Everywhere:
     """Options that every verb takes."""
@@ -112,9 +120,10 @@ class Working:
         typer.Option("-n", "--dry-run", help="Say what would be done and how long it would take.",
                      rich_help_panel="Working"),
     ] = False  # fmt: skip
+    threads: ThreadsOption = None
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes; one per core by default.",
+        typer.Option(min=1, help="Processes; as many as --threads by default.",
                      rich_help_panel="Working", show_default=False),
     ] = None  # fmt: skip
     shard: Annotated[

@@ -31,8 +31,10 @@ def split_words(words: Sequence[str]) -> "tuple[list[Source], list[Path], list[s
     return sources, files, names
 
 
-def open_named(words: Sequence[str], everywhere: Everywhere) -> "tuple[Project, list[str]]":
-    """Return the project that the words mean, and the names among them.
+def open_named(
+    words: Sequence[str], everywhere: Everywhere, *, as_loaded: bool = False
+) -> "tuple[Project, list[str]]":
+    """Return the project that the words mean, and the names among them; see `open_project`.
 
     Raises:
         DataError: if nothing says which project is meant.
@@ -42,4 +44,4 @@ def open_named(words: Sequence[str], everywhere: Everywhere) -> "tuple[Project, 
     sources, files, names = split_words(words)
     for file in files:
         load_file(file)
-    return open_project(sources, everywhere, plugin_files=files), names
+    return open_project(sources, everywhere, plugin_files=files, as_loaded=as_loaded), names

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runtime":
     """Return the runtime that the options ask for."""
     from assay.cli.options.parsing import parse_shard, parse_share
+    from assay.processors import usable_processors
     from assay.runtime import Runtime
 
-    runtime = Runtime(offline=everywhere.offline, progress=terminal().progress())
+    threads = None if working is None else working.threads
+    runtime = Runtime(
+        threads=threads or usable_processors(),
+        offline=everywhere.offline,
+        progress=terminal().progress(),
+    )
     if working is None:
         return runtime
     if working.workers is not None:
@@ -40,23 +46,34 @@ def open_project(
     *,
     working: Working | None = None,
     plugin_files: Sequence[Path] = (),
+    as_loaded: bool = False,
 ) -> "Project":
     """Return the project of some sources, read as before unless the options say otherwise.
 
-    Without sources it is the project of ``-p``, or the only one in the working folder.
+    A verb that only looks at what is there opens it `as_loaded`: nothing is read anew, even where
+    a file has changed since. Without sources it is the project of ``-p``, or the only one in the
+    working folder.
 
     Raises:
         AssayError: if the data cannot be read, or nothing says which project is meant.
     """
+    from assay.cli.naming import shown_path, shown_source
     from assay.cli.options.arguments import project_arguments
     from assay.components.table import use_project_names
     from assay.project import Project
     from assay.workspace.imports import imported_names
 
     folder, arguments = project_arguments(sources, everywhere.project, reading or Reading())
+    if as_loaded and (folder / "load.json").exists():
+        arguments = {}  # its sources are what it holds, read as they were read
     runtime = runtime_of(everywhere, working)
     runtime.plugin_files = tuple(plugin_files)
-    project = Project(folder, runtime=runtime, **arguments)
+    project = Project(folder, as_loaded=as_loaded, runtime=runtime, **arguments)
+    if as_loaded and not project.load_record.unchanged():
+        terminal().warn(
+            f"the data has changed since {shown_path(folder)} was loaded, and the rows are shown "
+            f"as they were; assay load {shown_source(project)} reads it anew"
+        )
     use_project_names(imported_names(project.folder))
     project.results.labels.tell = terminal().warn
     return project

@@ -45,7 +45,12 @@ def print_plan(runner: "Runner", *, dry_run: bool) -> None:
         page.document(_planned(runner))
         return
     show = page.result if dry_run else page.note
-    show(facts(_facts(runner)))
+    if dry_run:
+        show(facts([*_facts(runner), *_foretold(runner)]))
+    else:
+        show(facts(_facts(runner)))
+        # The base model reads all questions now, which may take a while.
+        show(facts(_measured(runner)))
     show()
     if dry_run and planned.steps:
         rows = [
@@ -82,12 +87,6 @@ def _facts(runner: "Runner") -> Iterator[tuple[str, object]]:
     yield "arms", ", ".join(methods)
     axis = {"samples": "rows", "tokens": "tokens", "steps": "rows and optimiser steps"}
     yield "budgets", f"{', '.join(s.words for s in planned.sizes)} (equal {axis[experiment.axis]})"
-    for asked in runner.questions:
-        left = f", {asked.unscored:,} without an answer left out" if asked.unscored else ""
-        yield "measured", f"{asked.record.name}: {len(asked.record):,} questions{left}"
-    near = runner.near_duplicates
-    if near:
-        yield "note", f"{near:,} rows that may be chosen are nearly equal to a question held out"
     yield "base", short_name(experiment.base)
     runs = f"{experiment.seeds} per arm and budget, {experiment.draws} of random rows"
     trained = f"{planned.trainings:,} trainings on about {count(planned.tokens)} tokens in all"
@@ -96,11 +95,30 @@ def _facts(runner: "Runner") -> Iterator[tuple[str, object]]:
     first = "" if total is None else f"about {format_seconds(total)} in all, "
     told = format_seconds(planned.training_seconds)
     yield "time", f"{first}{told} of it for training and questions; what is done already is less"
+
+
+def _measured(runner: "Runner") -> Iterator[tuple[str, object]]:
+    """Yield what is measured, for which the base model answers the questions."""
+    for asked in runner.questions:
+        left = f", {asked.unscored:,} without an answer left out" if asked.unscored else ""
+        yield "measured", f"{asked.record.name}: {len(asked.record):,} questions{left}"
+    near = runner.near_duplicates
+    if near:
+        yield "note", f"{near:,} rows that may be chosen are nearly equal to a question held out"
     yield "power", power_words(runner.power)
 
 
+def _foretold(runner: "Runner") -> Iterator[tuple[str, object]]:
+    """Yield what would be measured, for which the base model answers a few questions at most."""
+    for name, _, asked in runner.asked:
+        yield "measured", f"{name}: up to {asked:,} questions"
+    power = runner.foretold_power
+    if power is not None:
+        yield "power", f"{power_words(power)} Estimated from a few answers of the base model."
+
+
 def _planned(runner: "Runner") -> dict[str, Any]:
-    planned = runner.plan
+    planned, power = runner.plan, runner.foretold_power
     return {
         "arms": [each.arm.name for each in planned.contenders],
         "budgets": [size.words for size in planned.sizes],
@@ -110,17 +128,15 @@ def _planned(runner: "Runner") -> dict[str, Any]:
             for job in planned.jobs
         ],
         "sets": [
-            {"name": asked.record.name, "kind": asked.record.kind, "questions": len(asked.record)}
-            for asked in runner.questions
+            {"name": name, "kind": kind, "questions": asked} for name, kind, asked in runner.asked
         ],
         "notes": [*runner.division.notes(), *runner.notes],
-        "near_duplicates": runner.near_duplicates,
         "trainings": planned.trainings,
         "tokens": planned.tokens,
         "steps": [step._asdict() for step in planned.steps],
         "training_seconds": planned.training_seconds,
         "seconds": planned.seconds,
-        "power": vars(runner.power),
+        "power": None if power is None else vars(power),
     }  # fmt: skip
 
 

@@ -8,7 +8,10 @@ from assay.cli.console import Column, table, terminal
 from assay.errors import PlanError
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from assay.components.component import Component
+    from assay.engine.planning import Plan, Step
     from assay.workspace.workspace import Workspace
 
 
@@ -27,7 +30,6 @@ def print_plan(
     """
     from assay.cli.options.models import model_errors
     from assay.engine.planning import plan
-    from assay.progress import format_seconds
 
     faulty = dict(model_errors(project, components, naming=naming))
     planned = plan(project.engine, [item for item in components if item not in faulty])
@@ -44,16 +46,41 @@ def print_plan(
             }
         )
     elif planned.steps:
-        rows = [
-            (step.name, step.rows, step.missing,
-             "?" if step.seconds is None else format_seconds(step.seconds), step.note)
-            for step in planned.steps
-        ]  # fmt: skip
-        columns: list[Column] = ["step", ("rows", "right"), ("to do", "right"),
-                                                ("time", "right"), ""]  # fmt: skip
-        page.result(table(columns, rows))
+        page.result(_table(planned.steps))
     if planned.refusals:
         raise PlanError("; ".join(planned.refusals))
+    _in_all(planned)
+
+
+def print_steps(steps: "Sequence[Step]") -> None:
+    """Print some work that can be done, and how long it would take."""
+    from assay.engine.planning import Plan
+
+    page = terminal()
+    planned = Plan(list(steps), [])
+    if page.settings.as_json:
+        page.document({"steps": [step._asdict() for step in steps], "seconds": planned.seconds})
+    else:
+        page.result(_table(steps))
+    _in_all(planned)
+
+
+def _table(steps: "Sequence[Step]") -> "RenderableType":
+    from assay.progress import format_seconds
+
+    rows = [
+        (step.name, step.rows, step.missing,
+         "?" if step.seconds is None else format_seconds(step.seconds), step.note)
+        for step in steps
+    ]  # fmt: skip
+    columns: list[Column] = ["step", ("rows", "right"), ("to do", "right"), ("time", "right"), ""]
+    return table(columns, rows)
+
+
+def _in_all(planned: "Plan") -> None:
+    from assay.progress import format_seconds
+
+    page = terminal()
     if not planned.steps:
         page.note("everything is at hand: nothing would be computed")
     elif planned.seconds is not None:

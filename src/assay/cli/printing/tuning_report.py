@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from assay.cli.console import facts, table, terminal
 from assay.cli.naming import shown_path, shown_source
+from assay.compare.remarks import few_steps
 from assay.components.references import short_name
+from assay.models.recipe import Recipe
 from assay.progress import format_seconds
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def print_prices(project: "Workspace", wanted: "Sequence[tuple[str, TunedModel]]
              for name, found, stored in rows],
         )
     )  # fmt: skip
+    _warn_of_few_steps(wanted[0][1].recipe, [(name, found.steps) for name, found, _ in rows])
     page.note(f"about {format_seconds(seconds)} in all; nothing was kept")
 
 
@@ -74,8 +77,16 @@ def print_trainings(project: "Workspace", entries: Sequence[dict[str, Any]]) -> 
                  for each in entries],
             )
         )  # fmt: skip
+    recipe = Recipe.model_validate(entries[0]["recipe"])
+    _warn_of_few_steps(recipe, [(each["training"], each["steps"]) for each in entries])
     model = shown_path(Path(entries[-1]["models"][-1]))
     page.next(f"assay score {shown_source(project)} perplexity --model {model}")
+
+
+def _warn_of_few_steps(recipe: Recipe, steps_of: Sequence[tuple[str, int]]) -> None:
+    told = few_steps(recipe, steps_of)
+    if told:
+        terminal().warn(told)
 
 
 def _facts(entry: dict[str, Any]) -> "list[tuple[str, object]]":

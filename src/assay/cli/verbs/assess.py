@@ -12,8 +12,8 @@ import typer
 from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
 from assay.cli.options.completion import complete_words
-from assay.cli.options.groups import Everywhere, Reading, Working
-from assay.cli.options.models import DeviceOption, DTypeOption, ModelOption
+from assay.cli.options.groups import Everywhere, Reading, ThreadsOption, Working
+from assay.cli.options.models import DeviceOption, DTypeOption
 from assay.cli.options.opening import open_project
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from assay.assessment.rows import Rows
     from assay.cli.options.grammar import Source
     from assay.project import Project
+
+
+_WORTH_SAYING_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,21 @@ class Measuring:
     ] = None  # fmt: skip
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes; one per core by default.", show_default=False),
+        typer.Option(min=1, help="Processes; as many as --threads by default.", show_default=False),
     ] = None
-    model: ModelOption = None
+    threads: ThreadsOption = None
+    dry_run: Annotated[
+        bool,
+        typer.Option("-n", "--dry-run", help="Say what would be done and how long it would take."),
+    ] = False
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", show_default=False, rich_help_panel="Models",
+                     help="Adds IFD and perplexity, for which this language model reads the "
+                     "sample of every dataset: on a processor a fraction of a second to seconds a "
+                     "row, so mostly the longest part by far; -n says how long. assay:lm, org/name "
+                     "such as gpt2, a folder, or http://host:8000/v1#model."),
+    ] = None  # fmt: skip
     dtype: DTypeOption = None
     device: DeviceOption = None
 
@@ -68,7 +83,7 @@ class Measuring:
         "assay assess alpaca_data.json dolly.jsonl -o page.html",
         "assay assess mine=data.jsonl tatsu-lab/alpaca --sample 500",
         "assay assess mix.jsonl --by source",
-        "assay assess alpaca_data.json dolly.jsonl --model gpt2",
+        "assay assess alpaca_data.json dolly.jsonl --model assay:lm --sample 500 -n",
     ),
 )
 def assess(
@@ -88,7 +103,8 @@ def assess(
     """Put whole datasets side by side: size, lengths, languages, tasks, duplicates, variety.
 
     Says what stands out in each, what part of each the others hold, too, and how far a prompt helps
-    to tell its answer: by a compressor, and with --model by a language model (IFD, perplexity).
+    to tell its answer: by a compressor, and with --model by a language model (IFD, perplexity),
+    which takes much longer than all the rest.
 
     Every measure looks at all rows, but for variety, closeness in meaning and those of a language
     model: they look at the same random rows each time, and shares come with an interval.
@@ -101,6 +117,8 @@ def assess(
 
     projects, datasets = _datasets(words or [], reading, everywhere, measuring)
     options = _options(projects[0], measuring)
+    if _priced(datasets, options, projects[0], dry_run=measuring.dry_run):
+        return
     with contextlib.ExitStack() as stack:
         for project in {project.folder: project for project in projects}.values():
             stack.enter_context(recorded(project, "assess", sys.argv[2:]))
@@ -110,6 +128,33 @@ def assess(
 
             write_text(measuring.output, assessment_page(found))
     _show(found, measuring.output)
+
+
+def _priced(
+    datasets: "Sequence[Rows]", options: "Options", project: "Project", *, dry_run: bool
+) -> bool:
+    """Say what the work takes, where that was asked for or will be long; return if that is all.
+
+    Without a language model the measures take seconds to minutes, and nothing is said beforehand.
+    """
+    from assay.assessment.pricing import MODEL, price
+    from assay.cli.printing.planning_report import print_steps
+    from assay.progress import format_seconds
+
+    if not dry_run and not options.model:
+        return False
+    steps = price(datasets, options, project.runtime)
+    if dry_run:
+        print_steps(steps)
+        return True
+    total = sum(step.seconds or 0.0 for step in steps)
+    by_model = next((step.seconds or 0.0 for step in steps if step.name == MODEL), 0.0)
+    if by_model >= _WORTH_SAYING_SECONDS:
+        terminal().note(
+            f"about {format_seconds(total)}, {format_seconds(by_model)} of it for IFD and "
+            "perplexity; fewer rows are read with --sample, none without --model"
+        )
+    return False
 
 
 def _show(found: "Assessment", output: Path | None) -> None:
@@ -151,7 +196,7 @@ def _datasets(
         raise UsageError(
             f"{wrong!r} is not a dataset", hint="name files, folders, projects or org/name"
         )
-    working = Working(workers=measuring.workers, device=measuring.device)
+    working = Working(threads=measuring.threads, workers=measuring.workers, device=measuring.device)
 
     def opened(sources: "Sequence[Source]", folder: Path | None) -> "Project":
         return open_project(
@@ -205,11 +250,9 @@ def _several(
     names = [source.name or _stem(source.location) for source in sources]
     projects: list[Project] = []
     datasets: list[Rows] = []
-    for source, folder, name, place in zip(
-        sources, _folders(sources), distinct_names(names, places), places, strict=True
-    ):
+    for source, name, place in zip(sources, distinct_names(names, places), places, strict=True):
         try:
-            project = opened([source], folder)
+            project = opened([source], None)
         except EmptyPoolError as error:
             terminal().warn(f"{place}: {error.message}")
             datasets.append(Rows(name, place, None, notes=(error.message,)))
@@ -237,56 +280,34 @@ def _stem(location: str) -> str:
     return path.resolve().name.split(".")[0] or path.name
 
 
-def _folders(sources: "Sequence[Source]") -> "list[Path | None]":
-    """Return a project folder for sources that would otherwise share one with another source."""
-    from assay.formats.records import SourceSpec
-    from assay.workspace.workspace import default_folder
-
-    usual = [
-        None if source.is_project else default_folder([SourceSpec(source.location)]).resolve()
-        for source in sources
-    ]
-    found: list[Path | None] = []
-    for place, (source, folder) in enumerate(zip(sources, usual, strict=True)):
-        others = [
-            other.location
-            for before, other in enumerate(sources)
-            if before != place and usual[before] == folder
-        ]
-        shared = folder is not None and any(other != source.location for other in others)
-        path = Path(source.location)
-        found.append(path.with_name(f"{path.name}.assay") if shared else None)
-    return found
-
-
 def _options(project: "Project", measuring: Measuring) -> "Options":
-    """Return the options; a model that is the default and cannot be read is left out, with why.
+    """Return the options.
 
     Raises:
-        AssayError: if a model that was named cannot be read.
+        AssayError: if the model cannot be read.
     """
     from assay.assessment.assess import Options
     from assay.cli.options.models import Models, check_models, with_models
-    from assay.errors import AssayError, UsageError
+    from assay.components.references import EMBEDDED_MODEL
+    from assay.errors import UsageError
     from assay.methods.likelihood.ifd import IFD
 
-    if measuring.model is None and measuring.dtype is not None and not IFD().model:
-        raise UsageError("--dtype goes with --model", hint="--model gpt2")
+    if measuring.model is None:
+        if measuring.dtype is not None:
+            raise UsageError("--dtype goes with --model", hint="--model gpt2")
+        return Options(
+            sample=measuring.sample,
+            alike=measuring.alike,
+            tokenizer=measuring.tokenizer or "",
+            no_model="IFD and perplexity, for which a language model reads the rows: "
+            f"--model {EMBEDDED_MODEL} adds them, and -n beside it says how long that takes",
+        )
     [scorer] = with_models([IFD()], Models(model=measuring.model, dtype=measuring.dtype))
-    options = Options(
-        model="",
+    check_models(project, [scorer])
+    return Options(
+        model=project.engine.resolve(scorer).model,
         sample=measuring.sample,
         alike=measuring.alike,
         tokenizer=measuring.tokenizer or "",
         dtype=scorer.dtype,
     )
-    if not scorer.model:
-        return options
-    try:
-        check_models(project, [scorer])
-        pinned = project.engine.resolve(scorer).model
-    except AssayError as error:
-        if measuring.model is not None:
-            raise
-        return dataclasses.replace(options, no_model=f"IFD and perplexity: {error.message}")
-    return dataclasses.replace(options, model=pinned)

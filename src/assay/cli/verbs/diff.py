@@ -43,7 +43,7 @@ def diff(
     from assay.errors import UsageError
     from assay.workspace.stored import find_result
 
-    project, names = open_named(words or [], everywhere)
+    project, names = open_named(words or [], everywhere, as_loaded=True)
     if len(names) != 2:
         raise UsageError(
             f"diff compares two results, and {len(names)} are named",

@@ -45,6 +45,7 @@ def describe() -> dict[str, Any]:
     from assay.components.registry import components
     from assay.components.table import METHOD_KINDS, failed_plugins
     from assay.engine.planning import available_memory_bytes
+    from assay.processors import machine_processors, usable_processors
     from assay.stores.cache import default_cache_folder
     from assay.stores.cache_size import cache_entries
     from assay.version import __version__
@@ -56,7 +57,8 @@ def describe() -> dict[str, Any]:
         "executable": sys.executable,
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": _cores(),
+        "cores": machine_processors(),
+        "usable_cores": usable_processors(),
         "memory_available_bytes": available_memory_bytes(),
         "blas": _blas(),
         "packages": {name: _version(name) for name in _PACKAGES},
@@ -72,12 +74,6 @@ def describe() -> dict[str, Any]:
         "plugins": _plugins(),
         "failed_plugins": dict(failed_plugins()),
     }
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _version(name: str) -> str | None:
@@ -136,6 +132,7 @@ def _parts(described: dict[str, Any]) -> Iterator[Any]:
             ("python", f"{described['python']} ({described['executable']})"),
             ("system", described["platform"]),
             ("processor", f"{described['processor']}, {described['cores']} cores"),
+            ("threads", f"{described['usable_cores']}, the cores that may be used (--threads)"),
             ("memory", f"{size_text(described['memory_available_bytes'])} available"),
             ("BLAS", described["blas"]),
             ("devices", _devices_text(described)),

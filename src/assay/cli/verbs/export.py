@@ -25,7 +25,7 @@ def export(words: Words, writing: Writing, everywhere: Everywhere) -> None:
     if writing.output is None:
         raise UsageError("export needs a place to write to", hint="add -o subset.json")
     check_output(writing)
-    project, names = open_named(words or [], everywhere)
+    project, names = open_named(words or [], everywhere, as_loaded=True)
     if not names:
         raise UsageError("no selection is named", hint="`assay status` lists them")
     page = terminal()

@@ -90,6 +90,8 @@ def _runtime(config: "Config", everywhere: Everywhere, working: Working) -> "Run
 
     given = runtime_of(everywhere, working)
     changes: dict[str, Any] = {}
+    if working.threads is not None:
+        changes |= {"threads": given.threads, "workers": given.workers}
     if working.workers is not None:
         changes["workers"] = given.workers
     if working.max_unscored is not None:

@@ -63,7 +63,7 @@ def show(
 
     if model is None and (dtype is not None or device is not None or settings):
         raise UsageError("--dtype, --device and --set go with --model", hint="--model assay:lm")
-    project, names = open_named(words or [], everywhere)
+    project, names = open_named(words or [], everywhere, as_loaded=True)
     if not names:
         names = row_ids(project.pool.ids[:_RANDOM_ROWS])
     ids = [row_id for name in names for row_id in _ids(project, name)]

@@ -16,6 +16,7 @@ from assay.components.rule import Rule
 from assay.errors import BudgetError, did_you_mean
 from assay.features.text import RowAttribute, token_counts
 from assay.random_numbers import generator
+from assay.runtime import Runtime
 from assay.samples import Attribute, FloatArray, IndexArray, Reason, Selection
 from assay.solvers.shares import Taken, spend_in_shares
 from assay.values import Labels, Numbers
@@ -104,6 +105,10 @@ class Quota(Selector):
         """Return the rules of the inner selector."""
         return list(self.by.ruled())
 
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of one choice from all rows, which those from the groups take at most."""
+        return self.by.work(rows, count, runtime, alike=alike)
+
     def select(self, allowance: Allowance, rng: np.random.Generator, **needs: Any) -> Selection:
         """Return the picks of all groups, interleaved so that prefixes keep the shares."""
         labels: Labels = needs["groups"]
@@ -145,7 +150,9 @@ class Quota(Selector):
                 pool=int((groups.group_of == place).sum()), eligible=int(eligible.sum())
             )
             price = costs[budget.tokenizer] if budget.unit == "tokens" else None
-            own[place] = Allowance(eligible, count, price, budget.limit())
+            own[place] = Allowance(
+                eligible, count, price, budget.limit(), groups.allowance.progress
+            )
         return own
 
     def _in_shares(

@@ -17,6 +17,8 @@ from assay.solvers.k_means import Clustering
 from assay.solvers.semantic_duplicates import repeats_in_clusters
 from assay.values import Matrix
 
+_PER_ROW = 1.5e6
+
 
 class SemDeDup(Selector):
     """The rows that are like no row that comes before them in their cluster of embeddings.
@@ -92,6 +94,10 @@ class SemDeDup(Selector):
         size = cluster_sizes(rows, self.clusters)
         return 2.0 * rows * size * vector_width(self.vectors, runtime)
 
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the products, which are small ones in float64, and of the rows."""
+        return 4.0 * self.operations(rows, count, runtime) + _PER_ROW * rows
+
     def select(
         self,
         allowance: Allowance,
@@ -110,6 +116,7 @@ class SemDeDup(Selector):
             eligible[np.argsort(first, kind="stable")],
             threshold=1.0 - self.eps,
             greedy=self.greedy,
+            progress=allowance.progress,
         )
         chosen, stop = allowance.take(np.setdiff1d(eligible, repeats))
         rejected = {Reason.NEAR_DUPLICATE: repeats}

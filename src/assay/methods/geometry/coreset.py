@@ -18,7 +18,7 @@ from assay.features.neighbors import vector_width
 from assay.features.text import RowAttribute
 from assay.runtime import Runtime
 from assay.samples import FloatArray, IndexArray, Reason, Selection
-from assay.solvers.k_center import k_center
+from assay.solvers.k_center import ROW_WORK, k_center
 from assay.solvers.k_means import Clustering
 from assay.solvers.similarity import AnyFloatArray, exact_unit_vectors, quantised
 from assay.values import Labels, Matrix
@@ -109,6 +109,10 @@ class Coreset(Selector):
         kept = rows * (self.kept_share if self.target or self.task else 1.0)
         return 2.0 * kept * min(count, kept) * vector_width(self.vectors, runtime)
 
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the products, and of all rows once."""
+        return self.operations(rows, count, runtime) + ROW_WORK * rows
+
     def select(
         self,
         allowance: Allowance,
@@ -137,6 +141,7 @@ class Coreset(Selector):
             allowed=kept,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )
         rejected = {Reason.FILTERED: np.flatnonzero(allowance.eligible & ~kept)}
         return replace(selection, rejected=rejected)

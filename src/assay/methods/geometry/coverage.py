@@ -19,6 +19,7 @@ from assay.components.guide import Comparison, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.similar_rows import SimilarRows
 from assay.methods.geometry.starting import start_rows
+from assay.runtime import Runtime
 from assay.samples import IndexArray, Scores, Selection
 from assay.solvers.max_coverage import max_coverage
 from assay.solvers.nearest import Neighbors
@@ -26,6 +27,12 @@ from assay.solvers.ranks import rank_share
 from assay.values import Matrix, SelectionRecord
 
 _WEIGHT_UNITS = 2**20
+
+
+# Operations of a matrix product that take as long as what is done for an edge, and for a row
+# while a pick is looked for.
+_PER_EDGE = 2e4
+_PER_LOOK = 6e3
 
 
 class Coverage(Selector):
@@ -95,6 +102,11 @@ class Coverage(Selector):
             needs["quality"] = self.quality
         return needs | ({"start": self.start} if self.start is not None else {})
 
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the edges of the graph, and of looking for each pick."""
+        edges = alike * rows * (rows - 1)
+        return _PER_EDGE * edges + _PER_LOOK * rows * count
+
     def select(
         self,
         allowance: Allowance,
@@ -115,6 +127,7 @@ class Coverage(Selector):
             allowed=allowance.eligible,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )
 
     def _weights(self, scores: Scores | None, allowance: Allowance) -> IndexArray | None:

@@ -24,7 +24,7 @@ from assay.methods.geometry.starting import start_rows
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores, Selection
 from assay.solvers.facility_dense import facility_location_dense
-from assay.solvers.facility_sparse import facility_location_sparse
+from assay.solvers.facility_sparse import facility_location_sparse, sparse_work
 from assay.solvers.greedy import FacilityLocationOptions
 from assay.solvers.nearest import Neighbors
 from assay.solvers.ranks import rank_share
@@ -151,6 +151,12 @@ class FacilityLocation(Selector):
             return 0.0
         return 4.0 * rows * rows * vector_width(self.vectors, runtime)
 
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the products, or of the edges of the graph."""
+        if self.coverage == "dense":
+            return self.operations(rows, count, runtime)
+        return sparse_work(rows, self.neighbors, vector_width(self.vectors, runtime))
+
     def select(
         self,
         allowance: Allowance,
@@ -171,6 +177,7 @@ class FacilityLocation(Selector):
             balance=self._scale(allowance),
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
             fill=self.fill,
         )
         result = (

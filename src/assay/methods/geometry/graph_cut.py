@@ -13,8 +13,10 @@ from assay.features.neighbors import vector_width
 from assay.methods.geometry.starting import start_rows
 from assay.runtime import Runtime
 from assay.samples import Selection
-from assay.solvers.graph_cut import graph_cut
+from assay.solvers.graph_cut import PICK_WORK, graph_cut
 from assay.values import Matrix, SelectionRecord
+
+_PER_ROW = 5e5
 
 
 class GraphCut(Selector):
@@ -80,6 +82,10 @@ class GraphCut(Selector):
         """Return about half the products of every row with every pick: most never meet."""
         return float(rows) * count * vector_width(self.vectors, runtime)
 
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the products, of the picks, and of all rows once."""
+        return self.operations(rows, count, runtime) + PICK_WORK * count + _PER_ROW * rows
+
     def select(
         self,
         allowance: Allowance,
@@ -97,4 +103,5 @@ class GraphCut(Selector):
             allowed=allowance.eligible,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )

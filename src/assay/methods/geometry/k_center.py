@@ -12,7 +12,7 @@ from assay.features.neighbors import vector_width
 from assay.methods.geometry.starting import start_rows
 from assay.runtime import Runtime
 from assay.samples import Selection
-from assay.solvers.k_center import k_center
+from assay.solvers.k_center import ROW_WORK, k_center
 from assay.values import Matrix, SelectionRecord
 
 
@@ -93,6 +93,10 @@ class KCenterGreedy(Selector):
         """Return the products of every row with every pick."""
         return 2.0 * rows * count * vector_width(self.vectors, runtime)
 
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the products, and of all rows once."""
+        return self.operations(rows, count, runtime) + ROW_WORK * rows
+
     def select(
         self,
         allowance: Allowance,
@@ -110,4 +114,5 @@ class KCenterGreedy(Selector):
             allowed=allowance.eligible,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )

@@ -17,6 +17,8 @@ from assay.solvers.ordered_filter import ordered_filter
 from assay.solvers.ranks import best_first
 from assay.values import Matrix
 
+_PER_ROW = 3e5
+
 
 class DeitaFilter(Selector):
     """The best rows of a score, leaving out each that is too similar to one taken before.
@@ -116,6 +118,10 @@ class DeitaFilter(Selector):
         """Return the products of every row with every pick; a budget soon full takes fewer."""
         return 2.0 * rows * count * vector_width(self.vectors, runtime)
 
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of the products, and of the rows that are met."""
+        return 2.0 * self.operations(rows, count, runtime) + _PER_ROW * rows
+
     def select(
         self, allowance: Allowance, rng: np.random.Generator, *, by: Scores, vectors: Matrix
     ) -> Selection:
@@ -129,6 +135,7 @@ class DeitaFilter(Selector):
             batch_size=self.batch_size,
             costs=allowance.costs,
             limit=allowance.limit,
+            progress=allowance.progress,
         )
         # Whether a row is taken depends on the rows before it alone, in batches too.
         return Selection(

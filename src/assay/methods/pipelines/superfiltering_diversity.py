@@ -11,11 +11,16 @@ from assay.components.component import AnyFeature, AnyScorer, NoPaper, Paper, Sc
 from assay.components.guide import Comparison, Guide
 from assay.components.rule import Rule
 from assay.features.embeddings import Embeddings
-from assay.features.neighbors import vector_width
+from assay.features.neighbors import search_work, vector_width
 from assay.methods.likelihood.superfiltering import Superfiltering
 from assay.runtime import Runtime
 from assay.samples import IndexArray, Reason, Scores, Selection
-from assay.solvers.facility_euclidean import DENSE_ROWS, facility_location_euclidean
+from assay.solvers.facility_euclidean import (
+    DENSE_ROWS,
+    NEIGHBORS,
+    facility_location_euclidean,
+)
+from assay.solvers.facility_sparse import sparse_work
 from assay.solvers.ranks import best_first
 from assay.solvers.vector_search import DEFAULT_EFFORT, EXACT_ROWS
 from assay.values import Matrix
@@ -109,15 +114,28 @@ class SuperfilteringDiversity(Selector):
 
     def operations(self, rows: int, count: int, runtime: Runtime) -> float:
         """Return the work on all pairs of the rows set apart, or on the pairs searched."""
+        apart = self._expected(rows, count)
+        width = vector_width(self.vectors, runtime)
+        if apart <= DENSE_ROWS:
+            return apart * apart * (4.0 * width + _OPERATIONS_PER_PAIR)
+        return 2.0 * apart * (apart if apart <= EXACT_ROWS else DEFAULT_EFFORT) * width
+
+    def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of all pairs, or of the search and of the graph that it finds."""
+        apart = self._expected(rows, count)
+        width = vector_width(self.vectors, runtime)
+        if apart <= DENSE_ROWS:
+            return self.operations(rows, count, runtime)
+        return search_work(apart, width) + sparse_work(apart, NEIGHBORS, 0)
+
+    def _expected(self, rows: int, count: int) -> int:
+        """Return about how many rows are set apart."""
         apart = rows
         if self.prefilter_count is not None:
             apart = min(rows, self.prefilter_count)
         elif self.mode == "canonical":
             apart = min(rows, max(self._share_of(rows), _LEAST_TIMES_BUDGET * count))
-        width = vector_width(self.vectors, runtime)
-        if apart <= DENSE_ROWS:
-            return apart * apart * (4.0 * width + _OPERATIONS_PER_PAIR)
-        return 2.0 * apart * (apart if apart <= EXACT_ROWS else DEFAULT_EFFORT) * width
+        return apart
 
     def select(
         self, allowance: Allowance, rng: np.random.Generator, *, quality: Scores, vectors: Matrix
@@ -132,6 +150,7 @@ class SuperfilteringDiversity(Selector):
             allowance.rows,
             costs=None if allowance.costs is None else allowance.costs[rows],
             limit=allowance.limit,
+            progress=allowance.progress,
             fill=self.fill or self.mode == "reference",
         )
         return replace(

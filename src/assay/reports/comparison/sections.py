@@ -15,7 +15,10 @@ from assay.reports.html import Html, element
 from assay.wording import count, listed, nats, number_of, whole_percent
 
 _AXIS_WORDS = {
-    "samples": "equal numbers of samples: arms that choose long answers train on more tokens",
+    "samples": (
+        "equal numbers of samples: how many tokens of them an arm trains on, and how many the "
+        "recipe's limit cuts off, is in the table"
+    ),
     "tokens": (
         "equal numbers of tokens as the recipe trains on them: encoded by the base model's own "
         "tokenizer, under the template, and cut at the limit"

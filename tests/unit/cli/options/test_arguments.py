@@ -29,14 +29,13 @@ def test_rows_held_out_once_stay_held_out() -> None:
     assert arguments["hold_out"] == 0.5
 
 
-def test_other_data_in_the_same_project_starts_anew() -> None:
+def test_other_data_in_the_same_project_is_refused() -> None:
     folder, arguments = project_arguments([Source("data.json")], None, Reading(hold_out="50%"))
     Project(folder, **arguments)
     Path("other.json").write_text(Path("data.json").read_text())
 
-    _, arguments = project_arguments([Source("other.json")], folder, Reading())
-
-    assert arguments["hold_out"] == 0.0
+    with pytest.raises(DataError, match=r"data\.assay holds a project of .*data\.json, and not of"):
+        project_arguments([Source("other.json")], folder, Reading())
 
 
 def test_a_mapping_stays_until_another_is_given() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from assay.cli import main
 from assay.cli.console import Settings, configure
-from assay.methods.likelihood.ifd import IFD
+from assay.runtime import Runtime
 from tests.unit.assessment.datasets import chinese, english, write
 
 HOSTILE = "<script>alert(1)</script>"
@@ -146,16 +146,51 @@ def test_a_model_that_does_not_exist_is_an_error_if_it_was_named(call: Call) -> 
     assert "assay:none" in call.err
 
 
-def test_a_default_model_that_cannot_be_read_is_left_out_aloud(
+def test_without_a_model_named_none_is_opened_and_the_page_says_how_to_add_one(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(IFD.model_fields["model"], "default", "assay:none")
-    IFD.model_rebuild(force=True)
-    try:
-        document = call.document("en.jsonl")
-    finally:
-        monkeypatch.undo()
-        IFD.model_rebuild(force=True)
+    def opened(*given: object) -> None:
+        raise AssertionError("a language model was opened")
+
+    monkeypatch.setattr(Runtime, "language_model", opened)
+
+    document = call.document("en.jsonl")
 
     assert document["settings"]["model"] is None
-    assert "assay:none" in document["left_out"][0]
+    assert "ifd" not in document["datasets"][0]["distributions"]
+    assert "compression_ifd" in document["datasets"][0]["distributions"]
+    assert "--model assay:lm adds them" in document["left_out"][0]
+
+
+def test_the_price_of_a_model_is_told_without_reading_all_rows(call: Call, tmp_path: Path) -> None:
+    plain = call.document("en.jsonl", "zh.jsonl", "-n")
+    priced = call.document("en.jsonl", "zh.jsonl", "--sample", "10", "--model", "assay:lm", "-n")
+
+    names = ["texts", "vectors", "near-duplicates", "rows in common"]
+    assert [step["name"] for step in plain["steps"]] == names
+    assert [step["rows"] for step in plain["steps"]] == [59] * 4
+    by_model = priced["steps"][-1]
+    assert (by_model["name"], by_model["rows"]) == ("IFD, perplexity", 20)
+    assert 15 <= by_model["missing"] <= 20  # equal rows are read once
+    assert by_model["seconds"] > 0
+    assert list((tmp_path / "cache").rglob("*.parquet")) == []
+    assert "nothing was computed" in call.err
+
+
+def test_what_is_at_hand_is_no_part_of_the_price(call: Call) -> None:
+    call("en.jsonl", "zh.jsonl", "-q")
+
+    document = call.document("en.jsonl", "zh.jsonl", "-n")
+
+    assert [step["missing"] for step in document["steps"][:3]] == [0, 0, 0]
+    assert document["seconds"] == 0
+
+
+def test_a_long_reading_is_told_before_it_begins(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.cli.verbs.assess._WORTH_SAYING_SECONDS", 0.0)
+
+    call("en.jsonl", "--sample", "4", "--model", "assay:lm")
+
+    assert "of it for IFD and perplexity; fewer rows are read with --sample" in call.err

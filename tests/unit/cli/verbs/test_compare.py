@@ -3,10 +3,12 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
+from assay.compare.questions import ask_base
 from assay.project import Project
 from tests.comparisons import (
     TRAINED,
@@ -106,6 +108,38 @@ def test_a_dry_run_prices_the_work_and_trains_nothing(here: Here) -> None:
     assert planned.document["trainings"] == 9
     assert planned.document["power"]["claims"] == 3
     assert not list(Path("rows.assay").glob("runs/*"))
+
+
+def test_a_dry_run_lets_the_base_model_read_a_few_questions_and_counts_the_others(
+    here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def watched(sets: Any, *given: Any) -> Any:
+        asked.extend(len(view) for _, _, view in sets)
+        return ask_base(sets, *given)
+
+    monkeypatch.setattr("assay.compare.runner.ask_base", watched)
+    monkeypatch.setattr("assay.compare.runner._FORETELLING_QUESTIONS", 3)
+
+    planned = here("compare", "rows.json", "ttr", "--base", "tiny", "--budget", "20%", "-n",
+                   "--json", "-q", *_SHORT)  # fmt: skip
+
+    steps = {step["name"]: step for step in planned.document["steps"]}
+    assert asked == [3]
+    assert planned.document["sets"][0]["questions"] == 11
+    assert planned.document["power"]["questions"] == 11
+    assert steps["base model's answers"]["missing"] == 11
+    assert steps["base model's answers"]["seconds"] > 0
+    assert "rows like questions" in steps
+
+
+def test_few_steps_are_warned_of_before_anything_is_trained(here: Here) -> None:
+    shown = here("compare", "rows.json", "ttr", "--base", "tiny", "--budget", "20%", "-n", *_SHORT)
+
+    told = _one_line(shown.err)
+    assert "a training has 3 optimiser steps at 20%: fewer than 30" in told
+    assert "a smaller --batch-size (now 4) or more --epochs" in told
 
 
 def test_a_failed_arm_is_shown_and_the_code_says_that_something_is_missing(here: Here) -> None:

@@ -54,6 +54,7 @@ def test_a_selection_is_trained_on_and_the_model_written(here: Here, tmp_path: P
         "FLOP, an estimate",
         "before,",
         "model tuned",
+        "a training has 4 optimiser steps at random-6: fewer than 30",
         "next: assay score data.jsonl perplexity --model tuned",
     ):
         assert words in told, words

@@ -1,0 +1,60 @@
+"""What some rows tell about the time that work on all of them takes."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from assay.components.component import Chosen, Component, Dataset
+from assay.engine.engine import Engine
+from assay.errors import AssayError
+from assay.features.passes import PoolFeature, RowFeature, Sampled
+from assay.pool.view import PoolView
+
+_MOST_SECONDS = 2.0
+
+
+def sampled_of(
+    engine: Engine, feature: PoolFeature, view: PoolView, per_row: dict[str, float]
+) -> Sampled:
+    """Return what some rows tell about a feature of all; nothing where reading them takes long.
+
+    Args:
+        engine: over the pool; nothing is kept of what is computed here.
+        feature: resolved.
+        view: the rows it is of.
+        per_row: seconds of a row by pass, NaN where it was not timed.
+    """
+    if not feature.sampled_rows or not len(view):
+        return Sampled()
+    places = np.linspace(0, len(view) - 1, min(feature.sampled_rows, len(view))).astype(np.int64)
+    sample = PoolView(view.pool, view.positions[np.unique(places)])
+    try:
+        needs = {
+            name: _value(engine, need, sample, per_row) for name, need in feature.requires().items()
+        }
+    except _TooLongError:
+        return Sampled()
+    return feature.sample(sample, engine.runtime, **needs)
+
+
+class _TooLongError(AssayError):
+    """Reading the sample would take longer than a person waits for a price."""
+
+
+def _value(engine: Engine, need: Any, sample: PoolView, per_row: dict[str, float]) -> Any:
+    """Return the value of what a feature requires, for the rows of the sample alone."""
+    if not isinstance(need, Component):
+        raise _TooLongError("several features")
+    need = engine.resolve(need)
+    if isinstance(need, Dataset) and not isinstance(need, Chosen):
+        return engine.view_shown(need)
+    if not isinstance(need, RowFeature):
+        raise _TooLongError(need.name)
+    if not engine.missing_rows(need):  # then its model need not be opened
+        return engine.stored_rows(sample, need)
+    seconds = per_row.get(f"{need.dataset.key}/{need.reading()!r}", math.inf)
+    if not seconds * len(sample) <= _MOST_SECONDS:
+        raise _TooLongError(need.name)
+    with need.reading().open(engine.runtime) as read:
+        return read(sample.conversations(), [need])[0]
