@@ -7,6 +7,7 @@ import polars as pl
 
 from assay.errors import FormatError
 from assay.formats.json_stream import RawRecord
+from assay.formats.media import is_media_field
 from assay.formats.records import Container
 
 # A slice inside one large row group decodes that group again, so slices are large.
@@ -44,8 +45,12 @@ def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.
     rows = SLICE_ROWS if limit is None else min(limit, SLICE_ROWS)
     try:
         table = _scan(path, container)
-        # Bytes (pictures, sound) are no part of a conversation and would only fill memory.
-        plain = [name for name, kind in table.collect_schema().items() if kind != pl.Binary]
+        # Bytes of anything but media are no part of a conversation and would only fill memory.
+        plain = [
+            name
+            for name, kind in table.collect_schema().items()
+            if kind != pl.Binary or is_media_field(name)
+        ]
         table = table.select(plain)
         begin = 0
         while limit is None or begin < limit:

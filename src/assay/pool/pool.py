@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -16,8 +16,8 @@ from assay.files.frames import read_frame, read_metadata
 from assay.samples import (
     Conversation,
     IdArray,
-    ImageRef,
     IndexArray,
+    MediaRef,
     Message,
     Origin,
     Sample,
@@ -28,7 +28,8 @@ from assay.samples import (
 Attribute = Literal["source", "split", "task", "language"]
 HashArray = NDArray[np.bytes_]
 
-MESSAGE_FIELDS = ("role", "content", "context", "reasoning", "tool_calls", "images")
+# `more` holds what few messages have; pools of earlier versions lack it.
+MESSAGE_FIELDS = ("role", "content", "context", "reasoning", "tool_calls", "images", "more")
 ORIGIN_FIELDS = ("file", "row", "part", "byte_offset", "byte_length")
 READ_ROWS = 65_536
 
@@ -179,6 +180,8 @@ def parse_id(text: str) -> int | None:
 def _conversations(frame: pl.DataFrame) -> Iterator[Conversation]:
     lengths = frame["messages"].list.len().to_list()
     flat = frame["messages"].explode(empty_as_null=False).struct.unnest()
+    if MESSAGE_FIELDS[-1] not in flat.columns:
+        flat = flat.with_columns(pl.lit("").alias(MESSAGE_FIELDS[-1]))
     rows = flat.select(MESSAGE_FIELDS).iter_rows()
     for length, tools in zip(lengths, frame["tools"].to_list(), strict=True):
         messages = tuple(_message(*next(rows)) for _ in range(length))
@@ -194,16 +197,27 @@ def _message(
     reasoning: str,
     calls: str,
     images: str,
+    more: str,
 ) -> Message:
-    if not calls and not images:
+    if not calls and not images and not more:
         return Message(role, content, context, reasoning)
+    others = json.loads(more) if more else {}
     return Message(
         role,
         content,
         context,
         reasoning,
         tuple(ToolCall(*parts) for parts in json.loads(calls)) if calls else (),
-        tuple(ImageRef(path, bytes.fromhex(digest)) for path, digest in json.loads(images))
-        if images
-        else (),
+        _media(json.loads(images) if images else ()),
+        _media(others.get("videos", ())),
+        _media(others.get("audios", ())),
+        others.get("weight"),
+    )
+
+
+def _media(stored: Iterable[Sequence[object]]) -> tuple[MediaRef, ...]:
+    """Return references from their path, their digest, and 1 where they stand apart."""
+    return tuple(
+        MediaRef(str(path), bytes.fromhex(str(digest)), bool(apart))
+        for path, digest, *apart in stored
     )

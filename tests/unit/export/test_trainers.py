@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from assay.errors import DataError
 from assay.export.trainers import TRAINER_LAYOUTS, export_layout
-from assay.samples import Conversation, ImageRef, Message, Sample, Tool, ToolCall
+from assay.samples import Conversation, MediaRef, Message, Sample, Tool, ToolCall
 
 SCHEMA = '{"type": "object", "properties": {"city": {"type": "string"}}}'
 WEATHER = Tool("weather", "Look up the weather", SCHEMA)
@@ -41,7 +41,7 @@ WITH_TOOL = _sample(
     tools=(WEATHER,),
 )
 WITH_IMAGES = _sample(
-    Message("user", "<image>What?", images=(ImageRef("a.png", b"a"), ImageRef("b.png", b"b"))),
+    Message("user", "<image>What?", images=(MediaRef("a.png", b"a"), MediaRef("b.png", b"b"))),
     Message("assistant", "A cat"),
 )
 

@@ -1,0 +1,135 @@
+"""What a record holds beside its turns: system prompt, earlier turns, tools, media, a verdict.
+
+The same fields mean the same in every layout, so every layout reads them here.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from assay.formats.faults import Fault, UnusableRecordError, type_name
+from assay.formats.fields import not_text, resolve
+from assay.formats.labels import Record
+from assay.formats.media import FIELDS, media_list, place_media
+from assay.formats.turns import is_turn, message_of, tools_of, turn_list
+from assay.samples import MEDIA_KINDS, MediaKind, Message, Tool
+
+SYSTEM = ("system", "system_prompt")
+HISTORY = ("history",)
+TOOLS = ("tools", "functions")
+# What trainers that learn from single verdicts (KTO) call the field that holds true or false.
+LABEL = ("label", "kto_tag")
+_NOTHING: tuple[object, ...] = (None, "", [])
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Names of the fields of a record that stand beside its turns; None for one it lacks.
+
+    `media` holds the fields of each kind, of which the first that is not empty counts. `label`
+    is read and stays among the record's own values, since it may be about something else.
+    """
+
+    system: str | None = None
+    history: str | None = None
+    tools: str | None = None
+    label: str | None = None
+    media: tuple[tuple[MediaKind, tuple[str, ...]], ...] = ()
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Fields that are wholly part of the conversation."""
+        single = (self.system, self.history, self.tools)
+        several = (name for _, names in self.media for name in names)
+        return (*(name for name in single if name is not None), *several)
+
+    def __bool__(self) -> bool:
+        """Is there any such field?"""
+        return bool(self.used) or self.label is not None
+
+    def complete(
+        self, record: Record, messages: Sequence[Message]
+    ) -> tuple[list[Message], tuple[Tool, ...]]:
+        """Return the messages with all that the record says about them, and the tools it offers.
+
+        Raises:
+            UnusableRecordError: if one of the fields holds something that cannot be used.
+        """
+        found = list(messages)
+        if self.history is not None:
+            found = _with_history(found, record[self.history], self.history)
+        if self.system is not None:
+            found = with_system(found, record, self.system)
+        for kind in MEDIA_KINDS:
+            names = next((names for of, names in self.media if of == kind), ())
+            value = next((record[name] for name in names if record[name] not in _NOTHING), None)
+            found = place_media(found, kind, () if value is None else media_list(value, kind))
+        if self.label is not None and record[self.label] is False:
+            # A rejected answer: nothing in the record is to be learned.
+            found = [replace(m, weight=0) if m.role == "assistant" else m for m in found]
+        return found, tools_of(record[self.tools]) if self.tools is not None else ()
+
+
+def bind_beside(
+    fields: Sequence[str], taken: Collection[str | None], *, history: bool = False
+) -> Beside:
+    """Return which of the fields of a record stand beside its turns.
+
+    Args:
+        fields: names of the record's fields.
+        taken: those that the layout itself reads.
+        history: does the layout have earlier turns in a field of their own?
+    """
+    free = [name for name in fields if name not in taken]
+    media = [(kind, tuple(_named(free, names))) for kind, names in FIELDS.items()]
+    return Beside(
+        resolve(free, SYSTEM),
+        resolve(free, HISTORY) if history else None,
+        resolve(free, TOOLS),
+        resolve(free, LABEL),
+        tuple((kind, names) for kind, names in media if names),
+    )
+
+
+def _named(fields: Sequence[str], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        yield from (field for field in fields if field.lower() == name)
+
+
+def with_system(messages: list[Message], record: Record, name: str) -> list[Message]:
+    """Return the messages after the record's system prompt, unless they open with the same one.
+
+    Raises:
+        UnusableRecordError: if the prompt is no text.
+    """
+    system = record[name]
+    if not system:
+        return messages
+    if not isinstance(system, str):
+        raise not_text(record, name)
+    opening = messages[0] if messages and messages[0].role == "system" else None
+    if opening is not None and opening.content.strip() == system.strip():
+        return messages
+    return [Message("system", system), *messages]
+
+
+def _with_history(messages: list[Message], value: object, name: str) -> list[Message]:
+    """Put earlier turns, pairs of texts or turns with roles, after the opening system prompts."""
+    if not value:
+        return messages
+    turns = turn_list(value)
+    if turns is None:
+        detail = f"field {name!r} is {type_name(value)}, not a list of earlier turns"
+        raise UnusableRecordError(Fault.WRONG_TYPE, detail)
+    opening = next((i for i, m in enumerate(messages) if m.role != "system"), len(messages))
+    earlier = [message for turn in turns for message in _earlier(turn, name)]
+    return [*messages[:opening], *earlier, *messages[opening:]]
+
+
+def _earlier(turn: object, name: str) -> list[Message]:
+    if is_turn(turn):
+        return [message_of(turn)]
+    pair = turn if isinstance(turn, list | tuple) else ()
+    if len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+        detail = f"a turn of {name!r} is not a pair of texts"
+        raise UnusableRecordError(Fault.WRONG_TYPE, detail)
+    return [Message("user", pair[0]), Message("assistant", pair[1])]
