@@ -98,7 +98,16 @@ def _joined(before: list[Message], answer: list[Message]) -> list[Message]:
         before = transcript_messages(before[0].content)
         if before[-1].role == "assistant" and not before[-1].content.strip():
             before.pop()
-    return answer if len(answer) > 1 and any(m.role == "user" for m in answer) else before + answer
+    is_whole = len(answer) > 1 and any(message.role == "user" for message in answer)
+    return answer if is_whole and _repeats(answer, before) else before + answer
+
+
+def _repeats(answer: list[Message], before: list[Message]) -> bool:
+    """Does a conversation that answers hold the prompt too? One that opens it may word it anew."""
+    said = {message.content.strip() for message in answer}
+    if all(message.content.strip() in said for message in before):
+        return True
+    return len(before) == 1 and answer[0].role != "assistant"
 
 
 @dataclass(frozen=True)
