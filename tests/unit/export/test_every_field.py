@@ -12,7 +12,7 @@ from assay.export.original import export_original
 from assay.export.trainers import TRAINER_LAYOUTS, export_layout
 from assay.formats import LAYOUTS, Block, ReadReport, SourceSpec, read_sources
 from assay.pool.building import build_pool
-from assay.samples import Conversation, Message, Sample
+from assay.samples import Conversation, Message, Origin, Sample
 
 Record = dict[str, Any]
 
@@ -332,7 +332,8 @@ def test_a_copy_in_the_layout_of_the_data_keeps_the_field(
 
 
 def test_a_pool_gives_back_every_cell_and_no_two_are_duplicates(tmp_path: Path) -> None:
-    samples, origins = [], []
+    samples: list[Sample] = []
+    origins: list[Origin] = []
     for layout in BASES:
         records = [
             change(BASES[layout])

@@ -20,7 +20,7 @@ from assay.errors import ConfigError, DataError, MissingExtraError, ModelLoadErr
 from assay.models.recipe import Recipe, Tuned
 from assay.models.training import TrainingOrder
 from assay.runtime import Runtime
-from assay.samples import Conversation
+from assay.samples import Conversation, Message
 from assay.testing import pool as pool_of
 from assay.testing import value_of
 from assay.tuning.rows import training_rows
@@ -84,6 +84,33 @@ def test_a_chat_format_ends_every_turn_by_itself(chat_folder: Path, tmp_path: Pa
     answers = [loop.plain("A small model."), loop.plain("Two layers, 64 wide.")]
     assert ids[learned].tolist() == [*answers[0], end, *answers[1], end]
     assert ids[-1] == end
+
+
+def test_answers_that_are_not_learned_are_context_and_other_weights_are_noted(
+    llama_folder: Path, tmp_path: Path
+) -> None:
+    model = open_model(llama_folder, tmp_path)
+    slip = Conversation(
+        (
+            Message("user", "Two and two?"),
+            Message("assistant", "Five.", weight=0.0),
+            Message("user", "No."),
+            Message("assistant", "Four."),
+        )
+    )
+    half = Conversation((Message("user", "Q"), Message("assistant", "A.", weight=0.5)))
+    rejected = Conversation((Message("user", "Q"), Message("assistant", "B.", weight=0.0)))
+
+    found = training_rows(model, Rendering(), [[slip, half, rejected]])
+
+    learned = found.sequences[0][found.learned[0]].tolist()
+    (four,) = model.encode(["Four."])
+    (five,) = model.encode(["Five."])
+    assert learned[: len(four)] == four
+    assert len(learned) == len(four) + 1
+    assert set(five) <= set(found.sequences[0].tolist())
+    assert (found.rows, found.left_out) == (2, {"EMPTY_RESPONSE": 1})
+    assert found.noted == {"WEIGHT_UNUSED": 1}
 
 
 def test_rows_without_an_answer_are_left_out_and_long_ones_are_cut_with_a_count(
