@@ -5,6 +5,7 @@ The same fields mean the same in every layout, so every layout reads them here.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from assay.formats.faults import Fault, UnusableRecordError, type_name
 from assay.formats.fields import not_text, resolve
@@ -18,29 +19,28 @@ HISTORY = ("history",)
 TOOLS = ("tools", "functions")
 # What trainers that learn from single verdicts (KTO) call the field that holds true or false.
 LABEL = ("label", "kto_tag")
-_NOTHING: tuple[object, ...] = (None, "", [])
 
 
 @dataclass(frozen=True)
 class Beside:
-    """Names of the fields of a record that stand beside its turns; None for one it lacks.
+    """Names of the fields of a record that stand beside its turns; none for those it lacks.
 
-    `media` holds the fields of each kind, of which the first that is not empty counts. `label`
+    Where a record has a field under several names, each counts that says something else. `label`
     is read and stays among the record's own values, since it may be about something else.
     """
 
-    system: str | None = None
+    system: tuple[str, ...] = ()
     history: str | None = None
-    tools: str | None = None
+    tools: tuple[str, ...] = ()
     label: str | None = None
     media: tuple[tuple[MediaKind, tuple[str, ...]], ...] = ()
 
     @property
     def used(self) -> tuple[str, ...]:
         """Fields that are wholly part of the conversation."""
-        single = (self.system, self.history, self.tools)
-        several = (name for _, names in self.media for name in names)
-        return (*(name for name in single if name is not None), *several)
+        history = () if self.history is None else (self.history,)
+        media = (name for _, names in self.media for name in names)
+        return (*self.system, *history, *self.tools, *media)
 
     def __bool__(self) -> bool:
         """Is there any such field?"""
@@ -57,16 +57,17 @@ class Beside:
         found = list(messages)
         if self.history is not None:
             found = _with_history(found, record[self.history], self.history)
-        if self.system is not None:
-            found = with_system(found, record, self.system)
+        for name in reversed(self.system):
+            found = with_system(found, record, name)
+        given = dict(self.media)
         for kind in MEDIA_KINDS:
-            names = next((names for of, names in self.media if of == kind), ())
-            value = next((record[name] for name in names if record[name] not in _NOTHING), None)
-            found = place_media(found, kind, () if value is None else media_list(value, kind))
-        if self.label is not None and record[self.label] is False:
-            # A rejected answer: nothing in the record is to be learned.
-            found = [replace(m, weight=0) if m.role == "assistant" else m for m in found]
-        return found, tools_of(record[self.tools]) if self.tools is not None else ()
+            lists = [tuple(media_list(record[name], kind)) for name in given.get(kind, ())]
+            found = place_media(found, kind, [ref for refs in dict.fromkeys(lists) for ref in refs])
+        if self.label is not None and _is_rejected(record[self.label]):
+            # Nothing in the record is to be learned.
+            found = [replace(m, weight=0.0) if m.role == "assistant" else m for m in found]
+        offered = [tool for name in self.tools for tool in tools_of(record[name])]
+        return found, tuple(dict.fromkeys(offered))
 
 
 def bind_beside(
@@ -82,9 +83,9 @@ def bind_beside(
     free = [name for name in fields if name not in taken]
     media = [(kind, tuple(_named(free, names))) for kind, names in FIELDS.items()]
     return Beside(
-        resolve(free, SYSTEM),
+        tuple(_named(free, SYSTEM)),
         resolve(free, HISTORY) if history else None,
-        resolve(free, TOOLS),
+        tuple(_named(free, TOOLS)),
         resolve(free, LABEL),
         tuple((kind, names) for kind, names in media if names),
     )
@@ -93,6 +94,11 @@ def bind_beside(
 def _named(fields: Sequence[str], names: Iterable[str]) -> Iterator[str]:
     for name in names:
         yield from (field for field in fields if field.lower() == name)
+
+
+def _is_rejected(verdict: object) -> bool:
+    # A table of texts spells it out.
+    return verdict is False or (isinstance(verdict, str) and verdict.strip().lower() == "false")
 
 
 def with_system(messages: list[Message], record: Record, name: str) -> list[Message]:
@@ -106,8 +112,8 @@ def with_system(messages: list[Message], record: Record, name: str) -> list[Mess
         return messages
     if not isinstance(system, str):
         raise not_text(record, name)
-    opening = messages[0] if messages and messages[0].role == "system" else None
-    if opening is not None and opening.content.strip() == system.strip():
+    opening = takewhile(lambda message: message.role == "system", messages)
+    if any(message.content.strip() == system.strip() for message in opening):
         return messages
     return [Message("system", system), *messages]
 

@@ -1,7 +1,7 @@
 """Layouts whose records hold lists of turns, several answers, or several instances."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from assay.formats.beside import Beside, bind_beside
 from assay.formats.faults import Fault, UnusableRecordError, type_name
@@ -168,10 +168,17 @@ class ExchangeLayout:
     def _exchanges(record: Record) -> tuple[str, list[object]] | None:
         for name in TURN_LISTS:
             turns = turn_list(record.get(name))
-            if turns and isinstance(turns[0], dict) and not is_turn(turns[0]):
-                first = turns[0].keys()
-                if not first.isdisjoint(_ASKS) and not first.isdisjoint(_ANSWERS):
+            if not turns or is_turn(turns[0]):
+                continue
+            first, second = turns[0], turns[min(1, len(turns) - 1)]
+            if isinstance(first, dict):
+                # What is asked and what is answered may stand in objects of their own, too.
+                asks = first.keys()
+                answers = asks | (second.keys() if isinstance(second, dict) else set())
+                if not asks.isdisjoint(_ASKS) and not answers.isdisjoint(_ANSWERS):
                     return name, turns
+            elif _is_pair(first):
+                return name, turns
         return None
 
     def matches(self, record: Record) -> bool:
@@ -196,13 +203,25 @@ class ExchangeLayout:
         )
 
 
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
+
+
 def _exchange(turn: object) -> list[Message]:
+    if isinstance(turn, list):
+        if not _is_pair(turn):
+            raise UnusableRecordError(Fault.WRONG_TYPE, "an exchange is not a pair of texts")
+        return [Message("user", turn[0]), Message("assistant", turn[1])]
     pair = turn if isinstance(turn, dict) else {}
-    messages = [Message("user", _said(pair, _ASKS)), Message("assistant", _said(pair, _ANSWERS))]
-    if pair.get("output_with_loss") is False:
-        messages[1] = replace(messages[1], weight=0.0)
+    has_both = pair.keys().isdisjoint(_ASKS) == pair.keys().isdisjoint(_ANSWERS)
+    messages = []
     if isinstance(pair.get("system"), str) and pair["system"]:
-        messages.insert(0, Message("system", pair["system"]))
+        messages.append(Message("system", pair["system"]))
+    if has_both or not pair.keys().isdisjoint(_ASKS):
+        messages.append(Message("user", _said(pair, _ASKS)))
+    if has_both or not pair.keys().isdisjoint(_ANSWERS):
+        weight = 0.0 if pair.get("output_with_loss") is False else None
+        messages.append(Message("assistant", _said(pair, _ANSWERS), weight=weight))
     return messages
 
 

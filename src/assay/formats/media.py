@@ -73,7 +73,7 @@ def _inline(value: Mapping[str, object], kind: MediaKind) -> MediaRef | None:
 
 
 def media_list(value: object, kind: MediaKind) -> list[MediaRef]:
-    """Return the references of a record's field: one, a list, or JSON text of a list."""
+    """Return the references of a field: one, a list, JSON text of a list, or none where empty."""
     if isinstance(value, str) and value[:1] == "[":
         # A path may begin with a bracket.
         with contextlib.suppress(ValueError, RecursionError):

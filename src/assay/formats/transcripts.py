@@ -111,14 +111,14 @@ class TranscriptLayout:
                     Fault.WRONG_TYPE, f"field {name!r} is no transcript from its first word on"
                 )
             messages = [Message(role, said) for role, said in turns]
-            if beside.system is None:
-                return messages, ()
-            # The prompt may be labelled as the turns are.
-            prompt = record[beside.system]
-            plain = _label.sub("", prompt) if isinstance(prompt, str) else prompt
-            return with_system(messages, {beside.system: plain}, beside.system), ()
+            for name in reversed(beside.system):
+                # The prompt may be labelled as the turns are.
+                prompt = record[name]
+                plain = _label.sub("", prompt) if isinstance(prompt, str) else prompt
+                messages = with_system(messages, {name: plain}, name)
+            return messages, ()
 
         return bind_conversation(
-            assemble, fields, (*used, beside.system), provenance, questions=questions,
-            beside=replace(beside, system=None),
+            assemble, fields, (*used, *beside.system), provenance, questions=questions,
+            beside=replace(beside, system=()),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import cast
 from assay.errors import did_you_mean
 from assay.formats.faults import Fault, UnusableRecordError, type_name
 from assay.formats.json_text import dumps, number_of
-from assay.formats.media import PART_KINDS, media_of
+from assay.formats.media import FIELDS, PART_KINDS, media_list, media_of
 from assay.samples import MEDIA_KINDS, MediaKind, MediaRef, Message, Role, Tool, ToolCall
 
 Turn = Mapping[str, object]
@@ -33,8 +33,12 @@ CONTENT_KEYS = ("content", "value", "text")
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal"})
 _REASONING_PARTS = frozenset({"thinking", "reasoning", "reasoning_text"})
-# How much a turn counts in training, as trainers and providers call it; true and false are 1 and 0.
-_WEIGHT_KEYS = ("weight", "train", "training", "loss", "loss_weight", "loss_scale")
+# How much a turn counts in training, as trainers and providers call it; true is 1, false is 0.
+_WEIGHT_KEYS = (
+    "weight", "train", "training", "train_on_turn", "trainable",
+    "loss", "loss_weight", "loss_scale",
+)  # fmt: skip
+_MASKED_KEYS = ("masked",)
 _DETAIL_KEYS = ("train_detail", "training_detail")
 
 
@@ -109,11 +113,17 @@ def _full_message(turn: Turn, role: Role, content: object) -> Message:
         "".join(parts.texts) if len(parts.texts) < 2 else "\n".join(parts.texts),
         reasoning="\n".join([cast("str", reasoning)] * bool(reasoning) + parts.reasoning),
         tool_calls=calls,
-        images=tuple(parts.media["image"]),
-        videos=tuple(parts.media["video"]),
-        audios=tuple(parts.media["audio"]),
+        images=(*parts.media["image"], *_own_media(turn, "image")),
+        videos=(*parts.media["video"], *_own_media(turn, "video")),
+        audios=(*parts.media["audio"], *_own_media(turn, "audio")),
         weight=_weight_of(turn, role),
     )
+
+
+def _own_media(turn: Turn, kind: MediaKind) -> list[MediaRef]:
+    """Return the media that a turn names beside its content."""
+    names = (name for name in FIELDS[kind] if turn.get(name) is not None)
+    return [ref for name in names for ref in media_list(turn[name], kind)]
 
 
 def _weight_of(turn: Turn, role: Role) -> float | None:
@@ -123,6 +133,7 @@ def _weight_of(turn: Turn, role: Role) -> float | None:
             Fault.UNKNOWN_PART, "a turn of which parts are learned and parts are not"
         )
     given = [weight for key in _WEIGHT_KEYS if (weight := _weight(turn.get(key), key)) is not None]
+    given += [float(not turn[key]) for key in _MASKED_KEYS if isinstance(turn.get(key), bool)]
     # Where two fields differ, the turn is not to be learned more than either says.
     return weight_for(role, min(given, default=None))
 

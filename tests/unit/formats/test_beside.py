@@ -55,6 +55,15 @@ def test_a_system_prompt_that_differs_from_the_first_turn_is_kept_before_it() ->
     assert [m.content for m in same] == ["In French.", "Q", "A"]
 
 
+def test_prompts_and_tools_of_two_names_are_both_kept() -> None:
+    record = PAIR | {"system": "S", "system_prompt": "T", "tools": ["a()"], "functions": ["b()"]}
+
+    conversation = _sample(record).conversation
+
+    assert [m.content for m in conversation.messages] == ["S", "T", "Q", "A"]
+    assert [tool.description for tool in conversation.tools] == ["a()", "b()"]
+
+
 def test_a_system_prompt_that_is_no_text_is_refused() -> None:
     assert _fault(PAIR | {"system": {"text": "Be brief."}}) == (
         Fault.WRONG_TYPE, "field 'system' is an object, not text"
@@ -120,6 +129,29 @@ def test_exchanges_keep_a_system_prompt_and_what_is_not_learned() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [["Q", "A"], ["R", "B"]],
+        [{"user": "Q", "assistant": "A"}, {"user": "R", "assistant": "B"}],
+        [{"human": "Q"}, {"gpt": "A"}, {"human": "R"}, {"gpt": "B"}],
+    ],
+)
+def test_pairs_are_read_in_all_their_forms(turns: object) -> None:
+    assert [(m.role, m.content) for m in _messages({"conversations": turns})] == [
+        ("user", "Q"), ("assistant", "A"), ("user", "R"), ("assistant", "B")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("turn", [["R"], {"human": None, "assistant": "B"}, {"x": "y"}, 3])
+def test_an_exchange_that_lacks_something_is_refused(turn: object) -> None:
+    first: object = ["Q", "A"] if isinstance(turn, list) else {"human": "Q", "assistant": "A"}
+
+    assert _fault({"conversation": [first, turn]})[0] in {
+        Fault.WRONG_TYPE, Fault.MISSING_FIELD, Fault.NULL_FIELD
+    }  # fmt: skip
+
+
 # Media
 
 
@@ -161,6 +193,15 @@ def test_parts_that_name_nothing_stand_for_the_list_of_the_record(kind: str) -> 
 )
 def test_films_are_parts_like_pictures(part: object) -> None:
     assert [ref.path for ref in _messages(_asked([part]))[0].videos] == ["m.mp4"]
+
+
+@pytest.mark.parametrize("name", ["images", "image"])
+def test_media_that_a_turn_names_beside_its_content_are_its_own(name: str) -> None:
+    turns = [TURNS[0], TURNS[1], {**TURNS[0], name: "a.png"}, TURNS[1]]
+
+    found = _messages({"messages": turns})
+
+    assert [[ref.path for ref in m.images] for m in found] == [[], [], ["a.png"], []]
 
 
 def test_what_is_spelled_out_becomes_an_address() -> None:
@@ -226,7 +267,8 @@ def test_a_mapping_keeps_what_is_shown() -> None:
         ({"loss": False}, 0.0), ({"loss_weight": 0.0}, 0.0), ({"loss_scale": 0}, 0.0),
         ({"weight": 1, "train": False}, 0.0), ({"weight": 0.5}, 0.5),
         ({"weight": 1}, None), ({"train": True}, None), ({"loss": None}, None),
-        ({"loss": 2.31}, None),
+        ({"loss": 2.31}, None), ({"masked": True}, 0.0), ({"masked": False}, None),
+        ({"train_on_turn": False}, 0.0),
     ],
 )  # fmt: skip
 def test_marks_of_an_answer_are_read_in_all_spellings(
@@ -267,6 +309,14 @@ def test_a_rejected_answer_is_not_learned_in_any_layout(
     assert rejected.conversation.learned_turns == ()
     assert rejected.meta[name] is False
     assert _sample(record | {name: True}).conversation == _sample(record).conversation
+
+
+def test_a_table_of_texts_spells_a_verdict_out(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("prompt,completion,label\nQ,A,True\nQ,B,False\n")
+
+    [block] = read_sources([SourceSpec(str(tmp_path / "d.csv"))], report=ReadReport())
+
+    assert [sample.conversation.learned_turns for sample in block.samples] == [(0,), ()]
 
 
 def test_a_label_that_is_no_verdict_is_none() -> None:
