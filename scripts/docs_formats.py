@@ -14,7 +14,7 @@ _ABOUT = {
     "messages": "OpenAI and TRL; tool calls, reasoning, system prompts",
     "sharegpt": "ShareGPT, LLaMA-Factory, BELLE's many turns; tool and function turns",
     "lima": "texts in turn, the user's first",
-    "exchanges": "lists of question and answer, under `input` and `output`, `human` and `assistant` …",
+    "exchanges": "lists of question and answer, also under `human` and `assistant`, or in pairs",
     "transcript": "both sides in one text, such as glaive's `USER:` and guanaco's `### Human:`",
     "prompt_completion_messages": "TRL, both sides as lists of turns",
     "t0": "T0 and P3; an answer given as a number is looked up among the choices",

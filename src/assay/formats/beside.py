@@ -5,6 +5,7 @@ The same fields mean the same in every layout, so every layout reads them here.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import takewhile
 
 from assay.formats.faults import Fault, UnusableRecordError, type_name
@@ -42,30 +43,36 @@ class Beside:
         media = (name for _, names in self.media for name in names)
         return (*self.system, *history, *self.tools, *media)
 
-    def __bool__(self) -> bool:
+    @cached_property
+    def found(self) -> bool:
         """Is there any such field?"""
         return bool(self.used) or self.label is not None
 
     def complete(
         self, record: Record, messages: Sequence[Message]
-    ) -> tuple[list[Message], tuple[Tool, ...]]:
+    ) -> tuple[Sequence[Message], tuple[Tool, ...]]:
         """Return the messages with all that the record says about them, and the tools it offers.
 
         Raises:
             UnusableRecordError: if one of the fields holds something that cannot be used.
         """
+        shows = bool(self.media) or _show_something(messages)
+        if not shows and not self.found:
+            return messages, ()
         found = list(messages)
         if self.history is not None:
             found = _with_history(found, record[self.history], self.history)
         for name in reversed(self.system):
             found = with_system(found, record, name)
         given = dict(self.media)
-        for kind in MEDIA_KINDS:
+        for kind in MEDIA_KINDS if shows else ():
             lists = [tuple(media_list(record[name], kind)) for name in given.get(kind, ())]
             found = place_media(found, kind, [ref for refs in dict.fromkeys(lists) for ref in refs])
         if self.label is not None and _is_rejected(record[self.label]):
             # Nothing in the record is to be learned.
             found = [replace(m, weight=0.0) if m.role == "assistant" else m for m in found]
+        if not self.tools:
+            return found, ()
         offered = [tool for name in self.tools for tool in tools_of(record[name])]
         return found, tuple(dict.fromkeys(offered))
 
@@ -94,6 +101,14 @@ def bind_beside(
 def _named(fields: Sequence[str], names: Iterable[str]) -> Iterator[str]:
     for name in names:
         yield from (field for field in fields if field.lower() == name)
+
+
+def _show_something(messages: Sequence[Message]) -> bool:
+    # A plain loop: this runs for every record.
+    for message in messages:  # noqa: SIM110
+        if message.images or message.videos or message.audios:
+            return True
+    return False
 
 
 def _is_rejected(verdict: object) -> bool:

@@ -120,7 +120,7 @@ def _pair_converter(
                 raise not_text(record, response_field)
             messages += (Message("assistant", response),)
         tools: tuple[Tool, ...] = ()
-        if beside:
+        if beside.found:
             completed, tools = beside.complete(record, messages)
             messages = tuple(completed)
         task, language, external_id, own_split, meta = labels(record)

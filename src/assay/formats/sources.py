@@ -261,9 +261,13 @@ class _FileReader:
 
 def _teaches_nothing(sample: Sample) -> bool:
     """Does a sample have answers, and are all of them marked as not to be learned?"""
-    messages = sample.conversation.messages
-    marked = any(message.weight == 0 for message in messages)
-    return marked and not any(message.learned for message in messages)
+    has_answers = False
+    for message in sample.conversation.messages:
+        if message.role == "assistant":
+            if message.weight != 0:
+                return False
+            has_answers = True
+    return has_answers
 
 
 def characters_of(conversation: Conversation) -> int:

@@ -40,6 +40,7 @@ _WEIGHT_KEYS = (
 )  # fmt: skip
 _MASKED_KEYS = ("masked",)
 _DETAIL_KEYS = ("train_detail", "training_detail")
+_MARKS = frozenset({*_WEIGHT_KEYS, *_MASKED_KEYS, *_DETAIL_KEYS})
 
 
 def turn_list(value: object) -> list[object] | None:
@@ -122,12 +123,17 @@ def _full_message(turn: Turn, role: Role, content: object) -> Message:
 
 def _own_media(turn: Turn, kind: MediaKind) -> list[MediaRef]:
     """Return the media that a turn names beside its content."""
-    names = (name for name in FIELDS[kind] if turn.get(name) is not None)
-    return [ref for name in names for ref in media_list(turn[name], kind)]
+    found: list[MediaRef] = []
+    for name in FIELDS[kind]:
+        if name in turn:
+            found += media_list(turn[name], kind)
+    return found
 
 
 def _weight_of(turn: Turn, role: Role) -> float | None:
     """Return how much a turn counts in training, None where it counts as its role does anyway."""
+    if turn.keys().isdisjoint(_MARKS):
+        return None
     if any(turn.get(key) for key in _DETAIL_KEYS):
         raise UnusableRecordError(
             Fault.UNKNOWN_PART, "a turn of which parts are learned and parts are not"
