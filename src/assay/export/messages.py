@@ -95,6 +95,9 @@ class Holds:
             raise UnfitSampleError("a text with a word such as <image> that is no place of media")
         if not self.systems and any(message.role == "system" for message in messages[1:]):
             raise UnfitSampleError("a system turn after the first turn")
+        objects = sample.meta.get("objects")
+        if isinstance(objects, dict) and not objects.keys().isdisjoint(("bbox", "ref")):
+            raise UnfitSampleError("boxes in images (`objects`)")
         if any(not tool.name for tool in sample.conversation.tools):
             raise UnfitSampleError("tools that are not JSON")
 

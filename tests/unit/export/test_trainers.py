@@ -445,6 +445,18 @@ def test_bytes_in_the_data_are_left_out_of_every_layout(tmp_path: Path, layout: 
     assert (report.rows, sum(report.left_out.values())) == (1, 1)
 
 
+@pytest.mark.parametrize("layout", TRAINER_LAYOUTS)
+def test_boxes_in_images_are_left_out_of_every_layout(tmp_path: Path, layout: str) -> None:
+    boxes = {"ref": ["cat"], "bbox": [[1, 2, 3, 4]]}
+    boxed = Sample(PAIR.conversation, meta={"objects": boxes})
+    other = Sample(PAIR.conversation, meta={"objects": ["cat"]})
+
+    report = export_layout([boxed, other], tmp_path / "o.jsonl", layout=layout)
+
+    assert report.rows == 1
+    assert report.left_out == {"boxes in images (`objects`)": 1}
+
+
 def test_axolotl_is_told_of_every_turn_whether_it_is_learned(tmp_path: Path) -> None:
     asks = _sample(Message("user", "Q", weight=1.0), Message("assistant", "A"))
 
