@@ -27,13 +27,15 @@ class Beside:
     """Names of the fields of a record that stand beside its turns; none for those it lacks.
 
     Where a record has a field under several names, each counts that says something else. `label`
-    is read and stays among the record's own values, since it may be about something else.
+    is read and stays among the record's own values, since it may be about something else; only
+    where it is surely a verdict, the words true and false are one, too (`spelled`).
     """
 
     system: tuple[str, ...] = ()
     history: str | None = None
     tools: tuple[str, ...] = ()
     label: str | None = None
+    spelled: bool = False
     media: tuple[tuple[MediaKind, tuple[str, ...]], ...] = ()
 
     @property
@@ -68,7 +70,7 @@ class Beside:
         for kind in MEDIA_KINDS if shows else ():
             lists = [tuple(media_list(record[name], kind)) for name in given.get(kind, ())]
             found = place_media(found, kind, [ref for refs in dict.fromkeys(lists) for ref in refs])
-        if self.label is not None and _is_rejected(record[self.label]):
+        if self.label is not None and _is_rejected(record[self.label], self.spelled):
             # Nothing in the record is to be learned.
             found = [replace(m, weight=0.0) if m.role == "assistant" else m for m in found]
         if not self.tools:
@@ -89,12 +91,14 @@ def bind_beside(
     """
     free = [name for name in fields if name not in taken]
     media = [(kind, tuple(_named(free, names))) for kind, names in FIELDS.items()]
+    names = {name.lower() for name in fields}
     return Beside(
         tuple(_named(free, SYSTEM)),
         resolve(free, HISTORY) if history else None,
         tuple(_named(free, TOOLS)),
         resolve(free, LABEL),
-        tuple((kind, names) for kind, names in media if names),
+        LABEL[1] in names or names >= {"prompt", "completion", LABEL[0]},
+        tuple((kind, own) for kind, own in media if own),
     )
 
 
@@ -111,9 +115,10 @@ def _show_something(messages: Sequence[Message]) -> bool:
     return False
 
 
-def _is_rejected(verdict: object) -> bool:
-    # A table of texts spells it out.
-    return verdict is False or (isinstance(verdict, str) and verdict.strip().lower() == "false")
+def _is_rejected(verdict: object, spelled: bool) -> bool:
+    if spelled and isinstance(verdict, str):  # as a table of texts has it
+        return verdict.strip().lower() == "false"
+    return verdict is False
 
 
 def with_system(messages: list[Message], record: Record, name: str) -> list[Message]:

@@ -80,10 +80,16 @@ def media_list(value: object, kind: MediaKind) -> list[MediaRef]:
             value = json.loads(value)
     items = value if isinstance(value, list) else [value]
     # A list holds null where a table had a row without one.
-    found = [media_of(item, kind) for item in items if item is not None and item != ""]
+    found = [media_of(item, kind) for item in items if not _is_nothing(item)]
     if any(ref.digest == _UNNAMED for ref in found):
         raise UnusableRecordError(Fault.MISSING_FIELD, f"{_WORDS[kind]} has no path and no bytes")
     return found
+
+
+def _is_nothing(item: object) -> bool:
+    # In a table, a picture that is not there may be one whose every field is null.
+    is_null = isinstance(item, Mapping) and all(value is None for value in item.values())
+    return item is None or item == "" or is_null
 
 
 def with_media(message: Message, kind: MediaKind, refs: Sequence[MediaRef]) -> Message:

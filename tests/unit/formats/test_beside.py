@@ -215,7 +215,7 @@ def test_a_list_of_one_may_be_written_in_several_ways(pictures: object) -> None:
     assert [ref.path for ref in _messages(PAIR | {"images": pictures})[0].images] == ["a.png"]
 
 
-@pytest.mark.parametrize("nothing", [None, [], "", [None]])
+@pytest.mark.parametrize("nothing", [None, [], "", [None], {"bytes": None, "path": None}])
 def test_no_media_are_no_media(nothing: object) -> None:
     assert _messages(PAIR | {"images": nothing})[0].images == ()
 
@@ -319,8 +319,9 @@ def test_a_table_of_texts_spells_a_verdict_out(tmp_path: Path) -> None:
     assert [sample.conversation.learned_turns for sample in block.samples] == [(0,), ()]
 
 
-def test_a_label_that_is_no_verdict_is_none() -> None:
-    assert _sample(PAIR | {"label": 0}).conversation == _sample(PAIR).conversation
+@pytest.mark.parametrize("label", [0, "false", "negative", None])
+def test_a_label_that_is_no_verdict_is_none(label: object) -> None:
+    assert _sample(PAIR | {"label": label}).conversation == _sample(PAIR).conversation
 
 
 def test_rows_that_teach_nothing_are_said(tmp_path: Path) -> None:

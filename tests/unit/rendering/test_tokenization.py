@@ -329,6 +329,13 @@ def test_an_answer_that_is_not_learned_is_read_and_not_scored(which: str) -> Non
     assert ("A3" in shown) == (which == "all")
 
 
+def test_in_a_chat_format_such_an_answer_is_context_too() -> None:
+    (shown,) = _shown(_row(SLIP, template="chat"))
+
+    assert "[A2]" in shown
+    assert shown.count("[") == 1
+
+
 def test_alone_such_an_answer_is_not_read() -> None:
     assert _shown(_row(SLIP, "nothing")) == ["<[A2]"]
 
