@@ -237,7 +237,7 @@ def _nothing_usable(report: ReadReport, path: Path) -> EmptyPoolError:
     _write_set_aside(report.set_aside, path)
     first = report.set_aside[0]
     return EmptyPoolError(
-        f"none of the {report.rows:,} rows can be used; {first.file} row {first.row}: "
+        f"no row of {report.rows:,} can be used; first: {first.file} row {first.row}: "
         f"{first.detail}",
         hint=f"see {path} for every row and why",
     )

@@ -74,6 +74,6 @@ def test_where_no_row_can_be_used_the_file_of_rows_set_aside_is_there_and_named(
     with pytest.raises(EmptyPoolError) as caught:
         load_pool(specs, tmp_path / "p", max_set_aside=1.0)
 
-    assert "none of the 3 rows" in caught.value.message
+    assert "no row of 3 can be used" in caught.value.message
     assert str(tmp_path / "p" / "set_aside.jsonl") in str(caught.value.hint)
     assert len((tmp_path / "p" / "set_aside.jsonl").read_text().splitlines()) == 3
