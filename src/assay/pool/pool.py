@@ -39,6 +39,27 @@ def hash_array(hashes: Sequence[bytes]) -> HashArray:
     return np.frombuffer(b"".join(hashes), dtype="S16")
 
 
+def learned_answers(messages: pl.DataType) -> pl.Expr:
+    """Return of each element of the stored column `messages` if it is an answer to be learned.
+
+    Args:
+        messages: type of the column, which says whether an earlier version stored it.
+    """
+    turn = pl.element().struct
+    answers = turn.field("role") == "assistant"
+    if not holds_more(messages):
+        return answers
+    return answers & ~turn.field(MESSAGE_FIELDS[-1]).str.contains(r'"weight": 0(\.0)?[,}]')
+
+
+def holds_more(messages: pl.DataType) -> bool:
+    """Tell whether the stored column `messages` has what earlier versions did not store."""
+    struct = messages.inner if isinstance(messages, pl.List) else None
+    return isinstance(struct, pl.Struct) and any(
+        field.name == MESSAGE_FIELDS[-1] for field in struct.fields
+    )
+
+
 class Pool:
     """The rows being selected from, or questions, targets, anchors; text is read in blocks.
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from assay.formats.beside import HISTORY, LABEL, SYSTEM, TOOLS
 from assay.formats.media import FIELDS
-from assay.pool.pool import MESSAGE_FIELDS
+from assay.pool.pool import holds_more
 
 _NAMES = (
     *SYSTEM, *HISTORY, *TOOLS, *LABEL,
@@ -25,10 +25,7 @@ def lacks_fields(path: Path, layouts: Iterable[str]) -> bool:
         path: the pool's file.
         layouts: names of the layouts that its files were read in.
     """
-    messages = pl.read_parquet_schema(path)["messages"]
-    struct = messages.inner if isinstance(messages, pl.List) else None
-    fields = {field.name for field in struct.fields} if isinstance(struct, pl.Struct) else set()
-    if MESSAGE_FIELDS[-1] in fields:
+    if holds_more(pl.read_parquet_schema(path)["messages"]):
         return False
     if not _OF_TURNS.isdisjoint(layouts):
         return True

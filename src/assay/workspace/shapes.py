@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import polars as pl
 
-from assay.pool.pool import Pool
+from assay.pool.pool import Pool, learned_answers
 from assay.samples import FloatArray, IndexArray
 from assay.wording import percent, times
 
@@ -61,7 +61,7 @@ def shapes(pool: Pool, chosen: IndexArray) -> Shapes:
 
 def _measured(pool: Pool) -> dict[str, FloatArray]:
     message = pl.element()
-    answers = message.struct.field("role") == "assistant"
+    answers = learned_answers(pl.read_parquet_schema(pool.path)["messages"])
     content = message.struct.field("content")
     by_message = {
         "characters": pl.when(answers).then(content.str.strip_chars().str.len_chars()).otherwise(0),
