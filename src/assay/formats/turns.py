@@ -221,7 +221,11 @@ class _Parts:
 def _json_text(value: object) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else dumps(value)
+    try:
+        return value if isinstance(value, str) else dumps(value)
+    except RecursionError:
+        detail = "arguments or parameters are nested too deeply"
+        raise UnusableRecordError(Fault.WRONG_TYPE, detail) from None
 
 
 def _function_of(value: Turn) -> Turn:

@@ -182,7 +182,6 @@ class Field(NamedTuple):
         values: what makes two records that differ only in it of a plain one.
         tokens: what must be found of each in a row that is written.
         left_out: trainers whose layout cannot hold it.
-        unequal: are the two to have different hashes?
     """
 
     layouts: tuple[str, ...]
@@ -250,7 +249,7 @@ FIELDS: Mapping[str, Field] = {
         ALL, (_beside(label=False), _beside(label=True)), ("", ANSWERED), _EVERY
     ),
     "second system": Field(
-        OF_TURNS[:-1] + OF_TURNS[-1:], (_second_system("Be brief."), _second_system("Be kind.")),
+        OF_TURNS, (_second_system("Be brief."), _second_system("Be kind.")),
         ("Be brief.", "Be kind."), ("llama-factory", "ms-swift"),
     ),
     "a word like a mark": Field(

@@ -31,6 +31,21 @@ def test_json_over_several_lines_is_put_on_one() -> None:
     )
 
 
+def test_arguments_that_are_nested_too_deeply_set_their_row_aside(tmp_path: Path) -> None:
+    deep = "[" * 900 + "]" * 900
+    (tmp_path / "d.jsonl").write_text(
+        '{"messages": [{"role": "user", "content": "go"}, {"role": "assistant", "content": "", '
+        f'"tool_calls": [{{"function": {{"name": "f", "arguments": {deep}}}}}]}}]}}\n'
+        '{"messages": [{"role": "user", "content": "go"}, {"role": "assistant", "content": "A"}]}\n'
+    )
+    report = ReadReport()
+
+    [block] = read_sources([SourceSpec(str(tmp_path / "d.jsonl"))], report=report)
+
+    assert len(block.samples) == 1
+    assert [entry.row for entry in report.set_aside] == [0]
+
+
 def test_values_without_such_numbers_are_written_as_ever() -> None:
     value = {"a": [1, 2.5, None, True, "ü\n"], "b": {}}
 
