@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from assay.errors import FormatError
-from assay.formats import Fault, ReadReport, SourceSpec, read_sources
+from assay.formats import Fault, ReadReport, SourceSpec, columnar, read_sources
 from assay.formats.detection import choose_layout
 from assay.formats.faults import UnusableRecordError
 from assay.formats.labels import Provenance
@@ -244,6 +244,26 @@ def test_pictures_in_the_data_itself_tell_rows_apart(tmp_path: Path, nested: boo
     assert len({sample.conversation.content_hash for sample in block.samples}) == 2
     assert [s.conversation.messages[0].images[0].path for s in block.samples] == ["", ""]
     assert all("image" not in sample.meta for sample in block.samples)
+
+
+@pytest.mark.parametrize("wrapped", ["bytes", "struct", "list"])
+def test_tables_of_pictures_are_read_some_rows_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrapped: str
+) -> None:
+    monkeypatch.setattr(columnar, "MEDIA_SLICE_ROWS", 2)
+    held = [f"picture {place}".encode() for place in range(5)]
+    pictures: dict[str, list[object]] = {
+        "bytes": list(held),
+        "struct": [{"bytes": picture, "path": None} for picture in held],
+        "list": [[{"bytes": picture}] for picture in held],
+    }
+    frame = pl.DataFrame({"question": ["Q"] * 5, "answer": ["A"] * 5, "image": pictures[wrapped]})
+    frame.write_parquet(tmp_path / "data.parquet")
+
+    [block] = read_sources([SourceSpec(str(tmp_path / "data.parquet"))], report=ReadReport())
+
+    assert len({sample.conversation.content_hash for sample in block.samples}) == 5
+    assert [origin.row for origin in block.origins] == list(range(5))
 
 
 def test_a_mapping_keeps_what_is_shown() -> None:
