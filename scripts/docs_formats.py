@@ -14,7 +14,8 @@ _ABOUT = {
     "messages": "OpenAI and TRL; tool calls, reasoning, system prompts",
     "sharegpt": "ShareGPT, LLaMA-Factory, BELLE's many turns; tool and function turns",
     "lima": "texts in turn, the user's first",
-    "exchanges": "lists of question and answer",
+    "exchanges": "lists of question and answer, also under `human` and `assistant`, or in pairs",
+    "transcript": "both sides in one text, such as glaive's `USER:` and guanaco's `### Human:`",
     "prompt_completion_messages": "TRL, both sides as lists of turns",
     "t0": "T0 and P3; an answer given as a number is looked up among the choices",
     "dolly": "Dolly; the category becomes the task",
@@ -27,7 +28,8 @@ _LAYOUTS = """\
 The layout of a file is found from its first records; `assay load FILE` says which it is.
 `--layout NAME` sets it, and `--map` describes another one: see [Load your data](../how-to/load.md).
 Where records fit several, the one that stands first here is taken. Most fields have other names
-that are known too, such as `conversation` or `dialogue`.
+that are known too, such as `conversation` or `dialogue`. System prompts, tools, media and verdicts
+beside the turns are read in all of them: see [Load your data](../how-to/load.md).
 """
 _CONTAINERS = """\
 Text files may be packed with gzip (`.gz`) or Zstandard (`.zst`). What a file is, is read from its

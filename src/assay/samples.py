@@ -116,12 +116,24 @@ class Tool:
     parameters: str = ""
 
 
+MediaKind = Literal["image", "video", "audio"]
+MEDIA_KINDS: tuple[MediaKind, ...] = ("image", "video", "audio")
+
+
 @dataclass(frozen=True, slots=True)
-class ImageRef:
-    """An image of a message: where it lies, and 16 bytes of blake2b over its content or path."""
+class MediaRef:
+    """A picture, film or sound of a message: a reference, never the thing itself.
+
+    Attributes:
+        path: where it lies; empty if the data file itself holds its bytes.
+        digest: 16 bytes of blake2b over its bytes, if the data holds them, else over the path.
+        apart: it came as a part of its own, so no mark in the text, such as ``<image>``, is its
+            place; of the others, the first marks of the text are the places.
+    """
 
     path: str
     digest: bytes
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +142,8 @@ class Message:
 
     `context` is Alpaca's input or Dolly's context: templates render it apart from the instruction.
     `reasoning` is the hidden thinking some datasets carry beside the visible answer.
+    `weight` is how much the turn counts in training where the data says something else than is
+    usual, which is that answers are learned and all else is not; 0 is an answer that is not.
     """
 
     role: Role
@@ -137,13 +151,39 @@ class Message:
     context: str = ""
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
-    images: tuple[ImageRef, ...] = ()
+    images: tuple[MediaRef, ...] = ()
+    videos: tuple[MediaRef, ...] = ()
+    audios: tuple[MediaRef, ...] = ()
+    weight: float | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Is this an answer that a model is to learn? Any other turn is context."""
+        return self.role == "assistant" and self.weight != 0
+
+    def media(self, kind: MediaKind) -> tuple[MediaRef, ...]:
+        """Return the references of one kind in order."""
+        return {"image": self.images, "video": self.videos, "audio": self.audios}[kind]
+
+
+# No text is as long as this says, so nothing else in a hash can be taken for it.
+_MORE = b"\xff\xff\xff\xff"
 
 
 def _feed(parts: list[bytes], text: str) -> None:
     encoded = text.encode()
     parts.append(_length(len(encoded)))
     parts.append(encoded)
+
+
+def _later_fields(message: Message) -> list[bytes]:
+    """Return what is hashed of fields that most messages lack, so that theirs stay as they were."""
+    parts = [_MORE]
+    for refs in (message.videos, message.audios):
+        parts.append(_length(len(refs)))
+        parts.extend(ref.digest for ref in refs)
+    _feed(parts, "" if message.weight is None else repr(float(message.weight)))
+    return parts
 
 
 @dataclass(frozen=True)
@@ -172,6 +212,8 @@ class Conversation:
                     _feed(parts, text)
             parts.append(_length(len(message.images)))
             parts.extend(image.digest for image in message.images)
+            if message.videos or message.audios or message.weight is not None:
+                parts += _later_fields(message)
         for tool in self.tools:
             for text in (tool.name, tool.description, tool.parameters):
                 _feed(parts, text)
@@ -179,8 +221,8 @@ class Conversation:
 
     @property
     def prompt(self) -> str:
-        """All that is said before the last assistant turn, joined by line breaks."""
-        last = self._last_assistant
+        """All that is said before the last answer to be learned, joined by line breaks."""
+        last = self._last_answer
         before = self.messages if last is None else self.messages[:last]
         return "\n".join(
             text for message in before for text in (message.content, message.context) if text
@@ -200,14 +242,20 @@ class Conversation:
 
     @property
     def response(self) -> str:
-        """Visible text of the last assistant turn; empty if there is none."""
-        last = self._last_assistant
+        """Visible text of the last answer to be learned; empty if there is none."""
+        last = self._last_answer
         return "" if last is None else self.messages[last].content
 
     @property
     def responses(self) -> str:
-        """Visible text of all assistant turns, joined by line breaks."""
-        return "\n".join(m.content for m in self.messages if m.role == "assistant")
+        """Visible text of all answers to be learned, joined by line breaks."""
+        return "\n".join(m.content for m in self.messages if m.learned)
+
+    @property
+    def learned_turns(self) -> tuple[int, ...]:
+        """Which assistant turns, counted from 0, are to be learned; most often all."""
+        turns = [message for message in self.messages if message.role == "assistant"]
+        return tuple(turn for turn, message in enumerate(turns) if message.learned)
 
     @property
     def text(self) -> str:
@@ -217,9 +265,9 @@ class Conversation:
         )
 
     @property
-    def _last_assistant(self) -> int | None:
+    def _last_answer(self) -> int | None:
         for index in range(len(self.messages) - 1, -1, -1):
-            if self.messages[index].role == "assistant":
+            if self.messages[index].learned:
                 return index
         return None
 

@@ -37,6 +37,7 @@ from assay.features.text import CompressedLengths, DetectedLanguage, TokenCounts
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.methods.text.compression_ifd import CompressionIFD
+from assay.pool.pool import learned_answers
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores
 from assay.texts.minhash import THRESHOLD
@@ -219,9 +220,9 @@ class _Dataset:
 
 
 def _answers(messages: pl.Series) -> FloatArray:
-    """Return how many assistant turns each conversation has."""
-    roles = pl.element().struct.field("role") == "assistant"
-    counts = messages.to_frame("m").select(pl.col("m").list.eval(roles).list.sum())
+    """Return how many answers to be learned each conversation has."""
+    learned = learned_answers(messages.dtype)
+    counts = messages.to_frame("m").select(pl.col("m").list.eval(learned).list.sum())
     return counts.to_series().fill_null(0).to_numpy().astype(np.float64)
 
 

@@ -88,7 +88,7 @@ def look_at(spec: SourceSpec, *, offline: bool = False) -> Seen:
 
 
 def _answers(sample: Sample) -> int:
-    return sum(message.role == "assistant" for message in sample.conversation.messages)
+    return len(sample.conversation.learned_turns)
 
 
 def find_data(folder: Path) -> str:

@@ -9,23 +9,33 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from assay.errors import DataError, did_you_mean
-from assay.export.llama_factory import alpaca_row, chat_row, check_entry, fits_alpaca, register
+from assay.export.llama_factory import (
+    alpaca_row,
+    chat_row,
+    check_entry,
+    fits_alpaca,
+    media_kinds,
+    register,
+)
 from assay.export.messages import (
+    MEDIA_COLUMNS,
     Account,
+    Holds,
     Json,
     Remark,
     UnfitSampleError,
     call_with_arguments,
     chat_message,
-    image_paths,
-    text_with_image_marks,
+    media_paths,
+    text_with_media_marks,
     text_with_thinking,
     tool_schema,
 )
 from assay.export.outputs import compressed
 from assay.files import atomic_stream
 from assay.formats.forms import output_form
-from assay.samples import Message, Sample
+from assay.formats.json_text import dumps
+from assay.samples import MEDIA_KINDS, MediaKind, Message, Sample
 
 TrainerLayout = Literal["trl", "trl-prompt-completion", "llama-factory", "axolotl", "ms-swift"]
 TRAINER_LAYOUTS: tuple[TrainerLayout, ...] = get_args(TrainerLayout)
@@ -78,12 +88,17 @@ def export_layout(
     """Write samples for a trainer, in the order in which they are given.
 
     * ``trl``: ``messages`` and ``tools``; ``trl-prompt-completion``: ``prompt`` and
-      ``completion``, of which the second is the last answer.
+      ``completion``, of which the second is the last answer that is to be learned. Where a sample
+      has images, contents are lists of parts.
     * ``llama-factory``: its alpaca form where all samples are a question and an answer, else its
       sharegpt form; an entry in ``dataset_info.json`` beside the output, other entries kept.
-    * ``axolotl``: ``messages`` and ``tools`` for `type: chat_template`, and a YAML to start from.
+    * ``axolotl``: ``messages`` and ``tools`` for `type: chat_template`, and a YAML to start from;
+      ``train`` says of a turn whether it is learned, where the data does.
     * ``ms-swift``: ``messages`` with the roles ``tool_call`` and ``tool_response``, ``tools`` as
-      JSON text, ``images`` as paths.
+      JSON text, ``images``, ``videos`` and ``audios`` as paths; ``loss`` says of an answer whether
+      it is learned, where the data does.
+
+    A sample of which a layout cannot hold something that matters is left out, and counted.
 
     Alpaca's input follows the instruction after an empty line, except in a form that has a field
     for it.
@@ -105,11 +120,11 @@ def export_layout(
     if layout == "llama-factory":
         check_entry(path)
     is_alpaca = layout == "llama-factory" and all(map(fits_alpaca, chosen))
-    row_of = _row_makers(account)["alpaca" if is_alpaca else layout]
+    row_of = _row_makers(chosen, account)["alpaca" if is_alpaca else layout]
     rows = _write_rows(chosen, row_of, path, account)
     companions = []
     if layout == "llama-factory":
-        companions.append(register(path, is_alpaca=is_alpaca))
+        companions.append(register(path, None if is_alpaca else media_kinds(chosen)))
     elif layout == "axolotl":
         companions.append(_write_axolotl_yaml(path, chosen))
     return LayoutReport(
@@ -121,12 +136,14 @@ def export_layout(
     )
 
 
-def _row_makers(account: Account) -> Mapping[str, Callable[[Sample], Json]]:
+def _row_makers(samples: list[Sample], account: Account) -> Mapping[str, Callable[[Sample], Json]]:
+    # A column of contents holds either texts or lists of parts.
+    in_parts = any(media_paths(sample, "image") for sample in samples)
     return {
-        "trl": partial(_trl_row, split=False, account=account),
-        "trl-prompt-completion": partial(_trl_row, split=True, account=account),
+        "trl": partial(_trl_row, in_parts=in_parts),
+        "trl-prompt-completion": partial(_split_row, in_parts=in_parts, account=account),
         "alpaca": alpaca_row,
-        "llama-factory": partial(chat_row, account=account),
+        "llama-factory": partial(chat_row, account=account, kinds=media_kinds(samples)),
         "axolotl": _axolotl_row,
         "ms-swift": _swift_row,
     }
@@ -150,7 +167,7 @@ def _write_rows(
             except UnfitSampleError as reason:
                 account.leave_out(str(reason))
                 continue
-            text = json.dumps(row, ensure_ascii=False).encode()
+            text = dumps(row).encode()
             plain.write((between + b"\n" if between and count else b"") + text)
             plain.write(b"" if between else b"\n")
             count += 1
@@ -175,51 +192,91 @@ def _with_tools(row: Json, sample: Sample) -> Json:
     return row
 
 
-def _trl_row(sample: Sample, *, split: bool, account: Account) -> Json:
-    messages = [
-        chat_message(message, arguments_as_text=False) for message in sample.conversation.messages
+_IMAGES: tuple[MediaKind, ...] = ("image",)
+_TRL = Holds("TRL", _IMAGES)
+# Turns of the prompt are never learned, so only the weight of the completion matters.
+_TRL_SPLIT = Holds("TRL", _IMAGES, weights="answers")
+_AXOLOTL = Holds("the text layout of axolotl", weights="all")
+# Its trainer takes the first marks for places, however many media there are.
+_SWIFT = Holds("ms-swift", MEDIA_KINDS, weights="answers", reads_marks=True, systems=False)
+
+
+def _trl_messages(sample: Sample, *, in_parts: bool) -> list[Json]:
+    return [
+        chat_message(message, arguments_as_text=False, in_parts=in_parts)
+        for message in sample.conversation.messages
     ]
-    row: Json = {"messages": messages}
-    if split:
-        answers = [place for place, m in enumerate(messages) if m["role"] == "assistant"]
-        if not answers or answers[-1] == 0:
-            raise UnfitSampleError("no answer after a prompt")
-        last = answers[-1]
-        row = {"prompt": messages[:last], "completion": messages[last : last + 1]}
-        if messages[last + 1 :]:
-            account.lose(["the turns after the last answer"])
-    if paths := image_paths(sample):
-        row["images"] = paths
-    return _with_tools(row, sample)
 
 
-def _axolotl_row(sample: Sample) -> Json:
-    if image_paths(sample):
-        raise UnfitSampleError("images, which the text layout of axolotl cannot hold")
-    messages = [
-        chat_message(message, arguments_as_text=True) for message in sample.conversation.messages
-    ]
-    return _with_tools({"messages": messages}, sample)
-
-
-def _swift_row(sample: Sample) -> Json:
-    messages = [turn for message in sample.conversation.messages for turn in _swift_turns(message)]
-    row: Json = {"messages": messages}
-    if sample.conversation.tools:
-        tools = [tool_schema(tool) for tool in sample.conversation.tools]
-        row["tools"] = json.dumps(tools, ensure_ascii=False)
-    if paths := image_paths(sample):
+def _with_images(row: Json, sample: Sample) -> Json:
+    if paths := media_paths(sample, "image"):
         row["images"] = paths
     return row
 
 
-def _swift_turns(message: Message) -> list[dict[str, str]]:
+def _trl_row(sample: Sample, *, in_parts: bool) -> Json:
+    _TRL.check(sample)
+    row: Json = {"messages": _trl_messages(sample, in_parts=in_parts)}
+    return _with_tools(_with_images(row, sample), sample)
+
+
+def _split_row(sample: Sample, *, in_parts: bool, account: Account) -> Json:
+    _TRL_SPLIT.check(sample)
+    answers = [place for place, m in enumerate(sample.conversation.messages) if m.learned]
+    if not answers or answers[-1] == 0:
+        raise UnfitSampleError("no answer after a prompt")
+    last = answers[-1]
+    messages = _trl_messages(sample, in_parts=in_parts)
+    row: Json = {"prompt": messages[:last], "completion": messages[last : last + 1]}
+    if messages[last + 1 :]:
+        account.lose(["the turns after the last answer"])
+    return _with_tools(_with_images(row, sample), sample)
+
+
+def _has_marks(sample: Sample) -> bool:
+    """Does the data say of a turn that it counts otherwise in training than its role does?"""
+    return any(message.weight is not None for message in sample.conversation.messages)
+
+
+def _is_learned(message: Message) -> bool:
+    return message.learned if message.weight is None else message.weight > 0
+
+
+def _axolotl_row(sample: Sample) -> Json:
+    _AXOLOTL.check(sample)
+    marked = _has_marks(sample)
+    messages = []
+    for message in sample.conversation.messages:
+        turn = chat_message(message, arguments_as_text=True)
+        messages.append(turn | {"train": _is_learned(message)} if marked else turn)
+    return _with_tools({"messages": messages}, sample)
+
+
+def _swift_row(sample: Sample) -> Json:
+    _SWIFT.check(sample)
+    marked = _has_marks(sample)
+    messages = [
+        turn | {"loss": message.learned} if marked and message.role == "assistant" else turn
+        for message in sample.conversation.messages
+        for turn in _swift_turns(message)
+    ]
+    row: Json = {"messages": messages}
+    if sample.conversation.tools:
+        tools = [tool_schema(tool) for tool in sample.conversation.tools]
+        row["tools"] = dumps(tools)
+    for kind, column in MEDIA_COLUMNS.items():
+        if paths := media_paths(sample, kind):
+            row[column] = paths
+    return row
+
+
+def _swift_turns(message: Message) -> list[Json]:
     role = "tool_response" if message.role == "tool" else message.role
-    content = text_with_image_marks(message, text_with_thinking(message))
-    turns = [{"role": role, "content": content}]
+    content = text_with_media_marks(message, text_with_thinking(message))
+    turns: list[Json] = [{"role": role, "content": content}]
     if message.role != "assistant" or not message.tool_calls:
         return turns
-    calls = [json.dumps(call_with_arguments(c), ensure_ascii=False) for c in message.tool_calls]
+    calls = [dumps(call_with_arguments(call)) for call in message.tool_calls]
     return turns[: bool(content)] + [{"role": "tool_call", "content": call} for call in calls]
 
 
@@ -235,6 +292,8 @@ def _write_axolotl_yaml(path: Path, samples: list[Sample]) -> Path:
     ]
     if any(sample.conversation.tools for sample in samples):
         lines.append("    field_tools: tools")
+    if any(map(_has_marks, samples)):
+        lines.append("    message_field_training: train")
     lines += ['    roles_to_train: ["assistant"]', "    train_on_eos: turn"]
     target = path.with_name(f"{path.name.partition('.')[0]}.axolotl.yaml")
     with atomic_stream(target) as stream:
@@ -247,6 +306,6 @@ def _notes(samples: list[Sample], layout: str) -> tuple[str, ...]:
     thinks = any(m.reasoning for sample in samples for m in sample.conversation.messages)
     if thinks and layout.startswith(("trl", "axolotl")):
         notes.append(_REASONING_NOTE)
-    if layout.startswith("trl") and any(map(image_paths, samples)):
+    if layout.startswith("trl") and any(media_paths(s, "image") for s in samples):
         notes.append(_IMAGE_NOTE)
     return tuple(notes)

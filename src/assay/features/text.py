@@ -50,10 +50,10 @@ class TextFeature(RowFeature):
 
 
 def assistant_turns(conversation: Conversation) -> Iterator[tuple[str, str]]:
-    """Yield what was said before each non-blank assistant turn, and the turn itself."""
+    """Yield what was said before each non-blank answer to be learned, and the answer itself."""
     before: list[str] = []
     for message in conversation.messages:
-        if message.role == "assistant" and message.content.strip():
+        if message.learned and message.content.strip():
             yield "\n".join(before), message.content
         before.extend(text for text in (message.content, message.context) if text.strip())
 

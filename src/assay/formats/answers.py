@@ -2,21 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from assay.formats.conversations import (
-    PROMPTS,
-    SYSTEM,
-    TOOLS,
-    bind_conversation,
-    is_turn,
-    turn_list,
-    with_system,
-)
+from assay.formats.beside import bind_beside
+from assay.formats.conversations import PROMPTS, bind_conversation
 from assay.formats.faults import Fault, UnusableRecordError
+from assay.formats.fields import not_text, resolve
 from assay.formats.labels import Provenance, Record
-from assay.formats.layouts import Converter, not_text, resolve
-from assay.formats.turns import message_of, tools_of
+from assay.formats.layouts import Converter
+from assay.formats.turns import is_turn, message_of, turn_list
 from assay.samples import Message, Role, Tool
 
 _transcript_turn = re.compile(r"(?:^|\n\n)(Human|Assistant): ?")
@@ -64,20 +58,36 @@ class PreferenceLayout:
         self, fields: Sequence[str], provenance: Provenance, *, questions: bool = False
     ) -> Converter:
         """Return what makes a sample of records with exactly these fields."""
-        prompt = resolve(fields, (*PROMPTS, "conversations", "messages"))
-        system = resolve(fields, SYSTEM)
-        tools = resolve(fields, TOOLS)
+        prompt = resolve(fields, (*PROMPTS, "conversations", "messages", "conversation"))
+        others = [name for name in fields if name != prompt]
+        is_text = prompt is not None and prompt.lower() in PROMPTS
+        context = resolve(others, ("input", "context")) if is_text else None
 
         def assemble(record: Record) -> tuple[Sequence[Message], tuple[Tool, ...]]:
             answer = _required_side(record, "chosen", "assistant")
             before = [] if prompt is None else _required_side(record, prompt, "user")
             messages = _joined(before, answer)
-            if system is not None:
-                messages = with_system(messages, record[system])
-            return messages, tools_of(record[tools]) if tools is not None else ()
+            if context is not None and record[context]:
+                messages = _with_context(messages, record, context)
+            return messages, ()
 
-        used = ("chosen", prompt, system, tools)
-        return bind_conversation(assemble, fields, used, provenance, questions=questions)
+        used = ("chosen", prompt, context)
+        beside = bind_beside(fields, used, history=True)
+        return bind_conversation(
+            assemble, fields, used, provenance, questions=questions, beside=beside
+        )
+
+
+def _with_context(messages: list[Message], record: Record, name: str) -> list[Message]:
+    """Give the text that belongs to a question to the last turn that asks."""
+    context = record[name]
+    if not isinstance(context, str):
+        raise not_text(record, name)
+    asked = next((i for i in reversed(range(len(messages))) if messages[i].role == "user"), None)
+    if asked is None:
+        return [Message("user", context), *messages]
+    messages[asked] = replace(messages[asked], context=context)
+    return messages
 
 
 def _joined(before: list[Message], answer: list[Message]) -> list[Message]:
@@ -88,7 +98,16 @@ def _joined(before: list[Message], answer: list[Message]) -> list[Message]:
         before = transcript_messages(before[0].content)
         if before[-1].role == "assistant" and not before[-1].content.strip():
             before.pop()
-    return answer if len(answer) > 1 and any(m.role == "user" for m in answer) else before + answer
+    is_whole = len(answer) > 1 and any(message.role == "user" for message in answer)
+    return answer if is_whole and _repeats(answer, before) else before + answer
+
+
+def _repeats(answer: list[Message], before: list[Message]) -> bool:
+    """Does a conversation that answers hold the prompt too? One that opens it may word it anew."""
+    said = {message.content.strip() for message in answer}
+    if all(message.content.strip() in said for message in before):
+        return True
+    return len(before) == 1 and answer[0].role != "assistant"
 
 
 @dataclass(frozen=True)
@@ -107,15 +126,17 @@ class PromptCompletionLayout:
         self, fields: Sequence[str], provenance: Provenance, *, questions: bool = False
     ) -> Converter:
         """Return what makes a sample of records with exactly these fields."""
-        tools = resolve(fields, TOOLS)
 
         def assemble(record: Record) -> tuple[Sequence[Message], tuple[Tool, ...]]:
             messages = _required_side(record, "prompt", "user")
             messages += _required_side(record, "completion", "assistant")
-            return messages, tools_of(record[tools]) if tools is not None else ()
+            return messages, ()
 
-        used = ("prompt", "completion", tools)
-        return bind_conversation(assemble, fields, used, provenance, questions=questions)
+        used = ("prompt", "completion")
+        beside = bind_beside(fields, used, history=True)
+        return bind_conversation(
+            assemble, fields, used, provenance, questions=questions, beside=beside
+        )
 
 
 @dataclass(frozen=True)
@@ -153,4 +174,7 @@ class TargetsLayout:
             return (Message("user", asked), Message("assistant", answer)), ()
 
         used = {inputs, targets, "inputs", "targets"} & set(fields)
-        return bind_conversation(assemble, fields, used, provenance, questions=questions)
+        beside = bind_beside(fields, used)
+        return bind_conversation(
+            assemble, fields, used, provenance, questions=questions, beside=beside
+        )

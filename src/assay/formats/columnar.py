@@ -7,10 +7,13 @@ import polars as pl
 
 from assay.errors import FormatError
 from assay.formats.json_stream import RawRecord
+from assay.formats.media import is_media_field
 from assay.formats.records import Container
 
 # A slice inside one large row group decodes that group again, so slices are large.
 SLICE_ROWS = 1 << 18
+# Pictures that a table holds are megabytes each: fewer rows of these are in memory at once.
+MEDIA_SLICE_ROWS = 1 << 9
 ROWS_AT_ONCE = 1 << 13
 
 
@@ -41,12 +44,17 @@ def columnar_records(
 
 
 def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.DataFrame]:
-    rows = SLICE_ROWS if limit is None else min(limit, SLICE_ROWS)
     try:
         table = _scan(path, container)
-        # Bytes (pictures, sound) are no part of a conversation and would only fill memory.
-        plain = [name for name, kind in table.collect_schema().items() if kind != pl.Binary]
-        table = table.select(plain)
+        # Bytes of anything but media are no part of a conversation and would only fill memory.
+        kinds = {
+            name: kind
+            for name, kind in table.collect_schema().items()
+            if kind != pl.Binary or is_media_field(name)
+        }
+        table = table.select(list(kinds))
+        most = MEDIA_SLICE_ROWS if any(map(_holds_bytes, kinds.values())) else SLICE_ROWS
+        rows = most if limit is None else min(limit, most)
         begin = 0
         while limit is None or begin < limit:
             frame = table.slice(begin, rows).collect()
@@ -57,6 +65,14 @@ def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.
             begin += rows
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _damaged(path, container, error) from error
+
+
+def _holds_bytes(kind: object) -> bool:
+    if isinstance(kind, pl.Struct):
+        return any(_holds_bytes(field.dtype) for field in kind.fields)
+    if isinstance(kind, pl.List | pl.Array):
+        return _holds_bytes(kind.inner)
+    return bool(kind == pl.Binary)
 
 
 def _scan(path: Path, container: Container) -> pl.LazyFrame:

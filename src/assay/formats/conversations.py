@@ -1,43 +1,18 @@
 """Layouts whose records hold lists of turns, several answers, or several instances."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from assay.formats.beside import Beside, bind_beside
 from assay.formats.faults import Fault, UnusableRecordError, type_name
+from assay.formats.fields import not_text
 from assay.formats.labels import Labels, Provenance, Record, bind_labels
-from assay.formats.layouts import Converter, not_text, resolve
-from assay.formats.turns import (
-    CONTENT_KEYS,
-    ROLE_KEYS,
-    image_of,
-    message_of,
-    parsed_json,
-    tools_of,
-)
-from assay.samples import Conversation, ImageRef, Message, Sample, Tool
+from assay.formats.layouts import Converter
+from assay.formats.turns import is_turn, message_of, turn_list
+from assay.samples import Conversation, Message, Sample, Tool
 
 TURN_LISTS = ("messages", "conversations", "conversation", "dialogs", "dialogue", "turns", "chat")
-SYSTEM = ("system", "system_prompt")
-TOOLS = ("tools", "functions")
-IMAGES = ("images", "image")
 PROMPTS = ("prompt", "question", "instruction", "query", "input")
-_IMAGE_MARK = "<image>"
-
-
-def turn_list(value: object) -> list[object] | None:
-    """Return a list of turns, also where a table cell holds it as JSON text; None if it is none."""
-    if isinstance(value, str) and value[:1] == "[":
-        value = parsed_json(value)
-    return value if isinstance(value, list) else None
-
-
-def is_turn(value: object) -> bool:
-    """Is this an object with a role and a content, whatever they are called?"""
-    return (
-        isinstance(value, dict)
-        and any(key in value for key in ROLE_KEYS)
-        and any(key in value for key in (*CONTENT_KEYS, "tool_calls", "function_call"))
-    )
 
 
 def checked(messages: Sequence[Message], *, questions: bool) -> tuple[Message, ...]:
@@ -76,12 +51,19 @@ def bind_conversation(
     provenance: Provenance,
     *,
     questions: bool,
+    beside: Beside | None = None,
 ) -> Converter:
-    """Return a converter that takes messages from `assemble` and labels from the other fields."""
-    labels = bind_labels(fields, {name for name in used if name is not None})
+    """Return a converter that takes messages from `assemble` and labels from the other fields.
+
+    What the record holds `beside` its turns is put to them.
+    """
+    taken = {name for name in used if name is not None}
+    labels = bind_labels(fields, taken | set(beside.used if beside else ()))
 
     def convert(record: Record) -> Sample:
         messages, tools = assemble(record)
+        if beside is not None:
+            messages, tools = beside.complete(record, messages)
         conversation = Conversation(checked(messages, questions=questions), tools)
         return sample_of(conversation, provenance, labels(record))
 
@@ -112,19 +94,14 @@ class TurnLayout:
     ) -> Converter:
         """Return what makes a sample of records with exactly these fields."""
         lists = [name for name in TURN_LISTS if name in fields]
-        system, tools = resolve(fields, SYSTEM), resolve(fields, TOOLS)
-        images = resolve(fields, IMAGES)
 
         def assemble(record: Record) -> tuple[Sequence[Message], tuple[Tool, ...]]:
-            messages = [message_of(turn) for turn in self._turns(record, lists)]
-            if system is not None:
-                messages = with_system(messages, record[system])
-            if images is not None and record[images]:
-                messages = place_images(messages, record[images])
-            return messages, tools_of(record[tools]) if tools is not None else ()
+            return [message_of(turn) for turn in self._turns(record, lists)], ()
 
-        used = (*lists, system, tools, images)
-        return bind_conversation(assemble, fields, used, provenance, questions=questions)
+        beside = bind_beside(fields, lists)
+        return bind_conversation(
+            assemble, fields, lists, provenance, questions=questions, beside=beside
+        )
 
     def _turns(self, record: Record, lists: Sequence[str]) -> list[object]:
         if not lists:
@@ -137,32 +114,6 @@ class TurnLayout:
                 fault, f"field {lists[0]!r} is {type_name(value)}, not a list"
             )
         return next((turns for turns in found if turns), [])
-
-
-def with_system(messages: list[Message], system: object) -> list[Message]:
-    """Return the messages after the record's system prompt, unless they open with one."""
-    if not isinstance(system, str) or not system:
-        return messages
-    has_one = bool(messages) and messages[0].role == "system"
-    return messages if has_one else [Message("system", system), *messages]
-
-
-def place_images(messages: list[Message], value: object) -> list[Message]:
-    """Give a record's images to the messages that mark a place for them, else to the first user."""
-    waiting = [image_of(item) for item in (value if isinstance(value, list) else [value])]
-    placed = []
-    for message in messages:
-        count = message.content.count(_IMAGE_MARK)
-        placed.append(_with_images(message, waiting[:count]))
-        waiting = waiting[count:]
-    first = next((place for place, m in enumerate(placed) if m.role == "user"), None)
-    if waiting and first is not None:
-        placed[first] = _with_images(placed[first], waiting)
-    return placed
-
-
-def _with_images(message: Message, images: Sequence[ImageRef]) -> Message:
-    return replace(message, images=(*message.images, *images)) if images else message
 
 
 @dataclass(frozen=True)
@@ -193,44 +144,93 @@ class AlternatingLayout:
                 for place, turn in enumerate(turns)
             ], ()
 
+        used = ("conversations",)
         return bind_conversation(
-            assemble, fields, ("conversations",), provenance, questions=questions
-        )
+            assemble, fields, used, provenance, questions=questions,
+            beside=bind_beside(fields, used),
+        )  # fmt: skip
+
+
+_ASKS = ("input", "human", "user", "prompt", "question", "query", "instruction")
+_ANSWERS = ("output", "assistant", "gpt", "bot", "response", "answer", "completion")
 
 
 @dataclass(frozen=True)
 class ExchangeLayout:
-    """A list of exchanges, each an object with input and output."""
+    """A list of exchanges, each an object with what was asked and what was answered."""
 
     name: str = "exchanges"
-    summary: str = "`conversation` (list of objects with `input` and `output`)"
+    summary: str = (
+        "`conversation` (list of objects with `input` and `output`, or `human` and so on)"
+    )
+
+    @staticmethod
+    def _exchanges(record: Record) -> tuple[str, list[object]] | None:
+        for name in TURN_LISTS:
+            turns = turn_list(record.get(name))
+            if not turns or is_turn(turns[0]):
+                continue
+            first, second = turns[0], turns[min(1, len(turns) - 1)]
+            if isinstance(first, dict):
+                # What is asked and what is answered may stand in objects of their own, too.
+                asks = first.keys()
+                answers = asks | (second.keys() if isinstance(second, dict) else set())
+                if not asks.isdisjoint(_ASKS) and not answers.isdisjoint(_ANSWERS):
+                    return name, turns
+            elif _is_pair(first):
+                return name, turns
+        return None
 
     def matches(self, record: Record) -> bool:
-        """Is there a list of objects with input and output?"""
-        turns = turn_list(record.get("conversation"))
-        return bool(turns) and isinstance(turns[0], dict) and turns[0].keys() >= {"input", "output"}  # type: ignore[index]
+        """Is there a list of objects that each ask and answer?"""
+        return self._exchanges(record) is not None
 
     def bind(
         self, fields: Sequence[str], provenance: Provenance, *, questions: bool = False
     ) -> Converter:
         """Return what makes a sample of records with exactly these fields."""
+        lists = [name for name in TURN_LISTS if name in fields]
 
         def assemble(record: Record) -> tuple[Sequence[Message], tuple[Tool, ...]]:
-            turns = turn_list(record.get("conversation"))
-            if turns is None:
-                raise not_text(record, "conversation")
-            messages = []
-            for turn in turns:
-                pair = turn if isinstance(turn, dict) else {}
-                for key, role in (("input", "user"), ("output", "assistant")):
-                    if not isinstance(pair.get(key), str):
-                        raise not_text(pair, key)
-                    messages.append(message_of({"role": role, "content": pair[key]}))
-            return messages, ()
+            found = self._exchanges(record)
+            if found is None:
+                raise not_text(record, next(iter(lists), "conversation"))
+            return [message for turn in found[1] for message in _exchange(turn)], ()
 
+        beside = bind_beside(fields, lists)
         return bind_conversation(
-            assemble, fields, ("conversation",), provenance, questions=questions
+            assemble, fields, lists, provenance, questions=questions, beside=beside
         )
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
+
+
+def _exchange(turn: object) -> list[Message]:
+    if isinstance(turn, list):
+        if not _is_pair(turn):
+            raise UnusableRecordError(Fault.WRONG_TYPE, "an exchange is not a pair of texts")
+        return [Message("user", turn[0]), Message("assistant", turn[1])]
+    pair = turn if isinstance(turn, dict) else {}
+    has_both = pair.keys().isdisjoint(_ASKS) == pair.keys().isdisjoint(_ANSWERS)
+    messages = []
+    if isinstance(pair.get("system"), str) and pair["system"]:
+        messages.append(Message("system", pair["system"]))
+    if has_both or not pair.keys().isdisjoint(_ASKS):
+        messages.append(Message("user", _said(pair, _ASKS)))
+    if has_both or not pair.keys().isdisjoint(_ANSWERS):
+        weight = 0.0 if pair.get("output_with_loss") is False else None
+        messages.append(Message("assistant", _said(pair, _ANSWERS), weight=weight))
+    return messages
+
+
+def _said(pair: Record, names: Sequence[str]) -> str:
+    name = next((name for name in names if pair.get(name) is not None), names[0])
+    said = pair.get(name)
+    if not isinstance(said, str):
+        raise not_text(pair, name)
+    return said
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,8 @@ class SelfInstructLayout:
         self, fields: Sequence[str], provenance: Provenance, *, questions: bool = False
     ) -> Converter:
         """Return what makes one sample of each instance."""
-        labels = bind_labels(fields, {"instruction", "instances"})
+        beside = bind_beside(fields, ("instruction", "instances"))
+        labels = bind_labels(fields, {"instruction", "instances", *beside.used})
 
         def convert(record: Record) -> list[Sample | None]:
             instruction, instances = record.get("instruction"), record.get("instances")
@@ -262,10 +263,14 @@ class SelfInstructLayout:
             if first_error is not None and not any(pairs):
                 raise first_error
             found = labels(record)
-            return [
-                None if pair is None else sample_of(Conversation(pair), provenance, found)
-                for pair in pairs
-            ]
+            samples: list[Sample | None] = []
+            for pair in pairs:
+                if pair is None:
+                    samples.append(None)
+                    continue
+                messages, tools = beside.complete(record, pair)
+                samples.append(sample_of(Conversation(tuple(messages), tools), provenance, found))
+            return samples
 
         return convert
 

@@ -17,9 +17,11 @@ from assay.formats.conversations import (
     TurnLayout,
 )
 from assay.formats.faults import Fault, UnusableRecordError
+from assay.formats.fields import resolve
 from assay.formats.labels import ID_FIELDS, Provenance, Record
-from assay.formats.layouts import PAIR_LAYOUTS, Layout, resolve
+from assay.formats.layouts import PAIR_LAYOUTS, Layout
 from assay.formats.questions import QuestionsLayout
+from assay.formats.transcripts import TranscriptLayout, transcript_field
 
 MIXED_SHARE = 0.98
 USABLE_SHARE = 0.5
@@ -38,6 +40,7 @@ LAYOUTS: tuple[Layout, ...] = (
     PromptCompletionLayout(),
     TargetsLayout(),
     *PAIR_LAYOUTS,
+    TranscriptLayout(),
 )
 
 
@@ -124,6 +127,14 @@ _letter = re.compile(r"[^\W\d_]").search
 
 def _unknown_layout(records: Sequence[Record], file: str) -> FormatError:
     seen = fields_of(records)
+    transcript = transcript_field(records)
+    if transcript is not None:
+        return FormatError(
+            f"{file}: the field {transcript!r} holds both sides of a conversation in one text, "
+            "in a notation that is not read",
+            hint="split it into a list of turns, each with a role and a content, and call it "
+            "messages; mapped as it is, a model would learn the user's words too",
+        )
     asked = resolve(seen, QUESTIONS.fields)
     is_asked = asked is not None and any(isinstance(r.get(asked), str) for r in records)
     if is_asked and len(_text_fields(records)) < 2:

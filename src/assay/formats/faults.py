@@ -60,4 +60,5 @@ def type_name(value: object) -> str:
         "list": "a list",
         "dict": "an object",
     }
-    return names.get(type(value).__name__, type(value).__name__)
+    name = "float" if isinstance(value, float) else type(value).__name__
+    return names.get(name, name)

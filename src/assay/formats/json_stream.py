@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from assay.formats.faults import BadRecord, Fault, excerpt_of
+from assay.formats.json_text import number_of
 from assay.formats.streams import UTF8_BOM
 
 WINDOW_LIMIT = 1 << 28
 _RIM = 16
-_decode = json.JSONDecoder().raw_decode
+_decode = json.JSONDecoder(parse_float=number_of).raw_decode
 _skip_space = re.compile(r"[ \t\r\n]*").match
 _delimiter = re.compile(r"[ \t\r\n]*([,\]])[ \t\r\n]*").match
 _list_of_records = re.compile(r"\[[ \t\r\n]*\{").match

@@ -5,13 +5,15 @@ records have, so that reading a record is a few look-ups. Layouts whose records 
 need code and live in `conversations`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from assay.formats.faults import Fault, UnusableRecordError, type_name
+from assay.formats.beside import Beside, bind_beside
+from assay.formats.faults import Fault, UnusableRecordError
+from assay.formats.fields import not_text, resolve
 from assay.formats.labels import Provenance, Record, bind_labels
-from assay.samples import Conversation, Message, Sample
+from assay.samples import Conversation, Message, Sample, Tool
 
 Converter = Callable[[Record], Sample | list[Sample | None]]
 """Makes the sample of a record, or its parts in order, None for a part that cannot be used."""
@@ -41,30 +43,18 @@ class Layout(Protocol):
         """
 
 
-def resolve(fields: Iterable[str], names: Sequence[str]) -> str | None:
-    """Return which of `fields` goes by one of `names`; exact spelling first, then any case."""
-    present = list(fields)
-    for name in names:
-        if name in present:
-            return name
-    lowered = {field.lower(): field for field in reversed(present)}
-    return next((lowered[name] for name in names if name in lowered), None)
-
-
 @dataclass(frozen=True)
 class PairLayout:
     """An instruction and its answer, each in a field of text.
 
-    Each attribute lists the names a field goes by, the first that a record has is taken. `context`,
-    `system` and `history` may be absent or null; all of `marks` must be there too.
+    Each attribute lists the names a field goes by, the first that a record has is taken. `context`
+    may be absent or null; all of `marks` must be there too.
     """
 
     name: str
     instruction: tuple[str, ...]
     response: tuple[str, ...]
     context: tuple[str, ...] = ()
-    system: tuple[str, ...] = ("system", "system_prompt")
-    history: tuple[str, ...] = ("history",)
     marks: tuple[str, ...] = ()
 
     @property
@@ -90,9 +80,8 @@ class PairLayout:
         if instruction is None or (response is None and not questions):
             missing = self.instruction if instruction is None else self.response
             return _missing(missing[0])
-        extra = [resolve(fields, self.system), resolve(fields, self.history)]
-        pair = _Pair(instruction, response, context, *extra)
-        return _pair_converter(pair, fields, provenance)
+        beside = bind_beside(fields, (instruction, response, context), history=True)
+        return _pair_converter(_Pair(instruction, response, context), beside, fields, provenance)
 
 
 @dataclass(frozen=True)
@@ -100,8 +89,6 @@ class _Pair:
     instruction: str
     response: str | None
     context: str | None
-    system: str | None
-    history: str | None
 
 
 def _missing(name: str) -> Converter:
@@ -111,12 +98,14 @@ def _missing(name: str) -> Converter:
     return refuse
 
 
-def _pair_converter(pair: _Pair, fields: Sequence[str], provenance: Provenance) -> Converter:
-    names = (pair.instruction, pair.response, pair.context, pair.system, pair.history)
+def _pair_converter(
+    pair: _Pair, beside: Beside, fields: Sequence[str], provenance: Provenance
+) -> Converter:
+    names = (pair.instruction, pair.response, pair.context)
     used = {name for name in names if name is not None}
-    labels = bind_labels(fields, used)
+    labels = bind_labels(fields, used | set(beside.used))
     source, split = provenance.source, provenance.split
-    instruction_field, response_field, context_field, system, history = names
+    instruction_field, response_field, context_field = names
 
     def convert(record: Record) -> Sample:
         instruction = record[instruction_field]
@@ -130,43 +119,17 @@ def _pair_converter(pair: _Pair, fields: Sequence[str], provenance: Provenance) 
             if type(response) is not str:
                 raise not_text(record, response_field)
             messages += (Message("assistant", response),)
-        if system is not None or history is not None:
-            messages = (*_opening(record, system, history), *messages)
+        tools: tuple[Tool, ...] = ()
+        if beside.found:
+            completed, tools = beside.complete(record, messages)
+            messages = tuple(completed)
         task, language, external_id, own_split, meta = labels(record)
         return Sample(
-            Conversation(messages), source, own_split or split, task, language, external_id, meta
-        )
+            Conversation(messages, tools), source, own_split or split, task, language, external_id,
+            meta,
+        )  # fmt: skip
 
     return convert
-
-
-def not_text(record: Record, name: str) -> UnusableRecordError:
-    """Return the error for a field that should hold text and does not."""
-    if name not in record:
-        return UnusableRecordError(Fault.MISSING_FIELD, f"no field {name!r}")
-    value = record[name]
-    if value is None:
-        return UnusableRecordError(Fault.NULL_FIELD, f"field {name!r} is null")
-    return UnusableRecordError(Fault.WRONG_TYPE, f"field {name!r} is {type_name(value)}, not text")
-
-
-def _opening(record: Record, system: str | None, history: str | None) -> Iterable[Message]:
-    """Yield the system prompt and the earlier turns of a record, if it has them."""
-    if system is not None and record[system]:
-        if not isinstance(record[system], str):
-            raise not_text(record, system)
-        yield Message("system", str(record[system]))
-    earlier = record[history] if history is not None else None
-    for turn in earlier if isinstance(earlier, list) else ():
-        if (
-            not isinstance(turn, list)
-            or len(turn) != 2
-            or not all(isinstance(text, str) for text in turn)
-        ):
-            detail = f"a turn of {history!r} is not a pair of texts"
-            raise UnusableRecordError(Fault.WRONG_TYPE, detail)
-        yield Message("user", turn[0])
-        yield Message("assistant", turn[1])
 
 
 # The order decides where two rows fit a record equally well: the more specific stands first.

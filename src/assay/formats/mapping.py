@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from assay.errors import ConfigError, FormatError, did_you_mean
+from assay.formats.beside import Beside, bind_beside
 from assay.formats.conversations import checked
 from assay.formats.faults import Fault, UnusableRecordError, type_name
 from assay.formats.labels import Labels, Provenance, Record, bind_labels
@@ -117,25 +118,33 @@ class MappedLayout:
     ) -> Converter:
         """Return what makes a sample of records with exactly these fields."""
         mapped = {name for template in self.templates.values() for name in template.fields}
-        labels = bind_labels(fields, mapped & set(fields))
+        # Templates say which texts are meant; what is shown belongs to the record all the same.
+        beside = Beside(media=bind_beside(fields, mapped).media)
+        labels = bind_labels(fields, (mapped & set(fields)) | set(beside.used))
 
         def convert(record: Record) -> Sample:
             given = {target: template.fill(record) for target, template in self.templates.items()}
-            return _mapped_sample(given, provenance, labels(record), questions=questions)
+            messages, _ = beside.complete(record, _mapped_messages(given))
+            turns = checked(messages, questions=questions)
+            return _mapped_sample(given, turns, provenance, labels(record))
 
         return convert
 
 
-def _mapped_sample(
-    given: Mapping[str, str], provenance: Provenance, found: Labels, *, questions: bool
-) -> Sample:
+def _mapped_messages(given: Mapping[str, str]) -> list[Message]:
     messages = [Message("user", given.get("instruction", ""), given.get("input", ""))]
     if given.get("system"):
         messages.insert(0, Message("system", given["system"]))
     if "response" in given:
         messages.append(Message("assistant", given["response"]))
+    return messages
+
+
+def _mapped_sample(
+    given: Mapping[str, str], turns: tuple[Message, ...], provenance: Provenance, found: Labels
+) -> Sample:
     return Sample(
-        Conversation(checked(messages, questions=questions)),
+        Conversation(turns),
         given.get("source") or provenance.source,
         given.get("split") or found.split or provenance.split,
         given.get("task") or found.task,

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.formats.conversations import PROMPTS, TURN_LISTS, bind_conversation, turn_list
+from assay.formats.conversations import PROMPTS, TURN_LISTS, bind_conversation
 from assay.formats.faults import Fault, UnusableRecordError
 from assay.formats.labels import Provenance, Record
 from assay.formats.layouts import Converter
-from assay.formats.turns import message_of, role_of, turn_role
+from assay.formats.turns import message_of, role_of, turn_list, turn_role
 from assay.samples import Conversation, Message, Tool
 
 _FIELDS = (*PROMPTS, "text", "problem", "inputs", "conversations", "user", "human")

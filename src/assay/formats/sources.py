@@ -148,6 +148,7 @@ class _FileReader:
         self._samples: list[Sample] = []
         self._origins: list[Origin] = []
         self._lost_parts = 0
+        self._unlearned = 0
 
     def blocks(self, block_rows: int) -> Iterator[Block]:
         path = self._file.place.path
@@ -169,6 +170,7 @@ class _FileReader:
     def _close_block(self) -> Block:
         block = Block(self._samples, self._origins)
         self._report.samples += len(self._samples)
+        self._unlearned += sum(map(_teaches_nothing, self._samples))
         self._samples, self._origins = [], []
         return block
 
@@ -242,6 +244,11 @@ class _FileReader:
 
     def _add_notes(self, last: object) -> None:
         path = self._file.place.path
+        if self._unlearned:
+            self._report.notes.append(
+                f"{path}: no answer of {self._unlearned:,} rows is to be learned, as their weight "
+                "or label says: they have no score, and no trainer is given them"
+            )
         if self._lost_parts:
             self._report.notes.append(
                 f"{path}: {self._lost_parts} unusable instances left out of records that were kept"
@@ -250,6 +257,17 @@ class _FileReader:
             self._report.notes.append(
                 f"{path}: the last line is not whole; the file may be incomplete"
             )
+
+
+def _teaches_nothing(sample: Sample) -> bool:
+    """Does a sample have answers, and are all of them marked as not to be learned?"""
+    has_answers = False
+    for message in sample.conversation.messages:
+        if message.role == "assistant":
+            if message.weight != 0:
+                return False
+            has_answers = True
+    return has_answers
 
 
 def characters_of(conversation: Conversation) -> int:

@@ -1,13 +1,16 @@
-"""Turns as datasets write them, made into messages: roles, parts, tool calls, tools, images."""
+"""Turns as datasets write them, made into messages: roles, parts, tool calls, tools, media."""
 
-import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from assay.errors import did_you_mean
 from assay.formats.faults import Fault, UnusableRecordError, type_name
-from assay.samples import ImageRef, Message, Role, Tool, ToolCall
+from assay.formats.json_text import dumps, number_of
+from assay.formats.media import FIELDS, PART_KINDS, media_list, media_of
+from assay.samples import MEDIA_KINDS, MediaKind, MediaRef, Message, Role, Tool, ToolCall
 
 Turn = Mapping[str, object]
 
@@ -30,7 +33,30 @@ CONTENT_KEYS = ("content", "value", "text")
 REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text", "refusal"})
 _REASONING_PARTS = frozenset({"thinking", "reasoning", "reasoning_text"})
-_IMAGE_PARTS = frozenset({"image", "image_url", "input_image"})
+# How much a turn counts in training, as trainers and providers call it; true is 1, false is 0.
+_WEIGHT_KEYS = (
+    "weight", "train", "training", "train_on_turn", "trainable",
+    "loss", "loss_weight", "loss_scale",
+)  # fmt: skip
+_MASKED_KEYS = ("masked",)
+_DETAIL_KEYS = ("train_detail", "training_detail")
+_MARKS = frozenset({*_WEIGHT_KEYS, *_MASKED_KEYS, *_DETAIL_KEYS})
+
+
+def turn_list(value: object) -> list[object] | None:
+    """Return a list of turns, also where a table cell holds it as JSON text; None if it is none."""
+    if isinstance(value, str) and value[:1] == "[":
+        value = parsed_json(value)
+    return value if isinstance(value, list) else None
+
+
+def is_turn(value: object) -> bool:
+    """Is this an object with a role and a content, whatever they are called?"""
+    return (
+        isinstance(value, dict)
+        and any(key in value for key in ROLE_KEYS)
+        and any(key in value for key in (*CONTENT_KEYS, "tool_calls", "function_call"))
+    )
 
 
 def message_of(turn: object) -> Message:
@@ -88,7 +114,51 @@ def _full_message(turn: Turn, role: Role, content: object) -> Message:
         "".join(parts.texts) if len(parts.texts) < 2 else "\n".join(parts.texts),
         reasoning="\n".join([cast("str", reasoning)] * bool(reasoning) + parts.reasoning),
         tool_calls=calls,
-        images=tuple(parts.images),
+        images=(*parts.media["image"], *_own_media(turn, "image")),
+        videos=(*parts.media["video"], *_own_media(turn, "video")),
+        audios=(*parts.media["audio"], *_own_media(turn, "audio")),
+        weight=_weight_of(turn, role),
+    )
+
+
+def _own_media(turn: Turn, kind: MediaKind) -> list[MediaRef]:
+    """Return the media that a turn names beside its content."""
+    found: list[MediaRef] = []
+    for name in FIELDS[kind]:
+        if name in turn:
+            found += media_list(turn[name], kind)
+    return found
+
+
+def _weight_of(turn: Turn, role: Role) -> float | None:
+    """Return how much a turn counts in training, None where it counts as its role does anyway."""
+    if turn.keys().isdisjoint(_MARKS):
+        return None
+    if any(turn.get(key) for key in _DETAIL_KEYS):
+        raise UnusableRecordError(
+            Fault.UNKNOWN_PART, "a turn of which parts are learned and parts are not"
+        )
+    given = [weight for key in _WEIGHT_KEYS if (weight := _weight(turn.get(key), key)) is not None]
+    given += [float(not turn[key]) for key in _MASKED_KEYS if isinstance(turn.get(key), bool)]
+    # Where two fields differ, the turn is not to be learned more than either says.
+    return weight_for(role, min(given, default=None))
+
+
+def weight_for(role: Role, weight: float | None) -> float | None:
+    """Return a weight, or None where a turn of that role has it anyway."""
+    usual = 1.0 if role == "assistant" else 0.0
+    return None if weight is None or weight == usual else weight
+
+
+def _weight(value: object, key: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool | int | float) and math.isfinite(value) and value >= 0:
+        if key == "loss" and value not in (0, 1):
+            return None  # the loss that a model had, not a mark
+        return float(value)
+    raise UnusableRecordError(
+        Fault.WRONG_TYPE, f"the {key!r} of a turn is {str(value)[:40]!r}, not true, false or >= 0"
     )
 
 
@@ -104,7 +174,7 @@ class _Parts:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.reasoning: list[str] = []
-        self.images: list[ImageRef] = []
+        self.media: dict[MediaKind, list[MediaRef]] = {kind: [] for kind in MEDIA_KINDS}
         self.calls: list[ToolCall] = []
 
     def add(self, content: object) -> None:
@@ -125,11 +195,12 @@ class _Parts:
     def _add_part(self, part: Turn) -> None:
         kind = part.get("type", "text")
         if kind in _TEXT_PARTS:
-            self._add_text(self.texts, part, ("text", "refusal"))
+            self._add_text(self.texts, part, ("text", "refusal", "value", "content"))
         elif kind in _REASONING_PARTS:
-            self._add_text(self.reasoning, part, ("thinking", "reasoning", "text"))
-        elif kind in _IMAGE_PARTS:
-            self.images.append(image_of(part))
+            self._add_text(self.reasoning, part, ("thinking", "reasoning", "text", "value"))
+        elif isinstance(kind, str) and kind in PART_KINDS:
+            media = media_of(part, PART_KINDS[kind])
+            self.media[PART_KINDS[kind]].append(replace(media, apart=True))
         elif kind in {"tool_use", "tool_call"}:
             self.calls.append(_call_of(part))
         elif kind == "tool_result":
@@ -147,22 +218,14 @@ class _Parts:
         texts.append(text)
 
 
-def image_of(value: object) -> ImageRef:
-    """Return a reference to an image named by a path, an address or an image part."""
-    while isinstance(value, dict):
-        keys = ("image_url", "image", "url", "path", "source", "data")
-        value = next((value[key] for key in keys if value.get(key) is not None), "")
-    if not isinstance(value, str):
-        raise UnusableRecordError(
-            Fault.WRONG_TYPE, f"an image is {type_name(value)}, not a path or an address"
-        )
-    return ImageRef(value, hashlib.blake2b(value.encode(), digest_size=16).digest())
-
-
 def _json_text(value: object) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        return value if isinstance(value, str) else dumps(value)
+    except RecursionError:
+        detail = "arguments or parameters are nested too deeply"
+        raise UnusableRecordError(Fault.WRONG_TYPE, detail) from None
 
 
 def _function_of(value: Turn) -> Turn:
@@ -202,7 +265,7 @@ def _answered_call(turn: Turn) -> tuple[ToolCall, ...]:
 def parsed_json(text: str) -> object:
     """Return what JSON text says, or None if it is not JSON."""
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=number_of)
     except (ValueError, RecursionError):
         return None
 
@@ -219,19 +282,31 @@ def _written_calls(content: str) -> tuple[ToolCall, ...]:
 def tools_of(value: object) -> tuple[Tool, ...]:
     """Return the tools a record offers, given as a list or as the JSON text of one.
 
+    Text that is no JSON describes them to a reader: it is kept as one tool that has no name.
+
     Raises:
         UnusableRecordError: if a tool has no name.
     """
     if isinstance(value, str):
-        value = parsed_json(value) if value.strip() else None
+        parsed = parsed_json(value) if value.strip() else None
+        if value.strip() and not isinstance(parsed, list | dict | None):
+            parsed = None
+        if parsed is None and value.strip() not in ("", "null"):
+            return (Tool("", value),)
+        value = parsed
     if isinstance(value, dict):
         value = [value]
-    return tuple(_tool_of(tool) for tool in value) if isinstance(value, list) else ()
+    if value is not None and not isinstance(value, list):
+        raise UnusableRecordError(Fault.WRONG_TYPE, f"tools are {type_name(value)}, not a list")
+    return tuple(_tool_of(tool) for tool in value or ())
 
 
 def _tool_of(value: object) -> Tool:
     if isinstance(value, str):
-        value = parsed_json(value)
+        parsed = parsed_json(value)
+        if not isinstance(parsed, dict):
+            return Tool("", value)
+        value = parsed
     inner = _function_of(value if isinstance(value, dict) else {})
     name = inner.get("name")
     if not isinstance(name, str):

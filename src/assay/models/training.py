@@ -23,8 +23,9 @@ class TrainingRows:
         learned: ascending positions of the tokens that are learned. Shape (s,) each, s >= 1.
         rows: rows that they come from.
         left_out: rows without a token to learn, by reason.
-        noted: rows that were cut, by what was; and as ``NOT_CLOSED`` sequences that end without
-            the token which ends an answer, for it did not fit or the answer is cut.
+        noted: rows that were cut, by what was; as ``WEIGHT_UNUSED`` rows with a turn whose weight
+            is neither 0 nor the usual one of its role; as ``NOT_CLOSED`` sequences that end
+            without the token which ends an answer, for it did not fit or the answer is cut.
         why: of the first row that was left out, where there is more to say than its reason.
     """
 

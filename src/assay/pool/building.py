@@ -22,7 +22,7 @@ from assay.pool.pool import (
     hash_array,
 )
 from assay.random_numbers import row_uniform
-from assay.samples import Conversation, IdArray, Message
+from assay.samples import Conversation, IdArray, MediaRef, Message
 
 _PROVENANCE = ("source", "split", "task", "language", "external_id", "meta", "file", "row", "part")
 
@@ -47,7 +47,7 @@ def build_pool(
     """
     frames = [_frame(block) for block in blocks if block.samples]
     if not frames:
-        raise EmptyPoolError("no usable row was found", hint="see the rows set aside and why")
+        raise EmptyPoolError("no usable row was found")
     frame = pl.concat(frames)
     frames.clear()
     hashes = hash_array(frame["content_hash"].to_list())
@@ -116,7 +116,7 @@ def _frame(block: Block) -> pl.DataFrame:
         for name in ("content_hash", "tools", "source", "split", "task", "language",
                      "external_id", "meta")
     }  # fmt: skip
-    place, role, content, context, reasoning, calls, images = flat.values()
+    place, role, content, context, reasoning, calls, images, more = flat.values()
     for position, sample in enumerate(block.samples):
         conversation = sample.conversation
         for message in conversation.messages:
@@ -126,7 +126,8 @@ def _frame(block: Block) -> pl.DataFrame:
             context.append(message.context)
             reasoning.append(message.reasoning)
             calls.append(_calls_text(message) if message.tool_calls else "")
-            images.append(_images_text(message) if message.images else "")
+            images.append(json.dumps(_media(message.images)) if message.images else "")
+            more.append(_more_text(message))
         columns["content_hash"].append(conversation.content_hash)
         columns["tools"].append(_tools_text(conversation) if conversation.tools else "")
         columns["source"].append(sample.source)
@@ -157,8 +158,18 @@ def _calls_text(message: Message) -> str:
     return json.dumps(calls, ensure_ascii=False)
 
 
-def _images_text(message: Message) -> str:
-    return json.dumps([[image.path, image.digest.hex()] for image in message.images])
+def _media(refs: Iterable[MediaRef]) -> list[list[object]]:
+    return [[ref.path, ref.digest.hex(), *([1] if ref.apart else [])] for ref in refs]
+
+
+def _more_text(message: Message) -> str:
+    """Return what few messages have as JSON, "" for all others."""
+    if not message.videos and not message.audios and message.weight is None:
+        return ""
+    found: dict[str, object] = {
+        "videos": _media(message.videos), "audios": _media(message.audios), "weight": message.weight
+    }  # fmt: skip
+    return json.dumps(found)
 
 
 def _tools_text(conversation: Conversation) -> str:

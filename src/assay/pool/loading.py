@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.errors import CacheError, DamagedError, DataError
+from assay.errors import CacheError, DamagedError, DataError, EmptyPoolError
 from assay.files import write_text
 from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
 from assay.formats import detect, read_sources
@@ -20,12 +20,13 @@ from assay.formats.records import Block, ReadReport, SetAside, SourceFile, Sourc
 from assay.formats.streams import digest_of as file_digest
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool
+from assay.pool.renewal import lacks_fields
 from assay.progress import Progress, Silent
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MAX_SET_ASIDE = 0.02
 _EXAMPLES = 3
-_log = logging.getLogger("assay.pool")
+_log = logging.getLogger(__name__)
 _LOAD_AGAIN = "load the data again, with the options it was loaded with, such as --hold-out"
 
 
@@ -135,7 +136,14 @@ def load_pool(
     record = _read_record(folder)
     if record is not None and record.specs == described and record.hold_out == hold_out:
         path = folder / record.pool
-        if path.exists() and (
+        layouts = {file.layout for file in record.files}
+        if path.exists() and not as_loaded and lacks_fields(path, layouts):
+            _log.warning(
+                "%s: an earlier version of Assay read less of these rows than this one does, such "
+                "as media and marks of what is not to be learned: the data is read again",
+                folder,
+            )
+        elif path.exists() and (
             as_loaded or _same_files(specs, record, questions=questions, offline=offline)
         ):
             try:
@@ -151,9 +159,13 @@ def load_pool(
     blocks = read_sources(
         specs, report=report, questions=questions, offline=offline, spool_folder=spool
     )
-    with _no_garbage_collection():
-        pool = build_pool(_counted(blocks, progress or Silent()), folder, hold_out=hold_out)
-    _write_set_aside(report.set_aside, folder / "set_aside.jsonl")
+    aside_path = folder / "set_aside.jsonl"
+    try:
+        with _no_garbage_collection():
+            pool = build_pool(_counted(blocks, progress or Silent()), folder, hold_out=hold_out)
+    except EmptyPoolError as error:
+        raise _nothing_usable(report, aside_path) from error
+    _write_set_aside(report.set_aside, aside_path)
     share = len(report.set_aside) / max(report.rows, 1)
     if share > max_set_aside:
         raise _too_many(report, folder, share, max_set_aside)
@@ -228,6 +240,18 @@ def _counted(blocks: Iterator[Block], progress: Progress) -> Iterator[Block]:
 def _write_set_aside(entries: Sequence[SetAside], path: Path) -> None:
     lines = [json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in entries]
     write_text(path, "".join(lines))
+
+
+def _nothing_usable(report: ReadReport, path: Path) -> EmptyPoolError:
+    if not report.set_aside:
+        return EmptyPoolError("there is no row in the data", hint="is this the right file?")
+    _write_set_aside(report.set_aside, path)
+    first = report.set_aside[0]
+    return EmptyPoolError(
+        f"no row of {report.rows:,} can be used; first: {first.file} row {first.row}: "
+        f"{first.detail}",
+        hint=f"see {path} for every row and why",
+    )
 
 
 def _too_many(report: ReadReport, folder: Path, share: float, limit: float) -> DataError:

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -16,8 +16,8 @@ from assay.files.frames import read_frame, read_metadata
 from assay.samples import (
     Conversation,
     IdArray,
-    ImageRef,
     IndexArray,
+    MediaRef,
     Message,
     Origin,
     Sample,
@@ -27,7 +27,8 @@ from assay.samples import (
 
 HashArray = NDArray[np.bytes_]
 
-MESSAGE_FIELDS = ("role", "content", "context", "reasoning", "tool_calls", "images")
+# `more` holds what few messages have; pools of earlier versions lack it.
+MESSAGE_FIELDS = ("role", "content", "context", "reasoning", "tool_calls", "images", "more")
 ORIGIN_FIELDS = ("file", "row", "part", "byte_offset", "byte_length")
 READ_ROWS = 65_536
 
@@ -35,6 +36,27 @@ READ_ROWS = 65_536
 def hash_array(hashes: Sequence[bytes]) -> HashArray:
     """Return 16-byte hashes as an array of shape (n,), dtype S16, which compares bytewise."""
     return np.frombuffer(b"".join(hashes), dtype="S16")
+
+
+def learned_answers(messages: pl.DataType) -> pl.Expr:
+    """Return of each element of the stored column `messages` if it is an answer to be learned.
+
+    Args:
+        messages: type of the column, which says whether an earlier version stored it.
+    """
+    turn = pl.element().struct
+    answers = turn.field("role") == "assistant"
+    if not holds_more(messages):
+        return answers
+    return answers & ~turn.field(MESSAGE_FIELDS[-1]).str.contains(r'"weight": 0(\.0)?[,}]')
+
+
+def holds_more(messages: pl.DataType) -> bool:
+    """Tell whether the stored column `messages` has what earlier versions did not store."""
+    struct = messages.inner if isinstance(messages, pl.List) else None
+    return isinstance(struct, pl.Struct) and any(
+        field.name == MESSAGE_FIELDS[-1] for field in struct.fields
+    )
 
 
 class Pool:
@@ -178,6 +200,8 @@ def parse_id(text: str) -> int | None:
 def _conversations(frame: pl.DataFrame) -> Iterator[Conversation]:
     lengths = frame["messages"].list.len().to_list()
     flat = frame["messages"].explode(empty_as_null=False).struct.unnest()
+    if MESSAGE_FIELDS[-1] not in flat.columns:
+        flat = flat.with_columns(pl.lit("").alias(MESSAGE_FIELDS[-1]))
     rows = flat.select(MESSAGE_FIELDS).iter_rows()
     for length, tools in zip(lengths, frame["tools"].to_list(), strict=True):
         messages = tuple(_message(*next(rows)) for _ in range(length))
@@ -193,16 +217,27 @@ def _message(
     reasoning: str,
     calls: str,
     images: str,
+    more: str,
 ) -> Message:
-    if not calls and not images:
+    if not calls and not images and not more:
         return Message(role, content, context, reasoning)
+    others = json.loads(more) if more else {}
     return Message(
         role,
         content,
         context,
         reasoning,
         tuple(ToolCall(*parts) for parts in json.loads(calls)) if calls else (),
-        tuple(ImageRef(path, bytes.fromhex(digest)) for path, digest in json.loads(images))
-        if images
-        else (),
+        _media(json.loads(images) if images else ()),
+        _media(others.get("videos", ())),
+        _media(others.get("audios", ())),
+        others.get("weight"),
+    )
+
+
+def _media(stored: Iterable[Sequence[object]]) -> tuple[MediaRef, ...]:
+    """Return references from their path, their digest, and 1 where they stand apart."""
+    return tuple(
+        MediaRef(str(path), bytes.fromhex(str(digest)), bool(apart))
+        for path, digest, *apart in stored
     )

@@ -72,7 +72,8 @@ def reference_rows(
 
 def _texts(conversation: Conversation, rendering: Rendering) -> _Texts:
     spans = load_template(rendering.template).spans(conversation)
-    turns = [place for place, span in enumerate(spans) if span.turn >= 0]
+    learned = conversation.learned_turns
+    turns = [place for place, span in enumerate(spans) if span.turn in learned]
     empty = not conversation.prompt.strip()
     if not turns:
         return _Texts("".join(span.text for span in spans), "", empty)

@@ -1,6 +1,6 @@
 """From conversations to token rows: rendered, encoded, cut to the window."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -93,7 +93,7 @@ def _render(
     else:
         template = load_template(rendering.template)
         spans = template.spans(conversation, reasoning=rendering.reasoning)
-    scored = _scored_turns(spans, rendering)
+    scored = _scored_turns(spans, conversation.learned_turns, rendering)
     kept = [span if span.turn in scored else span._replace(turn=-1) for span in spans]
     if isinstance(given, Context):
         kept.insert(0, Span(given.text))
@@ -103,8 +103,10 @@ def _render(
     return _Rendered(kept, flags)
 
 
-def _scored_turns(spans: Iterable[Span], rendering: Rendering) -> set[int]:
-    answered = [span.turn for span in spans if span.turn >= 0 and span.text.strip()]
+def _scored_turns(
+    spans: Iterable[Span], learned: Collection[int], rendering: Rendering
+) -> set[int]:
+    answered = [span.turn for span in spans if span.turn in learned and span.text.strip()]
     if rendering.turns == "last":
         return set(answered[-1:])
     return set(answered[:1]) if rendering.turns == "first" else set(answered)

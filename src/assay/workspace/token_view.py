@@ -179,4 +179,4 @@ def _aligned(given: _Scored, alone: _Scored) -> tuple[list[int], list[float], li
 
 
 def _last_turn(conversation: Conversation) -> int:
-    return sum(message.role == "assistant" for message in conversation.messages) - 1
+    return max(conversation.learned_turns, default=-1)

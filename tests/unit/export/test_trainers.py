@@ -3,13 +3,14 @@
 import gzip
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 from ruamel.yaml import YAML
 
 from assay.errors import DataError
 from assay.export.trainers import TRAINER_LAYOUTS, export_layout
-from assay.samples import Conversation, ImageRef, Message, Sample, Tool, ToolCall
+from assay.samples import Conversation, MediaRef, Message, Sample, Tool, ToolCall
 
 SCHEMA = '{"type": "object", "properties": {"city": {"type": "string"}}}'
 WEATHER = Tool("weather", "Look up the weather", SCHEMA)
@@ -41,7 +42,7 @@ WITH_TOOL = _sample(
     tools=(WEATHER,),
 )
 WITH_IMAGES = _sample(
-    Message("user", "<image>What?", images=(ImageRef("a.png", b"a"), ImageRef("b.png", b"b"))),
+    Message("user", "<image>What?", images=(MediaRef("a.png", b"a"), MediaRef("b.png", b"b"))),
     Message("assistant", "A cat"),
 )
 
@@ -335,3 +336,168 @@ def test_unknown_layout_or_container_is_refused_with_a_remedy(
 
     assert hint in str(caught.value.hint)
     assert not any(tmp_path.iterdir())
+
+
+# Media, marks of what is learned, and what would be taken for something else
+
+
+def _media(*paths: str, apart: bool = False) -> tuple[MediaRef, ...]:
+    return tuple(MediaRef(path, path.encode(), apart) for path in paths)
+
+
+WITH_ALL_MEDIA = _sample(
+    Message("user", "<video>Same as <audio>?", images=_media("a.png", apart=True),
+            videos=_media("v.mp4"), audios=_media("s.wav")),
+    Message("assistant", "Yes"),
+)  # fmt: skip
+SLIP = _sample(
+    Message("user", "2 + 2"),
+    Message("assistant", "5", weight=0.0),
+    Message("user", "No"),
+    Message("assistant", "4"),
+)
+
+
+def test_llama_factory_gets_a_column_for_every_kind_of_media_in_the_file(tmp_path: Path) -> None:
+    export_layout([WITH_ALL_MEDIA, WITH_IMAGES], tmp_path / "o.json", layout="llama-factory")
+
+    both, images = json.loads((tmp_path / "o.json").read_bytes())
+    assert both["conversations"][0]["value"] == "<image><video>Same as <audio>?"
+    assert [both[name] for name in ("images", "videos", "audios")] == [
+        ["a.png"], ["v.mp4"], ["s.wav"]
+    ]  # fmt: skip
+    assert (images["videos"], images["audios"]) == ([], [])
+    columns = json.loads((tmp_path / "dataset_info.json").read_bytes())["o"]["columns"]
+    assert (columns["videos"], columns["audios"]) == ("videos", "audios")
+
+
+def test_ms_swift_gets_only_the_media_that_a_row_has(tmp_path: Path) -> None:
+    export_layout([WITH_ALL_MEDIA, WITH_IMAGES], tmp_path / "o.jsonl", layout="ms-swift")
+
+    both, images = _rows(tmp_path / "o.jsonl")
+    assert [both[name] for name in ("images", "videos", "audios")] == [
+        ["a.png"], ["v.mp4"], ["s.wav"]
+    ]  # fmt: skip
+    assert images.keys() == {"messages", "images"}
+
+
+@pytest.mark.parametrize("layout", ["trl", "trl-prompt-completion"])
+def test_trl_gets_parts_in_all_rows_of_a_file_with_images(tmp_path: Path, layout: str) -> None:
+    between = _sample(
+        Message("user", "Is <image> <this> it?", images=_media("a.png")), Message("assistant", "A")
+    )
+
+    export_layout([between, WITH_IMAGES, PAIR], tmp_path / "o.jsonl", layout=layout)
+
+    first, second, plain = (
+        cast("list[dict[str, object]]", row.get("messages") or row["prompt"])
+        for row in _rows(tmp_path / "o.jsonl")
+    )
+    image, text = {"type": "image"}, {"type": "text"}
+    assert first[0]["content"] == [text | {"text": "Is "}, image, text | {"text": " <this> it?"}]
+    assert second[0]["content"] == [image, image, text | {"text": "What?"}]
+    assert plain[0]["content"] == [text | {"text": "Translate\n\nGuten Tag"}]
+
+
+def test_a_word_like_a_mark_beside_a_picture_that_stands_apart_is_no_place(tmp_path: Path) -> None:
+    apart = _sample(
+        Message("user", "Does <image> show it?", images=_media("a.png", apart=True)),
+        Message("assistant", "Yes"),
+    )
+
+    report = export_layout([apart, WITH_IMAGES], tmp_path / "o.jsonl", layout="ms-swift")
+    export_layout([apart], tmp_path / "t.jsonl", layout="trl")
+
+    assert list(report.left_out.values()) == [1]
+    assert "no place of media" in next(iter(report.left_out))
+    [row] = _rows(tmp_path / "t.jsonl")
+    assert row["messages"][0]["content"] == [  # type: ignore[index]
+        {"type": "image"}, {"type": "text", "text": "Does <image> show it?"}
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", ["llama-factory", "ms-swift"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"reasoning": "An <image> tag"},
+        {"tool_calls": (ToolCall("html", '{"tag": "<audio>"}'),)},
+        {"context": "the <video> tag"},
+    ],
+)
+def test_words_like_marks_are_found_wherever_they_are_written(
+    tmp_path: Path, layout: str, place: dict[str, object]
+) -> None:
+    answer = Message("assistant", "A", **place)  # type: ignore[arg-type]
+    sample = _sample(Message("user", "Q"), answer, Message("tool", "r"), Message("assistant", "B"))
+
+    report = export_layout([sample, WITH_IMAGES], tmp_path / "o.jsonl", layout=layout)
+
+    assert sum(report.left_out.values()) == 1
+
+
+@pytest.mark.parametrize("layout", TRAINER_LAYOUTS)
+def test_bytes_in_the_data_are_left_out_of_every_layout(tmp_path: Path, layout: str) -> None:
+    held = _sample(Message("user", "Q", images=(MediaRef("", b"d"),)), Message("assistant", "A"))
+
+    report = export_layout([held, PAIR], tmp_path / "o.jsonl", layout=layout)
+
+    assert (report.rows, sum(report.left_out.values())) == (1, 1)
+
+
+@pytest.mark.parametrize("layout", TRAINER_LAYOUTS)
+def test_boxes_in_images_are_left_out_of_every_layout(tmp_path: Path, layout: str) -> None:
+    boxes = {"ref": ["cat"], "bbox": [[1, 2, 3, 4]]}
+    boxed = Sample(PAIR.conversation, meta={"objects": boxes})
+    other = Sample(PAIR.conversation, meta={"objects": ["cat"]})
+
+    report = export_layout([boxed, other], tmp_path / "o.jsonl", layout=layout)
+
+    assert report.rows == 1
+    assert report.left_out == {"boxes in images (`objects`)": 1}
+
+
+def test_axolotl_is_told_of_every_turn_whether_it_is_learned(tmp_path: Path) -> None:
+    asks = _sample(Message("user", "Q", weight=1.0), Message("assistant", "A"))
+
+    report = export_layout([SLIP, asks, PAIR], tmp_path / "o.jsonl", layout="axolotl")
+
+    slip, asking, plain = (row["messages"] for row in _rows(tmp_path / "o.jsonl"))
+    assert [turn["train"] for turn in slip] == [False, False, False, True]  # type: ignore[attr-defined]
+    assert [turn["train"] for turn in asking] == [True, True]  # type: ignore[attr-defined]
+    assert all("train" not in turn for turn in plain)  # type: ignore[attr-defined]
+    config = YAML(typ="safe").load(report.paths[1])
+    assert config["datasets"][0]["message_field_training"] == "train"
+
+
+def test_ms_swift_is_told_of_every_answer_whether_it_is_learned(tmp_path: Path) -> None:
+    asks = _sample(Message("user", "Q", weight=1.0), Message("assistant", "A"))
+
+    report = export_layout([SLIP, asks, PAIR], tmp_path / "o.jsonl", layout="ms-swift")
+
+    slip, plain = (row["messages"] for row in _rows(tmp_path / "o.jsonl"))
+    assert [turn.get("loss") for turn in slip] == [None, False, None, True]  # type: ignore[attr-defined]
+    assert all("loss" not in turn for turn in plain)  # type: ignore[attr-defined]
+    assert report.left_out == {"turns to be learned that are no answers": 1}
+
+
+def test_the_completion_is_the_last_answer_that_is_learned(tmp_path: Path) -> None:
+    trailing = _sample(*SLIP.conversation.messages, Message("assistant", "6", weight=0.0))
+
+    report = export_layout([SLIP, trailing], tmp_path / "o.jsonl", layout="trl-prompt-completion")
+
+    rows = _rows(tmp_path / "o.jsonl")
+    assert [row["completion"] for row in rows] == [[{"role": "assistant", "content": "4"}]] * 2
+    assert report.losses == {"the turns after the last answer": 1}
+
+
+@pytest.mark.parametrize("layout", TRAINER_LAYOUTS)
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_what_no_layout_can_say_is_left_out_and_counted(
+    tmp_path: Path, layout: str, weight: float
+) -> None:
+    sample = _sample(Message("user", "Q"), Message("assistant", "A", weight=weight))
+
+    report = export_layout([sample, PAIR], tmp_path / "o.jsonl", layout=layout)
+
+    assert (report.rows, sum(report.left_out.values())) == (1, 1)

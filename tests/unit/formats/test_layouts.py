@@ -88,6 +88,11 @@ PAIRS = [
                     "rejected": {"from": "gpt", "value": "B"}}),
     ("self_instruct", {"id": "seed_task_1", "instruction": "Q",
                        "instances": [{"input": "", "output": "A"}]}),
+    ("exchanges", {"conversation": [{"human": "Q", "assistant": "A"}], "category": "x"}),
+    ("exchanges", {"conversations": [{"question": "Q", "answer": "A"}]}),
+    ("transcript", {"chat": "USER: Q\n\n\nASSISTANT: A <|endoftext|>\n\n\n"}),
+    ("transcript", {"text": "### Human: Q### Assistant: A"}),
+    ("transcript", {"dialogue": "Human: Q\n\nAssistant: A"}),
 ]  # fmt: skip
 
 

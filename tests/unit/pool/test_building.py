@@ -6,12 +6,12 @@ import pytest
 from assay.errors import EmptyPoolError
 from assay.formats.records import Block
 from assay.pool.building import build_pool
-from assay.samples import Conversation, ImageRef, Message, Origin, Sample, Tool, ToolCall
+from assay.samples import Conversation, MediaRef, Message, Origin, Sample, Tool, ToolCall
 from tests.rows import conversation
 
 
 def test_everything_a_sample_holds_comes_back(tmp_path: Path) -> None:
-    image = ImageRef("cat.png", bytes(range(16)))
+    image = MediaRef("cat.png", bytes(range(16)))
     full = Conversation(
         (
             Message("system", "Be kind."),

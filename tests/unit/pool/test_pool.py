@@ -8,7 +8,8 @@ import pytest
 from assay.formats.records import Block
 from assay.pool import pool as pool_module
 from assay.pool.building import build_pool
-from assay.pool.pool import Pool, format_id, parse_id
+from assay.pool.pool import Pool, format_id, learned_answers, parse_id
+from assay.samples import Conversation, Message, Origin, Sample
 from tests.rows import conversation, make_pool
 
 _PAIRS = [(f"question {n}", f"answer {n}") for n in range(40)]
@@ -141,3 +142,22 @@ def test_ids_are_printed_as_sixteen_digits_and_read_back() -> None:
     assert parse_id("00000000000000ff") == 255
     assert parse_id("ff") is None
     assert parse_id("zz00000000000000") is None
+
+
+def test_answers_that_are_not_learned_are_told_from_the_stored_column(tmp_path: Path) -> None:
+    turns = (
+        Message("user", "Q", weight=1.0),
+        Message("assistant", 'says "weight": 0', weight=0.0),
+        Message("assistant", "A"),
+        Message("assistant", "B", weight=0.5),
+    )
+    samples = [Sample(Conversation(turns)), Sample(Conversation(turns[:2]))]
+    pool = build_pool([Block(samples, [Origin(0, 0), Origin(0, 1)])], tmp_path)
+
+    messages = pool.column("messages")
+    learned = messages.to_frame().select(
+        pl.col("messages").list.eval(learned_answers(messages.dtype))
+    )
+
+    found = sorted(learned["messages"].to_list(), key=len)
+    assert found == [[False, False], [False, False, True, True]]

@@ -370,3 +370,56 @@ def test_a_published_way_takes_no_other_context_and_no_chat() -> None:
         _row(conversation("Q", "A"), Context(text="x"), reference="cherry")
     with pytest.raises(ConfigError, match="template of its own"):
         _row(conversation("Q", "A"), template="chat", reference="cherry")
+
+
+# Answers that are not to be learned
+
+
+SLIP = Conversation(
+    (
+        Message("user", "Q1"),
+        Message("assistant", "A1", weight=0.0),
+        Message("user", "Q2"),
+        Message("assistant", "A2"),
+        Message("user", "Q3"),
+        Message("assistant", "A3", weight=0.0),
+    )
+)
+
+
+@pytest.mark.parametrize("which", ["all", "first", "last"])
+def test_an_answer_that_is_not_learned_is_read_and_not_scored(which: str) -> None:
+    (shown,) = _shown(_row(SLIP, turns=which))
+
+    assert shown.startswith("<Q1\nA1")
+    assert "[A2]" in shown
+    assert shown.count("[") == 1
+    assert ("A3" in shown) == (which == "all")
+
+
+def test_in_a_chat_format_such_an_answer_is_context_too() -> None:
+    (shown,) = _shown(_row(SLIP, template="chat"))
+
+    assert "[A2]" in shown
+    assert shown.count("[") == 1
+
+
+def test_alone_such_an_answer_is_not_read() -> None:
+    assert _shown(_row(SLIP, "nothing")) == ["<[A2]"]
+
+
+@pytest.mark.parametrize("given", ["prompt", "nothing"])
+@pytest.mark.parametrize("reference", ["", "superfiltering", "cherry"])
+def test_a_row_without_an_answer_to_learn_has_no_value(given: Given, reference: str) -> None:
+    rejected = Conversation((Message("user", "Q"), Message("assistant", "A", weight=0.0)))
+
+    row = _row(rejected, given, reference=reference, template="alpaca")
+
+    assert row.reason == Reason.EMPTY_RESPONSE
+    assert not any(window.answers for window in row.windows)
+
+
+def test_a_published_code_reads_the_last_answer_that_is_learned() -> None:
+    (shown,) = _shown(_row(SLIP, reference="superfiltering", template="alpaca"))
+
+    assert shown.endswith("[A2]")

@@ -101,6 +101,33 @@ def test_it_is_told_why_a_row_cannot_be_written_in_the_chat_format(tmp_path: Pat
     assert found.why.endswith(": roles must alternate")
 
 
+def test_answers_that_are_not_learned_are_context_and_other_weights_are_noted(
+    llama_folder: Path, tmp_path: Path
+) -> None:
+    model = open_model(llama_folder, tmp_path)
+    slip = Conversation(
+        (
+            Message("user", "Two and two?"),
+            Message("assistant", "Five.", weight=0.0),
+            Message("user", "No."),
+            Message("assistant", "Four."),
+        )
+    )
+    half = Conversation((Message("user", "Q"), Message("assistant", "A.", weight=0.5)))
+    rejected = Conversation((Message("user", "Q"), Message("assistant", "B.", weight=0.0)))
+
+    found = training_rows(model, Rendering(), [[slip, half, rejected]])
+
+    learned = found.sequences[0][found.learned[0]].tolist()
+    (four,) = model.encode(["Four."])
+    (five,) = model.encode(["Five."])
+    assert learned[: len(four)] == four
+    assert len(learned) == len(four) + 1
+    assert set(five) <= set(found.sequences[0].tolist())
+    assert (found.rows, found.left_out) == (2, {"EMPTY_RESPONSE": 1})
+    assert found.noted == {"WEIGHT_UNUSED": 1}
+
+
 def test_rows_without_an_answer_are_left_out_and_long_ones_are_cut_with_a_count(
     llama_folder: Path, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from assay.cli.console import facts, table
 from assay.cli.printing.selection_report import why_text
 from assay.engine.model_fit import model_fit
 from assay.pool.pool import format_id
-from assay.samples import Reason
+from assay.samples import MEDIA_KINDS, Message, Reason
 from assay.stores.results import read_selection_file
 from assay.wording import number_text, one_line, plain
 from assay.workspace.stored import (
@@ -67,6 +67,7 @@ def describe_row(project: "Workspace", row_id: int, models: Sequence[str]) -> di
                 "context": message.context,
                 "reasoning": message.reasoning,
                 "tool_calls": [f"{call.name}({call.arguments})" for call in message.tool_calls],
+                **_beside(message),
             }
             for message in sample.conversation.messages
         ],
@@ -74,6 +75,16 @@ def describe_row(project: "Workspace", row_id: int, models: Sequence[str]) -> di
         "selections": {r.name: _fate(r, place) for r in current if r.kind == "selection"},
         "models": [model_fit(name, [sample]).facts() for name in models],
     }
+
+
+def _beside(message: Message) -> dict[str, Any]:
+    """Return what few messages have, and only what this one has: media, a weight in training."""
+    found: dict[str, Any] = {
+        f"{kind}s": [ref.path or "in the data itself" for ref in message.media(kind)]
+        for kind in MEDIA_KINDS
+        if message.media(kind)
+    }
+    return found if message.weight is None else found | {"weight": message.weight}
 
 
 def _score(project: "Workspace", result: StoredResult, place: int) -> dict[str, Any]:
@@ -122,6 +133,12 @@ def row_parts(
         yield Text(
             message["role"], style="bold cyan" if message["role"] == "user" else "bold green"
         )
+        if "weight" in message:
+            mark = "not learned" if message["weight"] == 0 else f"weight {message['weight']:g}"
+            yield Text(f"  {mark}", style="dim")
+        for kind in MEDIA_KINDS:
+            for where_from in message.get(f"{kind}s", ()):
+                yield Text(plain(f"  {kind}: {one_line(where_from, _RESPONSE)}"), style="dim")
         parts: list[Any] = [message["reasoning"], message["content"], message["context"]]
         if message["role"] == "assistant":
             parts[1] = (answers or {}).get(turn, message["content"])
