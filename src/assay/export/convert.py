@@ -13,6 +13,7 @@ from assay.errors import DataError
 from assay.export.frames import one_line
 from assay.export.outputs import write_frame
 from assay.export.sources import COLUMNAR, DELIMITERS, OpenSource
+from assay.export.typed_columns import keeps_types, write_plain
 from assay.formats.records import Container
 
 Row = dict[str, object]
@@ -109,7 +110,10 @@ def _write_columns(rows: list[Row], stream: BinaryIO, container: Container) -> N
         raise _mixed_types(container, str(problem).partition("\n")[0]) from problem
     if not equal:
         raise _mixed_types(container, "a field holds values of several types")
-    write_frame([frame], stream, container)
+    if keeps_types():
+        write_plain(frame, stream, container)
+    else:
+        write_frame([frame], stream, container)
 
 
 def _mixed_types(container: Container, detail: str) -> DataError:
