@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from assay.errors import DataError
 from assay.export.frames import BOM, Frame, Span, csv_header, json_frame, line_end, skip_space
 from assay.export.outputs import write_frame
-from assay.export.sources import DELIMITERS, OpenSource, is_arrow_stream
+from assay.export.sources import DELIMITERS, OpenSource
 from assay.export.typed_columns import copy_typed, different_columns, keeps_types
+from assay.files.columnar import is_arrow_stream
 from assay.formats.records import Container
 
 _BLOCK_BYTES = 1 << 22

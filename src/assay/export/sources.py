@@ -15,6 +15,7 @@ import polars as pl
 
 from assay.errors import DataError
 from assay.export.frames import BOM, Content, Span, csv_header, element_spans, keep_elements
+from assay.files.columnar import scan_arrow, scan_parquet
 from assay.formats.delimited import delimiter_of
 from assay.formats.records import SourceFile
 from assay.formats.streams import byte_chunks, digest_of
@@ -26,7 +27,6 @@ COLUMNAR = ("parquet", "arrow")
 INSTANCES = "instances"
 """Field of a self-instruct record that holds its samples."""
 _ROW = "__assay_row"
-_ARROW_FILE_MAGIC = b"ARROW1"
 
 
 class ChosenRecord(NamedTuple):
@@ -226,15 +226,5 @@ def _memory_map(stream: IO[bytes]) -> Iterator[Content]:
         yield content
 
 
-def is_arrow_stream(path: Path) -> bool:
-    """Tell whether an Arrow file has the streaming form, as the `datasets` library writes it."""
-    with path.open("rb") as stream:
-        return stream.read(len(_ARROW_FILE_MAGIC)) != _ARROW_FILE_MAGIC
-
-
 def _scan(file: SourceFile) -> pl.LazyFrame:
-    if file.container == "parquet":
-        return pl.scan_parquet(file.path, glob=False, hive_partitioning=False)
-    if is_arrow_stream(file.path):
-        return pl.read_ipc_stream(file.path).lazy()
-    return pl.scan_ipc(file.path, glob=False)
+    return scan_parquet(file.path) if file.container == "parquet" else scan_arrow(file.path)

@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 
 from assay.errors import DataError
-from assay.export.sources import INSTANCES, ChosenRecord, OpenSource, is_arrow_stream
+from assay.export.sources import INSTANCES, ChosenRecord, OpenSource
+from assay.files.columnar import is_arrow_stream
 from assay.formats.records import Container
 
 if TYPE_CHECKING:

@@ -172,9 +172,13 @@ def _refused_file(folder: Path) -> OSError | None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text whole or not at all."""
+    """Write UTF-8 text whole or not at all.
+
+    A file name that is not UTF-8 holds characters that no text may hold; they are written as in
+    JSON, which reads them as they were.
+    """
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def remove_leftovers(folder: Path, *, older_than_seconds: float = 3600.0) -> int:

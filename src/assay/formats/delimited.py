@@ -86,8 +86,7 @@ def table_records(chunks: Iterable[bytes], *, default_delimiter: str) -> Iterato
     reader = csv.reader(_again(first.removeprefix("\ufeff"), lines), delimiter=delimiter)
     header = _next_row(reader, lines) or []
     lines.close_record()
-    if len(set(header)) != len(header):
-        raise BrokenTableError("two columns have the same name", 1, remedy="rename one of them")
+    _refuse_repeated(header)
     while (cells := _next_row(reader, lines)) is not None:
         raw, start = lines.close_record()
         # A row that asked for more at the end of the file has an open quote; csv says nothing.
@@ -97,6 +96,17 @@ def table_records(chunks: Iterable[bytes], *, default_delimiter: str) -> Iterato
         if cells:
             body = raw.rstrip(b"\r\n") if raw.endswith(b"\n") else raw
             yield _record(header, cells, body), start, len(body)
+
+
+def _refuse_repeated(header: list[str]) -> None:
+    repeated = next((name for name in header if header.count(name) > 1), None)
+    if repeated is not None:
+        problem = (
+            f"two columns have the same name, {repeated!r}"
+            if repeated
+            else "two columns have no name"
+        )
+        raise BrokenTableError(problem, 1, remedy="rename one of them")
 
 
 def _again(first: str, lines: _Lines) -> Iterator[str]:

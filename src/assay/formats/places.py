@@ -10,6 +10,7 @@ from assay.errors import FormatError, did_you_mean
 from assay.formats import streams
 from assay.formats.containers import SUFFIXES
 from assay.formats.records import SourceSpec
+from assay.wording import readable_name
 
 _SPLITS = {
     "train": "train",
@@ -24,6 +25,7 @@ _SPLITS = {
 _DESCRIPTIONS = frozenset(
     {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
 )
+_SIDECARS = (".assay.json", ".assay.parquet")
 _hub_name = re.compile(r"[\w.-]+/[\w.-]+").fullmatch
 
 
@@ -64,12 +66,14 @@ def is_hub_name(location: str) -> bool:
 
 def default_names(specs: Sequence[SourceSpec]) -> list[str]:
     """Return the name of each source: its own, else its file's stem, longer where two agree."""
-    short = [spec.name or _short_name(spec.location) for spec in specs]
+    short = [spec.name or readable_name(_short_name(spec.location)) for spec in specs]
     counts = Counter(short)
     names = []
     for spec, name in zip(specs, short, strict=True):
         parent = Path(spec.location).absolute().parent.name
-        longer = f"{parent}/{name}" if spec.name is None and counts[name] > 1 else name
+        longer = (
+            f"{readable_name(parent)}/{name}" if spec.name is None and counts[name] > 1 else name
+        )
         names.append(longer)
     return names
 
@@ -129,7 +133,7 @@ def _folder_files(folder: Path) -> list[Path]:
     data = [
         path
         for path in files
-        if streams.unpacked_suffix(path) in SUFFIXES and path.name not in _DESCRIPTIONS
+        if streams.unpacked_suffix(path) in SUFFIXES and not _describes(path, folder)
     ]
     if data:
         return data
@@ -137,6 +141,16 @@ def _folder_files(folder: Path) -> list[Path]:
     raise FormatError(
         f"{folder}: the folder holds no data" + (f", only {held}" if files else "; it is empty"),
         hint=f"files are read that end in {' '.join(SUFFIXES)}, packed as .gz or .zst or not",
+    )
+
+
+def _describes(path: Path, folder: Path) -> bool:
+    """Is a file beside the data written by the datasets library or by Assay, and no data?"""
+    inside = path.relative_to(folder).parts[:-1]
+    return (
+        path.name in _DESCRIPTIONS
+        or path.name.endswith(_SIDECARS)
+        or any(part.endswith(".assay") for part in inside)
     )
 
 

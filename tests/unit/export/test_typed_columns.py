@@ -30,7 +30,9 @@ COLUMNS: dict[str, Any] = {
     "turns": pa.array(
         [[{"role": "user", "parts": ["p"], "data": b"\x00"}], [], None, [None]],
         pa.list_(
-            pa.struct([("role", pa.string()), ("parts", pa.list_(pa.string())), ("data", pa.binary())])
+            pa.struct(
+                [("role", pa.string()), ("parts", pa.list_(pa.string())), ("data", pa.binary())]
+            )
         ),
     ),
     "map": pa.array([[("k", 1)], [], None, [("l", None)]], pa.map_(pa.string(), pa.int32())),
@@ -168,25 +170,25 @@ def test_json_records_become_columns_with_the_usual_types(tmp_path: Path, output
 @pytest.mark.parametrize("kind", ["parquet", "stream"])
 def test_the_datasets_library_sees_the_same_features(tmp_path: Path, kind: str) -> None:
     datasets = pytest.importorskip("datasets")
+    label = datasets.ClassLabel(names=["no", "yes"])
     features = datasets.Features(
         {
             "text": datasets.Value("string"),
-            "label": datasets.ClassLabel(names=["no", "yes"]),
+            "label": label,
             "image": datasets.Image(),
             "words": datasets.List(datasets.Value("string")),
-            "turns": datasets.List(
-                {"role": datasets.ClassLabel(names=["u", "a"]), "grid": datasets.Array2D((1, 2), "int8")}
-            ),
+            "turns": datasets.List({"role": label, "grid": datasets.Array2D((1, 2), "int8")}),
         }
-    )  # fmt: skip
+    )
     row = {"text": "a", "label": 1, "image": {"bytes": b"\x89PNG", "path": None}, "words": ["w"],
            "turns": [{"role": 0, "grid": [[1, 2]]}]}  # fmt: skip
     table = pa.table(
         {name: pa.array([row[name]] * 3, features.arrow_schema.field(name).type)
          for name in features if name != "turns"}
     )  # fmt: skip
-    turns = datasets.Dataset.from_dict({"turns": [row["turns"]] * 3},
-                                       features=datasets.Features(turns=features["turns"]))  # fmt: skip
+    turns = datasets.Dataset.from_dict(
+        {"turns": [row["turns"]] * 3}, features=datasets.Features(turns=features["turns"])
+    )
     table = table.append_column("turns", turns.data.column("turns"))
     table = table.cast(features.arrow_schema)
     container = _container(kind)

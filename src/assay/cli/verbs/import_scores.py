@@ -78,7 +78,7 @@ def import_scores(
 def _description(path: Path, column: str, by_id: str | None, text: str | None) -> dict[str, Any]:
     """Return what says how the file is read."""
     from assay.errors import UsageError, did_you_mean
-    from assay.features.imported_column import column_names
+    from assay.formats.columns import column_names
 
     known = column_names(path)
     if not column:
@@ -122,8 +122,8 @@ def store_columns(folder: Path, name: str, path: Path, description: dict[str, An
     from assay.components.registry import components
     from assay.components.table import METHOD_KINDS
     from assay.errors import ConfigError
-    from assay.features.imported_column import read_columns
-    from assay.files import atomic_write, file_digest, write_text
+    from assay.files import atomic_stream, file_digest, write_text
+    from assay.formats.columns import read_columns
     from assay.methods.judged.imported import Imported
     from assay.workspace.import_files import description_digest
 
@@ -139,8 +139,8 @@ def store_columns(folder: Path, name: str, path: Path, description: dict[str, An
         for column, cells in read_columns(path, wanted).items()
     }
     copy = folder / "imports" / f"{name}.parquet"
-    with atomic_write(copy) as temporary:
-        pl.DataFrame(columns).write_parquet(temporary)
+    with atomic_stream(copy) as stream:
+        pl.DataFrame(columns).write_parquet(stream)
     content = description | {
         "file": copy.name,
         "file_digest": file_digest(copy),

@@ -12,10 +12,9 @@ from assay.errors import DataError
 from assay.features.imported_column import (
     Match,
     Part,
-    UnknownColumnError,
     match_column,
-    read_columns,
 )
+from assay.formats.columns import UnknownColumnError, read_columns
 from assay.formats.records import Block
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool, format_id
