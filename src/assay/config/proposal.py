@@ -9,10 +9,11 @@ from pathlib import Path
 
 from assay.errors import DataError
 from assay.formats import detect
-from assay.formats.containers import SUFFIXES, file_records
+from assay.formats.containers import file_records
 from assay.formats.detection import fields_of
 from assay.formats.places import is_hub_name
 from assay.formats.records import ReadReport, SourceSpec
+from assay.formats.sniffing import SUFFIXES
 from assay.formats.sources import DetectedFile, read_sources
 from assay.formats.streams import unpacked_suffix
 from assay.pool.loading import MAX_SET_ASIDE

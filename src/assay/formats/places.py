@@ -8,8 +8,8 @@ from pathlib import Path
 
 from assay.errors import FormatError, did_you_mean
 from assay.formats import streams
-from assay.formats.containers import SUFFIXES
 from assay.formats.records import SourceSpec
+from assay.formats.sniffing import SUFFIXES
 from assay.wording import readable_name
 
 _SPLITS = {
