@@ -137,11 +137,15 @@ def _show(result: "RunResult", described: dict[str, Any]) -> None:
     from assay.cli.naming import shown_names, shown_path
     from assay.cli.options.writing import say_export
     from assay.cli.printing.compare_report import print_outcome
-    from assay.cli.printing.selection_report import warn_of_files
+    from assay.cli.printing.selection_report import empty_error, warn_of_files
     from assay.values import reason_counts
 
     page = terminal()
     warn_of_files([chosen for group in result.selections.values() for chosen in group])
+    for item in (item for group in result.selections.values() for item in group):
+        if not len(item):
+            empty = empty_error(item)
+            page.warn(f"{empty.message}; {empty.hint}")
     for made in result.exports:
         output = made.export.output
         beside = output.with_name(f"{output.name}.assay.parquet") if made.export.sidecar else None
