@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.components.references import name_of, short_name
 from assay.errors import MissingExtraError, ModelLoadError
-from assay.files import file_digest
+from assay.files import file_digest, is_pipe
 from assay.models.encoder import Encoder, TokenCounter
 from assay.progress import Progress, Silent
 from assay.rendering.templates import pin_template
@@ -147,6 +147,10 @@ def pin_file(text: str) -> str:
     """
     name = text if Path(text).exists() else name_of(text)
     path = Path(name)
+    if is_pipe(path):
+        raise ModelLoadError(
+            f"{name} is a pipe, which can be read only once", hint="write it to a file first"
+        )
     if not path.is_file():
         raise ModelLoadError(f"{name} does not exist")
     found = f"{name}@{file_digest(path)}"

@@ -181,6 +181,11 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
+def is_pipe(path: Path) -> bool:
+    """Is it a pipe, a socket or a device, whose content can be read once?"""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def remove_leftovers(folder: Path, *, older_than_seconds: float = 3600.0) -> int:
     """Remove temporary files of killed runs and return how many there were.
 

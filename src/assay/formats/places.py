@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.errors import FormatError, did_you_mean
+from assay.files import is_pipe
 from assay.formats import streams
 from assay.formats.records import SourceSpec
 from assay.formats.sniffing import SUFFIXES
@@ -78,26 +79,33 @@ def default_names(specs: Sequence[SourceSpec]) -> list[str]:
     return names
 
 
+def kept(spec: SourceSpec, folder: Path) -> SourceSpec:
+    """Return a source that can be read again: what a pipe holds is put into a file of a folder."""
+    if not streams.can_be_read_once(spec.location):
+        return spec
+    name = spec.name or default_names([spec])[0]
+    return replace(spec, location=str(streams.spool(spec.location, folder).absolute()), name=name)
+
+
 def _short_name(location: str) -> str:
-    if location == "-":
-        return "standard-input"
     path = Path(location)
+    # The shell's <(command) is a number below /dev/fd.
+    if location == streams.STANDARD_INPUT or (is_pipe(path) and path.name.isdigit()):
+        return "standard-input"
     if path.is_dir():
         return path.resolve().name
     return streams.plain_stem(path) if path.exists() or not is_hub_name(location) else location
 
 
-def places_of(
-    spec: SourceSpec, name: str, *, offline: bool = False, spool_folder: Path | None = None
-) -> list[Place]:
+def places_of(spec: SourceSpec, name: str, *, offline: bool = False) -> list[Place]:
     """Return the files of one source in order.
 
     Raises:
         FormatError: if there is no such file, the folder holds no data, or the split is not found.
     """
     path = Path(spec.location)
-    if spec.location == "-":
-        places = [Place(streams.spool_standard_input(spool_folder), name, spec.split or "")]
+    if streams.can_be_read_once(spec.location):
+        places = [Place(streams.spool(spec.location), name, spec.split or "")]
     elif path.is_dir():
         places = [Place(file, name, split_of(file)) for file in _folder_files(path)]
     elif path.exists():

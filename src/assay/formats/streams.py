@@ -2,8 +2,10 @@
 
 import atexit
 import codecs
+import contextlib
 import gzip
 import hashlib
+import shutil
 import sys
 import tempfile
 import zlib
@@ -14,8 +16,10 @@ from typing import BinaryIO
 import zstandard
 
 from assay.errors import FormatError
+from assay.files import is_pipe
 from assay.formats.records import Compression
 
+STANDARD_INPUT = "-"
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 LONGEST_HEAD = 1 << 24
@@ -195,21 +199,31 @@ def line_at(path: Path, compression: Compression, byte_offset: int) -> int:
     return line
 
 
-def spool_standard_input(folder: Path | None = None) -> Path:
-    """Keep standard input in a file, so that its records can be copied later, and return its path.
+def can_be_read_once(location: str) -> bool:
+    """Is a source standard input or a pipe, whose content is gone once it was read?"""
+    return location == STANDARD_INPUT or is_pipe(Path(location))
+
+
+def spool(location: str, folder: Path | None = None) -> Path:
+    """Keep what standard input or a pipe holds in a file, and return its path.
 
     Args:
-        folder: where to keep it for good; None keeps it only while this process lives.
+        location: "-" or the path of a pipe.
+        folder: where to keep it for good, named by its content; None keeps it only while this
+            process lives.
     """
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     file = tempfile.NamedTemporaryFile(  # noqa: SIM115
-        prefix="standard-input-", dir=folder, delete=False
+        prefix="standard-input-", suffix=Path(location).suffix, dir=folder, delete=False
     )
     path = Path(file.name)
+    with file, contextlib.ExitStack() as stack:
+        stream = sys.stdin.buffer
+        if location != STANDARD_INPUT:
+            stream = stack.enter_context(Path(location).open("rb"))
+        shutil.copyfileobj(stream, file, CHUNK_BYTES)
     if folder is None:
         atexit.register(path.unlink, missing_ok=True)
-    with file:
-        while chunk := sys.stdin.buffer.read(CHUNK_BYTES):
-            file.write(chunk)
-    return path
+        return path
+    return path.replace(folder / f"standard-input-{digest_of(path)[:16]}")

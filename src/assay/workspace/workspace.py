@@ -25,6 +25,7 @@ from assay.errors import (
     UsageError,
     did_you_mean,
 )
+from assay.files import is_pipe
 from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata
 from assay.formats.records import SourceSpec
@@ -258,11 +259,11 @@ def default_folder(specs: Sequence[SourceSpec]) -> Path:
         raise DataError("no data is named", hint="assay load FILE, or a project with -p")
     first = specs[0].location
     path = Path(first)
-    if first == "-":
+    if first == "-" or (is_pipe(path) and path.name.isdigit()):
         return Path("standard-input.assay")
     if not path.exists():
         return Path(f"{first.replace('/', '--')}.assay")
-    stem = path.name.split(".")[0] if path.is_file() else path.resolve().name
+    stem = path.resolve().name if path.is_dir() else path.name.split(".")[0]
     return path.parent / f"{stem or path.name}.assay"
 
 

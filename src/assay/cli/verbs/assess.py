@@ -229,16 +229,19 @@ def _place(source: "Source") -> str:
 
 
 def _stem(location: str) -> str:
+    from assay.files import is_pipe
+
     path = Path(location)
     if location == "-":
         return "standard input"
-    if not path.exists():
+    if not path.exists() or is_pipe(path):
         return location
     return path.resolve().name.split(".")[0] or path.name
 
 
 def _folders(sources: "Sequence[Source]") -> "list[Path | None]":
     """Return a project folder for sources that would otherwise share one with another source."""
+    from assay.files import is_pipe
     from assay.formats.records import SourceSpec
     from assay.workspace.workspace import default_folder
 
@@ -255,7 +258,8 @@ def _folders(sources: "Sequence[Source]") -> "list[Path | None]":
         ]
         shared = folder is not None and any(other != source.location for other in others)
         path = Path(source.location)
-        found.append(path.with_name(f"{path.name}.assay") if shared else None)
+        beside = Path() if is_pipe(path) else path.parent
+        found.append(beside / f"{path.name}.assay" if shared else None)
     return found
 
 

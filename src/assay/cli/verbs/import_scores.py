@@ -63,13 +63,17 @@ def import_scores(
     """
     from assay.cli.options.grammar import find_source
     from assay.errors import UsageError
+    from assay.formats.streams import can_be_read_once, spool
 
     if prefer not in ("high", "low"):
         raise UsageError(f"--prefer {prefer!r}", hint="high or low")
     *data, file = [find_source(word) for word in words]
-    if file is None or file.name or not Path(file.location).is_file():
+    if file is None or file.name:
         raise UsageError(f"{words[-1]!r} is not a file", hint="the file with the numbers is last")
-    path = Path(file.location)
+    pipe = can_be_read_once(file.location)
+    path = spool(file.location) if pipe else Path(file.location)
+    if not path.is_file():
+        raise UsageError(f"{words[-1]!r} is not a file", hint="the file with the numbers is last")
     description = _description(path, column, by_id, text) | {"better": prefer}
     project = open_project([source for source in data if source], everywhere, reading)
     _import(project, path, description, name)
