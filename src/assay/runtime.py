@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.components.references import name_of, short_name
 from assay.errors import MissingExtraError, ModelLoadError
-from assay.files import file_digest, is_pipe
+from assay.files import absence, file_digest, is_pipe
 from assay.models.encoder import Encoder, TokenCounter
 from assay.progress import Progress, Silent
 from assay.rendering.templates import pin_template
@@ -152,7 +152,7 @@ def pin_file(text: str) -> str:
             f"{name} is a pipe, which can be read only once", hint="write it to a file first"
         )
     if not path.is_file():
-        raise ModelLoadError(f"{name} does not exist")
+        raise ModelLoadError(absence(path))
     found = f"{name}@{file_digest(path)}"
     if text not in (name, found):
         raise ModelLoadError(

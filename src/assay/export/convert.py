@@ -106,14 +106,19 @@ def _write_columns(rows: list[Row], stream: BinaryIO, container: Container) -> N
     try:
         frame = pl.DataFrame(rows, infer_schema_length=None)
         equal = all(map(_holds, frame.iter_rows(named=True), rows))
+        if equal:
+            write = write_plain if keeps_types() else _write_by_polars
+            write(frame, stream, container)
+    except RecursionError as problem:
+        raise _mixed_types(container, "a field is nested too deeply") from problem
     except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as problem:
         raise _mixed_types(container, str(problem).partition("\n")[0]) from problem
     if not equal:
         raise _mixed_types(container, "a field holds values of several types")
-    if keeps_types():
-        write_plain(frame, stream, container)
-    else:
-        write_frame([frame], stream, container)
+
+
+def _write_by_polars(frame: pl.DataFrame, stream: BinaryIO, container: Container) -> None:
+    write_frame([frame], stream, container)
 
 
 def _mixed_types(container: Container, detail: str) -> DataError:

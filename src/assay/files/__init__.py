@@ -186,6 +186,13 @@ def is_pipe(path: Path) -> bool:
     return path.exists() and not path.is_file() and not path.is_dir()
 
 
+def absence(path: Path | str) -> str:
+    """Return how a path that leads nowhere is told: it is not there, or a link to what is not."""
+    if Path(path).is_symlink():
+        return f"{path} is a link to {Path(path).readlink()}, which does not exist"
+    return f"{path} does not exist"
+
+
 def remove_leftovers(folder: Path, *, older_than_seconds: float = 3600.0) -> int:
     """Remove temporary files of killed runs and return how many there were.
 

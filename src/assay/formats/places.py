@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.errors import FormatError, did_you_mean
-from assay.files import is_pipe
+from assay.files import absence, is_pipe
 from assay.formats import streams
 from assay.formats.records import SourceSpec
 from assay.formats.sniffing import SUFFIXES
@@ -167,6 +167,8 @@ def _hidden(path: Path, folder: Path) -> bool:
 
 
 def _not_found(path: Path) -> FormatError:
+    if path.is_symlink():
+        return FormatError(absence(path), hint="mend the link, or name the file itself")
     if path.parent.is_dir():
         near = did_you_mean(path.name, [other.name for other in path.parent.iterdir()])
         return FormatError(f"{path}: no such file", hint=near or "check the path")

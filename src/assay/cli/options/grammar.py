@@ -166,8 +166,12 @@ def _looks_like_path(word: str) -> bool:
 
 
 def _no_such_path(word: str) -> DataError:
+    from assay.files import absence
+
+    if Path(word).is_symlink():
+        return DataError(absence(word), hint="mend the link, or name the file itself")
     near = near_files(word)
-    return DataError(f"{word} does not exist", hint=_did_you_mean(near) if near else None)
+    return DataError(absence(word), hint=_did_you_mean(near) if near else None)
 
 
 def _unknown(word: str, known: Iterable[str]) -> AssayError:
