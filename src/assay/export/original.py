@@ -14,14 +14,23 @@ from typing import NamedTuple
 from assay.errors import DataError
 from assay.export.convert import write_converted
 from assay.export.copy import copy_columns, copy_records
+from assay.export.formulas import formula_cells
 from assay.export.outputs import compressed
-from assay.export.sources import COLUMNAR, ChosenRecord, OpenSource, chosen_records, open_source
+from assay.export.sources import (
+    COLUMNAR,
+    DELIMITERS,
+    ChosenRecord,
+    OpenSource,
+    chosen_records,
+    open_source,
+)
 from assay.export.typed_columns import keeps_types
 from assay.files import atomic_stream
 from assay.formats.forms import OutputForm, output_form
 from assay.formats.records import SourceFile
 from assay.formats.streams import plain_stem
 from assay.samples import Origin
+from assay.wording import number_of
 
 
 @dataclass(frozen=True)
@@ -141,6 +150,13 @@ def _notes(job: _Job, sources: list[OpenSource]) -> list[str]:
             f"{job.output} has the types that polars writes (text is large_string, class labels "
             "are numbers); with `pip install pyarrow` types and features stay as they are"
         )
+    if job.form.container in DELIMITERS:
+        count = sum(formula_cells(source.values()) for source in sources)
+        if count:
+            notes.append(
+                f"{job.output} holds {number_of(count, 'cell')} that a spreadsheet would run as a "
+                "formula: import its columns as text, or do not open it there"
+            )
     for source in sources:
         if source.partial:
             notes.append(

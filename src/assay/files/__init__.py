@@ -18,7 +18,8 @@ from typing import BinaryIO
 from assay.errors import AssayError, DataError
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""Numbers of the errors by which the system keeps a place from a writer."""
 
 _PROBE_BYTES = 1 << 16
 _CLAIM = ".claim"
@@ -135,7 +136,7 @@ def write_error(path: Path, error: OSError) -> DataError:
             f"the disk is full while writing {path} ({error.strerror})",
             hint="free some space and run the same line again: finished parts are kept",
         )
-    hint = "choose a folder that you may write to" if error.errno in _NOT_ALLOWED else None
+    hint = "choose a folder that you may write to" if error.errno in NOT_ALLOWED else None
     return DataError(f"cannot write {path}: {error.strerror or error}", hint=hint)
 
 

@@ -50,13 +50,20 @@ def open_project(
     """
     from assay.cli.options.arguments import project_arguments
     from assay.components.table import use_project_names
+    from assay.errors import DataError
+    from assay.files import NOT_ALLOWED
     from assay.project import Project
     from assay.workspace.imports import imported_names
 
     folder, arguments = project_arguments(sources, everywhere.project, reading or Reading())
     runtime = runtime_of(everywhere, working)
     runtime.plugin_files = tuple(plugin_files)
-    project = Project(folder, runtime=runtime, **arguments)
+    try:
+        project = Project(folder, runtime=runtime, **arguments)
+    except DataError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in NOT_ALLOWED:
+            error.hint = f"keep the project elsewhere: -p {folder.name}"
+        raise
     use_project_names(imported_names(project.folder))
     project.results.labels.tell = terminal().warn
     return project

@@ -44,6 +44,7 @@ def run(
     """
     from assay.cli.naming import shown_path
     from assay.cli.options.models import check_models
+    from assay.cli.options.replacing import check_replaceable
     from assay.cli.printing.compare_report import print_both_plans, tell
     from assay.cli.printing.compare_report import print_plan as print_comparison_plan
     from assay.cli.printing.planning_report import print_plan
@@ -68,6 +69,8 @@ def run(
         if runner is not None:
             print_comparison_plan(runner, dry_run=True)
         return
+    for export in config.exports:
+        check_replaceable(export.output, yes=everywhere.yes)
     check_models(project, config.components(), naming=_NAMING)
     for note in project.advice(config.components()):
         terminal().warn(note)

@@ -51,7 +51,8 @@ def select(
     from assay.cli.options.choosing import requests
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
-    from assay.cli.options.writing import check_output
+    from assay.cli.options.replacing import check_replaceable
+    from assay.cli.options.writing import check_output, output_path
     from assay.cli.printing.planning_report import print_plan
 
     parsed = parse_words(words or [], everywhere.project)
@@ -66,6 +67,10 @@ def select(
     if working.dry_run:
         print_plan(project, selectors)
         return
+    for request in wanted:
+        path = output_path(writing, request.label if len(wanted) > 1 else "")
+        if path is not None:
+            check_replaceable(path, yes=everywhere.yes)
     check_models(project, selectors)
     for note in project.advice(selectors):
         terminal().warn(note)
