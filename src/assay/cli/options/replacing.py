@@ -1,13 +1,14 @@
 """Nobody's file is written over without a word."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from assay.cli.console import confirmed, terminal
 from assay.errors import DataError, UsageError
 
 
-def check_replaceable(path: Path, *, yes: bool) -> None:
+def check_replaceable(path: Path, *, yes: bool, inputs: Sequence[Path] = ()) -> None:
     """Ask before a file is replaced that Assay did not write; without a terminal, refuse.
 
     A file that Assay wrote is known by its sidecar ``<path>.assay.json``, which holds its digest.
@@ -15,6 +16,7 @@ def check_replaceable(path: Path, *, yes: bool) -> None:
     Args:
         path: what is about to be written; "-" is stdout.
         yes: whether the line says that it may.
+        inputs: files that were loaded; the export refuses them in any case.
 
     Raises:
         UsageError: if a file stands where a folder is meant.
@@ -27,6 +29,8 @@ def check_replaceable(path: Path, *, yes: bool) -> None:
     if not path.parent.exists():
         terminal().note(f"note: the folder {path.parent} is not there yet and is made")
     if path.is_dir() or not (path.is_file() or path.is_symlink()):
+        return
+    if any(path.exists() and file.exists() and path.samefile(file) for file in inputs):
         return
     if path.is_file() and output_form(path) is None:
         raise UsageError(

@@ -35,7 +35,8 @@ def export(words: Words, writing: Writing, everywhere: Everywhere) -> None:
         path = output_path(writing, name if len(names) > 1 else "")
         selection = stored_selection(project, name)
         assert path is not None  # noqa: S101  an output was named above
-        check_replaceable(path, yes=everywhere.yes)
+        loaded = [file.path for file in project.load_record.files]
+        check_replaceable(path, yes=everywhere.yes, inputs=loaded)
         made = write_selection(selection, path, writing)
         written.append(
             {

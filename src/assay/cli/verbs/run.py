@@ -70,7 +70,8 @@ def run(
             print_comparison_plan(runner, dry_run=True)
         return
     for export in config.exports:
-        check_replaceable(export.output, yes=everywhere.yes)
+        loaded = [source.path for source in project.load_record.files]
+        check_replaceable(export.output, yes=everywhere.yes, inputs=loaded)
     check_models(project, config.components(), naming=_NAMING)
     for note in project.advice(config.components()):
         terminal().warn(note)

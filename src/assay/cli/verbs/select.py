@@ -70,7 +70,8 @@ def select(
     for request in wanted:
         path = output_path(writing, request.label if len(wanted) > 1 else "")
         if path is not None:
-            check_replaceable(path, yes=everywhere.yes)
+            loaded = [file.path for file in project.load_record.files]
+            check_replaceable(path, yes=everywhere.yes, inputs=loaded)
     check_models(project, selectors)
     for note in project.advice(selectors):
         terminal().warn(note)
