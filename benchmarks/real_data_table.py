@@ -18,7 +18,7 @@ from pathlib import Path
 from assay.errors import FormatError
 from assay.export.original import export_original
 from assay.formats import ReadReport, SourceSpec, read_sources
-from assay.formats.containers import SUFFIXES
+from assay.formats.sniffing import SUFFIXES
 from assay.formats.streams import byte_chunks, plain_stem, unpacked_suffix
 from assay.samples import Origin, Sample
 from assay.texts.language import detect_languages

@@ -3,9 +3,9 @@
 from collections import defaultdict
 
 from assay.export.trainers import export_layout
-from assay.formats.containers import SUFFIXES
 from assay.formats.detection import LAYOUTS
 from assay.formats.mapping import TARGETS
+from assay.formats.sniffing import SUFFIXES
 from scripts.docs_text import page, table
 
 _ABOUT = {

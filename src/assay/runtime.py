@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.components.references import name_of, short_name
 from assay.errors import ConfigError, MissingExtraError, ModelLoadError
-from assay.files import file_digest
+from assay.files import absence, file_digest, is_pipe
 from assay.models.encoder import Encoder, TokenCounter
 from assay.processors import limit_threads, machine_processors, usable_processors
 from assay.progress import Patient, Progress, Silent
@@ -168,8 +168,12 @@ def pin_file(text: str) -> str:
     """
     name = text if Path(text).exists() else name_of(text)
     path = Path(name)
+    if is_pipe(path):
+        raise ModelLoadError(
+            f"{name} is a pipe, which can be read only once", hint="write it to a file first"
+        )
     if not path.is_file():
-        raise ModelLoadError(f"{name} does not exist")
+        raise ModelLoadError(absence(path))
     found = f"{name}@{file_digest(path)}"
     if text not in (name, found):
         raise ModelLoadError(

@@ -143,8 +143,15 @@ def plain(text: str) -> str:
     return _UNSEEN_OR_JOINER.sub(lambda found: _spelled(found[0]) if found[1] else found[0], text)
 
 
+def readable_name(name: str) -> str:
+    """Return a file's name as text; bytes of it that are not UTF-8 become U+FFFD."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def _spelled(character: str) -> str:
     point = ord(character)
+    if 0xDC80 <= point <= 0xDCFF:  # a byte of a file name that is not UTF-8
+        return "\ufffd"
     if point < 0x100:
         return f"\\x{point:02x}"
     return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.backends.batching import Group, batches
+from assay.backends.model_files import reason
 from assay.backends.reading import read_batches, work_of
 from assay.backends.token_text import chat_text, pieces
 from assay.backends.weights import merge_adapter, misfit
@@ -118,7 +119,7 @@ class TransformersModel:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             # The last four are what transformers makes of a configuration of another shape.
             raise ModelLoadError(
-                f"the tokenizer of {self.name} cannot be opened: {error}"
+                f"the tokenizer of {self.name} cannot be opened: {reason(error)}"
             ) from error
 
     def _open_model(self, transformers: Any, dtype: Any) -> Any:
@@ -137,7 +138,7 @@ class TransformersModel:
             )
         except unreadable as error:
             raise ModelLoadError(
-                f"{self.name} cannot be opened as a causal language model: {error}",
+                f"{self.name} cannot be opened as a causal language model: {reason(error)}",
                 hint="name a folder with config.json, safetensors and tokenizer, or org/name",
             ) from error
         if model.config.is_encoder_decoder:

@@ -4,6 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from assay.backends.model_files import check_model_files
 from assay.errors import ModelLoadError
 
 _NAME_PART = r"\w[\w.-]*"  # a dot at the beginning makes it a path
@@ -75,6 +76,8 @@ def folder_digest(path: Path) -> str:
     )
     if not files:
         raise ModelLoadError(f"{path} holds no model", hint="weights must be safetensors")
+    if path.is_dir():
+        check_model_files(path)
     state = hashlib.blake2b(digest_size=6)
     for file in files:
         name = "" if path.is_file() else file.relative_to(path).as_posix()

@@ -117,7 +117,7 @@ class Component(BaseModel, Part):
         raised = raised_versions(self)
         content = [recipe(self), raised] if raised else recipe(self)
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some fields changed; a key that was taken is not carried over."""

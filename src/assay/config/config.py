@@ -296,7 +296,8 @@ def _sources(sections: Sections, folder: Path) -> Iterator[SourceSpec]:
 
 
 def _location(source: str, folder: Path) -> str:
-    path = folder / Path(source).expanduser()
+    # Not `Path.expanduser`, which stops at a file called "~notes".
+    path = folder / os.path.expanduser(source)  # noqa: PTH111
     if source == "-" or (is_hub_name(source) and not path.exists()):
         return source
     # Absolute, so that the project can be opened from any folder.

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from assay.config.yaml_size import TooLargeError, check_size
 from assay.errors import ConfigError
 from assay.files.checksums import is_as_written
 
@@ -77,7 +78,12 @@ def parse_yaml(text: str, *, file: str = "") -> Document:
     """
     yaml = YAML(typ="rt", pure=True)
     try:
+        check_size(text)
         loaded = yaml.load(text)
+    except TooLargeError as error:
+        raise ConfigError(
+            f"{file}, line {error.line}: {error}", hint="`assay init FILE` writes a configuration"
+        ) from error
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{file}, line {mark.line + 1}" if mark is not None else file

@@ -3,18 +3,19 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from assay.errors import DataError
 from assay.formats import detect
-from assay.formats.containers import SUFFIXES, file_records
+from assay.formats.containers import file_records
 from assay.formats.detection import fields_of
-from assay.formats.places import is_hub_name
+from assay.formats.places import default_names, is_hub_name
 from assay.formats.records import ReadReport, SourceSpec
+from assay.formats.sniffing import SUFFIXES
 from assay.formats.sources import DetectedFile, read_sources
-from assay.formats.streams import unpacked_suffix
+from assay.formats.streams import can_be_read_once, spool, unpacked_suffix
 from assay.pool.loading import MAX_SET_ASIDE
 from assay.samples import Sample
 from assay.texts.language import detect_languages
@@ -53,6 +54,9 @@ def look_at(spec: SourceSpec, *, offline: bool = False) -> Seen:
     Raises:
         FormatError: if it cannot be read.
     """
+    if can_be_read_once(spec.location):
+        name = default_names([spec])[0]
+        spec = replace(spec, location=str(spool(spec.location)), name=name)
     files = detect([spec], offline=offline)
     fields = fields_of(
         record

@@ -13,6 +13,7 @@ from assay.errors import DataError
 from assay.export.frames import one_line
 from assay.export.outputs import write_frame
 from assay.export.sources import COLUMNAR, DELIMITERS, OpenSource
+from assay.export.typed_columns import keeps_types, write_plain
 from assay.formats.records import Container
 
 Row = dict[str, object]
@@ -105,10 +106,18 @@ def _write_columns(rows: list[Row], stream: BinaryIO, container: Container) -> N
     try:
         frame = pl.DataFrame(rows, infer_schema_length=None)
         equal = all(map(_holds, frame.iter_rows(named=True), rows))
+        if equal:
+            write = write_plain if keeps_types() else _write_by_polars
+            write(frame, stream, container)
+    except RecursionError as problem:
+        raise _mixed_types(container, "a field is nested too deeply") from problem
     except (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError) as problem:
         raise _mixed_types(container, str(problem).partition("\n")[0]) from problem
     if not equal:
         raise _mixed_types(container, "a field holds values of several types")
+
+
+def _write_by_polars(frame: pl.DataFrame, stream: BinaryIO, container: Container) -> None:
     write_frame([frame], stream, container)
 
 

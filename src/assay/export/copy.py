@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from assay.errors import DataError
 from assay.export.frames import BOM, Frame, Span, csv_header, json_frame, line_end, skip_space
 from assay.export.outputs import write_frame
-from assay.export.sources import COLUMNAR, DELIMITERS, OpenSource, is_arrow_stream
+from assay.export.sources import DELIMITERS, OpenSource
+from assay.export.typed_columns import copy_typed, different_columns, keeps_types
+from assay.files.columnar import is_arrow_stream
 from assay.formats.records import Container
 
 _BLOCK_BYTES = 1 << 22
@@ -14,17 +15,15 @@ _PLAIN_FRAME = Frame(b"[\n", b",\n", b"\n]\n")
 
 
 def copy_records(sources: list[OpenSource], stream: BinaryIO, container: Container) -> None:
-    """Write the chosen records of sources that all have this container.
+    """Write the chosen records of text files that all have this container.
 
-    Text records keep their bytes. What surrounds them comes from the first source: brackets,
+    They keep their bytes. What surrounds them comes from the first source: brackets,
     the separator between its first two records, header, byte order mark.
 
     Raises:
         DataError: if the sources have different columns.
     """
-    if container in COLUMNAR:
-        _copy_columns(sources, stream, container)
-    elif container in DELIMITERS:
+    if container in DELIMITERS:
         _copy_lines(sources, stream, _common_header(sources))
     elif container == "jsonl":
         _copy_lines(sources, stream, BOM if sources[0].content[: len(BOM)] == BOM else b"")
@@ -111,27 +110,28 @@ def _common_header(sources: list[OpenSource]) -> bytes:
     headers = [csv_header(source.content) for source in sources]
     for source, header in zip(sources, headers, strict=True):
         if header.removeprefix(BOM).strip() != headers[0].removeprefix(BOM).strip():
-            raise _different_columns(source, sources[0])
+            raise different_columns(source, sources[0])
     return headers[0]
 
 
-def _copy_columns(sources: list[OpenSource], stream: BinaryIO, container: Container) -> None:
+def copy_columns(sources: list[OpenSource], stream: BinaryIO, container: Container) -> None:
+    """Write the chosen rows of Parquet and Arrow files as one of either.
+
+    Raises:
+        DataError: if the sources have different columns.
+    """
+    if keeps_types():
+        copy_typed(sources, stream, container)
+        return
     frames = [source.frame() for source in sources]
     for source, frame in zip(sources, frames, strict=True):
         if list(frame.schema.items()) != list(frames[0].schema.items()):
-            raise _different_columns(source, sources[0])
-    first = sources[0].file.path
+            raise different_columns(source, sources[0])
+    first = sources[0].file
     write_frame(
         frames,
         stream,
         container,
-        like=first if container == "parquet" else None,
-        as_stream=container == "arrow" and is_arrow_stream(first),
-    )
-
-
-def _different_columns(source: OpenSource, first: OpenSource) -> DataError:
-    return DataError(
-        f"{source.file.path} and {first.file.path} have different columns or types",
-        hint="export to a folder, which gets one file per input, or to .jsonl",
+        like=first.path if {container, first.container} == {"parquet"} else None,
+        as_stream={container, first.container} == {"arrow"} and is_arrow_stream(first.path),
     )

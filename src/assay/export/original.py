@@ -13,14 +13,24 @@ from typing import NamedTuple
 
 from assay.errors import DataError
 from assay.export.convert import write_converted
-from assay.export.copy import copy_records
+from assay.export.copy import copy_columns, copy_records
+from assay.export.formulas import formula_cells
 from assay.export.outputs import compressed
-from assay.export.sources import ChosenRecord, OpenSource, chosen_records, open_source
+from assay.export.sources import (
+    COLUMNAR,
+    DELIMITERS,
+    ChosenRecord,
+    OpenSource,
+    chosen_records,
+    open_source,
+)
+from assay.export.typed_columns import keeps_types
 from assay.files import atomic_stream
 from assay.formats.forms import OutputForm, output_form
 from assay.formats.records import SourceFile
 from assay.formats.streams import plain_stem
 from assay.samples import Origin
+from assay.wording import number_of
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,9 @@ def _write(job: _Job) -> list[str]:
         ]
         plain = stack.enter_context(compressed(stream, job.form.compression))
         kinds = {file.container for file in job.files}
-        if kinds <= {job.form.container}:
+        if job.form.container in COLUMNAR and kinds <= set(COLUMNAR):
+            copy_columns(sources, plain, job.form.container)
+        elif kinds <= {job.form.container}:
             copy_records(sources, plain, job.form.container)
         else:
             write_converted(sources, plain, job.form.container)
@@ -133,6 +145,18 @@ def _notes(job: _Job, sources: list[OpenSource]) -> list[str]:
     layouts = sorted({source.file.layout for source in sources})
     if len(layouts) > 1:
         notes.append(f"{job.output} mixes the layouts {', '.join(layouts)}")
+    if job.form.container in COLUMNAR and not keeps_types():
+        notes.append(
+            f"{job.output} has the types that polars writes (text is large_string, class labels "
+            "are numbers); with `pip install pyarrow` types and features stay as they are"
+        )
+    if job.form.container in DELIMITERS:
+        count = sum(formula_cells(source.values()) for source in sources)
+        if count:
+            notes.append(
+                f"{job.output} holds {number_of(count, 'cell')} that a spreadsheet would run as a "
+                "formula: import its columns as text, or do not open it there"
+            )
     for source in sources:
         if source.partial:
             notes.append(

@@ -9,6 +9,7 @@ from typing import BinaryIO, cast
 import polars as pl
 import zstandard
 
+from assay.files.columnar import parquet_metadata
 from assay.formats.records import Compression, Container
 
 # Written by polars itself for every file; the rest of a file's metadata belongs to its owner.
@@ -48,7 +49,7 @@ def write_frame(
     """
     frame = pl.concat(frames, how="vertical") if len(frames) > 1 else frames[0]
     if container == "parquet":
-        metadata = pl.read_parquet_metadata(like) if like else {}
+        metadata = parquet_metadata(like) if like else {}
         metadata.pop(_ARROW_SCHEMA, None)
         frame.write_parquet(stream, metadata=metadata or None)
     elif as_stream:

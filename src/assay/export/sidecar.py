@@ -100,4 +100,4 @@ def _write_manifest(path: Path, output: Path, manifest: Mapping[str, object]) ->
     content = {"format": FORMAT_VERSION, "output": described, "manifest": dict(manifest)}
     text = json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True)
     with atomic_stream(path) as stream:
-        stream.write(text.encode() + b"\n")
+        stream.write(text.encode("utf-8", "backslashreplace") + b"\n")

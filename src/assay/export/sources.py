@@ -15,6 +15,7 @@ import polars as pl
 
 from assay.errors import DataError
 from assay.export.frames import BOM, Content, Span, csv_header, element_spans, keep_elements
+from assay.files.columnar import scan_arrow, scan_parquet
 from assay.formats.delimited import delimiter_of
 from assay.formats.records import SourceFile
 from assay.formats.streams import byte_chunks, digest_of
@@ -23,9 +24,9 @@ from assay.samples import Origin
 DELIMITERS: Mapping[str, str] = {"csv": ",", "tsv": "\t"}
 COLUMNAR = ("parquet", "arrow")
 
-_INSTANCES = "instances"
+INSTANCES = "instances"
+"""Field of a self-instruct record that holds its samples."""
 _ROW = "__assay_row"
-_ARROW_FILE_MAGIC = b"ARROW1"
 
 
 class ChosenRecord(NamedTuple):
@@ -105,7 +106,7 @@ class OpenSource:
         if not self.splits_records:
             return True
         span = self.span(record)
-        found = element_spans(self.content[span.start : span.end], _INSTANCES)
+        found = element_spans(self.content[span.start : span.end], INSTANCES)
         return len(found) <= 1 or record.parts == tuple(range(len(found)))
 
     def text(self, record: ChosenRecord) -> bytes:
@@ -115,7 +116,7 @@ class OpenSource:
         if self.is_whole(record):
             return raw
         self.partial += 1
-        return keep_elements(raw, _INSTANCES, record.parts)
+        return keep_elements(raw, INSTANCES, record.parts)
 
     def values(self) -> Iterator[dict[str, object]]:
         """Yield each chosen record as a mapping from field names to values."""
@@ -134,15 +135,22 @@ class OpenSource:
         return self._without_unchosen_instances(lazy.collect())
 
     def _without_unchosen_instances(self, frame: pl.DataFrame) -> pl.DataFrame:
-        if not self.splits_records or not isinstance(frame.schema.get(_INSTANCES), pl.List):
+        if not self.splits_records or not isinstance(frame.schema.get(INSTANCES), pl.List):
             return frame
+        kept = self.chosen_instances(frame[INSTANCES].to_list(), self.records)
+        column = pl.Series(INSTANCES, kept, dtype=frame.schema[INSTANCES])
+        return frame.with_columns(column)
+
+    def chosen_instances(
+        self, lists: Sequence[list[object] | None], records: Sequence[ChosenRecord]
+    ) -> list[list[object] | None]:
+        """Return the lists of some records' instances, less those that were not chosen."""
         kept: list[list[object] | None] = []
-        for record, instances in zip(self.records, frame[_INSTANCES].to_list(), strict=True):
+        for record, instances in zip(records, lists, strict=True):
             chosen = instances and [instances[part] for part in record.parts]
             self.partial += instances != chosen
             kept.append(chosen)
-        column = pl.Series(_INSTANCES, kept, dtype=frame.schema[_INSTANCES])
-        return frame.with_columns(column)
+        return kept
 
     def _csv_values(self) -> Iterator[dict[str, object]]:
         header = csv_header(self.content).removeprefix(BOM)
@@ -218,15 +226,5 @@ def _memory_map(stream: IO[bytes]) -> Iterator[Content]:
         yield content
 
 
-def is_arrow_stream(path: Path) -> bool:
-    """Tell whether an Arrow file has the streaming form, as the `datasets` library writes it."""
-    with path.open("rb") as stream:
-        return stream.read(len(_ARROW_FILE_MAGIC)) != _ARROW_FILE_MAGIC
-
-
 def _scan(file: SourceFile) -> pl.LazyFrame:
-    if file.container == "parquet":
-        return pl.scan_parquet(file.path, glob=False, hive_partitioning=False)
-    if is_arrow_stream(file.path):
-        return pl.read_ipc_stream(file.path).lazy()
-    return pl.scan_ipc(file.path, glob=False)
+    return scan_parquet(file.path) if file.container == "parquet" else scan_arrow(file.path)

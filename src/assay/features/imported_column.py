@@ -1,7 +1,6 @@
 """Numbers of a file, matched to the rows of a pool."""
 
-import csv
-import json
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-import polars as pl
 
 from assay.components.component import NoPaper, Paper
 from assay.components.references import FileRef, name_of
-from assay.errors import DataError, did_you_mean
+from assay.errors import DataError
 from assay.features.passes import PoolFeature
 from assay.features.text import part_of
+from assay.formats.columns import read_columns
 from assay.pool.pool import format_id
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
@@ -24,6 +23,7 @@ from assay.samples import FloatArray, Part, Reason, ReasonArray
 Match: TypeAlias = Literal["id", "row", "text"]
 
 
+_LARGEST = sys.float_info.max
 COMMON = NoPaper(reason="numbers that were computed elsewhere")
 
 
@@ -79,77 +79,11 @@ class ImportedColumn(PoolFeature):
         )
 
 
-def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[Any]]:
-    """Return some columns of a file, row by row.
-
-    Raises:
-        DataError: if the file cannot be read, or has no such column.
-    """
-    ending = next((part for part in reversed(path.suffixes) if part not in (".gz", ".zst")), "")
-    try:
-        if ending == ".parquet":
-            known = list(pl.read_parquet_schema(path))
-            _check_columns(path, names, known)
-            frame = pl.read_parquet(path, columns=list(names))
-            return {name: frame[name].to_list() for name in names}
-        if ending in (".csv", ".tsv"):
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                # Texts of a dataset may be longer than the reader's cautious limit.
-                csv.field_size_limit(1 << 30)
-                records = list(csv.DictReader(file, delimiter="\t" if ending == ".tsv" else ","))
-        elif ending in (".jsonl", ".ndjson"):
-            with path.open(encoding="utf-8") as file:
-                records = [json.loads(line) for line in file if line.strip()]
-        elif ending == ".json":
-            records = json.loads(path.read_text(encoding="utf-8"))
-        else:
-            raise DataError(f"{path} is of no known kind", hint="CSV, TSV, JSON lines or Parquet")
-    except (OSError, ValueError, csv.Error, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    if not records or not all(isinstance(record, dict) for record in records):
-        raise DataError(f"{path} holds no rows with named columns")
-    _check_columns(path, names, list(dict.fromkeys(name for row in records for name in row)))
-    return {name: [record.get(name) for record in records] for name in names}
-
-
-def column_names(path: Path) -> list[str]:
-    """Return the columns of a file.
-
-    Raises:
-        DataError: if it cannot be read.
-    """
-    if path.suffix == ".parquet":
-        try:
-            return list(pl.read_parquet_schema(path))
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise DataError(f"{path} cannot be read: {error}") from error
-    try:
-        read_columns(path, ["\0"])
-    except UnknownColumnError as error:
-        return error.known
-    return []
-
-
-class UnknownColumnError(DataError):
-    """A file has no column of that name; `known` are those it has."""
-
-    def __init__(self, path: Path, name: str, known: Sequence[str]) -> None:
-        super().__init__(
-            f"{path} has no column {name!r}",
-            hint=did_you_mean(name, known) or f"its columns are {', '.join(known)}",
-        )
-        self.known = list(known)
-
-
-def _check_columns(path: Path, names: Sequence[str], known: Sequence[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise UnknownColumnError(path, name, known)
-
-
 def _number(cell: object) -> float:
     """Return a cell as a number, NaN if it is none."""
     if isinstance(cell, bool) or cell is None:
+        return float("nan")
+    if isinstance(cell, int) and abs(cell) > _LARGEST:
         return float("nan")
     if isinstance(cell, (int, float)):
         return float(cell)

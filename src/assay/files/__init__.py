@@ -18,7 +18,8 @@ from typing import BinaryIO
 from assay.errors import AssayError, DataError
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+"""Numbers of the errors by which the system keeps a place from a writer."""
 
 _PROBE_BYTES = 1 << 16
 _CLAIM = ".claim"
@@ -135,7 +136,7 @@ def write_error(path: Path, error: OSError) -> DataError:
             f"the disk is full while writing {path} ({error.strerror})",
             hint="free some space and run the same line again: finished parts are kept",
         )
-    hint = "choose a folder that you may write to" if error.errno in _NOT_ALLOWED else None
+    hint = "choose a folder that you may write to" if error.errno in NOT_ALLOWED else None
     return DataError(f"cannot write {path}: {error.strerror or error}", hint=hint)
 
 
@@ -172,9 +173,25 @@ def _refused_file(folder: Path) -> OSError | None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text whole or not at all."""
+    """Write UTF-8 text whole or not at all.
+
+    A file name that is not UTF-8 holds characters that no text may hold; they are written as in
+    JSON, which reads them as they were.
+    """
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+
+
+def is_pipe(path: Path) -> bool:
+    """Is it a pipe, a socket or a device, whose content can be read once?"""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def absence(path: Path | str) -> str:
+    """Return how a path that leads nowhere is told: it is not there, or a link to what is not."""
+    if Path(path).is_symlink():
+        return f"{path} is a link to {Path(path).readlink()}, which does not exist"
+    return f"{path} does not exist"
 
 
 def remove_leftovers(folder: Path, *, older_than_seconds: float = 3600.0) -> int:

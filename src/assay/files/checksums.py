@@ -173,7 +173,7 @@ def read_sealed_text(path: Path) -> str:
 
 def sealed(text: str) -> str:
     """Return a text that has a place for a checksum with the checksum in it."""
-    content = text.encode()
+    content = text.encode("utf-8", "backslashreplace")
     place = content.rfind(PLACE.encode()) + len(_MARK)
     return (content[:place] + _text(_sum(content, place)) + content[place + 8 :]).decode()
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from assay.files import atomic_write
 from assay.files.checksums import PLACE, check, damaged, seal, unreadable
+from assay.files.columnar import parquet_metadata, read_parquet
 
 _KEY = "checksum"
 
@@ -21,13 +22,19 @@ def write_frame(
 ) -> None:
     """Write a table with its checksum, whole or not at all; equal tables give equal bytes."""
     with atomic_write(path) as temporary:
-        frame.write_parquet(
-            temporary,
-            compression="zstd",
-            row_group_size=row_group_size,
-            metadata=dict(metadata or {}) | {_KEY: PLACE},
-        )
+        with temporary.open("wb") as stream:
+            frame.write_parquet(
+                stream,
+                compression="zstd",
+                row_group_size=row_group_size,
+                metadata=_writable(metadata or {}) | {_KEY: PLACE},
+            )
         seal(temporary)
+
+
+def _writable(metadata: Mapping[str, str]) -> dict[str, str]:
+    # Paths that are not UTF-8 may stand in JSON, which reads them back from this form.
+    return {k: v.encode("utf-8", "backslashreplace").decode() for k, v in metadata.items()}
 
 
 def read_frame(
@@ -45,13 +52,13 @@ def read_frame(
         CacheError: if the system does not give it.
     """
     with _checked(path, beside):
-        return pl.read_parquet(path, columns=None if columns is None else list(columns))
+        return read_parquet(path, columns)
 
 
 def read_metadata(path: Path, *, beside: Sequence[Path] = ()) -> dict[str, str]:
     """Return what is written of a stored table besides its rows; raises as `read_frame`."""
     with _checked(path, beside):
-        found = pl.read_parquet_metadata(path)
+        found = parquet_metadata(path)
         found.pop(_KEY, None)
         return found
 

@@ -1,11 +1,14 @@
 """Parquet and Arrow files, row by row, read in slices that fit into memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from assay.errors import FormatError
+from assay.files.columnar import scan_arrow, scan_parquet
 from assay.formats.json_stream import RawRecord
 from assay.formats.media import is_media_field
 from assay.formats.records import Container
@@ -15,6 +18,7 @@ SLICE_ROWS = 1 << 18
 # Pictures that a table holds are megabytes each: fewer rows of these are in memory at once.
 MEDIA_SLICE_ROWS = 1 << 9
 ROWS_AT_ONCE = 1 << 13
+COLUMNAR: tuple[Container, ...] = ("parquet", "arrow")
 
 
 def column_types(path: Path, container: Container) -> Mapping[str, pl.DataType]:
@@ -23,10 +27,19 @@ def column_types(path: Path, container: Container) -> Mapping[str, pl.DataType]:
     Raises:
         FormatError: if the file is damaged.
     """
-    try:
+    with _sound(path, container):
         return dict(_scan(path, container).collect_schema())
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _damaged(path, container, error) from error
+
+
+def columns_of(path: Path, container: Container, names: Sequence[str]) -> dict[str, list[Any]]:
+    """Return some columns of a columnar file, whole.
+
+    Raises:
+        FormatError: if the file is damaged.
+    """
+    with _sound(path, container):
+        frame = _scan(path, container).select(names).collect()
+        return {name: frame[name].to_list() for name in names}
 
 
 def columnar_records(
@@ -44,7 +57,7 @@ def columnar_records(
 
 
 def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.DataFrame]:
-    try:
+    with _sound(path, container):
         table = _scan(path, container)
         # Bytes of anything but media are no part of a conversation and would only fill memory.
         kinds = {
@@ -63,8 +76,6 @@ def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.
             if frame.height < rows:
                 return
             begin += rows
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise _damaged(path, container, error) from error
 
 
 def _holds_bytes(kind: object) -> bool:
@@ -76,18 +87,30 @@ def _holds_bytes(kind: object) -> bool:
 
 
 def _scan(path: Path, container: Container) -> pl.LazyFrame:
-    if container == "parquet":
-        return pl.scan_parquet(path, glob=False)
-    with path.open("rb") as file:
-        is_stream = file.read(6) != b"ARROW1"
-    if is_stream:
-        return pl.read_ipc_stream(path).lazy()
-    return pl.scan_ipc(path, glob=False)
+    return scan_parquet(path) if container == "parquet" else scan_arrow(path)
 
 
-def _damaged(path: Path, container: Container, error: Exception) -> FormatError:
-    reason = str(error).partition("\n")[0]
-    return FormatError(
-        f"{path}: the {container} file is damaged or incomplete: {reason}",
-        hint="fetch or write the file again",
-    )
+@contextmanager
+def _sound(path: Path, container: Container) -> Iterator[None]:
+    try:
+        yield
+    except pl.exceptions.DuplicateError as error:
+        raise FormatError(
+            f"{path}: two columns have the same name: {_first_line(error)}",
+            hint="give each column a name of its own",
+        ) from error
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise FormatError(
+            f"{path}: the {container} file is damaged or incomplete: {_first_line(error)}",
+            hint="fetch or write the file again",
+        ) from error
+    except pl.exceptions.PanicException as error:
+        raise FormatError(
+            f"{path}: the {container} file has a column of a type that cannot be read, "
+            f"or is damaged: {_first_line(error)}",
+            hint="leave that column out, or write it as text",
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]

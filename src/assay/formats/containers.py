@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ from assay.errors import FormatError
 from assay.formats import streams
 from assay.formats.columnar import columnar_records
 from assay.formats.delimited import BrokenTableError, table_records
-from assay.formats.faults import BadRecord, Fault
+from assay.formats.faults import BadRecord, Fault, type_name
 from assay.formats.json_stream import (
+    AFTER_THE_END,
+    COMMA_AFTER,
     BrokenJsonError,
     ListPlace,
     RawRecord,
@@ -20,21 +23,9 @@ from assay.formats.json_stream import (
 )
 from assay.formats.labels import Record
 from assay.formats.records import Compression, Container
+from assay.formats.sniffing import no_list, refuse_foreign, text_container
 
-SUFFIXES: dict[str, Container] = {
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".ipc": "arrow",
-}
 SAMPLED_RECORDS = 200
-_TEXT = frozenset({"json", "jsonl", "csv", "tsv"})
 
 
 @dataclass(frozen=True)
@@ -64,60 +55,15 @@ def sniff(path: Path, *, container: Container | None = None) -> Packed:
                 hint="unpack it first; the container compresses by itself",
             )
         return Packed(path, kind, compression)
+    refuse_foreign(path, head)
     streams.refuse_wide_encoding(path, head)
-    return Packed(path, kind or _text_container(path, head), compression)
+    return Packed(path, kind or text_container(path, head), compression)
 
 
 def _magic(head: bytes) -> Container | None:
     if head[:4] == b"PAR1":
         return "parquet"
     return "arrow" if head[:6] == b"ARROW1" or head[:4] == b"\xff\xff\xff\xff" else None
-
-
-def _text_container(path: Path, head: bytes) -> Container:
-    named = SUFFIXES.get(streams.unpacked_suffix(path))
-    if named in {"csv", "tsv"}:
-        return named
-    text = head.removeprefix(streams.UTF8_BOM).lstrip()
-    if text[:1] == b"[":
-        return "json"
-    if text[:1] == b"{":
-        return "jsonl" if named == "jsonl" else _lines_or_document(text)
-    if named in {"json", "jsonl"}:
-        shown = text[:40].decode("utf-8", "backslashreplace")
-        raise FormatError(
-            f"{path}: line 1: not JSON, it begins with {shown!r}",
-            hint="a web page or a Git LFS pointer saved in its place is a common cause",
-        )
-    first = text.partition(b"\n")[0]
-    if b"\t" in first or b"," in first:
-        return "tsv" if first.count(b"\t") > first.count(b",") else "csv"
-    raise FormatError(
-        f"{path}: neither JSON, JSON lines, CSV, TSV, Parquet nor Arrow",
-        hint="plain text has no answers; write one record per line, as JSON or CSV",
-    )
-
-
-def _lines_or_document(text: bytes) -> Container:
-    """Tell JSON lines from an object that holds a list of records."""
-    first, newline, rest = text.partition(b"\n")
-    try:
-        value = json.loads(first)
-    except (ValueError, RecursionError):
-        # A broken first line among lines that open objects is one bad record.
-        return "jsonl" if rest.lstrip()[:1] == b"{" and len(first.strip()) > 1 else "json"
-    if newline and rest.strip():
-        return "jsonl"
-    return "json" if _holds_list_of_records(value) else "jsonl"
-
-
-def _holds_list_of_records(value: object) -> bool:
-    # One record may hold a list of turns, so only keys that datasets use for all records count.
-    if not isinstance(value, dict):
-        return False
-    keys = ("data", "rows", "records", "examples", "samples", "items", "train", "test")
-    lists = [value[key] for key in keys if isinstance(value.get(key), list)]
-    return any(records and isinstance(records[0], dict) for records in lists)
 
 
 def file_records(packed: Packed, *, found: list[ListPlace] | None = None) -> Iterator[RawRecord]:
@@ -163,6 +109,15 @@ def _broken_json(packed: Packed, error: BrokenJsonError) -> FormatError:
             f"{place}: the JSON holds {error.problem}",
             hint="put the records in a list, [ … ], or one per line as JSON lines",
         )
+    if error.keys:
+        name = shlex.quote(packed.path.name)
+        key = shlex.quote(f".[{json.dumps(error.keys[0], ensure_ascii=False)}]")
+        return FormatError(
+            f"{place}: the JSON holds {error.problem}, and one file is one list",
+            hint=f"write the one that is meant to a file of its own: jq {key} {name} > one-{name}",
+        )
+    if error.problem == AFTER_THE_END:
+        return no_list(packed.path)
     return FormatError(
         f"{place}: not valid JSON ({error.problem})",
         hint="correct that place; in JSON lines a single bad line would be set aside",
@@ -188,14 +143,42 @@ def sample_records(packed: Packed) -> list[Record]:
     _refuse_other_encoding(packed, values, records)
     broken = [value for value in values if not isinstance(value, dict)]
     if len(broken) > len(records):
-        first = broken[0]
-        detail = first.detail if isinstance(first, BadRecord) else "not an object with fields"
-        raise FormatError(
-            f"{packed.path}: {len(broken)} of the first {len(values)} records cannot be read; "
-            f"the first: {detail}",
-            hint="expected are JSON objects, one per line or in a list, or a table with a header",
-        )
+        raise _unreadable(packed, values, broken)
     return records
+
+
+def _unreadable(packed: Packed, values: list[object], broken: list[object]) -> FormatError:
+    """Return what to say of a file of which most records are none."""
+    first = broken[0]
+    name = shlex.quote(packed.path.name)
+    how_many = f"{packed.path}: {len(broken)} of the first {len(values)} records"
+    if isinstance(first, list):
+        fields = _fields_for(first)
+        per_line = f"jq -c '{fields}' {name} > named-{name}"
+        whole = f"jq '[.[] | {fields}]' {name} > named-{name}"
+        return FormatError(
+            f"{how_many} are bare lists, not objects with fields",
+            hint=f"give the list a name: {per_line if packed.container == 'jsonl' else whole}",
+        )
+    if isinstance(first, BadRecord):
+        return FormatError(
+            f"{how_many} cannot be read; the first: {first.detail}",
+            hint="take the commas between the lines away, or put [ before and ] after all of them"
+            if first.detail == COMMA_AFTER
+            else "expected are JSON objects, one per line or in a list, or a table with a header",
+        )
+    return FormatError(
+        f"{how_many} are no objects with fields; the first is {type_name(first)}",
+        hint="expected are JSON objects, one per line or in a list, or a table with a header",
+    )
+
+
+def _fields_for(record: list[object]) -> str:
+    """Return the program of jq that makes a record with fields out of a bare list."""
+    if all(isinstance(item, str) for item in record) and len(record) > 1:
+        return "{instruction: .[0], output: .[1]}"
+    shared = any(isinstance(item, dict) and "from" in item for item in record)
+    return "{conversations: .}" if shared else "{messages: .}"
 
 
 def _refuse_other_encoding(packed: Packed, values: list[object], records: list[Record]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from assay.formats.faults import BadRecord, Fault, excerpt_of
 from assay.formats.json_stream import RawRecord
+from assay.formats.streams import physical_lines
 
 DELIMITERS = ",\t;|"
 _QUOTES = "close the quote, or double each quote inside a quoted cell"
@@ -28,11 +29,16 @@ def delimiter_of(header: str, *, default: str) -> str:
     return best if counts[best] > counts.get(default, 0) else default
 
 
+def header_cells(line: str, *, default: str) -> list[str]:
+    """Return the cells of a table's first line."""
+    return next(csv.reader([line], delimiter=delimiter_of(line, default=default)), [])
+
+
 class _Lines:
     """Feeds the csv reader line by line and knows how many bytes it has taken."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._lines = _physical_lines(chunks)
+        self._lines = physical_lines(chunks)
         self.offset = 0
         self.taken: list[bytes] = []
         self.exhausted = False
@@ -57,19 +63,6 @@ class _Lines:
         return raw, start
 
 
-def _physical_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    pending: list[bytes] = []
-    for chunk in chunks:
-        pending.append(chunk)
-        if b"\n" in chunk:
-            lines = b"".join(pending).split(b"\n")
-            pending = [lines.pop()]
-            for line in lines:
-                yield line + b"\n"
-    if last := b"".join(pending):
-        yield last
-
-
 def table_records(chunks: Iterable[bytes], *, default_delimiter: str) -> Iterator[RawRecord]:
     """Yield each line of a table as a dict from column name to text.
 
@@ -86,17 +79,27 @@ def table_records(chunks: Iterable[bytes], *, default_delimiter: str) -> Iterato
     reader = csv.reader(_again(first.removeprefix("\ufeff"), lines), delimiter=delimiter)
     header = _next_row(reader, lines) or []
     lines.close_record()
-    if len(set(header)) != len(header):
-        raise BrokenTableError("two columns have the same name", 1, remedy="rename one of them")
+    _refuse_repeated(header)
     while (cells := _next_row(reader, lines)) is not None:
+        first_line = reader.line_num - len(lines.taken) + 1
         raw, start = lines.close_record()
         # A row that asked for more at the end of the file has an open quote; csv says nothing.
         if lines.exhausted:
-            line = reader.line_num - raw.rstrip(b"\n").count(b"\n")
-            raise BrokenTableError("a quoted cell is never closed", line, remedy=_QUOTES)
+            raise BrokenTableError("a quoted cell is never closed", first_line, remedy=_QUOTES)
         if cells:
-            body = raw.rstrip(b"\r\n") if raw.endswith(b"\n") else raw
+            body = raw.rstrip(b"\r\n")
             yield _record(header, cells, body), start, len(body)
+
+
+def _refuse_repeated(header: list[str]) -> None:
+    repeated = next((name for name in header if header.count(name) > 1), None)
+    if repeated is not None:
+        problem = (
+            f"two columns have the same name, {repeated!r}"
+            if repeated
+            else "two columns have no name"
+        )
+        raise BrokenTableError(problem, 1, remedy="rename one of them")
 
 
 def _again(first: str, lines: _Lines) -> Iterator[str]:

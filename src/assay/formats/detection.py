@@ -153,8 +153,9 @@ def _no_answers(records: Sequence[Record], file: str) -> FormatError:
     others = [name for name in seen if name != asked and name.lower() not in ID_FIELDS]
     is_text = any(isinstance(record.get(asked or ""), str) for record in records)
     mapped = f", or say which field answers: {_map_example(records)}" if others and is_text else ""
+    held = "turns that ask" if asked is None else f"questions (field {asked!r})"
     return FormatError(
-        f"{file}: the records hold questions (field {asked!r}) and no answers that are known; "
+        f"{file}: the records hold {held} and no answers that are known; "
         f"the fields are {_shown(seen)}",
         hint=f"use it as questions or as an evaluation file (--against){mapped}",
     )

@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from assay.formats.faults import BadRecord, Fault, excerpt_of
 from assay.formats.json_text import number_of
-from assay.formats.streams import UTF8_BOM
+from assay.formats.streams import UTF8_BOM, physical_lines
 
 WINDOW_LIMIT = 1 << 28
 _RIM = 16
+AFTER_THE_END = "there is more after the end"
+COMMA_AFTER = "a comma after the record"
 _decode = json.JSONDecoder(parse_float=number_of).raw_decode
 _skip_space = re.compile(r"[ \t\r\n]*").match
 _delimiter = re.compile(r"[ \t\r\n]*([,\]])[ \t\r\n]*").match
@@ -26,10 +28,21 @@ RawRecord = tuple[object, int, int]
 
 
 class BrokenJsonError(Exception):
-    """A JSON document cannot be followed beyond `byte_offset`."""
+    """A JSON document cannot be followed beyond `byte_offset`.
 
-    def __init__(self, problem: str, byte_offset: int, *, cut_off: bool = False) -> None:
+    `keys` are the names of its lists of records, if there is more than one.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        byte_offset: int,
+        *,
+        cut_off: bool = False,
+        keys: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(problem)
+        self.keys = keys
         self.problem = problem
         self.byte_offset = byte_offset
         self.cut_off = cut_off
@@ -172,6 +185,8 @@ def _list_records(window: _Window) -> Iterator[RawRecord]:
     closed = ""
     while closed != "]":
         text, start = window.text, window.place
+        if text.startswith("]", start):
+            raise BrokenJsonError("a comma before the closing ]", window.byte_of(start))
         try:
             value, end = _decode(text, start)
         except (ValueError, RecursionError) as error:
@@ -234,7 +249,7 @@ def document_records(
     else:
         yield from _wrapped_records(window, found if found is not None else [])
     if window.skip_space():
-        raise BrokenJsonError("there is more after the end", window.byte_of(window.place))
+        raise BrokenJsonError(AFTER_THE_END, window.byte_of(window.place))
 
 
 def _wrapped_records(window: _Window, found: list[ListPlace]) -> Iterator[RawRecord]:
@@ -249,6 +264,7 @@ def _wrapped_records(window: _Window, found: list[ListPlace]) -> Iterator[RawRec
                 raise BrokenJsonError(
                     f"two lists of records, {found[0].key!r} and {key!r}",
                     window.byte_of(window.place),
+                    keys=(found[0].key, str(key)),
                 )
             found.append(ListPlace(str(key)))
             window.place += 1
@@ -275,30 +291,16 @@ def _opens_record_list(window: _Window) -> bool:
 
 def line_records(chunks: Iterable[bytes]) -> Iterator[RawRecord]:
     """Yield the records of JSON lines; blank lines are passed over and not counted."""
-    end = -1
-    for whole in _lines(chunks):
-        start = end + 1
+    end = 0
+    for whole in physical_lines(chunks):
+        start = end
         end = start + len(whole)
-        line = whole[:-1] if whole.endswith(b"\r") else whole
+        line = whole.rstrip(b"\r\n")
         if start == 0 and line.startswith(UTF8_BOM):
             start = len(UTF8_BOM)
             line = line[start:]
         if line and not line.isspace():
             yield _parse_line(line), start, len(line)
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    pending: list[bytes] = []
-    for chunk in chunks:
-        if b"\n" not in chunk:
-            pending.append(chunk)
-            continue
-        pending.append(chunk)
-        lines = b"".join(pending).split(b"\n")
-        pending = [lines.pop()]
-        yield from lines
-    if last := b"".join(pending):
-        yield last
 
 
 def _parse_line(line: bytes) -> object:
@@ -315,8 +317,9 @@ def _parse_line(line: bytes) -> object:
             return _parse_line(line.lstrip(b" \t"))
         at = f" at character {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
         return BadRecord(Fault.INVALID_JSON, _json_problem(error) + at, excerpt_of(text[:400]))
-    if end != len(text) and text[end:].strip():
-        return BadRecord(Fault.INVALID_JSON, "more than one value", excerpt_of(text[:400]))
+    if rest := text[end:].strip():
+        detail = COMMA_AFTER if rest == "," else "more than one value"
+        return BadRecord(Fault.INVALID_JSON, detail, excerpt_of(text[:400]))
     if (b"\\ud" in line or b"\\uD" in line) and holds_lone_surrogate(value):
         detail = "half of a surrogate pair, which UTF-8 cannot hold"
         return BadRecord(Fault.LONE_SURROGATE, detail, excerpt_of(value))
@@ -325,5 +328,8 @@ def _parse_line(line: bytes) -> object:
 
 def _json_problem(error: BaseException) -> str:
     if isinstance(error, json.JSONDecodeError):
+        closing = error.doc[error.pos : error.pos + 1] in ("]", "}")
+        if closing and error.doc[: error.pos].rstrip().endswith(","):
+            return f"a comma before the closing {error.doc[error.pos]}"
         return error.msg
     return "nested too deeply" if isinstance(error, RecursionError) else str(error)

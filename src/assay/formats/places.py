@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.errors import FormatError, did_you_mean
+from assay.files import absence, is_pipe
 from assay.formats import streams
-from assay.formats.containers import SUFFIXES
 from assay.formats.records import SourceSpec
+from assay.formats.sniffing import SUFFIXES
+from assay.wording import readable_name
 
 _SPLITS = {
     "train": "train",
@@ -24,6 +26,7 @@ _SPLITS = {
 _DESCRIPTIONS = frozenset(
     {"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"}
 )
+_SIDECARS = (".assay.json", ".assay.parquet")
 _hub_name = re.compile(r"[\w.-]+/[\w.-]+").fullmatch
 
 
@@ -64,36 +67,45 @@ def is_hub_name(location: str) -> bool:
 
 def default_names(specs: Sequence[SourceSpec]) -> list[str]:
     """Return the name of each source: its own, else its file's stem, longer where two agree."""
-    short = [spec.name or _short_name(spec.location) for spec in specs]
+    short = [spec.name or readable_name(_short_name(spec.location)) for spec in specs]
     counts = Counter(short)
     names = []
     for spec, name in zip(specs, short, strict=True):
         parent = Path(spec.location).absolute().parent.name
-        longer = f"{parent}/{name}" if spec.name is None and counts[name] > 1 else name
+        longer = (
+            f"{readable_name(parent)}/{name}" if spec.name is None and counts[name] > 1 else name
+        )
         names.append(longer)
     return names
 
 
+def kept(spec: SourceSpec, folder: Path) -> SourceSpec:
+    """Return a source that can be read again: what a pipe holds is put into a file of a folder."""
+    if not streams.can_be_read_once(spec.location):
+        return spec
+    name = spec.name or default_names([spec])[0]
+    return replace(spec, location=str(streams.spool(spec.location, folder).absolute()), name=name)
+
+
 def _short_name(location: str) -> str:
-    if location == "-":
-        return "standard-input"
     path = Path(location)
+    # The shell's <(command) is a number below /dev/fd.
+    if location == streams.STANDARD_INPUT or (is_pipe(path) and path.name.isdigit()):
+        return "standard-input"
     if path.is_dir():
         return path.resolve().name
     return streams.plain_stem(path) if path.exists() or not is_hub_name(location) else location
 
 
-def places_of(
-    spec: SourceSpec, name: str, *, offline: bool = False, spool_folder: Path | None = None
-) -> list[Place]:
+def places_of(spec: SourceSpec, name: str, *, offline: bool = False) -> list[Place]:
     """Return the files of one source in order.
 
     Raises:
         FormatError: if there is no such file, the folder holds no data, or the split is not found.
     """
     path = Path(spec.location)
-    if spec.location == "-":
-        places = [Place(streams.spool_standard_input(spool_folder), name, spec.split or "")]
+    if streams.can_be_read_once(spec.location):
+        places = [Place(streams.spool(spec.location), name, spec.split or "")]
     elif path.is_dir():
         places = [Place(file, name, split_of(file)) for file in _folder_files(path)]
     elif path.exists():
@@ -129,7 +141,7 @@ def _folder_files(folder: Path) -> list[Path]:
     data = [
         path
         for path in files
-        if streams.unpacked_suffix(path) in SUFFIXES and path.name not in _DESCRIPTIONS
+        if streams.unpacked_suffix(path) in SUFFIXES and not _describes(path, folder)
     ]
     if data:
         return data
@@ -140,11 +152,23 @@ def _folder_files(folder: Path) -> list[Path]:
     )
 
 
+def _describes(path: Path, folder: Path) -> bool:
+    """Is a file beside the data written by the datasets library or by Assay, and no data?"""
+    inside = path.relative_to(folder).parts[:-1]
+    return (
+        path.name in _DESCRIPTIONS
+        or path.name.endswith(_SIDECARS)
+        or any(part.endswith(".assay") for part in inside)
+    )
+
+
 def _hidden(path: Path, folder: Path) -> bool:
     return any(part[0] in "._" for part in path.relative_to(folder).parts)
 
 
 def _not_found(path: Path) -> FormatError:
+    if path.is_symlink():
+        return FormatError(absence(path), hint="mend the link, or name the file itself")
     if path.parent.is_dir():
         near = did_you_mean(path.name, [other.name for other in path.parent.iterdir()])
         return FormatError(f"{path}: no such file", hint=near or "check the path")

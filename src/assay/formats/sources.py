@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from assay.errors import FormatError
 from assay.formats import streams
@@ -43,7 +42,6 @@ def detect(
     *,
     questions: bool = False,
     offline: bool = False,
-    spool_folder: Path | None = None,
 ) -> list[DetectedFile]:
     """Return every file of the sources in reading order, with container and layout.
 
@@ -53,7 +51,6 @@ def detect(
         specs: what the user named.
         questions: accept records without an answer, as evaluation files hold them.
         offline: take Hub repositories from the local cache only.
-        spool_folder: where to keep standard input for good; None keeps it for this process.
 
     Raises:
         FormatError: for the first file that cannot be used; names it and the remedy.
@@ -61,7 +58,7 @@ def detect(
     """
     found = []
     for spec, name in zip(specs, default_names(specs), strict=True):
-        places = places_of(spec, name, offline=offline, spool_folder=spool_folder)
+        places = places_of(spec, name, offline=offline)
         files = [_detect_file(spec, place, questions=questions) for place in places]
         if spec.name is None:
             _refuse_mixture(spec, files)
@@ -106,7 +103,6 @@ def read_sources(
     max_characters: int = MAX_CHARACTERS,
     questions: bool = False,
     offline: bool = False,
-    spool_folder: Path | None = None,
 ) -> Iterator[Block]:
     """Yield the samples of all sources in blocks, in the order of the sources and their files.
 
@@ -120,13 +116,12 @@ def read_sources(
         max_characters: a conversation longer than this is set aside.
         questions: accept records without an answer, as evaluation files hold them.
         offline: take Hub repositories from the local cache only.
-        spool_folder: where to keep standard input for good; None keeps it for this process.
 
     Raises:
         FormatError: for a file that cannot be used; names file, place and remedy.
         ConfigError: if a field mapping cannot be read.
     """
-    files = detect(specs, questions=questions, offline=offline, spool_folder=spool_folder)
+    files = detect(specs, questions=questions, offline=offline)
     for file in files:
         reader = _FileReader(file, report, max_characters=max_characters, questions=questions)
         yield from reader.blocks(block_rows)

@@ -2,23 +2,28 @@
 
 import atexit
 import codecs
+import contextlib
 import gzip
 import hashlib
+import shutil
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import zstandard
 
 from assay.errors import FormatError
+from assay.files import is_pipe
 from assay.formats.records import Compression
 
+STANDARD_INPUT = "-"
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 LONGEST_HEAD = 1 << 24
+_PROBE_BYTES = 1 << 9
 UTF8_BOM = codecs.BOM_UTF8
 _PACKED_SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 _WIDE_BOMS = {
@@ -78,6 +83,29 @@ def byte_chunks(
             yield from _zstd_chunks(file, path, size)
 
 
+def physical_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    r"""Yield the lines of a text with their ends; only where no \n is found, \r ends them."""
+    pending: list[bytes] = []
+    end = b""
+    for chunk in chunks:
+        end = end or _line_end(chunk)
+        pending.append(chunk)
+        if end and end in chunk:
+            lines = b"".join(pending).split(end)
+            pending = [lines.pop()]
+            for line in lines:
+                yield line + end
+    if last := b"".join(pending):
+        yield last
+
+
+def _line_end(chunk: bytes) -> bytes:
+    if b"\n" in chunk:
+        return b"\n"
+    # At the end of a chunk the other half of \r\n may follow.
+    return b"\r" if b"\r" in chunk[:-1] else b""
+
+
 def _damaged(path: Path, kind: str, detail: str) -> FormatError:
     return FormatError(
         f"{path}: the {kind} data are damaged or break off ({detail})",
@@ -132,11 +160,15 @@ def refuse_wide_encoding(path: Path, head: bytes) -> None:
     """Stop at a file that is not UTF-8.
 
     Raises:
-        FormatError: if a byte order mark or a zero byte shows UTF-16 or UTF-32.
+        FormatError: if a byte order mark or zero bytes show UTF-16, UTF-32 or no text at all.
     """
     name = next((name for bom, name in _WIDE_BOMS.items() if head.startswith(bom)), None)
-    if name is None and b"\x00" in head[:4]:
-        name = "UTF-16"
+    name = name or _wide_encoding(head[:_PROBE_BYTES])
+    if name is None and b"\x00" in head[:_PROBE_BYTES]:
+        raise FormatError(
+            f"{path}: byte {head.index(0)}: a zero byte, which no text holds",
+            hint="the file is no text, or is damaged: write or fetch it again",
+        )
     if name is not None:
         raise FormatError(
             f"{path}: byte 0: the text is {name}, and Assay reads UTF-8",
@@ -144,32 +176,54 @@ def refuse_wide_encoding(path: Path, head: bytes) -> None:
         )
 
 
+def _wide_encoding(head: bytes) -> str | None:
+    """Return the encoding that the zero bytes of a text without a mark stand for."""
+    zeros = [head[place::4].count(0) for place in range(4)]
+    quarter = len(head) // 4
+    if quarter and sorted(zeros)[1:] == [quarter] * 3 and min(zeros) < quarter:
+        return "UTF-32"
+    even, odd = zeros[0] + zeros[2], zeros[1] + zeros[3]
+    # Letters of European languages have a zero on one side, and never on both.
+    return "UTF-16" if max(even, odd) > quarter and min(even, odd) == 0 else None
+
+
 def line_at(path: Path, compression: Compression, byte_offset: int) -> int:
     """Return the number, from 1, of the line that holds a byte of the unpacked content."""
-    line, left = 1, byte_offset
+    line, left, end = 1, byte_offset, b""
     for chunk in byte_chunks(path, compression):
-        line += chunk.count(b"\n", 0, max(0, min(left, len(chunk))))
+        end = end or _line_end(chunk) or b"\n"
+        line += chunk.count(end, 0, max(0, min(left, len(chunk))))
         left -= len(chunk)
         if left <= 0:
             break
     return line
 
 
-def spool_standard_input(folder: Path | None = None) -> Path:
-    """Keep standard input in a file, so that its records can be copied later, and return its path.
+def can_be_read_once(location: str) -> bool:
+    """Is a source standard input or a pipe, whose content is gone once it was read?"""
+    return location == STANDARD_INPUT or is_pipe(Path(location))
+
+
+def spool(location: str, folder: Path | None = None) -> Path:
+    """Keep what standard input or a pipe holds in a file, and return its path.
 
     Args:
-        folder: where to keep it for good; None keeps it only while this process lives.
+        location: "-" or the path of a pipe.
+        folder: where to keep it for good, named by its content; None keeps it only while this
+            process lives.
     """
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     file = tempfile.NamedTemporaryFile(  # noqa: SIM115
-        prefix="standard-input-", dir=folder, delete=False
+        prefix="standard-input-", suffix=Path(location).suffix, dir=folder, delete=False
     )
     path = Path(file.name)
+    with file, contextlib.ExitStack() as stack:
+        stream = sys.stdin.buffer
+        if location != STANDARD_INPUT:
+            stream = stack.enter_context(Path(location).open("rb"))
+        shutil.copyfileobj(stream, file, CHUNK_BYTES)
     if folder is None:
         atexit.register(path.unlink, missing_ok=True)
-    with file:
-        while chunk := sys.stdin.buffer.read(CHUNK_BYTES):
-            file.write(chunk)
-    return path
+        return path
+    return path.replace(folder / f"standard-input-{digest_of(path)[:16]}")

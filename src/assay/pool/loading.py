@@ -16,6 +16,7 @@ from assay.errors import CacheError, DamagedError, DataError, EmptyPoolError
 from assay.files import write_text
 from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
 from assay.formats import detect, read_sources
+from assay.formats.places import kept
 from assay.formats.records import Block, ReadReport, SetAside, SourceFile, SourceSpec
 from assay.formats.streams import digest_of as file_digest
 from assay.pool.building import build_pool
@@ -131,8 +132,8 @@ def load_pool(
         DataError: if too many records had to be set aside.
         EmptyPoolError: if no usable row is left.
     """
+    specs = [kept(spec, folder / "standard-input") for spec in specs]
     described = [asdict(spec) for spec in specs]
-    spool = folder / "standard-input"
     record = _read_record(folder)
     if record is not None and record.specs == described and record.hold_out == hold_out:
         path = folder / record.pool
@@ -156,9 +157,7 @@ def load_pool(
                 max_set_aside = max(max_set_aside, aside)
     before = record
     report = ReadReport()
-    blocks = read_sources(
-        specs, report=report, questions=questions, offline=offline, spool_folder=spool
-    )
+    blocks = read_sources(specs, report=report, questions=questions, offline=offline)
     aside_path = folder / "set_aside.jsonl"
     try:
         with _no_garbage_collection():
@@ -209,8 +208,6 @@ def _same_files(
     specs: Sequence[SourceSpec], record: LoadRecord, *, questions: bool, offline: bool
 ) -> bool:
     """Whether the sources still consist of the files that were read, byte for byte."""
-    if any(spec.location == "-" for spec in specs):
-        return False
     if all(Path(spec.location).exists() for spec in specs):
         found = [file.place.path for file in detect(specs, questions=questions, offline=offline)]
         if found != [file.path for file in record.files]:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from assay.files.columnar import read_parquet, scan_parquet
 from assay.files.frames import read_frame, read_metadata
 from assay.samples import (
     Conversation,
@@ -115,7 +116,7 @@ class Pool:
 
     def column(self, name: str) -> pl.Series:
         """Return one stored column, such as "source" or "meta", in canonical order."""
-        column = pl.read_parquet(self.path, columns=[name])[name]
+        column = read_parquet(self.path, [name])[name]
         return column if self._places is None else column[self._places]
 
     @cached_property
@@ -125,7 +126,7 @@ class Pool:
 
     def origins(self, index: IndexArray) -> list[Origin]:
         """Return where the rows at `index` lie in the files they came from."""
-        frame = pl.read_parquet(self.path, columns=list(ORIGIN_FIELDS))
+        frame = read_parquet(self.path, ORIGIN_FIELDS)
         frame = frame[self.file_places(index)]
         return [Origin(*values) for values in frame.iter_rows()]
 
@@ -163,9 +164,8 @@ class Pool:
             if low == high:
                 continue
             first, last = int(index[low]), int(index[high - 1])
-            frame = (
-                pl.scan_parquet(self.path).select(columns).slice(first, last - first + 1).collect()
-            )
+            table = scan_parquet(self.path).select(columns)
+            frame = table.slice(first, last - first + 1).collect()
             wanted = index[low:high] - first
             yield frame if len(wanted) == len(frame) else frame[wanted]
 

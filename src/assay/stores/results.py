@@ -15,6 +15,7 @@ from assay.files.frames import read_frame, read_metadata, write_frame
 from assay.samples import IdArray, Scores, Selection
 from assay.stores.result_labels import Labels, older_place, place_of
 from assay.values import ScoreTable, SelectionRecord
+from assay.wording import readable_name
 
 
 class Results:
@@ -162,7 +163,7 @@ def _describe(component: Component, context: str) -> dict[str, str]:
     from assay.components.descriptions import describe  # noqa: PLC0415  reads and writes components
 
     return {
-        "component": component.label(),
+        "component": readable_name(component.label()),
         "description": json.dumps(describe(component)),
         "key": component.key,
         "context": context,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import DataError
+from assay.files import is_pipe
 from assay.formats.records import SourceSpec
 from assay.pool.loading import LoadRecord
 
@@ -127,14 +128,15 @@ def _identity(specs: Sequence[SourceSpec]) -> Iterator[str]:
 
 def _beside(location: str) -> Path:
     path = Path(location)
-    return path.parent if location != "-" and path.exists() else Path()
+    is_place = location != "-" and path.exists() and not is_pipe(path)
+    return path.parent if is_place else Path()
 
 
 def _stem(location: str) -> str:
     path = Path(location)
-    if location == "-":
+    if location == "-" or (is_pipe(path) and path.name.isdigit()):
         return "standard-input"
     if not path.exists():
         return location.replace("/", "--")
-    stem = path.name.split(".")[0] if path.is_file() else path.resolve().name
+    stem = path.resolve().name if path.is_dir() else path.name.split(".")[0]
     return stem or path.name

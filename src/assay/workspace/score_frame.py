@@ -15,6 +15,7 @@ from assay.files import atomic_stream
 from assay.formats.forms import output_form
 from assay.pool.pool import Pool, format_id
 from assay.samples import IndexArray
+from assay.wording import readable_name
 
 FrameOrder: TypeAlias = Literal["id", "source"]
 FRAME_ENDINGS = (".parquet", ".csv", ".jsonl")
@@ -54,7 +55,7 @@ def _short_names(files: Sequence[Path]) -> list[str]:
     """Return the paths from the folder on that holds all of them."""
     absolute = [path.absolute() for path in files]
     folder = os.path.commonpath([path.parent for path in absolute]) if files else ""
-    return [path.relative_to(folder).as_posix() for path in absolute]
+    return [readable_name(path.relative_to(folder).as_posix()) for path in absolute]
 
 
 def in_source_order(pool: Pool) -> IndexArray:

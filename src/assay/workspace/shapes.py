@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import polars as pl
 
+from assay.files.columnar import scan_parquet
 from assay.pool.pool import Pool, learned_answers
 from assay.samples import FloatArray, IndexArray
 from assay.wording import percent, times
@@ -77,7 +78,7 @@ def row_measures(pool: Pool) -> dict[str, FloatArray]:
     }
     messages = pl.col("messages")
     frame = (
-        pl.scan_parquet(pool.path, glob=False)
+        scan_parquet(pool.path)
         .select(**{name: messages.list.eval(of).list.sum() for name, of in by_message.items()})
         .collect(engine="streaming")
     )

@@ -240,18 +240,15 @@ class _Input:
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.tsv", "a.parquet", "a.json.zst"])
-def test_standard_input_is_recognised_and_kept_for_export(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_standard_input_is_recognised(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = WRITERS[name](ROWS)
     monkeypatch.setattr("sys.stdin", _Input(content))
     report = ReadReport()
 
-    blocks = list(read_sources([SourceSpec("-")], report=report, spool_folder=tmp_path))
+    blocks = list(read_sources([SourceSpec("-")], report=report))
 
     assert sum(len(block.samples) for block in blocks) == 23
     assert blocks[0].samples[0].source == "standard-input"
-    assert report.files[0].path.parent == tmp_path
     assert report.files[0].path.read_bytes() == content
 
 

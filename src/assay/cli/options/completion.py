@@ -1,5 +1,6 @@
 """What the shell offers for a word: names of methods, and files that may be data."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,8 @@ def complete_methods(incomplete: str) -> list[tuple[str, str]]:
 
 def _paths(incomplete: str) -> Iterator[tuple[str, str]]:
     folder, _, beginning = incomplete.rpartition("/")
-    place = Path(folder or ("/" if incomplete.startswith("/") else ".")).expanduser()
+    named = folder or ("/" if incomplete.startswith("/") else ".")
+    place = Path(os.path.expanduser(named))  # noqa: PTH111  leaves "~notes" alone
     if not place.is_dir():
         return
     prefix = incomplete[: len(incomplete) - len(beginning)]

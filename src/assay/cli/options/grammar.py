@@ -97,8 +97,8 @@ def parse_words(words: Sequence[str], project: Path | None = None) -> Words:
             methods.append(word.replace("-", "_"))
             if Path(word).exists():
                 notes.append(f"{word} is read as the method; ./{word} would be the path")
-        elif word.endswith(".py") and Path(word).expanduser().is_file():
-            path = Path(word).expanduser()
+        elif word.endswith(".py") and _expanded(word).is_file():
+            path = _expanded(word)
             files.append(path)
             methods += method_names(load_file(path))
         else:
@@ -117,7 +117,7 @@ def _declare_imports(words: Sequence[str], project: Path | None) -> None:
     load_plugins()
     folders = [] if project is None else [project]
     for word in words:
-        path = Path(word.rpartition("=")[2] or word).expanduser()
+        path = _expanded(word.rpartition("=")[2] or word)
         folders += [path, path.parent / f"{path.name.split('.')[0]}.assay"]
     if not any(folder.is_dir() for folder in folders):
         folders = list(Path().glob("*.assay"))
@@ -148,12 +148,17 @@ def _location(word: str) -> str | None:
     """Return where a source is, or None if the word does not name one."""
     if word == "-":
         return word
-    path = os.path.expanduser(word)  # noqa: PTH111  keeps the text as it was typed otherwise
-    if word and Path(path).exists():
-        return path
+    path = _expanded(word)
+    if word and path.exists():
+        return os.path.expanduser(word)  # noqa: PTH111  keeps the text as it was typed otherwise
     if _HUB.fullmatch(word) and not _looks_like_path(word):
         return word
     return None
+
+
+def _expanded(word: str) -> Path:
+    # Unlike `Path.expanduser` it leaves "~notes" alone where there is no such user.
+    return Path(os.path.expanduser(word))  # noqa: PTH111
 
 
 def _looks_like_path(word: str) -> bool:
@@ -161,8 +166,12 @@ def _looks_like_path(word: str) -> bool:
 
 
 def _no_such_path(word: str) -> DataError:
+    from assay.files import absence
+
+    if Path(word).is_symlink():
+        return DataError(absence(word), hint="mend the link, or name the file itself")
     near = near_files(word)
-    return DataError(f"{word} does not exist", hint=_did_you_mean(near) if near else None)
+    return DataError(absence(word), hint=_did_you_mean(near) if near else None)
 
 
 def _unknown(word: str, known: Iterable[str]) -> AssayError:
@@ -182,7 +191,7 @@ def _unknown(word: str, known: Iterable[str]) -> AssayError:
 
 def near_files(word: str) -> list[str]:
     """Return names of files near to a word, in the folder it points to."""
-    path = Path(word).expanduser()
+    path = _expanded(word)
     folder = path.parent
     if not folder.is_dir():
         return []

@@ -60,6 +60,8 @@ def open_project(
     from assay.cli.naming import shown_path, shown_source
     from assay.cli.options.arguments import project_arguments
     from assay.components.table import use_project_names
+    from assay.errors import DataError
+    from assay.files import NOT_ALLOWED
     from assay.project import Project
     from assay.workspace.imports import imported_names
 
@@ -68,7 +70,12 @@ def open_project(
         arguments = {}  # its sources are what it holds, read as they were read
     runtime = runtime_of(everywhere, working)
     runtime.plugin_files = tuple(plugin_files)
-    project = Project(folder, as_loaded=as_loaded, runtime=runtime, **arguments)
+    try:
+        project = Project(folder, as_loaded=as_loaded, runtime=runtime, **arguments)
+    except DataError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in NOT_ALLOWED:
+            error.hint = f"keep the project elsewhere: -p {folder.name}"
+        raise
     if as_loaded and not project.load_record.unchanged():
         terminal().warn(
             f"the data has changed since {shown_path(folder)} was loaded, and the rows are shown "

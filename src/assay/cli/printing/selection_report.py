@@ -16,6 +16,7 @@ from assay.progress import format_seconds
 from assay.samples import Reason
 from assay.values import reason_counts
 from assay.wording import number_text, one_line, percent, times
+from assay.workspace.emptiness import why_empty
 from assay.workspace.shapes import TINY, VERY_LONG, lopsided, word_shares
 
 if TYPE_CHECKING:
@@ -54,10 +55,7 @@ def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
     """
     project, record = selection.project, selection.record
     if not len(selection):
-        raise DataError(
-            f"{selection.name}: no row was chosen ({_left_out(reason_counts(record.reason))})",
-            hint="widen the budget, the filters or the method's cut-off (--set rule=none)",
-        )
+        raise empty_error(selection)
     composition = selection.composition()
     found = selection.shapes()
     return {
@@ -75,6 +73,11 @@ def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
         "models": [fit.facts() for fit in project.model_fits([selection.selector])],
         "written": [],
     }
+
+
+def empty_error(selection: "NamedSelection") -> DataError:
+    """Return what to say of a selection without rows."""
+    return why_empty(selection, _left_out(reason_counts(selection.record.reason)))
 
 
 def warn_of_files(selections: "Sequence[NamedSelection]") -> None:

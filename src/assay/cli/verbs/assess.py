@@ -272,10 +272,12 @@ def _place(source: "Source") -> str:
 
 
 def _stem(location: str) -> str:
+    from assay.files import is_pipe
+
     path = Path(location)
     if location == "-":
         return "standard input"
-    if not path.exists():
+    if not path.exists() or is_pipe(path):
         return location
     return path.resolve().name.split(".")[0] or path.name
 

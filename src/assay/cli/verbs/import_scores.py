@@ -63,13 +63,17 @@ def import_scores(
     """
     from assay.cli.options.grammar import find_source
     from assay.errors import UsageError
+    from assay.formats.streams import can_be_read_once, spool
 
     if prefer not in ("high", "low"):
         raise UsageError(f"--prefer {prefer!r}", hint="high or low")
     *data, file = [find_source(word) for word in words]
-    if file is None or file.name or not Path(file.location).is_file():
+    if file is None or file.name:
         raise UsageError(f"{words[-1]!r} is not a file", hint="the file with the numbers is last")
-    path = Path(file.location)
+    pipe = can_be_read_once(file.location)
+    path = spool(file.location) if pipe else Path(file.location)
+    if not path.is_file():
+        raise UsageError(f"{words[-1]!r} is not a file", hint="the file with the numbers is last")
     description = _description(path, column, by_id, text) | {"better": prefer}
     project = open_project([source for source in data if source], everywhere, reading)
     _import(project, path, description, name)
@@ -78,7 +82,7 @@ def import_scores(
 def _description(path: Path, column: str, by_id: str | None, text: str | None) -> dict[str, Any]:
     """Return what says how the file is read."""
     from assay.errors import UsageError, did_you_mean
-    from assay.features.imported_column import column_names
+    from assay.formats.columns import column_names
 
     known = column_names(path)
     if not column:
@@ -122,8 +126,8 @@ def store_columns(folder: Path, name: str, path: Path, description: dict[str, An
     from assay.components.registry import components
     from assay.components.table import METHOD_KINDS
     from assay.errors import ConfigError
-    from assay.features.imported_column import read_columns
-    from assay.files import atomic_write, file_digest, write_text
+    from assay.files import atomic_stream, file_digest, write_text
+    from assay.formats.columns import read_columns
     from assay.methods.judged.imported import Imported
     from assay.workspace.import_files import description_digest
 
@@ -139,8 +143,8 @@ def store_columns(folder: Path, name: str, path: Path, description: dict[str, An
         for column, cells in read_columns(path, wanted).items()
     }
     copy = folder / "imports" / f"{name}.parquet"
-    with atomic_write(copy) as temporary:
-        pl.DataFrame(columns).write_parquet(temporary)
+    with atomic_stream(copy) as stream:
+        pl.DataFrame(columns).write_parquet(stream)
     content = description | {
         "file": copy.name,
         "file_digest": file_digest(copy),

@@ -44,6 +44,7 @@ def run(
     """
     from assay.cli.naming import shown_path
     from assay.cli.options.models import check_models
+    from assay.cli.options.replacing import check_replaceable
     from assay.cli.printing.compare_report import print_both_plans, tell
     from assay.cli.printing.compare_report import print_plan as print_comparison_plan
     from assay.cli.printing.planning_report import print_plan
@@ -68,6 +69,9 @@ def run(
         if runner is not None:
             print_comparison_plan(runner, dry_run=True)
         return
+    for export in config.exports:
+        loaded = [source.path for source in project.load_record.files]
+        check_replaceable(export.output, yes=everywhere.yes, inputs=loaded)
     check_models(project, config.components(), naming=_NAMING)
     for note in project.advice(config.components()):
         terminal().warn(note)
@@ -139,11 +143,15 @@ def _show(result: "RunResult", described: dict[str, Any]) -> None:
     from assay.cli.naming import shown_names, shown_path
     from assay.cli.options.writing import say_export
     from assay.cli.printing.compare_report import print_outcome
-    from assay.cli.printing.selection_report import warn_of_files
+    from assay.cli.printing.selection_report import empty_error, warn_of_files
     from assay.values import reason_counts
 
     page = terminal()
     warn_of_files([chosen for group in result.selections.values() for chosen in group])
+    for item in (item for group in result.selections.values() for item in group):
+        if not len(item):
+            empty = empty_error(item)
+            page.warn(f"{empty.message}; {empty.hint}")
     for made in result.exports:
         output = made.export.output
         beside = output.with_name(f"{output.name}.assay.parquet") if made.export.sidecar else None

@@ -86,6 +86,7 @@ def score(
     """
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
+    from assay.cli.options.replacing import check_replaceable
     from assay.cli.printing.planning_report import print_plan
     from assay.components.result_names import check_given
     from assay.errors import UsageError
@@ -93,6 +94,9 @@ def score(
 
     if scoring.output is not None:
         check_frame_path(Path(scoring.output))
+        check_replaceable(Path(scoring.output), yes=everywhere.yes)
+    if scoring.report is not None:
+        check_replaceable(scoring.report, yes=everywhere.yes)
     parsed = parse_words(words or [], everywhere.project)
     if not parsed.methods:
         raise UsageError("no method is named", hint="`assay methods` lists them")

@@ -55,7 +55,8 @@ def select(
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
     from assay.cli.options.pushing import check_push
-    from assay.cli.options.writing import check_output
+    from assay.cli.options.replacing import check_replaceable
+    from assay.cli.options.writing import check_output, output_path
     from assay.cli.printing.planning_report import print_plan
 
     parsed = parse_words(words or [], everywhere.project)
@@ -77,6 +78,13 @@ def select(
             f"{option} is for one selection, and {len(selectors)} are asked for",
             hint="select one at a time; `assay diff A B --report` shows two side by side",
         )
+    for request in wanted:
+        path = output_path(writing, request.label if len(wanted) > 1 else "")
+        if path is not None:
+            loaded = [file.path for file in project.load_record.files]
+            check_replaceable(path, yes=everywhere.yes, inputs=loaded)
+    if writing.report is not None:
+        check_replaceable(writing.report, yes=everywhere.yes)
     check_models(project, selectors)
     for note in project.advice(selectors):
         terminal().warn(note)

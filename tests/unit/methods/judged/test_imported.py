@@ -11,10 +11,9 @@ import pytest
 from assay.errors import DataError
 from assay.features.imported_column import (
     Match,
-    UnknownColumnError,
     match_column,
-    read_columns,
 )
+from assay.formats.columns import UnknownColumnError, read_columns
 from assay.formats.records import Block
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool, format_id

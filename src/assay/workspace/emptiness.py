@@ -1,0 +1,95 @@
+"""Why a selection holds no row, and what to do about it."""
+
+from fractions import Fraction
+from math import ceil, floor, log10
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assay.components.budget import Budget
+from assay.components.component import Scorer
+from assay.components.walk import walk
+from assay.errors import DataError
+from assay.features.text import token_counts
+from assay.samples import Reason
+from assay.wording import number_of
+
+if TYPE_CHECKING:
+    from assay.workspace.named_selection import NamedSelection
+
+_LEAST_BYTES = "least_bytes"
+
+
+def why_empty(selection: "NamedSelection", left_out: str) -> DataError:
+    """Return the error of a selection without rows, which says what is the case.
+
+    Args:
+        selection: one that is empty.
+        left_out: the reasons of the rows left out with their counts, as a person reads them.
+    """
+    budget = _budget_of_nothing(selection)
+    if budget is not None:
+        return DataError(f"{selection.name}: no row was chosen: {budget[0]}", hint=budget[1])
+    return DataError(
+        f"{selection.name}: no row was chosen ({left_out})",
+        hint=_too_short(selection)
+        or "widen the filters (--where, --within, --against) or the method's cut-off "
+        "(--set rule=none)",
+    )
+
+
+def _budget_of_nothing(selection: "NamedSelection") -> tuple[str, str] | None:
+    """Return what is wrong with a budget by which nothing can be chosen, and the remedy."""
+    budget = selection.selector.budget
+    if budget is None:
+        return None
+    return _no_rows(selection, budget) if budget.limit() is None else _no_tokens(selection, budget)
+
+
+def _no_rows(selection: "NamedSelection", budget: Budget) -> tuple[str, str] | None:
+    pool, eligible = len(selection.project.pool), selection.record.eligible
+    base = pool if budget.of == "pool" else eligible
+    if budget.count(pool=pool, eligible=eligible) or not base:
+        return None
+    if budget.unit == "samples":
+        return "a budget of 0 rows chooses nothing", "--budget 1, or a share such as 10%"
+    said = f"{budget} of {number_of(base, 'row')} is 0 rows"
+    return said, f"--budget 1, or a share from {_share_of_one(base)}% on"
+
+
+def _share_of_one(rows: int) -> str:
+    """Return the least share in per cent, of two digits, by which one of some rows is chosen."""
+    exact = Fraction(100, rows)
+    step = Fraction(10) ** (floor(log10(exact)) - 1)
+    return f"{float(ceil(exact / step) * step):g}"
+
+
+def _no_tokens(selection: "NamedSelection", budget: Budget) -> tuple[str, str] | None:
+    could = selection.record.reason == Reason.NOT_CHOSEN
+    counts = selection.project.engine.value(token_counts(budget.tokenizer))["total"][could]
+    shortest = int(np.nanmin(counts)) if could.any() else 0
+    if shortest <= float(budget.limit() or 0):
+        return None
+    return (
+        f"no row fits into {budget}: the shortest that may be chosen has {shortest:,}",
+        f"--budget '{shortest:,} tokens' or more",
+    )
+
+
+def _too_short(selection: "NamedSelection") -> str | None:
+    """Return what to do where all rows that were left are too short for a score."""
+    left = selection.record.reason[selection.record.reason != Reason.HELD_OUT]
+    if not len(left) or not (left == Reason.TOO_SHORT).all():
+        return None
+    floors = [
+        (item.name, int(getattr(item, _LEAST_BYTES)))
+        for item in walk([selection.selector])
+        if isinstance(item, Scorer) and hasattr(item, _LEAST_BYTES)
+    ]
+    if not floors:
+        return "name a method that judges short answers too, such as random"
+    name, least = max(floors, key=lambda floor: floor[1])
+    return (
+        f"{name} judges answers of at least {least} bytes, and all are shorter: name another "
+        "method, such as random or longest_response"
+    )

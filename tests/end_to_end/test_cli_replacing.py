@@ -1,0 +1,82 @@
+"""A person's file stays unless they say so; what Assay wrote is written anew without a question."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.in_process import Here, calls_in
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Here]:
+    for call in calls_in(tmp_path, monkeypatch, capsys):
+        rows = [{"instruction": f"Say {n}", "output": f"It is {n}"} for n in range(7)]
+        Path("rows.json").write_text(json.dumps(rows))
+        Path("own.json").write_text("mine")
+        Path("own.csv").write_text("mine")
+        Path("link.json").symlink_to("own.json")
+        Path("nowhere.json").symlink_to("gone.json")
+        Path("name").write_text("mine")
+        yield call
+
+
+def _select(here: Here, output: str, *words: str) -> tuple[int, str]:
+    called = here("select", "rows.json", "random", "--budget", "2", "-o", output, *words)
+    return called.code, " ".join(called.err.split())
+
+
+@pytest.mark.parametrize("output", ["own.json", "link.json", "nowhere.json"])
+def test_a_file_that_assay_did_not_write_is_kept(here: Here, output: str) -> None:
+    code, said = _select(here, output)
+
+    assert code == 1
+    assert "add --yes" in said
+    assert Path("own.json").read_text() == "mine"
+    assert not Path("gone.json").exists()
+
+
+def test_yes_replaces_it(here: Here) -> None:
+    assert _select(here, "own.json", "--yes")[0] == 0
+    assert len(json.loads(Path("own.json").read_text())) == 2
+
+
+def test_what_assay_wrote_is_written_anew_until_it_was_edited(here: Here) -> None:
+    first = _select(here, "out.json")
+    again = _select(here, "out.json")
+    Path("out.json").write_text("edited")
+    edited = _select(here, "out.json")
+
+    assert [first[0], again[0], edited[0]] == [0, 0, 1]
+    assert "not as Assay wrote it" in edited[1]
+
+
+def test_a_file_in_the_way_of_a_folder_is_told(here: Here) -> None:
+    code, said = _select(here, "name")
+
+    assert code == 2
+    assert "name is a file, and a name without a known ending means a folder" in said
+
+
+def test_export_and_score_ask_too(here: Here) -> None:
+    _select(here, "out.json")
+
+    exported = here("export", "rows.json", "random-2", "-o", "own.json")
+    scored = here("score", "rows.json", "longest_response", "-o", "own.csv")
+
+    assert (exported.code, scored.code) == (1, 1)
+    assert Path("own.json").read_text() == Path("own.csv").read_text() == "mine"
+
+
+def test_a_run_asks_before_it_works(here: Here) -> None:
+    Path("run.yaml").write_text(
+        "data: {source: rows.json}\nproject: p.assay\nselections:\n"
+        "  a: {method: random, budget: 2}\nexports:\n  - {selection: a, output: own.json}\n"
+    )
+
+    assert here("run", "run.yaml").code == 1
+    assert Path("own.json").read_text() == "mine"
+    assert here("run", "run.yaml", "--yes").code == 0
