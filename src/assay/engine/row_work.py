@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.components.references import shown_names
 from assay.engine.row_shards import Job, open_store, producer, work_through
 from assay.errors import CacheError, DamagedError, IncompleteError, UnfinishedError
 from assay.features.passes import Pass, RowFeature
@@ -119,7 +120,9 @@ class RowWork:
         try:
             with (
                 work_through(jobs, total, self._runtime) as results,
-                self._runtime.progress.task(reading.label(), total, reused=reused) as task,
+                self._runtime.progress.task(
+                    shown_names(reading.label()), total, reused=reused
+                ) as task,
             ):
                 for done in results(task.advance):
                     for key, rows in done.items():

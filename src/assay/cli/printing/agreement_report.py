@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from assay.cli.console import Column, facts, table
-from assay.wording import number_text
+from assay.wording import number_text, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -88,7 +88,7 @@ def agreement_parts(described: Mapping[str, Any]) -> "Iterator[RenderableType]":
     yield Text()
     yield _cost_table(described["models"])
     yield Text()
-    yield Text(f"{_shortened(described)}.")
+    yield Text(plain(f"{_shortened(described)}."))
 
 
 def _agreement_table(described: Mapping[str, Any]) -> "RenderableType":

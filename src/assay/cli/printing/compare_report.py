@@ -150,7 +150,9 @@ def print_outcome(project: "Workspace", outcome: "Outcome") -> None:
     for part in outcome.comparison.sets:
         primary = ", on which claims are made" if part.name == outcome.comparison.primary else ""
         title = f"{part.name}{primary}"
-        page.result(table(_columns(outcome, part.name), _cells(outcome, part.name), title=title))
+        page.result(
+            table(_columns(outcome, part.name), _cells(outcome, part.name), title=title, names=2)
+        )
         page.result()
     for trial in outcome.failed[:_LISTED]:
         where = f" at {trial.budget}" if trial.budget else ""

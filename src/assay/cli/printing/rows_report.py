@@ -120,7 +120,7 @@ def row_parts(
     turn = 0
     for message in row["messages"]:
         yield Text(
-            message["role"], style="bold cyan" if message["role"] == "user" else "bold green"
+            plain(message["role"]), style="bold cyan" if message["role"] == "user" else "bold green"
         )
         parts: list[Any] = [message["reasoning"], message["content"], message["context"]]
         if message["role"] == "assistant":

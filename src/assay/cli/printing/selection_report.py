@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.cli.console import Column, facts, labelled, table, terminal
-from assay.cli.naming import output_name, shown_names, shown_path, shown_source
+from assay.cli.naming import output_name, shown_path, shown_source
 from assay.components.descriptions import describe, method_text
+from assay.components.references import shown_names
 from assay.engine.read_files import file_notes
 from assay.errors import DataError
 from assay.pool.pool import format_id
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 EXAMPLES = 3
 _LISTED = 6
 _LABEL_WIDTH = 14
+_LONGEST_TEXT = 100
 
 WHY = {
     Reason.NOT_CHOSEN: "the budget went to others",
@@ -288,7 +290,7 @@ def _language_shares(project: "Workspace") -> dict[str, float] | None:
 
 
 def _example(entry: Mapping[str, Any], selection: "NamedSelection") -> "RenderableType":
-    width = max(20, terminal().err.width - _LABEL_WIDTH)
+    width = max(20, min(terminal().err.width, _LONGEST_TEXT) - _LABEL_WIDTH)
     numbers = [f"{name} {number_text(value)}" for name, value in entry["scores"].items()]
     if entry["gain"] is not None and selection.record.selection.gain_unit not in ("", "score"):
         numbers.insert(0, f"gain {number_text(entry['gain'])}")

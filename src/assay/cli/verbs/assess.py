@@ -129,7 +129,7 @@ def _show(found: "Assessment", output: Path | None) -> None:
 
 
 def _typed() -> str:
-    from assay.cli.naming import command_line
+    from assay.cli.shell import command_line
 
     return command_line(["assess", *sys.argv[2:]])
 

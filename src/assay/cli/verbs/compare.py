@@ -210,9 +210,9 @@ def _experiment(
 
 
 def _compare(runner: "Runner", made: Made) -> None:
-    from assay.cli.naming import command_line
     from assay.cli.printing.compare_report import print_outcome, tell
     from assay.cli.recording import recorded, write_config
+    from assay.cli.shell import command_line
     from assay.config.comparison import comparison_section
     from assay.reports.comparison.outcome import carry_out
 

@@ -134,10 +134,11 @@ def _describe(result: "RunResult") -> dict[str, Any]:
 
 def _show(result: "RunResult", described: dict[str, Any]) -> None:
     from assay.cli.console import table
-    from assay.cli.naming import shown_names, shown_path
+    from assay.cli.naming import shown_path
     from assay.cli.options.writing import say_export
     from assay.cli.printing.compare_report import print_outcome
     from assay.cli.printing.selection_report import warn_of_files
+    from assay.components.references import shown_names
     from assay.values import reason_counts
 
     page = terminal()

@@ -145,7 +145,7 @@ def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
 def _results_table(kind: str, results: "Sequence[dict[str, Any]]") -> "RenderableType":
     from datetime import datetime
 
-    from assay.cli.naming import shown_names
+    from assay.components.references import shown_names
 
     return table(
         [kind, "", "made", "by"],
