@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _PIPE_WIDTH = 20_000
 _UNKNOWN_WIDTH = 80
 _NEXT = "next:"
+_OFFLINE = "--offline"
 
 Align = Literal["left", "right"]
 _LEFT: Align = "left"
@@ -42,6 +43,7 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     as_json: bool = False
+    offline: bool = False
 
 
 class Terminal:
@@ -82,14 +84,21 @@ class Terminal:
         self.note(f"warning: {text}", style="yellow")
 
     def next(self, *commands: str) -> None:
-        """Write the next commands to type, unless quiet or for a program."""
+        """Write the next commands to type, unless quiet or for a program.
+
+        Args:
+            *commands: whole ones. One that is to stay off the network, as this one was told, is
+                told so, too.
+        """
         if self.settings.as_json or not commands:
             return
+        kept = f" {_OFFLINE}" if self.settings.offline else ""
         from assay.cli.shell import typed_lines
 
         indent = len(_NEXT) + 1
         for place, command in enumerate(commands):
-            first, *others = typed_lines(command, self.err.width, indent)
+            whole = command if _OFFLINE in command.split() else command + kept
+            first, *others = typed_lines(whole, self.err.width, indent)
             self.note(labelled("" if place else _NEXT, first, "bold cyan", width=len(_NEXT)))
             for line in others:
                 self.note(line, style="bold cyan")

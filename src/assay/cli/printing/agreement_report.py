@@ -174,15 +174,27 @@ def _weights(count: int | None) -> str:
     return str(count)
 
 
-def next_line(project: "Workspace", found: "Report", described: Mapping[str, Any]) -> str:
-    """Return the command that follows from what was measured."""
-    import shlex
+def next_line(
+    project: "Workspace", found: "Report", described: Mapping[str, Any], options: Sequence[str]
+) -> str:
+    """Return the command that follows from what was measured.
 
+    Args:
+        project: whose rows were read.
+        found: what was measured.
+        described: the same, told.
+        options: words that the next line repeats.
+    """
     from assay.cli.naming import shown_source
+    from assay.cli.printing.next_lines import joined, words
+    from assay.cli.shell import quoted
 
     source, method = shown_source(project), described["method"]
     if described["needs_more_rows"]:
-        names = " ".join(shlex.quote(reader.name) for reader in found.readers)
+        names = [quoted(reader.name) for reader in found.readers]
         more = max(500, 4 * described["sample"])
-        return f"assay agree {source} {method} --models {names} --sample {more}"
-    return f"assay score {source} {method} --model {shlex.quote(described['score_with'])}"
+        return joined(
+            "agree", source, method, "--models", names, words("--reference", found.reference.name),
+            "--sample", str(more), options,
+        )  # fmt: skip
+    return joined("score", source, method, words("--model", described["score_with"]), options)

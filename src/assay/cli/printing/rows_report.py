@@ -92,7 +92,7 @@ def _fate(result: StoredResult, place: int) -> dict[str, Any]:
         "chosen": bool(len(ranks)),
         "rank": int(ranks[0]) + 1 if len(ranks) else None,
         "of": len(record.selection.indices),
-        "why": None if len(ranks) else why_text(code),
+        "why": None if len(ranks) else why_text(code, record.selection.stop),
         "reason": None if len(ranks) else Reason(code).name.lower(),
     }
 

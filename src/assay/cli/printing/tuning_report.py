@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from assay.cli.console import facts, table, terminal
 from assay.cli.naming import shown_path, shown_source
-from assay.components.references import short_name
+from assay.cli.printing.next_lines import joined, words
+from assay.components.references import name_of, short_name
+from assay.components.rendering import COMMON
 from assay.progress import format_seconds
 
 if TYPE_CHECKING:
@@ -74,8 +76,15 @@ def print_trainings(project: "Workspace", entries: Sequence[dict[str, Any]]) -> 
                  for each in entries],
             )
         )  # fmt: skip
-    model = shown_path(Path(entries[-1]["models"][-1]))
-    page.next(f"assay score {shown_source(project)} perplexity --model {model}")
+    source, model = shown_source(project), words("--model", shown_path(_last(entries)))
+    template = name_of(entries[-1]["recipe"]["template"])
+    usual = template == COMMON.template
+    wording = [] if usual else words("--set", f"rendering.template={template}")
+    page.next(joined("score", source, "perplexity", model, wording))
+
+
+def _last(entries: Sequence[dict[str, Any]]) -> Path:
+    return Path(entries[-1]["models"][-1])
 
 
 def _facts(entry: dict[str, Any]) -> "list[tuple[str, object]]":

@@ -124,7 +124,7 @@ def _show(found: "Assessment", output: Path | None) -> None:
             page.result(part)
     if output is not None:
         page.note(f"wrote {shown_path(output)}", style="dim")
-    else:
+    elif "-" not in sys.argv[2:]:  # standard input cannot be read again
         page.next(f"{_typed()} -o page.html")
 
 

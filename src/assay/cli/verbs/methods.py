@@ -8,6 +8,8 @@ from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
 from assay.cli.options.groups import Everywhere, Words
 
+_EXAMPLE = "facility_location"
+
 
 @verb(
     "methods",
@@ -61,4 +63,4 @@ def methods(
         for part in catalogue(chosen):
             page.result(part)
         page.note()
-        page.next("assay methods NAME", "assay select data.json NAME --budget 5% -o subset.json")
+        page.next(f"assay methods {_EXAMPLE}")

@@ -60,6 +60,8 @@ def score(
     """
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
+    from assay.cli.options.parameters import files_named
+    from assay.cli.printing.next_lines import after_scores, first_selection
     from assay.cli.printing.planning_report import print_plan
     from assay.components.result_names import check_given
     from assay.errors import UsageError
@@ -73,9 +75,8 @@ def score(
     if name is not None and len(parsed.methods) > 1:
         raise UsageError(f"--name {name} is for one score, and {len(parsed.methods)} are asked for")
     given = None if name is None else check_given(name)
-    project = open_project(
-        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
-    )
+    files = [*parsed.plugin_files, *files_named(settings or [])]
+    project = open_project(parsed.sources, everywhere, reading, working=working, plugin_files=files)
     for note in parsed.notes:
         terminal().note(note, style="yellow")
     scorers = _scorers(project, parsed.methods, settings or [], models)
@@ -85,7 +86,8 @@ def score(
     check_models(project, scorers)
     for note in project.advice(scorers):
         terminal().warn(note)
-    _score(project, scorers, given, None if output is None else Path(output))
+    following = [first_selection(project), after_scores(project, scorers[0], models, files)]
+    _score(project, scorers, given, None if output is None else Path(output), following)
 
 
 def _scorers(
@@ -102,10 +104,13 @@ def _scorers(
 
 
 def _score(
-    project: "Project", scorers: "Sequence[Scorer]", given: str | None, output: Path | None
+    project: "Project",
+    scorers: "Sequence[Scorer]",
+    given: str | None,
+    output: Path | None,
+    following: Sequence[str | None],
 ) -> None:
-    from assay.cli.naming import output_name, shown_path, shown_source
-    from assay.cli.options.models import model_words
+    from assay.cli.naming import shown_path
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
     from assay.workspace.score_frame import write_frame_file
@@ -150,12 +155,8 @@ def _score(
     page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
     if output is not None:
         page.note(f"wrote: {shown_path(output)}")
-    name, subset = shown_source(project), output_name(project, "subset")
-    scored = f"facility_location --set quality={resolved[0].name} {model_words(resolved[0])}"
-    page.next(
-        f"assay select {name} --budget 5% -o {subset}",
-        f"assay select {name} {scored}--budget 5% -o {subset}",
-    )
+    lines = following if rows[0]["scored"] else following[:1]
+    page.next(*(line for line in lines if line is not None))
 
 
 def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from assay.cli.options.opening import open_project
 from assay.cli.options.writing import Writing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from assay.cli.options.choosing import Request
     from assay.cli.options.writing import Written
     from assay.project import Project
@@ -51,14 +53,14 @@ def select(
     from assay.cli.options.choosing import requests
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
+    from assay.cli.options.parameters import files_named
     from assay.cli.options.writing import check_output
     from assay.cli.printing.planning_report import print_plan
 
     parsed = parse_words(words or [], everywhere.project)
     check_output(writing)
-    project = open_project(
-        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
-    )
+    files = [*parsed.plugin_files, *files_named(choosing.settings or [])]
+    project = open_project(parsed.sources, everywhere, reading, working=working, plugin_files=files)
     for note in parsed.notes:
         terminal().note(note, style="yellow")
     wanted = requests(project, parsed, choosing, models)
@@ -69,11 +71,18 @@ def select(
     check_models(project, selectors)
     for note in project.advice(selectors):
         terminal().warn(note)
-    _select(project, wanted, writing)
+    _select(project, wanted, writing, choosing, files)
 
 
-def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -> None:
+def _select(
+    project: "Project",
+    wanted: "Sequence[Request]",
+    writing: Writing,
+    choosing: Choosing,
+    files: "Sequence[Path]",
+) -> None:
     from assay.cli.options.writing import Written, output_path, write_selection
+    from assay.cli.printing.next_lines import after_selection
     from assay.cli.printing.selection_report import (
         describe_selection,
         print_selection,
@@ -105,6 +114,7 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
         print_selection(chosen[0], described[0], run.stages)
     else:
         print_selections(project, described, run.stages)
+    page.next(*after_selection(chosen[0], described[0], choosing, writing, files))
 
 
 def _record(
