@@ -1,8 +1,8 @@
 """Markup of a page that stands alone: text is text, whatever it says, and nothing is fetched.
 
 `element` escapes every child that is not `Html` already, so a row of a dataset can only ever be
-text on the page. `page` adds the frame: a policy that forbids scripts, forms and the network, and a
-style that follows the reader's light or dark setting.
+text on the page. `document` adds the frame: a policy that forbids scripts, forms and the network.
+`page` has a style besides that follows the reader's light or dark setting.
 """
 
 import html
@@ -132,6 +132,19 @@ def page(title: str, *children: Child, style: str = "", language: str = "en") ->
         style: rules besides the common ones; written by us, never taken from data.
         language: of the page, ISO 639-1.
     """
+    body = element("main", *children)
+    return document(title, body, style=STYLE + style, language=language)
+
+
+def document(title: str, *children: Child, style: str, language: str = "en") -> str:
+    """Return a whole page in one file, with rules of its own alone.
+
+    Args:
+        title: of the window.
+        children: the page's body.
+        style: all its rules; written by us, never taken from data.
+        language: of the page, ISO 639-1.
+    """
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -140,10 +153,10 @@ def page(title: str, *children: Child, style: str = "", language: str = "en") ->
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="referrer", content="no-referrer"),
         element("title", title),
-        element("style", Html(STYLE + style)),
+        element("style", Html(style)),
     )
-    body = element("body", element("main", *children))
-    return f"<!doctype html>\n{element('html', head, body, lang=language)}\n"
+    whole = element("html", "\n", head, "\n", element("body", *children), "\n", lang=language)
+    return f"<!doctype html>\n{whole}\n"
 
 
 STYLE = """

@@ -1,14 +1,17 @@
 """The page: what stands out, the comparison, distributions, what is shared, and rows to read."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from assay.assessment.figures import figures, pair_measures
 from assay.assessment.records import Assessment, DatasetRecord, Share
+from assay.assessment.rows import distinct_names
+from assay.components.references import shared_name
 from assay.components.references import short_name as model_name
 from assay.reports.assessment.charts import distributions, make_ups, named, short_name, varieties
 from assay.reports.html import Child, Html, element, escaped, page, section, table
-from assay.wording import percent, quantity
+from assay.wording import all_without_folders, percent, quantity, without_folders
 
 _STYLE = """
 .cards { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }
@@ -41,7 +44,9 @@ def assessment_page(found: Assessment) -> str:
     """Return datasets side by side as one HTML page, which needs nothing else.
 
     Texts and names of the data are shown as text: no markup in them counts, and no script runs.
+    It may be sent to anybody: it does not say where models and files lie.
     """
+    found = _for_others(found)
     measured = [each for each in found.datasets if each.rows]
     parts: list[Child] = [
         element("h1", _title(found)),
@@ -60,6 +65,36 @@ def assessment_page(found: Assessment) -> str:
         parts.append(section("Rows to read", *_examples(measured)))
     parts.append(section("How it was measured", *_method(found)))
     return page(_title(found), *parts, style=_STYLE)
+
+
+def _for_others(found: Assessment) -> Assessment:
+    """Return datasets in which files and models go by their names, not by where they lie."""
+    given = [each.name for each in found.datasets]
+    known = [*given, *(each.source for each in found.datasets)]
+
+    def told(text: str) -> str:
+        return without_folders(text, known)
+
+    names = dict(zip(given, distinct_names([*map(told, given)], [""] * len(given)), strict=True))
+    datasets = [
+        replace(
+            each,
+            name=names[each.name],
+            source=told(each.source),
+            notes=[*map(told, each.notes)],
+            remarks=[*map(told, each.remarks)],
+        )
+        for each in found.datasets
+    ]
+    pairs = [replace(p, of=names[p.of], within=names[p.within]) for p in found.pairs]
+    return replace(
+        found,
+        settings=all_without_folders(found.settings),
+        datasets=datasets,
+        pairs=pairs,
+        left_out=[*map(told, found.left_out)],
+        notes=[*map(told, found.notes)],
+    )
 
 
 def _title(found: Assessment) -> str:
@@ -212,7 +247,7 @@ def _method(found: Assessment) -> Iterator[Html]:
     """
     lines = [" ".join(part.split()) for part in text.split("\n\n")]
     if settings["model"]:
-        reader = f"{model_name(settings['model'])} in {settings['dtype']}"
+        reader = f"{shared_name(settings['model'])} in {settings['dtype']}"
         lines.append(
             f"IFD (Li et al. 2024, arXiv 2308.12032) and perplexity: by {reader}. Above an IFD of "
             "1 the prompt makes the answer less likely."
