@@ -1,6 +1,8 @@
 """Every page that Assay makes may be sent to anybody, and can do nothing but be read."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
@@ -83,3 +85,53 @@ def test_pages_are_framed_in_one_place() -> None:
 
     assert [path.name for path in framed] == ["html.py"]
     assert _POLICY in unescape(document("Any", "text", style=""))
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_no_column_of_a_page_is_wider_than_a_phone(
+    page: Callable[[Path], str], tmp_path: Path
+) -> None:
+    style = page(tmp_path).partition("<style>")[2].partition("</style>")[0]
+
+    fixed = re.findall(r"repeat\(auto-fi[tl]+, minmax\((?!min\(100%)[^)]*\)", style)
+    assert fixed == []
+    assert "max-width: 640px" in style
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_every_number_of_a_stacked_row_has_its_heading(
+    page: Callable[[Path], str], tmp_path: Path
+) -> None:
+    cells = re.findall(r"<td[^>]*>", page(tmp_path))
+
+    assert len([cell for cell in cells if "data-label=" in cell]) > len(cells) / 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_no_page_scrolls_sideways_in_a_browser(
+    page: Callable[[Path], str], tmp_path: Path, width: int
+) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no browser")
+    (tmp_path / "page.html").write_text(page(tmp_path))
+    (tmp_path / "frame.html").write_text(
+        f"<!doctype html><iframe id=f width={width} height=900 style='border:0' src=page.html>"
+        "</iframe><p id=o></p><script>document.getElementById('f').onload = function () {"
+        "var whole = this.contentDocument.documentElement;"
+        "document.getElementById('o').textContent = 'seen ' + (whole.scrollWidth -"
+        "whole.clientWidth);}</script>"
+    )
+
+    done = subprocess.run(
+        [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         f"--user-data-dir={tmp_path / 'browser'}", "--allow-file-access-from-files",
+         "--virtual-time-budget=4000", "--window-size=1400,1000", "--dump-dom",
+         (tmp_path / "frame.html").as_uri()],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert re.findall(r"<p id=\"o\">([^<]*)</p>", done.stdout) == ["seen 0"]

@@ -14,7 +14,8 @@ from assay.reports.html import Child, Html, element, escaped, page, section, tab
 from assay.wording import all_without_folders, percent, quantity, without_folders
 
 _STYLE = """
-.cards { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }
+.cards { display: grid; gap: 16px;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
 .card { background: var(--panel); border-radius: 10px; padding: 16px 18px; min-width: 0; }
 .card ul { margin: 8px 0 0; padding-left: 1.1em; }
 .card li { margin: 0 0 4px; }
@@ -24,16 +25,26 @@ _STYLE = """
 .meaning { display: block; font-size: 12.5px; line-height: 1.35; color: var(--soft); }
 .figures th .line { color: var(--ink); }
 .figures td, .figures thead th + th { padding-left: 10px; }
+.figures thead th + th { white-space: normal; overflow-wrap: anywhere; min-width: 8em; }
 .pairs td { text-align: right; min-width: 74px; padding: 7px 12px; }
 .pairs td.self { color: var(--soft); }
-.pairs thead th + th { text-align: right; padding-left: 12px; max-width: 150px;
+.pairs thead th + th { text-align: right; padding-left: 12px; min-width: 6.5em; max-width: 150px;
   overflow-wrap: break-word; }
-.pairs tbody th { color: var(--ink); overflow-wrap: break-word; max-width: 220px; }
-.wide.grid { grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); }
+.pairs tbody th { color: var(--ink); overflow-wrap: break-word; min-width: 6.5em;
+  max-width: 220px; }
+.wide.grid { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
 .legend { font-size: 13.5px; margin: 6px 0 0; }
 .legend span.item { margin-right: 14px; white-space: nowrap; }
 .make-up { margin: 0 0 18px; }
-.rows td { max-width: 460px; overflow-wrap: anywhere; }
+.rows td { min-width: 12em; max-width: 460px; overflow-wrap: anywhere; }
+.rows td.value, .rows td.code { min-width: 0; }
+@media (max-width: 640px) {
+  .figures tbody th { min-width: 0; max-width: none; }
+  .figures tbody.group th[colspan] { padding-top: 20px; }
+  .rows td[data-label] { display: block; text-align: left; }
+  .rows td[data-label]::before { content: attr(data-label) " "; }
+  .rows td.value { text-align: left; }
+}
 .rows { width: 100%; font-size: 14px; }
 .rows td.value, .rows code { white-space: nowrap; }
 code { font-size: 13px; overflow-wrap: anywhere; }
@@ -150,10 +161,15 @@ def _comparison(found: Assessment) -> Html:
         for line in lines:
             meaning = element("span", line.meaning, class_="meaning") if line.meaning else None
             name = element("th", element("span", line.name, class_="line"), meaning, scope="row")
-            cells = (element("td", cell, class_="number") for cell in line.cells)
+            cells = (
+                element("td", cell, class_="number", data_label=each.name)
+                for cell, each in zip(line.cells, found.datasets, strict=True)
+            )
             rows.append(element("tr", name, *cells))
         bodies.append(element("tbody", *rows, class_="group"))
-    whole = element("table", element("thead", element("tr", *heads)), *bodies, class_="figures")
+    whole = element(
+        "table", element("thead", element("tr", *heads)), *bodies, class_="figures stacked"
+    )
     return element("div", whole, class_="scroll")
 
 
@@ -207,14 +223,16 @@ def _examples(records: Sequence[DatasetRecord]) -> Iterator[Html]:
         rows = []
         for kind, group in groupby(record.examples, key=lambda each: each.kind):
             for number, each in enumerate(group):
-                value = element("td", quantity(each.value), class_="value number")
-                code = element("td", element("code", each.id))
+                value = element(
+                    "td", quantity(each.value), class_="value number", data_label="value"
+                )
+                code = element("td", element("code", each.id), class_="code", data_label="id")
                 rows.append([kind if number == 0 else "", value, each.asked, each.answered, code])
         columns = ["", ("value", "right"), "asked", "answered", "id"]
         yield element(
             "details",
             element("summary", record.name),
-            table(columns, rows, class_="rows"),  # type: ignore[arg-type]
+            table(columns, rows, class_="rows stacked"),  # type: ignore[arg-type]
             open="" if place == 0 else None,
         )
 
