@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from assay.folding import beginning, display_width
+from assay.folding import display_width
 
 WIDTHS = (60, 80, 120)
 OWN = re.compile(r"\x1b\[(?:[0-9;]*m|\?25[lh]|[0-9]*[AK]|1A|2K)|\r\n|\r(?=\x1b\[)")
@@ -52,10 +52,11 @@ def misfits(narrow: str, wide: str, width: int, names: Iterable[str]) -> list[st
 
 
 def _has(shown: str, name: str) -> bool:
-    """Return whether a name stands there, in one piece if a line beside an indent holds it."""
-    return name in shown or all(end in shown for end in (name[:_ENDS], name[-_ENDS:]))
+    """Return whether a name stands there whole, on lines of its own if none holds it, or ends."""
+    if name in shown or _squeezed(name) in _squeezed(shown):
+        return True
+    return all(end in shown for end in (name[:_ENDS], name[-_ENDS:]))
 
 
-def whole(name: str, width: int) -> bool:
-    """Return whether a name fits a line of a screen beside an indent."""
-    return beginning(name, width - 4) == name
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
