@@ -201,7 +201,8 @@ class _BarLine:
 
 def _counts(task: "RichTask") -> str:
     of = "" if task.total is None else f" of {task.total:,.0f}"
-    gone = format_seconds(task.elapsed or 0.0)
+    # The clock of a task that has ended stands still, whatever goes on around it.
+    gone = format_seconds((task.finished_time if task.finished else task.elapsed) or 0.0)
     left = task.time_remaining
     rest = f", {format_seconds(left)} left" if left and not task.finished else ""
     return f"{task.completed:,.0f}{of} {task.fields['unit']}, {gone} gone{rest}"

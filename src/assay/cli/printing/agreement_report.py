@@ -175,7 +175,12 @@ def _weights(count: int | None) -> str:
 
 
 def next_line(
-    project: "Workspace", found: "Report", described: Mapping[str, Any], options: Sequence[str]
+    project: "Workspace",
+    found: "Report",
+    described: Mapping[str, Any],
+    options: Sequence[str],
+    *,
+    reference: str | None = None,
 ) -> str:
     """Return the command that follows from what was measured.
 
@@ -184,6 +189,7 @@ def next_line(
         found: what was measured.
         described: the same, told.
         options: words that the next line repeats.
+        reference: the model that was named as the reference, if one was.
     """
     from assay.cli.naming import shown_source
     from assay.cli.printing.next_lines import joined, words
@@ -194,7 +200,7 @@ def next_line(
         names = [quoted(reader.name) for reader in found.readers]
         more = max(500, 4 * described["sample"])
         return joined(
-            "agree", source, method, "--models", names, words("--reference", found.reference.name),
+            "agree", source, method, "--models", names, words("--reference", reference),
             "--sample", str(more), options,
         )  # fmt: skip
     return joined("score", source, method, words("--model", described["score_with"]), options)

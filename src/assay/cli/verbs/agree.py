@@ -196,7 +196,8 @@ def _agree(project: "Project", scorers: "dict[str, Scorer]", comparing: Comparin
         return
     for part in agreement_parts(described):
         page.result(part)
-    page.next(next_line(project, found, described, _repeated(comparing)))
+    options = _repeated(comparing)
+    page.next(next_line(project, found, described, options, reference=comparing.reference))
 
 
 def _repeated(comparing: Comparing) -> list[str]:
