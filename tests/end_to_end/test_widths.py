@@ -231,3 +231,48 @@ def test_next_lines_repeat_what_matters(folder: Path) -> None:
     assert [by_task[place + 1] for place, word in enumerate(by_task) if word == "--share"] == [
         f"{TASKS[0]}=3", "brief=200 tokens",
     ]  # fmt: skip
+
+
+def test_an_import_that_matches_no_row_is_refused_and_leaves_what_was_there(folder: Path) -> None:
+    (folder / "others.csv").write_text("response,reward\nnobody said this,0.5\n")
+    before = assay(folder, "show", DATA, SCORE).out
+
+    by_text = assay(folder, "import-scores", DATA, "others.csv", "--column", "reward",
+                    "--text", "response", "--name", SCORE)  # fmt: skip
+    by_id = assay(folder, "import-scores", DATA, "others.csv", "--column", "reward", "--id",
+                  "response", "--name", "new_one")  # fmt: skip
+
+    assert (by_text.code, by_id.code) == (1, 1)
+    assert "no row gets a number" in by_text.err
+    assert "columns of the file: response, reward" in by_id.err
+    assert assay(folder, "show", DATA, SCORE).out == before
+    assert "new_one" not in assay(folder, "status", DATA).out
+
+
+def test_rows_shown_at_random_are_those_of_the_seed(folder: Path) -> None:
+    ids = [
+        [row["id"] for row in assay(folder, "show", DATA, "--json", *words).document]
+        for words in ((), ("--seed", "0"), ("--seed", "1"))
+    ]
+    everything = assay(folder, "select", DATA, "everything", "--json").document["examples"]
+
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0] != sorted(row["id"] for row in everything["chosen"])
+
+
+def test_an_id_that_is_too_short_is_told_how_long_it_must_be(folder: Path) -> None:
+    called = assay(folder, "show", DATA, "0a1b")
+
+    assert called.code == 1
+    assert "first 6 characters of its id at least" in called.err
+
+
+def test_a_file_from_init_has_the_share_that_was_asked_for(folder: Path) -> None:
+    for share, written in ((None, "0%"), ("0.05%", "0.05%"), ("0.25", "25%")):
+        given = [] if share is None else ["--hold-out", share]
+        made = assay(folder, "init", DATA, "-o", "held.yaml", "-y", "-p", "a folder", *given)
+
+        assert made.code == 0
+        text = (folder / "held.yaml").read_text()
+        assert f"\n  hold_out: {written}  #" in text
+        assert '\nproject: "a folder"\n' in text
