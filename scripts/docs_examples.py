@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COLUMNS = "88"
+COLUMNS = "100"
 _BLOCK = re.compile(
     r"<!-- (?P<mark>run|run: fails|file: (?P<file>[\w./-]+)) -->\n"
     r"```(?P<language>\w+)\n(?P<body>.*?)```\n",

@@ -4,12 +4,19 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from assay.folding import display_width, padded, shortened_inside
 from assay.wording import plain
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.progress import Progress as RichProgress
+    from rich.progress import Task as RichTask
+
+_LABEL, _BAR, _LEAST_BAR = 28, 24, 6
+"""Columns of a label and of a bar, and of the shortest bar that is worth drawing."""
 
 
 class Task(Protocol):
@@ -205,17 +212,61 @@ class Bars:
 
     @staticmethod
     def _make() -> "RichProgress":
-        from rich import progress as rich_progress  # noqa: PLC0415  costs start-up time
-        from rich.console import Console  # noqa: PLC0415
+        from rich.console import Console  # noqa: PLC0415  costs start-up time
+        from rich.progress import Progress as RichProgress  # noqa: PLC0415
+        from rich.progress import ProgressColumn  # noqa: PLC0415
 
-        return rich_progress.Progress(
-            rich_progress.TextColumn("{task.description:<28}", markup=False),
-            rich_progress.BarColumn(bar_width=24),
-            rich_progress.MofNCompleteColumn(),
-            rich_progress.TextColumn("{task.fields[unit]}"),
-            rich_progress.TimeElapsedColumn(),
-            rich_progress.TimeRemainingColumn(),
-            rich_progress.TextColumn("{task.fields[note]}", style="dim", markup=False),
-            console=Console(stderr=True),
-            transient=False,
-        )
+        class Line(ProgressColumn):
+            """All of a task on one line, which fits the screen."""
+
+            def render(self, task: "RichTask") -> _BarLine:
+                return _BarLine(task)
+
+        return RichProgress(Line(), console=Console(stderr=True), transient=False)
+
+
+@dataclass(frozen=True)
+class _BarLine:
+    """A task on one line: its label, a bar, how much is done, the time gone and the time left.
+
+    Where space is short, the note goes first, then the bar, and the label is shortened.
+    """
+
+    task: "RichTask"
+
+    def __rich_console__(
+        self, console: "Console", options: "ConsoleOptions"
+    ) -> "Iterator[RenderableType]":
+        """Yield the line."""
+        from rich.progress_bar import ProgressBar  # noqa: PLC0415  costs start-up time
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
+
+        counts, note = _counts(self.task), str(self.task.fields["note"])
+        room = options.max_width - len(counts) - 1
+        bar = max(0, min(_BAR, room - _LABEL - 1))
+        bar = bar if bar >= _LEAST_BAR else 0
+        most = room - bar - 1 if bar else room
+        label = max(min(_LABEL, most), min(display_width(self.task.description), most))
+        name = shortened_inside(self.task.description, label)
+        cells: list[RenderableType] = [Text(padded(name, label))]
+        if bar:
+            pulse = self.task.total is None
+            cells.append(ProgressBar(self.task.total, self.task.completed, width=bar, pulse=pulse))
+        cells.append(Text(counts, no_wrap=True))
+        if bar and len(note) + 1 <= room - label - 1 - bar:
+            cells.append(Text(note, style="dim", no_wrap=True))
+        line = Table.grid(padding=(0, 1), pad_edge=False)
+        for _ in cells:
+            line.add_column(no_wrap=True)
+        line.add_row(*cells)
+        yield line
+
+
+def _counts(task: "RichTask") -> str:
+    of = "" if task.total is None else f" of {task.total:,.0f}"
+    # The clock of a task that has ended stands still, whatever goes on around it.
+    gone = format_seconds((task.finished_time if task.finished else task.elapsed) or 0.0)
+    left = task.time_remaining
+    rest = f", {format_seconds(left)} left" if left and not task.finished else ""
+    return f"{task.completed:,.0f}{of} {task.fields['unit']}, {gone} gone{rest}"

@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.samples import FloatArray, IdArray
+from assay.samples import FloatArray, IdArray, IndexArray
 
 _MULTIPLIERS = (np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157))
 _WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
@@ -71,6 +71,20 @@ def row_uniform(ids: IdArray, *, seed: int, purpose: str) -> FloatArray:
     digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
     key = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
     return (philox(ids, key) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def drawn_rows(ids: IdArray, count: int, *, seed: int, purpose: str = "show") -> IndexArray:
+    """Return the positions of so many rows drawn at random, in the order of the draw.
+
+    A larger count of the same seed gives these rows and more.
+
+    Args:
+        ids: shape (n,), ids of the rows.
+        count: how many are drawn; all where there are fewer.
+        seed: any integer.
+        purpose: what they are drawn for; two purposes draw independently.
+    """
+    return np.argsort(row_uniform(ids, seed=seed, purpose=purpose), kind="stable")[:count]
 
 
 def generator(*, seed: int, purpose: str) -> np.random.Generator:

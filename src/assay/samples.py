@@ -64,6 +64,7 @@ class Reason(enum.IntEnum):
     QUOTA = 64
     NOT_CHOSEN = 65
     FILTERED = 66
+    OFF_TARGET = 67
 
     @property
     def kind(self) -> Literal["ok", "nature", "failure", "unfinished", "selection"]:

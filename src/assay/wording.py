@@ -2,8 +2,10 @@
 
 import json
 import math
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 _MINUS = "\N{MINUS SIGN}"
@@ -26,6 +28,13 @@ _FRACTIONS = (
 )  # fmt: skip
 _NEAR = 0.01
 NOTHING = "\N{EN DASH}"
+# Paths from the root, from home or a drive: in quotes, pinned by a digest, or up to a blank.
+_FROM_ROOT = r"(?:~|[A-Za-z]:)?[/\\]"
+_PATH = re.compile(
+    rf"(?P<quote>['\"])(?P<quoted>{_FROM_ROOT}[^'\"\n]*)(?P=quote)"
+    rf"|(?<![\w/.~:\\<-])(?P<pinned>{_FROM_ROOT}[^=@'\"\n]*)(?=@[0-9a-f]{{12}})"
+    rf"|(?<![\w/.~:\\<-])(?P<plain>{_FROM_ROOT}[^\s'\"<>|,;()\[\]{{}}=]+)"
+)
 
 
 def nats(value: float) -> str:
@@ -146,6 +155,53 @@ def plain(text: str) -> str:
 def readable_name(name: str) -> str:
     """Return a file's name as text; bytes of it that are not UTF-8 become U+FFFD."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def without_folders(text: str, known: Iterable[str] = ()) -> str:
+    """Return a text in which files and folders go by their names alone, not by where they lie.
+
+    For what is sent to others: where somebody's models and data lie, and what their home is called,
+    is nobody's business. Digests stay, addresses and relative paths too.
+
+    Args:
+        text: that may speak of paths; one with a blank in it is found in quotes, before a digest,
+            below home, or if it is known.
+        known: paths that it may speak of.
+    """
+    for path in sorted({path for path in known if _is_from_root(path)}, key=len, reverse=True):
+        text = text.replace(path, _last(path))
+    for root in (Path(os.environ.get("HOME", "/")), Path.cwd()):
+        if root != root.parent:
+            text = re.sub(rf"(?<![\w/.-]){re.escape(str(root))}/(?=\w)", "/", text)
+    return _PATH.sub(_last_part, text)
+
+
+def _is_from_root(path: str) -> bool:
+    return re.match(_FROM_ROOT, path) is not None
+
+
+def _last(path: str) -> str:
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or "/"
+
+
+def _last_part(found: "re.Match[str]") -> str:
+    path = found["quoted"] or found["pinned"] or found["plain"]
+    trail = re.search(r"[.:]*$", path) if found["plain"] else None
+    after = trail[0] if trail else ""
+    name = _last(path.removesuffix(after))
+    quote = found["quote"] or ""
+    return f"{quote}{name}{after}{quote}"
+
+
+def all_without_folders(content: Any) -> Any:
+    """Return plain content in which every text is `without_folders`; keys stay as they are."""
+    if isinstance(content, str):
+        return without_folders(content)
+    if isinstance(content, Mapping):
+        return {key: all_without_folders(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [all_without_folders(value) for value in content]
+    return content
 
 
 def _spelled(character: str) -> str:

@@ -75,6 +75,15 @@ def test_a_failing_example_is_named() -> None:
         docs_examples.refreshed("page.md", page)
 
 
+def test_the_first_page_names_every_command() -> None:
+    text = (DOCS / "index.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
+
+    for name in commands():
+        assert f"[`assay {name}`](reference/command-line.md#assay-{name})" in text
+        assert f"\n## assay {name}\n" in page
+
+
 def test_every_method_has_a_page_and_a_key_on_record() -> None:
     pages = {path.stem for path in (DOCS / "methods").glob("*.md")} - {"index", "features"}
     golden = golden_names(ROOT / "tests" / "contract" / "golden_keys.json")

@@ -10,7 +10,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 FLOORS = (
-    ("errors", "samples", "version", "wording"),
+    ("errors", "folding", "samples", "version", "wording"),
     ("files", "processors", "progress", "random_numbers", "prompts"),
     ("solvers",),
     ("values", "formats", "components"),

@@ -3,7 +3,10 @@ import io
 from collections.abc import Iterator
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
+from assay.folding import display_width
 from assay.progress import Bars, Lines, Patient, Silent, Task, format_seconds, seconds_left
 
 
@@ -155,3 +158,36 @@ def test_where_nobody_knows_how_much_there_is_what_is_done_is_told(clock: list[f
         "loading: 5,000 rows, 1,000 rows/s",
         "loading: 10,000 rows, 1,000 rows/s",
     ]
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 80, 120])
+def test_a_bar_fits_the_screen_with_its_numbers_and_both_ends_of_its_label(width: int) -> None:
+    label = "answers given prompt (a-folder-of-a-model-with-a-long-name/checkpoint-12345)"
+    progress = Bars._make()
+    progress.add_task(label, total=1234, completed=110, unit="rows", note="100 reused")
+    progress.add_task("読み込み" * 20, total=None, completed=5000, unit="rows", note="")
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+
+    console.print(progress.get_renderable())
+
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) == 2
+    assert max(map(display_width, lines)) <= width
+    assert lines[0].startswith("answ"[: width // 20])
+    assert "110 of 1,234 rows, 0.0 s gone" in lines[0]
+    assert "5,000 rows" in lines[1]
+    assert "12345)" in lines[0] or width < 60
+
+
+def test_the_clock_of_a_bar_that_has_ended_stands_still() -> None:
+    now = [0.0]
+    progress = Progress(*Bars._make().columns, get_time=lambda: now[0])
+    task = progress.add_task("reading", total=10, unit="rows", note="")
+    console = Console(file=io.StringIO(), width=80, color_system=None)
+
+    now[0] = 3.0
+    progress.advance(task, 10)
+    now[0] = 60.0
+    console.print(progress.get_renderable())
+
+    assert "10 of 10 rows, 3.0 s gone" in console.file.getvalue()  # type: ignore[attr-defined]

@@ -3,7 +3,16 @@ import math
 import pytest
 
 from assay import wording as words
-from assay.wording import cell_text, jsonable, number_text, one_line, plain, size_text
+from assay.wording import (
+    all_without_folders,
+    cell_text,
+    jsonable,
+    number_text,
+    one_line,
+    plain,
+    size_text,
+    without_folders,
+)
 
 
 @pytest.mark.parametrize(
@@ -122,3 +131,40 @@ def test_one_line_is_cut_with_an_ellipsis() -> None:
 )
 def test_sizes_have_units(size: float, text: str) -> None:
     assert size_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/data/models/tiny@0123456789abcdef", "tiny@0123456789abcdef"),
+        ("ifd(model=/data/my models (v2)/tiny@0123456789abcdef,dtype=float32)",
+         "ifd(model=tiny@0123456789abcdef,dtype=float32)"),
+        ("assay compare '/data/my own/rows.json' --base /m/tiny --best=/out/best.json",
+         "assay compare 'rows.json' --base tiny --best=best.json"),
+        ("read by /data/models/tiny/.", "read by tiny."),
+        ("~/models/tiny is missing, /data/rows.json: row 3", "tiny is missing, rows.json: row 3"),
+        (r"C:\Users\anna\models\tiny@0123456789ab", "tiny@0123456789ab"),
+        ("a/b or ../models/tiny, 5/8 of them", "a/b or ../models/tiny, 5/8 of them"),
+        ("http://localhost:8000/v1#qwen and org/name@0123456789ab",
+         "http://localhost:8000/v1#qwen and org/name@0123456789ab"),
+        ("nats / token and I/O", "nats / token and I/O"),
+    ],
+)  # fmt: skip
+def test_what_is_sent_to_others_says_no_folders(text: str, expected: str) -> None:
+    assert without_folders(text) == expected
+
+
+def test_a_home_with_a_blank_in_its_name_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna maria")
+
+    told = without_folders("/home/anna maria/models/tiny has no weights")
+
+    assert told == "tiny has no weights"
+
+
+def test_plain_content_is_rid_of_folders_throughout() -> None:
+    content = {"method": "ifd(model=/m/x)", "files": [{"file": "/d/a.json", "rows": 3}], "n": None}
+
+    assert all_without_folders(content) == {
+        "method": "ifd(model=x)", "files": [{"file": "a.json", "rows": 3}], "n": None,
+    }  # fmt: skip

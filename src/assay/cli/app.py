@@ -100,4 +100,11 @@ def _escape(text: str) -> str:
 
 
 def _configure(options: Everywhere) -> None:
-    configure(Settings(quiet=options.quiet, verbose=options.verbose, as_json=options.as_json))
+    configure(
+        Settings(
+            quiet=options.quiet,
+            verbose=options.verbose,
+            as_json=options.as_json,
+            offline=options.offline,
+        )
+    )

@@ -5,7 +5,9 @@ cannot be seen of it is spelled. The consoles of this module see to it for all t
 them, whoever made it.
 """
 
+import contextlib
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
@@ -19,12 +21,14 @@ from assay.wording import cell_text, json_text, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
-    from rich.table import Table
 
+    from assay.cli.tables import Facts, Kind, Table
     from assay.progress import Progress
 
 _PIPE_WIDTH = 20_000
-_LOG_WIDTH = 100
+_UNKNOWN_WIDTH = 80
+_NEXT = "next:"
+_OFFLINE = "--offline"
 
 Align = Literal["left", "right"]
 _LEFT: Align = "left"
@@ -39,6 +43,7 @@ class Settings:
     quiet: bool = False
     verbose: bool = False
     as_json: bool = False
+    offline: bool = False
 
 
 class Terminal:
@@ -50,12 +55,12 @@ class Terminal:
     @cached_property
     def out(self) -> "Console":
         """The console of results."""
-        return _console(sys.stdout, _PIPE_WIDTH)
+        return _console(sys.stdout)
 
     @cached_property
     def err(self) -> "Console":
         """The console of everything else."""
-        return _console(sys.stderr, _LOG_WIDTH)
+        return _console(sys.stderr)
 
     def progress(self) -> "Progress":
         """Return bars on a terminal, lines elsewhere, nothing if quiet."""
@@ -79,11 +84,24 @@ class Terminal:
         self.note(f"warning: {text}", style="yellow")
 
     def next(self, *commands: str) -> None:
-        """Write the next commands to type, unless quiet or for a program."""
+        """Write the next commands to type, unless quiet or for a program.
+
+        Args:
+            *commands: whole ones. One that is to stay off the network, as this one was told, is
+                told so, too.
+        """
         if self.settings.as_json or not commands:
             return
+        kept = f" {_OFFLINE}" if self.settings.offline else ""
+        from assay.cli.shell import typed_lines
+
+        indent = len(_NEXT) + 1
         for place, command in enumerate(commands):
-            self.note(labelled("next:" if place == 0 else "     ", command, "bold cyan"))
+            whole = command if _OFFLINE in command.split() else command + kept
+            first, *others = typed_lines(whole, self.err.width, indent)
+            self.note(labelled("" if place else _NEXT, first, "bold cyan", width=len(_NEXT)))
+            for line in others:
+                self.note(line, style="bold cyan")
 
     def document(self, content: Any) -> None:
         """Write one JSON document to stdout; NaN becomes null."""
@@ -120,11 +138,22 @@ class _Notes(logging.Handler):
             page.note(record.getMessage(), style="dim")
 
 
-def _console(stream: Any, width: int) -> "Console":
+def _console(stream: Any) -> "Console":
     from assay.cli.safe_console import SafeConsole
 
-    # A pipe has no width: lines are cut by whoever reads them.
-    return SafeConsole(file=stream, width=None if stream.isatty() else width, highlight=False)
+    return SafeConsole(file=stream, width=_width(stream), highlight=False)
+
+
+def _width(stream: Any) -> int:
+    """Return the columns of a screen; a pipe has no width, unless COLUMNS gives it one."""
+    if stream.isatty():
+        with contextlib.suppress(OSError):
+            if columns := os.get_terminal_size(stream.fileno()).columns:
+                return columns
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    return _UNKNOWN_WIDTH if stream.isatty() else _PIPE_WIDTH
 
 
 def _write(console: "Console", content: "RenderableType", style: str) -> None:
@@ -135,7 +164,7 @@ def _write(console: "Console", content: "RenderableType", style: str) -> None:
     if console.is_terminal:
         console.print(content)
         return
-    # Tables fill their columns with spaces, which only a screen is better for.
+    # Texts fill their lines with spaces, which only a screen is better for.
     with console.capture() as captured:
         console.print(content)
     lines = [line.rstrip() for line in captured.get().split("\n")]
@@ -169,11 +198,13 @@ def _print_lines(message: str, hint: str | None) -> None:
         _write(page.err, labelled("hint:", hint.replace(here, ""), "", "bold cyan"), "")
 
 
-def labelled(label: str, text: str, style: str = "", label_style: str = "dim") -> "RenderableType":
-    """Return a label and a text as one line that wraps."""
+def labelled(
+    label: str, text: str, style: str = "", label_style: str = "dim", *, width: int = 0
+) -> "RenderableType":
+    """Return a label, filled to a width, and a text as one line that wraps."""
     from rich.text import Text
 
-    return Text.assemble((label, label_style), " ", (plain(text), style))
+    return Text.assemble((label.ljust(width), label_style), " ", (plain(text), style))
 
 
 def table(
@@ -181,52 +212,41 @@ def table(
     rows: Iterable[Sequence[object]],
     *,
     title: str = "",
+    names: int = 1,
     wrap: bool = True,
 ) -> "Table":
-    """Return a table; numbers get thousands separators, None is shown as nothing.
+    """Return a table that fits its screen; numbers get thousands separators, None is nothing.
 
     Args:
         columns: headings, "right" for numbers.
-        rows: cells; text is shown as it is, never as markup.
+        rows: cells, as many as columns or fewer; text is shown as it is, never as markup.
         title: line above the table.
-        wrap: break long cells; False ends them with an ellipsis where space is short.
+        names: columns, from the left, that say what a row is about.
+        wrap: break long texts; False ends them with an ellipsis where space is short.
     """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from assay.cli.tables import Column as Fitted
+    from assay.cli.tables import Table
 
-    result = Table(
-        title=Text(plain(title), style="bold") if title else None,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        header_style="dim",
-    )
-    for column in columns:
+    cells = [[cell_text(cell) for cell in row] for row in rows]
+    made = []
+    for place, column in enumerate(columns):
         heading, align = (column, _LEFT) if isinstance(column, str) else column
-        result.add_column(
-            Text(plain(heading)),
-            justify=align,
-            no_wrap=align == "right" or not wrap,
-            overflow="fold" if wrap else "ellipsis",
+        kind: Kind = "number" if align == "right" else "text" if wrap else "excerpt"
+        made.append(
+            Fitted(
+                plain(heading),
+                "name" if place < names and kind != "number" else kind,
+                [row[place] if place < len(row) else "" for row in cells],
+            )
         )
-    for row in rows:
-        result.add_row(*(Text(cell_text(cell)) for cell in row))
-    return result
+    return Table(made, plain(title), names)
 
 
-def facts(pairs: Iterable[tuple[str, object]]) -> "Table":
+def facts(pairs: Iterable[tuple[str, object]]) -> "Facts":
     """Return labels and what they stand for, one per line."""
-    from rich.table import Table
-    from rich.text import Text
+    from assay.cli.tables import Facts
 
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, value in pairs:
-        grid.add_row(Text(plain(label)), Text(cell_text(value)))
-    return grid
+    return Facts([(plain(label), cell_text(value)) for label, value in pairs])
 
 
 def confirmed(question: str, *, yes: bool) -> bool:

@@ -17,7 +17,7 @@ import typer
 
 from assay.cli.app import app
 from assay.cli.console import print_bug, print_error, terminal
-from assay.cli.naming import command_line
+from assay.cli.shell import command_line
 from assay.errors import AssayError, UsageError, did_you_mean
 from assay.version import __version__
 

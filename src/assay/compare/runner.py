@@ -23,7 +23,7 @@ from assay.compare.remarks import few_steps
 from assay.compare.trials import Bench, Choices
 from assay.components.budget import Budget
 from assay.components.component import Component, Selector, build
-from assay.components.references import name_of, pinned_fields, short_name
+from assay.components.references import name_of, pinned_fields, shared_name, short_name
 from assay.components.result_names import DIGITS, derived_name
 from assay.components.walk import walk
 from assay.engine.engine import Engine
@@ -283,10 +283,10 @@ class Runner:
             for part in walk([] if selector is None else [self.engine.resolve(selector)]):
                 for name, kind in pinned_fields(type(part)).items():
                     if kind in ("encoder", "language_model") and getattr(part, name):
-                        model = f"{kind.replace('_', ' ')} {getattr(part, name)}"
+                        model = f"{kind.replace('_', ' ')} {shared_name(getattr(part, name))}"
                         readers.setdefault(model, []).append(contender.arm.name)
         return {
-            short_name(model): f"read by {listed(list(dict.fromkeys(names)))}"
+            model: f"read by {listed(list(dict.fromkeys(names)))}"
             for model, names in readers.items()
         }
 

@@ -11,7 +11,10 @@ DType = Literal["float32", "bfloat16", "float16"]
 
 
 _PIN = re.compile(r"^.*@([0-9a-f]{12,})$", re.DOTALL)
+_PINNED = re.compile(r"(?:(?<=[=( ])|^)(?:/[^=\n]*?|[^\s=,()\[\]]+)@[0-9a-f]{12,}")
+"""A pinned name within a text. That of a folder may hold blanks and brackets."""
 _ENDPOINT = re.compile(r"https?://", re.IGNORECASE)
+_DIGITS = 12
 UNPINNED = "unpinned"
 """Label of a model behind HTTP of which nobody said which version it is."""
 
@@ -92,6 +95,17 @@ def short_name(pinned: str) -> str:
         return pinned.rpartition("#")[2]
     name = name_of(pinned)
     return name if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) else name.rpartition("/")[2]
+
+
+def shared_name(pinned: str) -> str:
+    """Return a model's name for a page that others read: short, with the first of its digest."""
+    found = None if is_endpoint(pinned) else _PIN.match(pinned)
+    return f"{short_name(pinned)}@{found[1][:_DIGITS]}" if found else short_name(pinned)
+
+
+def shown_names(text: str) -> str:
+    """Return a text in which models go by their names, without digests and folders."""
+    return _PINNED.sub(lambda found: short_name(found[0]), text)
 
 
 def is_embedded_encoder(name: str) -> bool:

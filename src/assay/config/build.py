@@ -18,14 +18,20 @@ from assay.config.document import Document, LocatedError
 from assay.config.document import Path as Place
 from assay.config.sections import Description, Sections
 from assay.errors import AssayError, ConfigError, did_you_mean
+from assay.methods.combinations.quota import Quota
 
 Wish = dict[str, Any]
+_ANY_BUDGET = "1%"
+"""Of a description whose budget is taken out again."""
 
 
 def build_all(
     document: Document, sections: Sections, folder: Path
 ) -> tuple[dict[str, Scorer], dict[str, tuple[Selector, ...]]]:
     """Return the scores and the selections of a configuration, by name.
+
+    A selection that a comparison alone uses gets its budgets from there. Without one of its own it
+    is not among them: it is an arm, and nothing is chosen by it besides.
 
     Args:
         document: for file and line in errors.
@@ -36,10 +42,40 @@ def build_all(
         LocatedError: with file, line and remedy, for the first thing that is wrong.
     """
     names = _Names(document, sections, folder)
-    return (
-        {name: names.score(name) for name in sections.scores},
-        {name: names.selection(name) for name in sections.selections},
-    )
+    scores = {name: names.score(name) for name in sections.scores}
+    built = {name: names.selection(name) for name in sections.selections}
+    compared = _only_compared(sections)
+    selections = {}
+    for name, group in built.items():
+        description = sections.selections[name]
+        named = isinstance(description, str) or "method" in description
+        if not any(map(_lacks_budget, group)):
+            selections[name] = group
+        elif name in compared:
+            continue
+        elif not named or isinstance(group[0], Quota):
+            lacks = f"{group[0].name} needs a budget" if named else "it needs a method or a budget"
+            raise document.error(("selections", name), f"selections.{name}: {lacks}", "budget: 5%")
+        else:  # whoever computes it says what it lacks
+            selections[name] = group
+    return scores, selections
+
+
+def _lacks_budget(selector: Selector) -> bool:
+    if isinstance(selector, Quota) and not selector.budgets:
+        return selector.budget is None
+    return selector.budget is None and selector.needs_budget
+
+
+def _only_compared(sections: Sections) -> set[str]:
+    """Return the names of selections that are arms of a comparison and are written nowhere."""
+    if sections.compare is None:
+        return set()
+    arms = sections.compare.methods
+    named = {*sections.selections} if arms is None else {
+        word.removeprefix("=") for word in arms.values() if isinstance(word, str)
+    }  # fmt: skip
+    return named - {export.selection for export in sections.exports}
 
 
 def build_arms(
@@ -179,17 +215,16 @@ class _Names:
         if "method" in parameters:
             if isinstance(parameters["method"], str) and parameters["method"].startswith("="):
                 return self._copied(parameters, place)
+            if parameters["method"] == Quota.name and not {"budget", "budgets"} & {*parameters}:
+                wanted = parameters | {"budget": budget or _ANY_BUDGET}
+                built = as_selector(self._builder.build(wanted, "selector", place))
+                return built if budget else built.model_copy(update={"budget": None})
             built = as_selector(self._builder.build(parameters, "selector", place))
             if built.budget is None and built.needs_budget and budget is not None:
                 built = built.model_copy(update={"budget": Budget.model_validate(budget)})
             return built
-        wanted = dict(parameters)
-        wanted.setdefault("budget", budget)
-        if wanted["budget"] is None:
-            raise ConfigError(
-                f"selections.{place[-1]} needs a method or a budget", hint="budget: 5%"
-            )
-        recipe = default_recipe(Budget.model_validate(wanted["budget"])).selector
+        wanted = {"budget": budget} | parameters
+        recipe = default_recipe(Budget.model_validate(wanted["budget"] or _ANY_BUDGET)).selector
         own = {name: getattr(recipe, name) for name in recipe.model_fields_set} | wanted
         return self._builder.build({"method": recipe.name, **own}, "selector", place)
 
@@ -209,7 +244,12 @@ class _Names:
                 read_wishes(**{name: wish})
         read = read_wishes(**asked)
         read = replace(read, against=[self._builder.path(file) for file in read.against])
+        lacking = selector.budget is None and selector.needs_budget and not read.share
+        if lacking and read.per is not None:  # which its quota has to have
+            selector = selector.model_copy(update={"budget": Budget.model_validate(_ANY_BUDGET)})
         selector = divided(selector, read)
+        if lacking:
+            selector = selector.model_copy(update={"budget": None})
         within = narrowed(selector.within, read)
         if within is not None:
             within = self._with_defaults(within)

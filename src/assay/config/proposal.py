@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from assay.formats.streams import can_be_read_once, spool, unpacked_suffix
 from assay.pool.loading import MAX_SET_ASIDE
 from assay.samples import Sample
 from assay.texts.language import detect_languages
+from assay.wording import percent
 
 _FIELD_ROWS = 100
 _LANGUAGE_ROWS = 1000
@@ -116,16 +118,27 @@ def find_data(folder: Path) -> str:
     )
 
 
-def initial_config(spec: SourceSpec, seen: Seen, *, stem: str, hold_out: float = 0.0) -> str:
+def initial_config(
+    spec: SourceSpec,
+    seen: Seen,
+    *,
+    stem: str,
+    project: str | None = None,
+    hold_out: float = 0.0,
+    max_set_aside: float | None = None,
+) -> str:
     """Return a commented configuration for some data, as YAML.
 
     Args:
         spec: the data as the file is to name it.
         seen: what it is.
         stem: beginning of the names of project and output.
+        project: folder of the project, as the file is to name it; the stem's by default.
         hold_out: share of rows to hold out.
+        max_set_aside: share of rows that may be unusable; by default as many as are, and some.
     """
-    head, data = _head(spec.location, seen), _data(spec, seen, stem, hold_out)
+    head = _head(spec.location, seen)
+    data = _data(spec, seen, project or f"{stem}.assay", hold_out, max_set_aside)
     return "\n".join([*head, *data, *_work(seen, stem)]) + "\n"
 
 
@@ -139,15 +152,29 @@ def _head(source: str, seen: Seen) -> Iterator[str]:
     yield f"# Rows: {seen.rows:,}{aside}"
     yield f"# Fields: {_commented(', '.join(seen.fields))}"
     total = sum(rows for _, rows in seen.languages)
-    shares = [f"{word} {rows / total:.0%}" for word, rows in seen.languages if total]
+    shares = [f"{word} {_whole_percent(rows / total)}" for word, rows in seen.languages if total]
     yield f"# Languages: {', '.join(shares) or 'not told'}"
     yield ""
 
 
-def _data(spec: SourceSpec, seen: Seen, stem: str, hold_out: float) -> Iterator[str]:
+def _whole_percent(share: float) -> str:
+    return percent(share).replace(" %", "%")
+
+
+def _percent(share: float) -> str:
+    """Return a share in per cent with all digits that it has, and no others: 0%, 2%, 0.05%."""
+    text = f"{Decimal(str(share)) * 100:f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
+
+
+def _data(
+    spec: SourceSpec, seen: Seen, project: str, hold_out: float, most: float | None
+) -> Iterator[str]:
     share = seen.set_aside / max(seen.rows + seen.set_aside, 1)
-    allowed = f"{share * 1.1 + 0.005:.0%}" if share > MAX_SET_ASIDE else f"{MAX_SET_ASIDE:.0%}"
-    yield f"project: {_quoted(stem + '.assay')}"
+    if most is None:
+        most = round(share * 1.1 + 0.005, 2) if share > MAX_SET_ASIDE else MAX_SET_ASIDE
+    allowed = _percent(most)
+    yield f"project: {_quoted(project)}"
     yield "data:"
     yield f"  source: {_quoted(spec.location)}"
     for name in ("config", "split", "revision"):
@@ -162,7 +189,7 @@ def _data(spec: SourceSpec, seen: Seen, stem: str, hold_out: float) -> Iterator[
         field = _quoted(f"{{{seen.fields[0] if seen.fields else 'field'}}}")
         yield "  # Fields under other names are mapped by templates, in place of a layout:"
         yield f"  # map: {{instruction: {_commented(field)}, response: ...}}"
-    yield f"  hold_out: {hold_out:.6%}  # share of rows that selections are made without"
+    yield f"  hold_out: {_percent(hold_out)}  # share of rows that selections are made without"
     yield f"  max_set_aside: {allowed}  # refuse the data if more of it cannot be used"
     yield ""
 

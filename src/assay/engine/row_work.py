@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.components.references import shown_names
 from assay.engine.pace import Paced
 from assay.engine.row_shards import (
     Job,
@@ -132,7 +133,9 @@ class RowWork:
         try:
             with (
                 work_through(jobs, total, self._runtime) as results,
-                self._paced(view, features).task(reading.label(), total, reused=reused) as task,
+                self._paced(view, features).task(
+                    shown_names(reading.label()), total, reused=reused
+                ) as task,
             ):
                 for done in results(task.advance):
                     for key, rows in done.items():

@@ -10,6 +10,7 @@ import polars as pl
 from assay.files import atomic_stream
 from assay.formats.streams import digest_of
 from assay.samples import FloatArray, IdArray, IndexArray, Origin, Reason, ReasonArray, Scores
+from assay.wording import all_without_folders
 
 FORMAT_VERSION = 1
 Texts = Sequence[str | None]
@@ -97,7 +98,9 @@ def _write_manifest(path: Path, output: Path, manifest: Mapping[str, object]) ->
     described: dict[str, object] = {"name": output.name}
     if output.is_file():
         described |= {"bytes": output.stat().st_size, "blake2b": digest_of(output)}
-    content = {"format": FORMAT_VERSION, "output": described, "manifest": dict(manifest)}
+    # It lies beside what is handed on: where models and files lie here is left out.
+    shared = all_without_folders(manifest)
+    content = {"format": FORMAT_VERSION, "output": described, "manifest": shared}
     text = json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True)
     with atomic_stream(path) as stream:
         stream.write(text.encode("utf-8", "backslashreplace") + b"\n")

@@ -1,8 +1,8 @@
 """Markup of a page that stands alone: text is text, whatever it says, and nothing is fetched.
 
 `element` escapes every child that is not `Html` already, so a row of a dataset can only ever be
-text on the page. `page` adds the frame: a policy that forbids scripts, forms and the network, and a
-style that follows the reader's light or dark setting.
+text on the page. `document` adds the frame: a policy that forbids scripts, forms and the network.
+`page` has a style besides that follows the reader's light or dark setting.
 """
 
 import html
@@ -97,13 +97,14 @@ def table(
     body = []
     for row in rows:
         cells = []
-        for place, (cell, (_, side)) in enumerate(zip(row, named, strict=True)):
+        for place, (cell, (heading, side)) in enumerate(zip(row, named, strict=True)):
             if place == 0 and heading_cells:
                 cells.append(element("th", cell, scope="row"))
             elif isinstance(cell, Html) and cell.startswith("<td"):
                 cells.append(cell)
             else:
-                cells.append(element("td", cell, class_=_side(side)))
+                label = heading if isinstance(heading, str) else None
+                cells.append(element("td", cell, class_=_side(side), data_label=label))
         body.append(element("tr", *cells))
     whole = element(
         "table",
@@ -132,6 +133,19 @@ def page(title: str, *children: Child, style: str = "", language: str = "en") ->
         style: rules besides the common ones; written by us, never taken from data.
         language: of the page, ISO 639-1.
     """
+    body = element("main", *children)
+    return document(title, body, style=STYLE + style, language=language)
+
+
+def document(title: str, *children: Child, style: str, language: str = "en") -> str:
+    """Return a whole page in one file, with rules of its own alone.
+
+    Args:
+        title: of the window.
+        children: the page's body.
+        style: all its rules; written by us, never taken from data.
+        language: of the page, ISO 639-1.
+    """
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -140,10 +154,10 @@ def page(title: str, *children: Child, style: str = "", language: str = "en") ->
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="referrer", content="no-referrer"),
         element("title", title),
-        element("style", Html(STYLE + style)),
+        element("style", Html(style)),
     )
-    body = element("body", element("main", *children))
-    return f"<!doctype html>\n{element('html', head, body, lang=language)}\n"
+    whole = element("html", "\n", head, "\n", element("body", *children), "\n", lang=language)
+    return f"<!doctype html>\n{whole}\n"
 
 
 STYLE = """
@@ -190,10 +204,26 @@ svg text { font: 11px system-ui, sans-serif; fill: var(--soft); }
 svg text.name { fill: var(--ink); }
 svg .axis { stroke: var(--line); stroke-width: 1; fill: none; }
 svg .mark { stroke: var(--ink); stroke-width: 1; stroke-dasharray: 3 3; fill: none; }
-.grid { display: grid; gap: 28px; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }
+.grid { display: grid; gap: 28px;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
+.grid > *, .cards > * { min-width: 0; }
 .swatch { display: inline-block; width: .75em; height: .75em; border-radius: 2px;
   margin-right: .45em; vertical-align: -.02em; }
 details { margin: 0 0 10px; }
+h1, summary, p, li { overflow-wrap: anywhere; }
+@media (max-width: 640px) {
+  main { padding: 20px 16px 48px; }
+  .stacked, .stacked tbody, .stacked tr, .stacked th, .stacked td { display: block; }
+  .stacked thead { display: none; }
+  .stacked tbody tr + tr > * { border-top: 0; }
+  .stacked tbody tr + tr { border-top: 1px solid var(--line); }
+  .stacked tr { padding: 6px 0; }
+  .stacked th, .stacked td { padding: 1px 0; max-width: none; min-width: 0; }
+  .stacked td[data-label] { display: flex; justify-content: space-between; gap: 14px;
+    text-align: right; white-space: normal; overflow-wrap: normal; }
+  .stacked td[data-label]::before { content: attr(data-label); color: var(--soft);
+    text-align: left; overflow-wrap: anywhere; flex: 0 9 auto; min-width: 5em; max-width: 55%; }
+}
 summary { cursor: pointer; }
 @media print { main { max-width: none; padding: 0; } section { break-inside: avoid; } }
 """

@@ -23,7 +23,9 @@ from assay.workspace.named_selection import NamedSelection
 from assay.workspace.workspace import Workspace
 
 # Six digits at least, so that no word of a language is taken for an id by accident.
-_ID_START = re.compile(r"(?=.*\d)[0-9a-f]{6,16}")
+_LEAST_DIGITS, _SHOWN_DIGITS, _DIGITS = 6, 8, 16
+_ID_START = re.compile(rf"(?=.*\d)[0-9a-f]{{{_LEAST_DIGITS},{_DIGITS}}}")
+_LIKE_AN_ID = re.compile(r"[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def find_result(project: Workspace, name: str) -> StoredResult:
         known = ", ".join(stored) or "nothing is stored yet"
         raise DataError(
             f"{name!r} is neither a score nor a selection of {project.folder.name}",
-            hint=did_you_mean(name, stored) or f"there are: {known}",
+            hint=_id_hint(name) or did_you_mean(name, stored) or f"there are: {known}",
         )
     if not stored[name].current:
         raise DataError(
@@ -144,6 +146,34 @@ def stored_values(project: Workspace, found: StoredResult) -> FloatArray:
 def row_ids(ids: IdArray) -> list[str]:
     """Return ids as they are printed."""
     return [format_id(row_id) for row_id in ids.tolist()]
+
+
+def _id_hint(word: str) -> str | None:
+    """Return how a row is named, if a word may be meant for one and cannot be."""
+    if not _LIKE_AN_ID.fullmatch(word):
+        return None
+    return (
+        f"a row is named by the first {_LEAST_DIGITS} characters of its id at least, in small "
+        f"letters and with a digit among them, and by {_DIGITS} at most"
+    )
+
+
+def shortest_id(ids: IdArray, row_id: int) -> str:
+    """Return as much of a row's id as names it and no other row, usually eight characters.
+
+    Args:
+        ids: of all rows, ascending.
+        row_id: one of them.
+    """
+    whole = format_id(row_id)
+    place = int(np.searchsorted(ids, np.uint64(row_id)))
+    beside = row_ids(ids[max(place - 1, 0) : place + 2])
+    for digits in range(_SHOWN_DIGITS, _DIGITS):
+        start = whole[:digits]
+        alone = sum(other.startswith(start) for other in beside) == 1
+        if alone and _ID_START.fullmatch(start):
+            return start
+    return whole
 
 
 def rows_with_prefix(project: Workspace, text: str) -> list[int]:

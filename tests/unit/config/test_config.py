@@ -724,3 +724,52 @@ def test_datasets_are_described_like_everything_else() -> None:
         "dataset": {"method": "chosen", "by": {"method": "random", "budget": 5}},
     }
     assert describe(Embeddings(dataset=Given())) == {"method": "embeddings"}
+
+
+_COMPARED = """
+data: {source: data.json}
+selections:
+  whole: {method: k_center}
+  usual: {}
+  divided: {method: random, per: task, dedup: exact}
+  shared: {method: quota, by: mtld, per: source}
+  again: {method: =usual, trade_off: 0.25}
+  written: {method: mtld, budget: 3}
+exports:
+  - {selection: written, output: out.jsonl}
+compare:
+  base: gpt2
+  budgets: [10%]
+"""
+
+
+def test_a_selection_that_is_only_compared_needs_no_budget_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "assay.yaml").write_text(_COMPARED)
+
+    config = load_config(tmp_path / "assay.yaml")
+
+    assert [*config.selections] == ["written"]
+    assert config.comparison is not None
+    arms = config.comparison.experiment.methods
+    assert [*arms] == ["whole", "usual", "divided", "shared", "again", "written"]
+    assert {str(arm.selector and arm.selector.budget) for arm in
+            config.comparison.experiment.contenders()} == {"None"}  # fmt: skip
+    assert arms["again"].trade_off == 0.25  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("output: out", "output: out.jsonl}\n  - {selection: usual, output: b"), "usual"),
+        (("  budgets: [10%]", "  budgets: [10%]\n  methods: [whole]"), "usual"),
+        (("compare:\n  base: gpt2\n  budgets: [10%]\n", ""), "usual"),
+        (("output: out", "output: out.jsonl}\n  - {selection: shared, output: b"), "shared"),
+    ],
+)
+def test_a_selection_that_is_written_or_not_compared_needs_one(
+    tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    (tmp_path / "assay.yaml").write_text(_COMPARED.replace(*change))
+
+    with pytest.raises(ConfigError, match=f"selections.{message}: .* needs a"):
+        load_config(tmp_path / "assay.yaml")

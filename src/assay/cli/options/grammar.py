@@ -17,7 +17,8 @@ A word after the verb is, by the first rule that fits:
 
 Parameters are ``--set parameter=value``, for every method named that has it, or
 ``--set method.parameter=value``, for that one. The text is read as the parameter's type says;
-several values are separated by commas, and ``{...}`` or ``[...]`` is JSON.
+several values are separated by commas, and ``{...}`` or ``[...]`` is JSON. A parameter that is a
+method takes one of a file, too: ``by=my_method.py``, or ``by=my_methods.py:name`` of several.
 """
 
 import os

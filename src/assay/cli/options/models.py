@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 
 import typer
@@ -95,26 +94,6 @@ def _method_of(component: "Component") -> str:
     """Return the name by which a person asked for a component."""
     inner = getattr(component, "by", None)
     return inner.name if component.name == "top_score" and inner is not None else component.name
-
-
-def model_words(component: "Component") -> str:
-    """Return the option that names the language model of a component, with a space after it.
-
-    The embedded one need not be named.
-    """
-    import shlex
-
-    from assay.cli.naming import shown_path
-    from assay.components.references import EMBEDDED_MODEL, name_of, pinned_fields
-    from assay.components.walk import walk
-
-    for item in walk([component]):
-        for name, kind in pinned_fields(type(item)).items():
-            model = name_of(getattr(item, name))
-            if kind == "language_model" and model != EMBEDDED_MODEL:
-                shown = shown_path(Path(model)) if Path(model).exists() else model
-                return f"--model {shlex.quote(shown)} "
-    return ""
 
 
 def model_errors(

@@ -1,9 +1,11 @@
 """``--set``: text as parameters, read as their types say."""
 
 import json
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -11,11 +13,13 @@ from pydantic import BaseModel
 from assay.cli.options.grammar import parse_assignments
 from assay.components.component import Component
 from assay.components.descriptions import plain_value
-from assay.components.registry import find
+from assay.components.registry import find, load_file
 from assay.errors import ConfigError, UnknownMethodError, UsageError, did_you_mean
 
 ComponentType = TypeVar("ComponentType", bound=Component)
 _OF_SELECTIONS = ("rule",)
+_FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<name>\w+))?", re.DOTALL)
+"""A file that defines methods, and which of them is meant if it defines several."""
 
 
 @dataclass(frozen=True)
@@ -248,13 +252,61 @@ def typed(annotation: Any, text: str) -> Any:
             return None
         if "" in words and "none" not in words:
             return ""
+    held = [kind for part in parts for kind in _components(part)]
     for part in parts:
         if get_origin(part) is tuple:
             items = [item.strip() for item in text.split(",") if item.strip()]
             if _holds_pairs(part):
                 return dict(item.partition("=")[::2] for item in items)
-            return items
-    return text
+            return [_method_name(item, held) for item in items]
+    return _method_name(text, held)
+
+
+def files_named(texts: Sequence[str]) -> list[Path]:
+    """Return the method files that are values of some settings, as ``by=my_method.py``."""
+    items = [item for text in texts for item in text.partition("=")[2].split(",")]
+    found = [_FILE.fullmatch(item.strip()) for item in items]
+    paths = [Path(match["path"]).expanduser() for match in found if match]
+    return list(dict.fromkeys(path for path in paths if path.is_file()))
+
+
+def _method_name(text: str, held: Sequence[type[Component]]) -> str:
+    """Return the name of the method of a file, where a parameter takes one; other text as it is.
+
+    Raises:
+        UsageError: if the file defines none, or several and none of them is named.
+        ConfigError: if it cannot be loaded.
+    """
+    found = _FILE.fullmatch(text)
+    if not held or found is None:
+        return text
+    kinds = {kind.kind for kind in held}
+    defined = load_file(Path(found["path"]).expanduser())
+    names = list(dict.fromkeys(item.name for item in defined if item.kind in kinds))
+    if found["name"] in names:
+        return str(found["name"])
+    if found["name"] is None and len(names) == 1:
+        return names[0]
+    several = f"{found['path']} defines {', '.join(names) or f'no {_or(sorted(kinds))}'}"
+    raise UsageError(
+        several if found["name"] is None else f"{several}, and not {found['name']}",
+        hint=f"name one: {found['path']}:{names[0]}" if names else None,
+    )
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join(words)
+
+
+def _components(annotation: Any) -> Iterator[type[Component]]:
+    """Yield the kinds of components that a parameter of some type holds, one or several."""
+    if isinstance(annotation, type):
+        if issubclass(annotation, Component):
+            yield annotation
+    elif get_origin(annotation) is tuple:
+        for inner in get_args(annotation):
+            for part in _parts(inner):
+                yield from _components(part)
 
 
 def _parts(annotation: Any) -> Iterator[Any]:

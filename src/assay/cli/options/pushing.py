@@ -40,8 +40,8 @@ def push_selection(
     Raises:
         DataError: if the Hub refuses.
     """
-    from assay.cli.naming import shown_names
     from assay.cli.options.writing import say_export, written_ending
+    from assay.components.references import shown_names
     from assay.export.push import dataset_card, push_folder, shape_facts
     from assay.files import write_text
     from assay.wording import json_text

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from assay.cli.console import Column, facts, table
-from assay.wording import number_text
+from assay.wording import number_text, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -88,7 +88,7 @@ def agreement_parts(described: Mapping[str, Any]) -> "Iterator[RenderableType]":
     yield Text()
     yield _cost_table(described["models"])
     yield Text()
-    yield Text(f"{_shortened(described)}.")
+    yield Text(plain(f"{_shortened(described)}."))
 
 
 def _agreement_table(described: Mapping[str, Any]) -> "RenderableType":
@@ -174,15 +174,33 @@ def _weights(count: int | None) -> str:
     return str(count)
 
 
-def next_line(project: "Workspace", found: "Report", described: Mapping[str, Any]) -> str:
-    """Return the command that follows from what was measured."""
-    import shlex
+def next_line(
+    project: "Workspace",
+    found: "Report",
+    described: Mapping[str, Any],
+    options: Sequence[str],
+    *,
+    reference: str | None = None,
+) -> str:
+    """Return the command that follows from what was measured.
 
+    Args:
+        project: whose rows were read.
+        found: what was measured.
+        described: the same, told.
+        options: words that the next line repeats.
+        reference: the model that was named as the reference, if one was.
+    """
     from assay.cli.naming import shown_source
+    from assay.cli.printing.next_lines import joined, words
+    from assay.cli.shell import quoted
 
     source, method = shown_source(project), described["method"]
     if described["needs_more_rows"]:
-        names = " ".join(shlex.quote(reader.name) for reader in found.readers)
+        names = [quoted(reader.name) for reader in found.readers]
         more = max(500, 4 * described["sample"])
-        return f"assay agree {source} {method} --models {names} --sample {more}"
-    return f"assay score {source} {method} --model {shlex.quote(described['score_with'])}"
+        return joined(
+            "agree", source, method, "--models", names, words("--reference", reference),
+            "--sample", str(more), options,
+        )  # fmt: skip
+    return joined("score", source, method, words("--model", described["score_with"]), options)

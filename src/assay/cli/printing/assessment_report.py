@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from assay.assessment.figures import Figure, figures, pair_tables
 from assay.assessment.records import Assessment
 from assay.cli.console import Column, table
+from assay.wording import plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,9 +18,9 @@ def assessment_parts(found: Assessment) -> "Iterator[RenderableType]":
     from rich.text import Text
 
     for each in found.datasets:
-        yield Text(each.name, style="bold")
+        yield Text(plain(each.name), style="bold")
         for remark in each.remarks:
-            yield Padding(Text(f"- {remark}"), (0, 0, 0, 2))
+            yield Padding(Text(plain(f"- {remark}")), (0, 0, 0, 2))
     names = [each.name for each in found.datasets]
     for title, rows in figures(found):
         yield Text()
@@ -33,7 +34,7 @@ def assessment_parts(found: Assessment) -> "Iterator[RenderableType]":
         )
     for note in [*(f"left out: {reason}" for reason in found.left_out), *found.notes]:
         yield Text()
-        yield Text(note, style="yellow")
+        yield Text(plain(note), style="yellow")
 
 
 def _columns(title: str, names: Sequence[str]) -> list[Column]:

@@ -1,14 +1,15 @@
 """What a comparison will do, what it is doing, and what came of it, for people."""
 
-import shlex
+import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay.cli.console import Column, facts, labelled, table, terminal
-from assay.cli.naming import output_name, shown_path
+from assay.cli.naming import output_name, shown_path, typed_path
+from assay.cli.printing.next_lines import joined, model_path, reading_options, recipe_options
+from assay.cli.shell import command_line
 from assay.compare.power import power_words
-from assay.components.references import name_of, short_name
+from assay.components.references import short_name
 from assay.engine.planning import plan
 from assay.errors import PlanError
 from assay.progress import format_seconds
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from assay.compare.runner import Runner, Step
     from assay.compare.statistics import Row
     from assay.components.component import Component
+    from assay.models.recipe import Recipe
     from assay.reports.comparison.outcome import Outcome
     from assay.workspace.workspace import Workspace
 
@@ -157,8 +159,14 @@ def tell(step: "Step") -> None:
     terminal().note(f"trial {step.number} of {step.of}: {step.job}: {what}{left}", style="dim")
 
 
-def print_outcome(project: "Workspace", outcome: "Outcome") -> None:
-    """Tell what came of a comparison: tables per set of questions, the conclusion, what is next."""
+def print_outcome(project: "Workspace", outcome: "Outcome", recipe: "Recipe") -> None:
+    """Tell what came of a comparison: tables per set of questions, the conclusion, what is next.
+
+    Args:
+        project: whose rows were compared.
+        outcome: what came of it.
+        recipe: how models were tuned.
+    """
     page = terminal()
     if page.settings.as_json:
         page.document(outcome.facts())
@@ -166,7 +174,9 @@ def print_outcome(project: "Workspace", outcome: "Outcome") -> None:
     for part in outcome.comparison.sets:
         primary = ", on which claims are made" if part.name == outcome.comparison.primary else ""
         title = f"{part.name}{primary}"
-        page.result(table(_columns(outcome, part.name), _cells(outcome, part.name), title=title))
+        page.result(
+            table(_columns(outcome, part.name), _cells(outcome, part.name), title=title, names=2)
+        )
         page.result()
     for trial in outcome.failed[:_LISTED]:
         where = f" at {trial.budget}" if trial.budget else ""
@@ -182,7 +192,7 @@ def print_outcome(project: "Workspace", outcome: "Outcome") -> None:
     page.note(labelled("records:", shown_path(outcome.records)))
     for path in outcome.best:
         page.note(labelled("wrote:", shown_path(path)))
-    _next(project, outcome)
+    _next(project, outcome, recipe)
 
 
 def _columns(outcome: "Outcome", name: str) -> list[Column]:
@@ -219,13 +229,14 @@ def _difference(row: "Row") -> tuple[str, str]:
     return ("", "") if found is None else (signed(found.value), interval(found.low, found.high))
 
 
-def _next(project: "Workspace", outcome: "Outcome") -> None:
+def _next(project: "Workspace", outcome: "Outcome", recipe: "Recipe") -> None:
+    typed = sys.argv[1:]
     if outcome.failed:
-        terminal().next("the same line again: only what failed is tried anew")
+        terminal().note("only what failed is tried anew by the same line", style="dim")
+        terminal().next(command_line(typed))
     elif outcome.best:
-        base = name_of(outcome.comparison.base)
-        shown = shown_path(Path(base)) if Path(base).exists() else base
-        subset = shlex.quote(shown_path(outcome.best[0]))
-        terminal().next(f"assay tune {subset} --base {shlex.quote(shown)}")
-    elif outcome.verdict.arm is not None:
-        terminal().next(f"the same line with --best {output_name(project, 'best')}")
+        subset, base = typed_path(outcome.best[0]), model_path(outcome.comparison.base)
+        how = [*reading_options(project), *recipe_options(recipe)]
+        terminal().next(joined("tune", subset, "--base", base, how))
+    elif outcome.verdict.arm is not None and typed[:1] == ["compare"]:
+        terminal().next(command_line([*typed, "--best", output_name(project, "best")]))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.cli.console import Column, facts, table
-from assay.cli.naming import shown_names
 from assay.components.descriptions import describe, method_text
+from assay.components.references import shown_names
 from assay.pool.pool import format_id
 from assay.solvers.ranks import jaccard, spearman
 from assay.wording import number_text, one_line

@@ -11,7 +11,7 @@ from assay.cli.console import facts, table
 from assay.cli.naming import shown_path
 from assay.formats.records import SetAside
 from assay.texts.language import detect_languages
-from assay.wording import one_line
+from assay.wording import one_line, plain
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -108,7 +108,7 @@ def load_tables(project: "Workspace", found: dict[str, Any]) -> Iterator["Render
             ],
         )
     for note in found["notes"]:
-        yield Text(f"note: {note}", style="yellow")
+        yield Text(plain(f"note: {note}"), style="yellow")
 
 
 def _files(found: dict[str, Any]) -> "RenderableType":

@@ -103,7 +103,7 @@ def _fate(result: StoredResult, place: int) -> dict[str, Any]:
         "chosen": bool(len(ranks)),
         "rank": int(ranks[0]) + 1 if len(ranks) else None,
         "of": len(record.selection.indices),
-        "why": None if len(ranks) else why_text(code),
+        "why": None if len(ranks) else why_text(code, record.selection.stop),
         "reason": None if len(ranks) else Reason(code).name.lower(),
     }
 
@@ -131,7 +131,7 @@ def row_parts(
     turn = 0
     for message in row["messages"]:
         yield Text(
-            message["role"], style="bold cyan" if message["role"] == "user" else "bold green"
+            plain(message["role"]), style="bold cyan" if message["role"] == "user" else "bold green"
         )
         if "weight" in message:
             mark = "not learned" if message["weight"] == 0 else f"weight {message['weight']:g}"

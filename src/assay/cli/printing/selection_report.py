@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.cli.console import Column, facts, labelled, table, terminal
-from assay.cli.naming import output_name, shown_names, shown_path, shown_source
+from assay.cli.naming import shown_path
 from assay.components.descriptions import describe, method_text
+from assay.components.references import shown_names
 from assay.engine.read_files import file_notes
 from assay.errors import DataError
+from assay.folding import shortened
 from assay.pool.pool import format_id
 from assay.progress import format_seconds
 from assay.samples import Reason
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 EXAMPLES = 3
 _LISTED = 6
 _LABEL_WIDTH = 14
+_LONGEST_TEXT = 100
 
 WHY = {
     Reason.NOT_CHOSEN: "the budget went to others",
@@ -37,13 +40,21 @@ WHY = {
     Reason.CONTAMINATED: "repeats an evaluation question",
     Reason.HELD_OUT: "held out",
     Reason.QUOTA: "its group has no share",
-    Reason.FILTERED: "not what --where asks for",
+    Reason.FILTERED: "its source, split, task or language is not asked for",
+    Reason.OFF_TARGET: "far from the task that is aimed at",
 }
 
 
-def why_text(code: int) -> str:
-    """Return why a row was not chosen, as a person says it."""
+def why_text(code: int, stop: str = "") -> str:
+    """Return why a row was not chosen, as a person says it.
+
+    Args:
+        code: the reason.
+        stop: why the selection ended.
+    """
     reason = Reason(code)
+    if reason == Reason.NOT_CHOSEN and stop == "no_gain":
+        return "it would have added nothing"
     return WHY.get(reason, f"no score: {reason.name.lower().replace('_', ' ')}")
 
 
@@ -77,7 +88,7 @@ def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
 
 def empty_error(selection: "NamedSelection") -> DataError:
     """Return what to say of a selection without rows."""
-    return why_empty(selection, _left_out(reason_counts(selection.record.reason)))
+    return why_empty(selection, _left_out(reason_counts(selection.record.reason), ""))
 
 
 def warn_of_files(selections: "Sequence[NamedSelection]") -> None:
@@ -114,7 +125,7 @@ def _examples(selection: "NamedSelection") -> dict[str, list[dict[str, Any]]]:
             "id": format_id(row_id),
             "prompt": conversation.prompt,
             "response": conversation.response,
-            "why": None if rank is not None else why_text(int(record.reason[place])),
+            "why": None if rank is not None else _why(selection, place),
             "gain": gain if gain is not None and not np.isnan(gain) else None,
             "scores": {name: float(t.main.values[place]) for name, t in tables.items()},
         }
@@ -142,7 +153,7 @@ def print_selection(
             for entry in described["examples"][key]:
                 page.note(_example(entry, selection))
     page.note()
-    _end(selection.project, described, stages)
+    _end(described, stages)
 
 
 def print_selections(
@@ -166,7 +177,7 @@ def print_selections(
     ]
     page.note(table(columns, rows))
     page.note()
-    _end(project, described[0], stages)
+    _end(described[0], stages)
 
 
 def _loaded(project: "Workspace") -> Iterator[tuple[str, object]]:
@@ -195,7 +206,7 @@ def _summary(
         "chosen",
         f"{len(selection):,} samples ({share:.1%} of the pool), {described['tokens']:,} tokens",
     )
-    yield "left out", _left_out(described["reasons"]) or "none"
+    yield "left out", _left_out(described["reasons"], selection.record.selection.stop) or "none"
     yield from _shape(described["shape"])
     for name, words in described["composition"].items():
         if len(words) == 1:
@@ -225,8 +236,13 @@ def _shape(shape: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, str]
     yield "per row", text + turns
 
 
-def _left_out(reasons: Mapping[str, int]) -> str:
-    return ", ".join(f"{why_text(Reason[name])} {count:,}" for name, count in reasons.items())
+def _left_out(reasons: Mapping[str, int], stop: str) -> str:
+    return ", ".join(f"{why_text(Reason[name], stop)} {count:,}" for name, count in reasons.items())
+
+
+def _why(selection: "NamedSelection", place: int) -> str:
+    record = selection.record
+    return why_text(int(record.reason[place]), record.selection.stop)
 
 
 def _training(cost: Mapping[str, float]) -> str:
@@ -291,7 +307,7 @@ def _language_shares(project: "Workspace") -> dict[str, float] | None:
 
 
 def _example(entry: Mapping[str, Any], selection: "NamedSelection") -> "RenderableType":
-    width = max(20, terminal().err.width - _LABEL_WIDTH)
+    width = max(20, min(terminal().err.width, _LONGEST_TEXT) - _LABEL_WIDTH)
     numbers = [f"{name} {number_text(value)}" for name, value in entry["scores"].items()]
     if entry["gain"] is not None and selection.record.selection.gain_unit not in ("", "score"):
         numbers.insert(0, f"gain {number_text(entry['gain'])}")
@@ -299,13 +315,13 @@ def _example(entry: Mapping[str, Any], selection: "NamedSelection") -> "Renderab
     return facts(
         [
             (f"  {entry['id'][:8]}", "; ".join([*told, *numbers])),
-            ("    asked", one_line(entry["prompt"], width)),
-            ("    answered", one_line(entry["response"], width)),
+            ("    asked", shortened(one_line(entry["prompt"], width), width)),
+            ("    answered", shortened(one_line(entry["response"], width), width)),
         ]
     )
 
 
-def _end(project: "Workspace", described: Mapping[str, Any], stages: Mapping[str, float]) -> None:
+def _end(described: Mapping[str, Any], stages: Mapping[str, float]) -> None:
     page = terminal()
     told = [f"{name} {format_seconds(seconds)}" for name, seconds in stages.items()]
     page.note(labelled("time:", ", ".join(told), "dim"))
@@ -313,17 +329,3 @@ def _end(project: "Workspace", described: Mapping[str, Any], stages: Mapping[str
         page.note(labelled("wrote:", shown_path(Path(path))))
     if "pushed" in described:
         page.note(labelled("pushed:", described["pushed"]))
-    source = shown_source(project)
-    subset, chance = (output_name(project, stem) for stem in ("subset", "random"))
-    commands = [f"assay show {source} {described['selection']}"]
-    if not described["written"]:
-        commands.insert(0, f"assay export {source} {described['selection']} -o {subset}")
-    elif not described["selection"].startswith("random"):
-        budget = described["budget"] or len(project)
-        commands.append(f"assay select {source} random --budget {_word(budget)} -o {chance}")
-    page.next(*commands)
-
-
-def _word(budget: object) -> str:
-    text = str(budget).removesuffix(" samples").replace(",", "")
-    return f"'{text}'" if " " in text else text

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from assay.cli.console import facts, table, terminal
 from assay.cli.naming import shown_path, shown_source
+from assay.cli.printing.next_lines import joined, words
 from assay.compare.remarks import few_steps
-from assay.components.references import short_name
+from assay.components.references import name_of, short_name
+from assay.components.rendering import COMMON
 from assay.models.recipe import Recipe
 from assay.progress import format_seconds
 
@@ -79,8 +81,15 @@ def print_trainings(project: "Workspace", entries: Sequence[dict[str, Any]]) -> 
         )  # fmt: skip
     recipe = Recipe.model_validate(entries[0]["recipe"])
     _warn_of_few_steps(recipe, [(each["training"], each["steps"]) for each in entries])
-    model = shown_path(Path(entries[-1]["models"][-1]))
-    page.next(f"assay score {shown_source(project)} perplexity --model {model}")
+    source, model = shown_source(project), words("--model", shown_path(_last(entries)))
+    template = name_of(entries[-1]["recipe"]["template"])
+    usual = template == COMMON.template
+    wording = [] if usual else words("--set", f"rendering.template={template}")
+    page.next(joined("score", source, "perplexity", model, wording))
+
+
+def _last(entries: Sequence[dict[str, Any]]) -> Path:
+    return Path(entries[-1]["models"][-1])
 
 
 def _warn_of_few_steps(recipe: Recipe, steps_of: Sequence[tuple[str, int]]) -> None:

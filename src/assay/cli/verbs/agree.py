@@ -75,6 +75,7 @@ def agree(
     """
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
+    from assay.cli.options.parameters import files_named
     from assay.errors import UsageError
 
     parsed = parse_words(words or [], everywhere.project)
@@ -82,9 +83,8 @@ def agree(
         raise UsageError(f"agree takes one method, not {', '.join(parsed.methods)}")
     names = list(dict.fromkeys(comparing.models or []))
     _check_names(names, comparing.reference)
-    project = open_project(
-        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
-    )
+    files = [*parsed.plugin_files, *files_named(comparing.settings or [])]
+    project = open_project(parsed.sources, everywhere, reading, working=working, plugin_files=files)
     for note in parsed.notes:
         terminal().note(note, style="yellow")
     method = next(iter(parsed.methods), _METHOD)
@@ -196,7 +196,15 @@ def _agree(project: "Project", scorers: "dict[str, Scorer]", comparing: Comparin
         return
     for part in agreement_parts(described):
         page.result(part)
-    page.next(next_line(project, found, described))
+    options = _repeated(comparing)
+    page.next(next_line(project, found, described, options, reference=comparing.reference))
+
+
+def _repeated(comparing: Comparing) -> list[str]:
+    """Return the options that a line about the same method repeats."""
+    from assay.cli.printing.next_lines import words
+
+    return [*words("--set", comparing.settings), *words("--dtype", comparing.dtype)]
 
 
 def _size(reader: "Reader") -> int | None:

@@ -169,12 +169,12 @@ def _show(found: "Assessment", output: Path | None) -> None:
             page.result(part)
     if output is not None:
         page.note(f"wrote {shown_path(output)}", style="dim")
-    else:
+    elif "-" not in sys.argv[2:]:  # standard input cannot be read again
         page.next(f"{_typed()} -o page.html")
 
 
 def _typed() -> str:
-    from assay.cli.naming import command_line
+    from assay.cli.shell import command_line
 
     return command_line(["assess", *sys.argv[2:]])
 

@@ -135,6 +135,7 @@ def compare(
     """
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
+    from assay.cli.options.parameters import files_named
     from assay.cli.printing.compare_report import print_plan
     from assay.compare.runner import Runner
     from assay.errors import UsageError
@@ -143,9 +144,10 @@ def compare(
         raise UsageError("a comparison needs all rows at once", hint="leave out --shard")
     parsed = parse_words(words or [], everywhere.project)
     # What a comparison holds out is its own: the project's other results stay as they are.
+    files = [*parsed.plugin_files, *files_named(terms.settings or [])]
     project = open_project(
         parsed.sources, everywhere, replace(reading, hold_out=None), working=working,
-        plugin_files=parsed.plugin_files,
+        plugin_files=files,
     )  # fmt: skip
     selectors = _selectors(project, parsed, terms, models)
     experiment = _experiment(selectors, terms, recipes, models, reading)
@@ -210,9 +212,9 @@ def _experiment(
 
 
 def _compare(runner: "Runner", made: Made) -> None:
-    from assay.cli.naming import command_line
     from assay.cli.printing.compare_report import print_outcome, tell
     from assay.cli.recording import recorded, write_config
+    from assay.cli.shell import command_line
     from assay.config.comparison import comparison_section
     from assay.reports.comparison.outcome import carry_out
 
@@ -230,6 +232,6 @@ def _compare(runner: "Runner", made: Made) -> None:
         run.facts["comparison"] = outcome.brief()
         section = comparison_section(runner.experiment, run.folder, report=report, best=best)
         write_config(run, runner.project, compare=section)
-    print_outcome(runner.project, outcome)
+    print_outcome(runner.project, outcome, runner.experiment.recipe)
     if outcome.failed:
         raise typer.Exit(FAILED)

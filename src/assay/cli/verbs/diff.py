@@ -95,7 +95,7 @@ def _selections(
 
 
 def _report(project: "Project", described: dict[str, Any], seconds: float, path: Path) -> None:
-    from assay.cli.naming import shown_names
+    from assay.components.references import shown_names
     from assay.files import write_text
     from assay.reports.rows.difference import difference_page
     from assay.workspace.stored import stored_selection

@@ -8,7 +8,7 @@ from assay.cli.app import KEEP, verb
 from assay.cli.console import facts, table, terminal
 from assay.cli.options.groups import Everywhere
 from assay.components.extras import EXTRAS
-from assay.wording import size_text
+from assay.wording import plain, size_text
 
 _PACKAGES = (
     "numpy", "polars", "pydantic", "typer", "rich", "ruamel.yaml", "tokenizers", "safetensors",
@@ -142,7 +142,7 @@ def _parts(described: dict[str, Any]) -> Iterator[Any]:
         ]
     )
     for name, reason in described["failed_plugins"].items():
-        yield Text(f"plugin {name} failed to load: {reason}", style="yellow")
+        yield Text(plain(f"plugin {name} failed to load: {reason}"), style="yellow")
     yield Text()
     packages = [(name, version or "missing") for name, version in described["packages"].items()]
     yield table(["package", "version"], packages)

@@ -110,13 +110,52 @@ def _import(project: "Project", path: Path, description: dict[str, Any], name: s
     from assay.workspace.imports import check_name
 
     method_name = check_name(name or re.sub(r"\W+", "_", description["column"]).strip("_").lower())
+    numbers = _matched(project, path, description)
     store_columns(project.folder, method_name, path, description)
     scorer = project.scorer(method_name)
     assert isinstance(scorer, Imported)  # noqa: S101  narrows what the registry returns
     with recorded(project, "import-scores", sys.argv[2:], [scorer]):
-        numbers = project.engine.over_all_rows().value(scorer.column_feature())
         project.score(scorer)
     _report(project, method_name, path, description, numbers)
+
+
+def _matched(project: "Project", path: Path, description: dict[str, Any]) -> "ImportedNumbers":
+    """Return the numbers that the rows get; nothing is stored yet.
+
+    Raises:
+        DataError: if no row gets one.
+    """
+    from assay.errors import DataError
+    from assay.features.imported_column import match_column
+    from assay.formats.columns import column_names
+    from assay.pool.view import PoolView
+
+    numbers = match_column(
+        PoolView(project.pool),
+        path,
+        column=description["column"],
+        match=description["match"],
+        key=description["key"],
+        part=description["part"],
+    )
+    if (numbers.reason == 0).any():
+        return numbers
+    keys = {
+        "row": "the cells at the places of the data's rows are empty",
+        "id": f"nothing in its column {description['key']!r} is the id of a row",
+        "text": f"nothing in its column {description['key']!r} is the {description['part']} of a "
+        "row",
+    }[description["match"]]
+    if numbers.ambiguous:
+        keys = f"{numbers.ambiguous:,} keys have several numbers or mean several rows, the others "
+        keys += "no row"
+    elif numbers.unused < numbers.file_rows:
+        keys = "the rows that it names have no number in it"
+    raise DataError(
+        f"no row gets a number from {path}: {keys}; nothing was imported",
+        hint=f"match by --id COLUMN or by --text PART=COLUMN, PART being response, prompt, "
+        f"instruction or conversation; columns of the file: {', '.join(column_names(path))}",
+    )
 
 
 def store_columns(folder: Path, name: str, path: Path, description: dict[str, Any]) -> None:
@@ -161,7 +200,7 @@ def _report(
     description: dict[str, Any],
     numbers: "ImportedNumbers",
 ) -> None:
-    from assay.cli.naming import output_name, shown_source
+    from assay.cli.printing.next_lines import first_selection
 
     scored = int((numbers.reason == 0).sum())
     told = {
@@ -180,10 +219,7 @@ def _report(
         page.document(told)
     else:
         page.result(_matching(told, description, len(project)))
-    if not scored:
-        page.warn("no row got a number: is it the right file, and the right --id or --text?")
-    source, subset = shown_source(project), output_name(project, "subset")
-    page.next(f"assay select {source} {name} --budget 5% -o {subset}")
+    page.next(first_selection(project, name))
 
 
 def _matching(told: dict[str, Any], description: dict[str, Any], rows: int) -> "RenderableType":

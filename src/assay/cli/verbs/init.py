@@ -38,9 +38,10 @@ def init(
     import os
 
     from assay.cli.console import confirmed
-    from assay.cli.naming import shown_path
+    from assay.cli.naming import shown_path, typed_path
     from assay.cli.options.grammar import parse_assignments
     from assay.cli.options.parsing import parse_share
+    from assay.cli.printing.next_lines import joined
     from assay.config.proposal import find_data, initial_config, look_at, stem_of
     from assay.errors import DataError
     from assay.files import write_text
@@ -60,8 +61,15 @@ def init(
     seen = look_at(spec, offline=everywhere.offline)
     if Path(location).exists():
         spec = dataclasses.replace(spec, location=os.path.relpath(location, output.parent))
-    hold_out = parse_share(reading.hold_out, "--hold-out") if reading.hold_out else 0.0
-    text = initial_config(spec, seen, stem=stem_of(location), hold_out=hold_out)
+    most, folder = reading.max_set_aside, everywhere.project
+    text = initial_config(
+        spec,
+        seen,
+        stem=stem_of(location),
+        project=None if folder is None else os.path.relpath(folder, output.parent),
+        hold_out=parse_share(reading.hold_out, "--hold-out") if reading.hold_out else 0.0,
+        max_set_aside=parse_share(most, "--max-set-aside") if most else None,
+    )
     write_text(output, text)
     page = terminal()
     if page.settings.as_json:
@@ -69,4 +77,4 @@ def init(
                        "fields": seen.fields, "languages": dict(seen.languages)})  # fmt: skip
         return
     page.result(f"wrote {shown_path(output)} for {seen.rows:,} rows of {location}")
-    page.next(f"assay run {output} -n", f"assay run {output}")
+    page.next(joined("run", typed_path(output), "-n"), joined("run", typed_path(output)))

@@ -52,13 +52,12 @@ def load(words: Words, reading: Reading, everywhere: Everywhere, working: Workin
 
 
 def _end(project: "Project") -> None:
-    from assay.cli.naming import output_name, shown_path, shown_source
+    from assay.cli.naming import shown_path
+    from assay.cli.printing.next_lines import first_selection
     from assay.progress import format_seconds
 
     page = terminal()
     page.note(
         f"made {shown_path(project.folder)} in {format_seconds(project.load_seconds)}", style="dim"
     )
-    source = shown_source(project)
-    subset = output_name(project, "subset")
-    page.next(f"assay select {source} --budget 5% -o {subset}", f"assay score {source} METHOD")
+    page.next(first_selection(project), "assay methods")

@@ -12,6 +12,8 @@ from assay.cli.options.groups import Everywhere, Words
 if TYPE_CHECKING:
     from assay.components.component import Component
 
+_EXAMPLE = "facility_location"
+
 
 @verb(
     "methods",
@@ -78,11 +80,7 @@ def methods(
         for part in catalogue(chosen):
             page.result(part)
         page.note()
-        page.next(
-            "assay methods --which",
-            "assay methods NAME",
-            "assay select data.json NAME --budget 5% -o subset.json",
-        )
+        page.next("assay methods --which", f"assay methods {_EXAMPLE}")
 
 
 def _guide(words: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from assay.cli.options.opening import runtime_of
 
 if TYPE_CHECKING:
     from assay.config.config import Config, RunResult
+    from assay.models.recipe import Recipe
     from assay.runtime import Runtime
 
 _NAMING = "defaults: {language_model: gpt2}"
@@ -83,7 +84,7 @@ def run(
             "models": [fit.facts() for fit in project.model_fits(config.components())]
         }
         record.facts |= described
-    _show(result, described)
+    _show(result, described, None if runner is None else runner.experiment.recipe)
     if result.comparison is not None and result.comparison.failed:
         raise typer.Exit(FAILED)
 
@@ -138,12 +139,15 @@ def _describe(result: "RunResult") -> dict[str, Any]:
     } | ({"comparison": result.comparison.facts()} if result.comparison else {})  # fmt: skip
 
 
-def _show(result: "RunResult", described: dict[str, Any]) -> None:
+def _show(result: "RunResult", described: dict[str, Any], recipe: "Recipe | None") -> None:
     from assay.cli.console import table
-    from assay.cli.naming import shown_names, shown_path
+    from assay.cli.naming import shown_path, typed_path
     from assay.cli.options.writing import say_export
     from assay.cli.printing.compare_report import print_outcome
+    from assay.cli.printing.next_lines import joined
     from assay.cli.printing.selection_report import empty_error, warn_of_files
+    from assay.cli.shell import quoted
+    from assay.components.references import shown_names
     from assay.values import reason_counts
 
     page = terminal()
@@ -175,17 +179,17 @@ def _show(result: "RunResult", described: dict[str, Any]) -> None:
             for item in group
         ]  # fmt: skip
         heads = [*([("seed", "right")] if several else []), ("rows", "right"), ("of", "right")]
-        page.result(table(["selection", *heads, "by"], chosen, wrap=False))  # type: ignore[list-item]
+        page.result(table(["selection", *heads, "by"], chosen))  # type: ignore[list-item]
         page.result()
     for made in result.exports:
         paths = ", ".join(shown_path(path) for path in made.report.paths)
         page.result(f"{made.export.selection} -> {paths}")
-    if result.comparison is not None:
-        print_outcome(result.project, result.comparison)
+    if result.comparison is not None and recipe is not None:
+        print_outcome(result.project, result.comparison, recipe)
     page.note(f"made {shown_path(result.project.folder)}", style="dim")
     first = next((chosen for group in result.selections.values() for chosen in group), None)
     if first is not None:
-        page.next(f"assay show {shown_path(result.project.folder)} {first.name}")
+        page.next(joined("show", typed_path(result.project.folder), quoted(first.name)))
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -86,7 +86,9 @@ def score(
     """
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
+    from assay.cli.options.parameters import files_named
     from assay.cli.options.replacing import check_replaceable
+    from assay.cli.printing.next_lines import after_scores, first_selection
     from assay.cli.printing.planning_report import print_plan
     from assay.components.result_names import check_given
     from assay.errors import UsageError
@@ -105,9 +107,8 @@ def score(
             f"--name {scoring.name} is for one score, and {len(parsed.methods)} are asked for"
         )
     given = None if scoring.name is None else check_given(scoring.name)
-    project = open_project(
-        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
-    )
+    files = [*parsed.plugin_files, *files_named(scoring.settings or [])]
+    project = open_project(parsed.sources, everywhere, reading, working=working, plugin_files=files)
     for note in parsed.notes:
         terminal().note(note, style="yellow")
     scorers = _scorers(project, parsed.methods, scoring.settings or [], models)
@@ -117,7 +118,8 @@ def score(
     check_models(project, scorers)
     for note in project.advice(scorers):
         terminal().warn(note)
-    _score(project, scorers, given, scoring)
+    following = [first_selection(project), after_scores(project, scorers[0], models, files)]
+    _score(project, scorers, given, scoring, following)
 
 
 def _scorers(
@@ -134,10 +136,13 @@ def _scorers(
 
 
 def _score(
-    project: "Project", scorers: "Sequence[Scorer]", given: str | None, scoring: Scoring
+    project: "Project",
+    scorers: "Sequence[Scorer]",
+    given: str | None,
+    scoring: Scoring,
+    following: Sequence[str | None],
 ) -> None:
-    from assay.cli.naming import output_name, shown_path, shown_source
-    from assay.cli.options.models import model_words
+    from assay.cli.naming import shown_path
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
     from assay.workspace.score_frame import write_frame_file
@@ -188,12 +193,8 @@ def _score(
     page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
     for path in written:
         page.note(f"wrote: {shown_path(Path(path))}")
-    name, subset = shown_source(project), output_name(project, "subset")
-    scored = f"facility_location --set quality={resolved[0].name} {model_words(resolved[0])}"
-    page.next(
-        f"assay select {name} --budget 5% -o {subset}",
-        f"assay select {name} {scored}--budget 5% -o {subset}",
-    )
+    lines = following if rows[0]["scored"] else following[:1]
+    page.next(*(line for line in lines if line is not None))
 
 
 def _report(

@@ -54,6 +54,7 @@ def select(
     from assay.cli.options.choosing import requests
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
+    from assay.cli.options.parameters import files_named
     from assay.cli.options.pushing import check_push
     from assay.cli.options.replacing import check_replaceable
     from assay.cli.options.writing import check_output, output_path
@@ -62,9 +63,8 @@ def select(
     parsed = parse_words(words or [], everywhere.project)
     check_output(writing)
     check_push(writing, offline=everywhere.offline)
-    project = open_project(
-        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
-    )
+    files = [*parsed.plugin_files, *files_named(choosing.settings or [])]
+    project = open_project(parsed.sources, everywhere, reading, working=working, plugin_files=files)
     for note in parsed.notes:
         terminal().note(note, style="yellow")
     wanted = requests(project, parsed, choosing, models)
@@ -88,12 +88,19 @@ def select(
     check_models(project, selectors)
     for note in project.advice(selectors):
         terminal().warn(note)
-    _select(project, wanted, writing)
+    _select(project, wanted, writing, choosing, files)
 
 
-def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -> None:
+def _select(
+    project: "Project",
+    wanted: "Sequence[Request]",
+    writing: Writing,
+    choosing: Choosing,
+    files: "Sequence[Path]",
+) -> None:
     from assay.cli.options.pushing import push_selection
     from assay.cli.options.writing import Written, output_path, write_selection
+    from assay.cli.printing.next_lines import after_selection
     from assay.cli.printing.selection_report import (
         describe_selection,
         print_selection,
@@ -130,19 +137,27 @@ def _select(project: "Project", wanted: "Sequence[Request]", writing: Writing) -
         print_selection(chosen[0], described[0], run.stages)
     else:
         print_selections(project, described, run.stages)
+    page.next(*after_selection(chosen[0], described[0], choosing, writing, files))
 
 
 def _report(
     selection: "NamedSelection", described: dict[str, Any], run: "Run", path: "Path"
 ) -> None:
-    from assay.cli.naming import shown_names
     from assay.cli.printing.selection_report import why_text
+    from assay.components.references import shown_names
     from assay.files import write_text
     from assay.reports.rows.selection import selection_page
 
     shown = described | {"method_text": shown_names(described["method_text"])}
     command = ["assay", "select", *sys.argv[2:]]
-    page = selection_page(selection, shown, stages=run.stages, command=command, why=why_text)
+    stop = selection.record.selection.stop
+    page = selection_page(
+        selection,
+        shown,
+        stages=run.stages,
+        command=command,
+        why=lambda code: why_text(code, stop),
+    )
     write_text(path, page)
     described["written"].append(str(path))
 

@@ -1,6 +1,7 @@
 """``assay show``: rows to read, with their scores and what became of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 _RANDOM_ROWS = 3
 
 
+@dataclass(frozen=True)
+class Looking:
+    """Options that say how much is shown."""
+
+    limit: Annotated[int, typer.Option(min=1, help="Rows to show of a selection or a score.")] = 10
+    full: Annotated[bool, typer.Option("--full", help="Show long texts to their end.")] = False
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the rows shown at random.")] = 0
+
+
 @verb(
     "show",
     panel=LOOK,
@@ -32,12 +42,7 @@ _RANDOM_ROWS = 3
 def show(
     words: Words,
     everywhere: Everywhere,
-    limit: Annotated[
-        int, typer.Option(min=1, help="Rows to show of a selection or a score.")
-    ] = 10,
-    full: Annotated[
-        bool, typer.Option("--full", help="Show long texts to their end.")
-    ] = False,
+    looking: Looking,
     model: ModelOption = None,
     dtype: DTypeOption = None,
     device: DeviceOption = None,
@@ -50,8 +55,8 @@ def show(
 ) -> None:  # fmt: skip
     """Show rows by id, the first of a selection, the ends of a score, or a few at random.
 
-    The beginning of an id is enough. A row comes with its scores, its place among all rows by
-    each, and why selections took it or left it.
+    The beginning of an id is enough, six characters or more. A row comes with its scores, its
+    place among all rows by each, and why selections took it or left it.
 
     With --model a language model reads the answers of rows, given the prompt and alone, and every
     token is coloured by its probability: what IFD and Superfiltering compare. Without colours, or
@@ -59,13 +64,16 @@ def show(
     """
     from assay.cli.options.names import open_named
     from assay.errors import UsageError
+    from assay.random_numbers import drawn_rows
     from assay.workspace.stored import find_result, row_ids
 
     if model is None and (dtype is not None or device is not None or settings):
         raise UsageError("--dtype, --device and --set go with --model", hint="--model assay:lm")
     project, names = open_named(words or [], everywhere, as_loaded=True)
     if not names:
-        names = row_ids(project.pool.ids[:_RANDOM_ROWS])
+        names = row_ids(
+            project.pool.ids[drawn_rows(project.pool.ids, _RANDOM_ROWS, seed=looking.seed)]
+        )
     ids = [row_id for name in names for row_id in _ids(project, name)]
     listed = [find_result(project, name) for name in names if not _ids(project, name)]
     if listed and model is not None:
@@ -74,11 +82,13 @@ def show(
             f"--model reads rows, and {first.name} is a {first.kind}", hint="name rows by their id"
         )
     if model is not None:
-        _show_tokens(project, ids, _reader(project, model, dtype, device, settings or []), full)
+        _show_tokens(
+            project, ids, _reader(project, model, dtype, device, settings or []), looking.full
+        )
     elif ids:
-        _show_rows(project, ids, full=full)
+        _show_rows(project, ids, full=looking.full)
     for result in listed:
-        _show_list(project, result.name, result.kind, limit)
+        _show_list(project, result.name, result.kind, looking.limit)
 
 
 def _ids(project: "Project", word: str) -> list[int]:
@@ -89,10 +99,9 @@ def _ids(project: "Project", word: str) -> list[int]:
 
 
 def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
-    from assay.cli.naming import shown_source
+    from assay.cli.printing.next_lines import show_row
     from assay.cli.printing.rows_report import describe_row, models_shown, row_parts
     from assay.components.references import EMBEDDED_MODEL
-    from assay.pool.pool import format_id
 
     page = terminal()
     models = models_shown(project)
@@ -105,8 +114,7 @@ def _show_rows(project: "Project", ids: Sequence[int], *, full: bool) -> None:
         page.result() if place else None
         for part in row_parts(row, full=full):
             page.result(part)
-    shown = format_id(ids[0])[:8]
-    page.next(f"assay show {shown_source(project)} {shown} --model {EMBEDDED_MODEL}")
+    page.next(show_row(project, ids[0], "--model", EMBEDDED_MODEL))
 
 
 def _warn_of_rows(project: "Project", ids: Sequence[int], models: Sequence[str]) -> None:
@@ -179,10 +187,9 @@ def _show_tokens(project: "Project", ids: Sequence[int], scorer: "IFD", full: bo
 
 
 def _show_list(project: "Project", name: str, kind: str, limit: int) -> None:
-    from assay.cli.naming import shown_source
+    from assay.cli.printing.next_lines import show_row
     from assay.cli.printing.rows_report import listed_rows, listing
     from assay.engine.model_fit import model_fit, sampled
-    from assay.pool.pool import format_id
     from assay.workspace.stored import find_result, shown_models
 
     page = terminal()
@@ -197,4 +204,4 @@ def _show_list(project: "Project", name: str, kind: str, limit: int) -> None:
         return
     page.result(listing(name, kind, rows))
     if rows:
-        page.next(f"assay show {shown_source(project)} {format_id(int(rows[0]['id'], 16))[:8]}")
+        page.next(show_row(project, int(rows[0]["id"], 16)))

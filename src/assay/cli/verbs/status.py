@@ -40,12 +40,25 @@ def status(words: Words, everywhere: Everywhere) -> None:
         page.document(described)
         return
     if not described:
-        page.note("no project is here")
-        page.next("assay load data.json")
+        _nothing_here()
     for place, project in enumerate(described):
         page.result() if place else None
         for part in _parts(project):
             page.result(part)
+
+
+def _nothing_here() -> None:
+    """Say that no project is here, and how to make one of the data file that is."""
+    from assay.cli.naming import typed_path
+    from assay.config.proposal import find_data
+    from assay.errors import DataError
+
+    page = terminal()
+    page.note("no project is here")
+    try:
+        page.next(f"assay load {typed_path(Path(find_data(Path())))}")
+    except DataError as error:
+        page.note(f"{error.message}; assay load FILE makes one")
 
 
 def describe_project(folder: Path) -> dict[str, Any]:
@@ -108,11 +121,10 @@ def _runs(folder: Path) -> list[dict[str, Any]]:
 
 
 def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
-    import shlex
-
     from rich.text import Text
 
     from assay.cli.naming import shown_path
+    from assay.cli.shell import command_line
 
     data = ", ".join(shown_path(Path(source)) for source in project["sources"])
     changed = "" if project["unchanged"] else " (changed since it was loaded)"
@@ -133,27 +145,27 @@ def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
     if project["runs"]:
         yield Text()
         yield table(
-            ["last runs", "outcome", ("seconds", "right"), "line"],
+            ["last runs (UTC)", "outcome", ("seconds", "right"), "line"],
             [
-                (run["run"].split("-")[0], run["outcome"], f"{run['seconds']:.1f}",
-                 shlex.join(["assay", *run["arguments"]]))
+                (run["run"], run["outcome"], f"{run['seconds']:.1f}",
+                 command_line(run["arguments"]))
                 for run in project["runs"]
             ],
         )  # fmt: skip
 
 
 def _results_table(kind: str, results: "Sequence[dict[str, Any]]") -> "RenderableType":
-    from datetime import datetime
+    from datetime import UTC, datetime
 
-    from assay.cli.naming import shown_names
+    from assay.components.references import shown_names
 
     return table(
-        [kind, "", "made", "by"],
+        [kind, "", "made (UTC)", "by"],
         [
             (
                 result["name"],
                 "" if result["current"] else "of older rows",
-                datetime.fromtimestamp(result["made"]).astimezone().strftime("%Y-%m-%d %H:%M"),
+                datetime.fromtimestamp(result["made"], UTC).strftime("%Y-%m-%d %H:%M"),
                 shown_names(result["made_by"]),
             )
             for result in results

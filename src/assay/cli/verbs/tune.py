@@ -1,5 +1,6 @@
 """``assay tune``: train a model on rows that were chosen."""
 
+import json
 import shutil
 import sys
 from collections.abc import Sequence
@@ -204,6 +205,7 @@ def _write(tuned: "Tuned", name: str, output: Path, alone: bool) -> list[Path]:
     """Copy the weights out, the record beside them, and return the models' folders."""
     from assay.files import atomic_folder, write_text
     from assay.models.recipe import RECORD
+    from assay.wording import all_without_folders
 
     single = alone and len(tuned.epochs) == 1
     paths = []
@@ -216,6 +218,8 @@ def _write(tuned: "Tuned", name: str, output: Path, alone: bool) -> list[Path]:
             shutil.copytree(tuned.after(epoch), folder, dirs_exist_ok=True)
         paths.append(path)
     stem = output if single else output / name
-    record = (tuned.folder / RECORD).read_text(encoding="utf-8")
-    write_text(stem.with_name(f"{stem.name}.assay.json"), record)
+    # It goes where the weights go: where the base lies here is left out.
+    record = all_without_folders(json.loads((tuned.folder / RECORD).read_text(encoding="utf-8")))
+    text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+    write_text(stem.with_name(f"{stem.name}.assay.json"), text)
     return paths

@@ -40,6 +40,7 @@ class Coreset(Selector):
     """
 
     name: ClassVar[str] = "coreset"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Maybe Only 0.5% Data is Needed: A Preliminary Exploration of Low Training Data "
         "Instruction Tuning",
@@ -143,7 +144,11 @@ class Coreset(Selector):
             limit=allowance.limit,
             progress=allowance.progress,
         )
-        rejected = {Reason.FILTERED: np.flatnonzero(allowance.eligible & ~kept)}
+        lost = allowance.eligible & ~kept
+        rejected = {
+            Reason.NO_WORDS: np.flatnonzero(lost & (groups.labels < 0)),
+            Reason.OFF_TARGET: np.flatnonzero(lost & (groups.labels >= 0)),
+        }
         return replace(selection, rejected=rejected)
 
     def _rows_of_task(self, tasks: Labels, eligible: NDArray[np.bool_]) -> IndexArray:

@@ -23,8 +23,8 @@ class _Diversity(Scorer):
     def score(self, *, measures: Numbers) -> FloatArray | Scores:
         """Return the measure. Shape (n,)."""
         values = measures[self.column]
-        # A text may be long enough to have words and too short for this measure.
-        reason = np.where(np.isnan(values), Reason.NO_WORDS, 0).astype(np.uint8)
+        # A text without words has its reason already; this one is too short for the measure.
+        reason = np.where(np.isnan(values), Reason.TOO_SHORT, 0).astype(np.uint8)
         return Scores(values, reason)
 
 
@@ -110,6 +110,7 @@ class HDD(_Diversity):
     """Expected type-token ratio of 42 words drawn from the responses, in (0, 1]."""
 
     name: ClassVar[str] = "hdd"
+    version: ClassVar[int] = 2
     column: ClassVar[str] = "hdd"
     paper: ClassVar[Paper | NoPaper] = LexicalDiversity.paper
     guide: ClassVar[Guide | None] = Guide(

@@ -20,6 +20,7 @@ class LongestResponse(Scorer):
     """
 
     name: ClassVar[str] = "longest_response"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Long Is More for Alignment: A Simple but Tough-to-Beat Baseline for Instruction "
         "Fine-Tuning",
@@ -90,6 +91,7 @@ class LongestInstruction(Scorer):
     """The length of the first instruction, its input left out."""
 
     name: ClassVar[str] = "longest_instruction"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a baseline that shows what length explains")
     guide: ClassVar[Guide | None] = Guide(
         formula="score = length of the first user turn, without its input",
@@ -130,4 +132,6 @@ def _length_scores(lengths: Numbers, part: str, unit: str) -> Scores:
     values = lengths[part if unit == "tokens" else f"{part}_{unit}"]
     empty = Reason.EMPTY_RESPONSE if part == "response" else Reason.EMPTY_PROMPT
     reason = np.where(values > 0, 0, empty).astype(np.uint8)
+    if unit == "words":  # a text of signs alone is there, and has none
+        reason[(values == 0) & (lengths[f"{part}_characters"] > 0)] = Reason.NO_WORDS
     return Scores(np.where(values > 0, values, np.nan), reason)

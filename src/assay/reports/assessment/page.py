@@ -1,18 +1,22 @@
 """The page: what stands out, the comparison, distributions, what is shared, and rows to read."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from assay.assessment.figures import figures, pair_measures
 from assay.assessment.records import Assessment, DatasetRecord, Share
+from assay.assessment.rows import distinct_names
+from assay.components.references import shared_name
 from assay.components.references import short_name as model_name
 from assay.reports.assessment.charts import distributions, make_ups, named, varieties
 from assay.reports.html import Child, Html, element, escaped, page, section, table
 from assay.reports.svg import short_name
-from assay.wording import percent, quantity
+from assay.wording import all_without_folders, percent, quantity, without_folders
 
 _STYLE = """
-.cards { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); }
+.cards { display: grid; gap: 16px;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
 .card { background: var(--panel); border-radius: 10px; padding: 16px 18px; min-width: 0; }
 .card ul { margin: 8px 0 0; padding-left: 1.1em; }
 .card li { margin: 0 0 4px; }
@@ -22,16 +26,26 @@ _STYLE = """
 .meaning { display: block; font-size: 12.5px; line-height: 1.35; color: var(--soft); }
 .figures th .line { color: var(--ink); }
 .figures td, .figures thead th + th { padding-left: 10px; }
+.figures thead th + th { white-space: normal; overflow-wrap: anywhere; min-width: 8em; }
 .pairs td { text-align: right; min-width: 74px; padding: 7px 12px; }
 .pairs td.self { color: var(--soft); }
-.pairs thead th + th { text-align: right; padding-left: 12px; max-width: 150px;
+.pairs thead th + th { text-align: right; padding-left: 12px; min-width: 6.5em; max-width: 150px;
   overflow-wrap: break-word; }
-.pairs tbody th { color: var(--ink); overflow-wrap: break-word; max-width: 220px; }
-.wide.grid { grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); }
+.pairs tbody th { color: var(--ink); overflow-wrap: break-word; min-width: 6.5em;
+  max-width: 220px; }
+.wide.grid { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
 .legend { font-size: 13.5px; margin: 6px 0 0; }
 .legend span.item { margin-right: 14px; white-space: nowrap; }
 .make-up { margin: 0 0 18px; }
-.rows td { max-width: 460px; overflow-wrap: anywhere; }
+.rows td { min-width: 12em; max-width: 460px; overflow-wrap: anywhere; }
+.rows td.value, .rows td.code { min-width: 0; }
+@media (max-width: 640px) {
+  .figures tbody th { min-width: 0; max-width: none; }
+  .figures tbody.group th[colspan] { padding-top: 20px; }
+  .rows td[data-label] { display: block; text-align: left; }
+  .rows td[data-label]::before { content: attr(data-label) " "; }
+  .rows td.value { text-align: left; }
+}
 .rows { width: 100%; font-size: 14px; }
 .rows td.value, .rows code { white-space: nowrap; }
 code { font-size: 13px; overflow-wrap: anywhere; }
@@ -42,7 +56,9 @@ def assessment_page(found: Assessment) -> str:
     """Return datasets side by side as one HTML page, which needs nothing else.
 
     Texts and names of the data are shown as text: no markup in them counts, and no script runs.
+    It may be sent to anybody: it does not say where models and files lie.
     """
+    found = _for_others(found)
     measured = [each for each in found.datasets if each.rows]
     parts: list[Child] = [
         element("h1", _title(found)),
@@ -61,6 +77,36 @@ def assessment_page(found: Assessment) -> str:
         parts.append(section("Rows to read", *_examples(measured)))
     parts.append(section("How it was measured", *_method(found)))
     return page(_title(found), *parts, style=_STYLE)
+
+
+def _for_others(found: Assessment) -> Assessment:
+    """Return datasets in which files and models go by their names, not by where they lie."""
+    given = [each.name for each in found.datasets]
+    known = [*given, *(each.source for each in found.datasets)]
+
+    def told(text: str) -> str:
+        return without_folders(text, known)
+
+    names = dict(zip(given, distinct_names([*map(told, given)], [""] * len(given)), strict=True))
+    datasets = [
+        replace(
+            each,
+            name=names[each.name],
+            source=told(each.source),
+            notes=[*map(told, each.notes)],
+            remarks=[*map(told, each.remarks)],
+        )
+        for each in found.datasets
+    ]
+    pairs = [replace(p, of=names[p.of], within=names[p.within]) for p in found.pairs]
+    return replace(
+        found,
+        settings=all_without_folders(found.settings),
+        datasets=datasets,
+        pairs=pairs,
+        left_out=[*map(told, found.left_out)],
+        notes=[*map(told, found.notes)],
+    )
 
 
 def _title(found: Assessment) -> str:
@@ -116,10 +162,15 @@ def _comparison(found: Assessment) -> Html:
         for line in lines:
             meaning = element("span", line.meaning, class_="meaning") if line.meaning else None
             name = element("th", element("span", line.name, class_="line"), meaning, scope="row")
-            cells = (element("td", cell, class_="number") for cell in line.cells)
+            cells = (
+                element("td", cell, class_="number", data_label=each.name)
+                for cell, each in zip(line.cells, found.datasets, strict=True)
+            )
             rows.append(element("tr", name, *cells))
         bodies.append(element("tbody", *rows, class_="group"))
-    whole = element("table", element("thead", element("tr", *heads)), *bodies, class_="figures")
+    whole = element(
+        "table", element("thead", element("tr", *heads)), *bodies, class_="figures stacked"
+    )
     return element("div", whole, class_="scroll")
 
 
@@ -173,14 +224,16 @@ def _examples(records: Sequence[DatasetRecord]) -> Iterator[Html]:
         rows = []
         for kind, group in groupby(record.examples, key=lambda each: each.kind):
             for number, each in enumerate(group):
-                value = element("td", quantity(each.value), class_="value number")
-                code = element("td", element("code", each.id))
+                value = element(
+                    "td", quantity(each.value), class_="value number", data_label="value"
+                )
+                code = element("td", element("code", each.id), class_="code", data_label="id")
                 rows.append([kind if number == 0 else "", value, each.asked, each.answered, code])
         columns = ["", ("value", "right"), "asked", "answered", "id"]
         yield element(
             "details",
             element("summary", record.name),
-            table(columns, rows, class_="rows"),  # type: ignore[arg-type]
+            table(columns, rows, class_="rows stacked"),  # type: ignore[arg-type]
             open="" if place == 0 else None,
         )
 
@@ -213,7 +266,7 @@ def _method(found: Assessment) -> Iterator[Html]:
     """
     lines = [" ".join(part.split()) for part in text.split("\n\n")]
     if settings["model"]:
-        reader = f"{model_name(settings['model'])} in {settings['dtype']}"
+        reader = f"{shared_name(settings['model'])} in {settings['dtype']}"
         lines.append(
             f"IFD (Li et al. 2024, arXiv 2308.12032) and perplexity: by {reader}. Above an IFD of "
             "1 the prompt makes the answer less likely."

@@ -1,6 +1,7 @@
 """The report of a comparison: one HTML file, complete in itself, for screen, phone and paper."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -8,10 +9,12 @@ from pathlib import Path
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row, summary
 from assay.compare.verdict import verdict
+from assay.components.references import name_of
 from assay.files import write_text
 from assay.reports.comparison import sections
 from assay.reports.comparison.chart_parts import Style, styles
-from assay.reports.html import Html, element, joined
+from assay.reports.html import Html, document, joined
+from assay.wording import without_folders
 
 
 def write_report(path: Path, comparison: Comparison, *, rebuild: str) -> None:
@@ -28,21 +31,39 @@ def write_report(path: Path, comparison: Comparison, *, rebuild: str) -> None:
 def render(comparison: Comparison, *, rebuild: str) -> str:
     """Return the report as HTML: equal records give equal bytes.
 
+    It may be sent to anybody: it does not say where models and files lie.
+
     Args:
         comparison: finished or not.
         rebuild: the command that makes the file again from the stored records.
     """
+    comparison = _for_others(comparison)
     rows = {part.name: summary(comparison, part.name) for part in comparison.sets}
-    body = _body(comparison, rows, styles(comparison), rebuild)
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{comparison.title} \N{MIDDLE DOT} assay compare"),
-        element("style", _style_sheet()),
+    body = _body(comparison, rows, styles(comparison), without_folders(rebuild))
+    title = f"{comparison.title} \N{MIDDLE DOT} assay compare"
+    return document(title, body, style=_style_sheet())
+
+
+def _for_others(comparison: Comparison) -> Comparison:
+    """Return a comparison in which models and files go by their names, not by where they lie."""
+    known = [name_of(comparison.base)]
+
+    def told(text: str) -> str:
+        return without_folders(text, known)
+
+    return replace(
+        comparison,
+        title=told(comparison.title),
+        base=told(comparison.base),
+        pool=told(comparison.pool),
+        recipe=told(comparison.recipe),
+        arms=tuple(replace(arm, words=told(arm.words)) for arm in comparison.arms),
+        trials=tuple(
+            trial if trial.error is None else replace(trial, error=told(trial.error))
+            for trial in comparison.trials
+        ),
+        models={told(name): told(words) for name, words in comparison.models.items()},
     )
-    page = element("html", "\n", head, "\n", element("body", body), "\n", lang="en")
-    return f"<!doctype html>\n{page}\n"
 
 
 def _body(
@@ -72,6 +93,5 @@ def _body(
 
 
 @cache
-def _style_sheet() -> Html:
-    text = files("assay.reports.comparison").joinpath("report.css").read_text(encoding="utf-8")
-    return Html(text)
+def _style_sheet() -> str:
+    return files("assay.reports.comparison").joinpath("report.css").read_text(encoding="utf-8")

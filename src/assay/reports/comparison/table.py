@@ -6,7 +6,7 @@ from assay.compare.records import Comparison
 from assay.compare.statistics import Row
 from assay.reports.comparison.chart_parts import Style
 from assay.reports.comparison.forest import key
-from assay.reports.html import Html, element
+from assay.reports.html import Child, Html, element
 from assay.wording import (
     NOTHING,
     count,
@@ -47,8 +47,10 @@ def result_table(
 def _lines(row: Row, style: Style) -> list[Html]:
     kind = "with-fault" if row.faults else "stands" if row.significant else None
     name = element("td", _key(style), " ", row.arm, element("small", _runs(row)))
-    cells = [name, *_measured(row), *_spent(row)]
-    lines = [element("tr", cells, class_=kind)]
+    # A narrow screen shows a row as a list, in which every number has its heading beside it.
+    labelled = zip(_HEADINGS[1:], [*_measured(row), *_spent(row)], strict=True)
+    cells = [element("td", element("div", cell), data_label=heading) for heading, cell in labelled]
+    lines = [element("tr", name, cells, class_=kind)]
     if row.faults:
         words = "; ".join(row.faults)
         fault = element("td", words, colspan=str(len(_HEADINGS)))
@@ -61,37 +63,35 @@ def _runs(row: Row) -> str:
     return f"{number} run" if number == 1 else f"{number} runs"
 
 
-def _measured(row: Row) -> list[Html]:
+def _measured(row: Row) -> list[list[Child]]:
     loss, found = row.loss, row.difference
     around = f"{nats(loss.low)} to {nats(loss.high)}" if loss else ""
     note = element("small", found.noise) if found and found.noise == "question noise only" else None
     between = element("small", interval(found.low, found.high)) if found else None
+    worth = NOTHING
+    if row.efficiency is not None:
+        worth = f"{times(row.efficiency)}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}"
     return [
-        element("td", nats(loss.value) if loss else NOTHING, element("small", around)),
-        element("td", signed(found.value) if found else NOTHING, between, note),
-        element("td", NOTHING if row.p_holm is None else p_value(row.p_holm)),
-        element(
-            "td",
-            NOTHING
-            if row.efficiency is None
-            else f"{times(row.efficiency)}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}",
-        ),
+        [nats(loss.value) if loss else NOTHING, element("small", around)],
+        [signed(found.value) if found else NOTHING, between, note],
+        [NOTHING if row.p_holm is None else p_value(row.p_holm)],
+        [worth],
     ]
 
 
-def _spent(row: Row) -> list[Html]:
+def _spent(row: Row) -> list[list[Child]]:
     if not row.runs:
-        return [element("td", NOTHING) for _ in range(5)]
+        return [[NOTHING] for _ in range(5)]
     return [
-        element("td", count(row.rows)),
-        element("td", *_tokens(row)),
-        element("td", flops(row.selection_flops), element("small", seconds(row.selection_seconds))),
-        element("td", flops(row.training_flops), element("small", seconds(row.training_seconds))),
-        element("td", flops(row.total_flops), element("small", seconds(row.total_seconds))),
+        [count(row.rows)],
+        _tokens(row),
+        [flops(row.selection_flops), element("small", seconds(row.selection_seconds))],
+        [flops(row.training_flops), element("small", seconds(row.training_seconds))],
+        [flops(row.total_flops), element("small", seconds(row.total_seconds))],
     ]
 
 
-def _tokens(row: Row) -> list[str | Html]:
+def _tokens(row: Row) -> list[Child]:
     """Return the tokens that one epoch reads, those of the whole rows, and those of all epochs."""
     every = element("small", f"{short_count(row.tokens)} over all epochs")
     if not row.chosen_tokens > 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.cli.options.models import Models, check_models, model_errors, model_words, with_models
+from assay.cli.options.models import Models, check_models, model_errors, with_models
 from assay.components.component import Component, Scorer
 from assay.errors import AssayError, MissingExtraError, ModelLoadError, UsageError
 from assay.features.hidden_states import HiddenStates
@@ -144,16 +144,3 @@ def test_the_embedded_model_needs_no_torch_unless_products_are_to_be_short(
 @pytest.mark.usefixtures("torch_there")
 def test_with_torch_nothing_is_asked_of_the_hub(project: Project) -> None:
     check_models(project, [IFD(model="org/that-is-nowhere")])
-
-
-def test_the_next_command_names_the_model_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "tiny").mkdir()
-    monkeypatch.chdir(tmp_path)
-
-    assert model_words(IFD(model=f"{tmp_path}/tiny@0123456789ab")) == "--model tiny "
-    assert model_words(RankMean(of=(CompressionIFD(), IFD(model="gpt2")))) == "--model gpt2 "
-    assert model_words(CompressionIFD()) == ""
-    assert model_words(TopScore(by=IFD(), budget=5)) == ""
-    assert model_words(IFD(model="assay:lm@0123456789ab")) == ""

@@ -1,5 +1,7 @@
 """`--set` reads text as the parameter's type says."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -7,10 +9,12 @@ import pytest
 from assay.cli.options.parameters import (
     Setting,
     describe_methods,
+    files_named,
     parse_settings,
     set_inside,
     typed,
 )
+from assay.components import table
 from assay.components.component import build
 from assay.components.registry import find
 from assay.components.rendering import Rendering
@@ -190,3 +194,66 @@ def test_a_setting_reaches_components_inside() -> None:
 def test_a_setting_for_what_is_not_inside_is_refused() -> None:
     with pytest.raises(ConfigError, match="mtld holds no 'ttr'"):
         set_inside(find("mtld")(), [Setting("ttr", "part", "prompt")])
+
+
+_TWO_METHODS = """
+from typing import ClassVar
+
+from assay import NoPaper, Scorer
+
+
+class First(Scorer):
+    \"\"\"One.\"\"\"
+
+    name: ClassVar[str] = "first_of_a_file"
+    paper: ClassVar[NoPaper] = NoPaper(reason="a test")
+
+
+class Second(First):
+    \"\"\"Another.\"\"\"
+
+    name: ClassVar[str] = "second_of_a_file"
+"""
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """Lets the methods of a file be known for one test."""
+    before = table.snapshot()
+    yield
+    table.restore(before)
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_a_parameter_takes_a_method_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "my methods.py"
+    file.write_text(_TWO_METHODS)
+    settings = [f"by={file}:second_of_a_file", "low=1"]
+
+    [described], _ = describe_methods(["threshold"], parse_settings(settings, ["threshold"]))
+    [several], _ = describe_methods(
+        ["rank_mean"], parse_settings([f"of=mtld,{file}:first_of_a_file"], ["rank_mean"])
+    )
+
+    assert described == {"method": "threshold", "by": "second_of_a_file", "low": "1"}
+    assert several["of"] == ["mtld", "first_of_a_file"]
+    assert files_named([*settings, f"of=mtld,{file}:first_of_a_file"]) == [file]
+
+
+@pytest.mark.usefixtures("forgotten")
+@pytest.mark.parametrize(
+    ("ending", "message", "hint"),
+    [
+        ("", "defines first_of_a_file, second_of_a_file", ":first_of_a_file"),
+        (":third", "and not third", ":first_of_a_file"),
+    ],
+)
+def test_which_of_a_files_methods_is_meant_has_to_be_said(
+    tmp_path: Path, ending: str, message: str, hint: str
+) -> None:
+    file = tmp_path / "methods.py"
+    file.write_text(_TWO_METHODS)
+
+    with pytest.raises(UsageError, match=message) as raised:
+        describe_methods(["threshold"], parse_settings([f"by={file}{ending}"], ["threshold"]))
+    assert hint in str(raised.value.hint)

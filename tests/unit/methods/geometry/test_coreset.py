@@ -139,7 +139,7 @@ def test_only_the_clusters_nearest_to_the_target_are_kept(
 
     assert {name[0] for name, reason in fate.items() if reason == Reason.OK} == {*kept}
     left_out = {reason for name, reason in fate.items() if name[0] not in kept}
-    assert left_out <= {Reason.FILTERED}
+    assert left_out <= {Reason.OFF_TARGET}
 
 
 def test_the_target_is_the_mean_of_its_rows_and_empty_ones_do_not_count(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_rows_without_a_vector_are_never_chosen(tmp_path: Path) -> None:
     record = engine.value(_coreset(budget=11))
 
     fate = reasons(engine, _coreset(budget=11))
-    assert (fate["w0"], fate["w1"]) == (Reason.FILTERED, Reason.FILTERED)
+    assert (fate["w0"], fate["w1"]) == (Reason.NO_WORDS, Reason.NO_WORDS)
     assert (len(record.selection.indices), record.selection.stop) == (9, "exhausted")
 
 
@@ -274,7 +274,7 @@ def test_every_chosen_row_lies_in_a_cluster_that_is_kept(tmp_path: Path) -> None
     kept = [label for place, label in enumerate(nearest) if sizes[nearest[:place]].sum() < 20]
     assert set(groups.labels[record.selection.indices].tolist()) <= set(kept)
     inside = np.isin(groups.labels, kept)
-    assert (record.reason == Reason.FILTERED).tolist() == (~inside).tolist()
+    assert (record.reason == Reason.OFF_TARGET).tolist() == (~inside).tolist()
 
 
 def test_price_is_that_of_the_kept_rows(tmp_path: Path) -> None:

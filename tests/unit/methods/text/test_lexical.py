@@ -55,7 +55,7 @@ def test_hdd_below_42_words_has_a_reason_and_no_number(tmp_path: Path) -> None:
     assert found["long"][0] == pytest.approx(1.0)
     assert found["long"][1] == Reason.OK
     assert np.isnan(found["short"][0])
-    assert found["short"][1] == Reason.NO_WORDS
+    assert found["short"][1] == Reason.TOO_SHORT
 
 
 def test_repetition_compresses_better(tmp_path: Path) -> None:

@@ -85,3 +85,23 @@ def test_the_longest_response_comes_first(tmp_path: Path) -> None:
     engine = planted_engine(tmp_path, [("short", "x"), ("long", "x" * 9), ("middle", "x" * 5)])
 
     assert chosen(engine, TopScore(by=LongestResponse(), budget=2)) == ["long", "middle"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"),
+    [
+        ("characters", Reason.OK),
+        ("words", Reason.NO_WORDS),
+        ("tokens", Reason.OK),
+    ],
+)
+def test_a_text_of_signs_alone_is_not_called_empty(
+    tmp_path: Path, unit: str, expected: Reason
+) -> None:
+    engine = planted_engine(tmp_path, [("a", "?!"), ("!!", "an answer"), ("c", "")])
+
+    answers = scores_by_name(engine, LongestResponse(unit_of_length=unit))
+    questions = scores_by_name(engine, LongestInstruction(unit_of_length=unit))
+
+    assert (answers["a"][1], answers["c"][1]) == (expected, Reason.EMPTY_RESPONSE)
+    assert questions["!!"][1] == expected
