@@ -80,3 +80,28 @@ def test_a_run_asks_before_it_works(here: Here) -> None:
     assert here("run", "run.yaml").code == 1
     assert Path("own.json").read_text() == "mine"
     assert here("run", "run.yaml", "--yes").code == 0
+
+
+_WRITING = {
+    "scores.csv": ("score", "rows.json", "mtld", "-o"),
+    "scores.parquet": ("score", "rows.json", "mtld", "-o"),
+    "selection.html": ("select", "rows.json", "random", "--budget", "2", "--report"),
+    "scores.html": ("score", "rows.json", "mtld", "--report"),
+    "assess.html": ("assess", "rows.json", "-o"),
+    "bare.json": ("select", "rows.json", "random", "--budget", "2", "--no-sidecar", "-o"),
+}
+
+
+@pytest.mark.parametrize(("output", "words"), _WRITING.items(), ids=list(_WRITING))
+def test_what_has_no_sidecar_is_written_anew_until_it_was_edited(
+    here: Here, output: str, words: tuple[str, ...]
+) -> None:
+    codes = [here(*words, output).code, here(*words, output).code]
+    Path(output).write_text("mine")
+    refused = here(*words, output)
+
+    assert codes == [0, 0]
+    assert refused.code == 1
+    assert "not as Assay wrote it" in " ".join(refused.err.split())
+    assert Path(output).read_text() == "mine"
+    assert here(*words, output, "--yes").code == 0

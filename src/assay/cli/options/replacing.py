@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assay.cli.console import confirmed, terminal
+from assay.cli.options.written import is_as_written
 from assay.errors import DataError, UsageError
 
 
 def check_replaceable(path: Path, *, yes: bool, inputs: Sequence[Path] = ()) -> None:
     """Ask before a file is replaced that Assay did not write; without a terminal, refuse.
 
-    A file that Assay wrote is known by its sidecar ``<path>.assay.json``, which holds its digest.
+    A file that Assay wrote is known by its sidecar ``<path>.assay.json``, which holds its digest,
+    or by `assay.cli.options.written`.
 
     Args:
         path: what is about to be written; "-" is stdout.
@@ -32,7 +34,7 @@ def check_replaceable(path: Path, *, yes: bool, inputs: Sequence[Path] = ()) -> 
         return
     if any(path.exists() and file.exists() and path.samefile(file) for file in inputs):
         return
-    if path.is_file() and output_form(path) is None:
+    if path.is_file() and path.suffix != ".html" and output_form(path) is None:
         raise UsageError(
             f"{path} is a file, and a name without a known ending means a folder",
             hint=f"name a file, such as {path}.jsonl, or another folder",
@@ -56,4 +58,4 @@ def _is_own(path: Path) -> bool:
         described = json.loads(path.with_name(f"{path.name}.assay.json").read_bytes())["output"]
         return bool(described["blake2b"] == digest_of(path))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
+        return is_as_written(path)

@@ -112,9 +112,13 @@ def assess(
     import contextlib
 
     from assay.assessment.assess import assess as measured
+    from assay.cli.options.replacing import check_replaceable
+    from assay.cli.options.written import remember
     from assay.cli.recording import recorded
     from assay.files import write_text
 
+    if measuring.output is not None:
+        check_replaceable(measuring.output, yes=everywhere.yes)
     projects, datasets = _datasets(words or [], reading, everywhere, measuring)
     options = _options(projects[0], measuring)
     if _priced(datasets, options, projects[0], dry_run=measuring.dry_run):
@@ -127,6 +131,7 @@ def assess(
             from assay.reports.assessment.page import assessment_page
 
             write_text(measuring.output, assessment_page(found))
+            remember(measuring.output)
     _show(found, measuring.output)
 
 

@@ -40,9 +40,12 @@ def diff(
     scores behind them agree. Scores: their rank correlation, and what their best rows share.
     """
     from assay.cli.options.names import open_named
+    from assay.cli.options.replacing import check_replaceable
     from assay.errors import UsageError
     from assay.workspace.stored import find_result
 
+    if report is not None:
+        check_replaceable(report, yes=everywhere.yes)
     project, names = open_named(words or [], everywhere, as_loaded=True)
     if len(names) != 2:
         raise UsageError(
@@ -95,6 +98,7 @@ def _selections(
 
 
 def _report(project: "Project", described: dict[str, Any], seconds: float, path: Path) -> None:
+    from assay.cli.options.written import remember
     from assay.components.references import shown_names
     from assay.files import write_text
     from assay.reports.rows.difference import difference_page
@@ -105,3 +109,4 @@ def _report(project: "Project", described: dict[str, Any], seconds: float, path:
     stages = {"compare": seconds}
     shown = described | {"methods": [shown_names(text) for text in described["methods"]]}
     write_text(path, difference_page((first, second), shown, stages=stages, command=command))
+    remember(path)

@@ -143,6 +143,7 @@ def _score(
     following: Sequence[str | None],
 ) -> None:
     from assay.cli.naming import shown_path
+    from assay.cli.options.written import remember
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
     from assay.workspace.score_frame import write_frame_file
@@ -163,6 +164,7 @@ def _score(
     if output is not None:
         names = list(dict.fromkeys(row["result"] for row in rows))
         write_frame_file(project.frame(names, order="source"), output)
+        remember(output)
     if scoring.report is not None:
         named = {row["result"]: (scorer, scores.main)
                  for row, scorer, scores in zip(rows, resolved, tables, strict=True)}  # fmt: skip
@@ -203,12 +205,14 @@ def _report(
     stages: "Mapping[str, float]",
     path: Path,
 ) -> None:
+    from assay.cli.options.written import remember
     from assay.cli.printing.selection_report import why_text
     from assay.files import write_text
     from assay.reports.rows.scores import score_page
 
     command = ["assay", "score", *sys.argv[2:]]
     write_text(path, score_page(project, scores, stages=stages, command=command, why=why_text))
+    remember(path)
 
 
 def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:

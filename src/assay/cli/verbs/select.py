@@ -143,6 +143,7 @@ def _select(
 def _report(
     selection: "NamedSelection", described: dict[str, Any], run: "Run", path: "Path"
 ) -> None:
+    from assay.cli.options.written import remember
     from assay.cli.printing.selection_report import why_text
     from assay.components.references import shown_names
     from assay.files import write_text
@@ -159,6 +160,7 @@ def _report(
         why=lambda code: why_text(code, stop),
     )
     write_text(path, page)
+    remember(path)
     described["written"].append(str(path))
 
 
