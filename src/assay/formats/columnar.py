@@ -9,8 +9,9 @@ from assay.errors import FormatError
 from assay.formats.json_stream import RawRecord
 from assay.formats.records import Container
 
-# A slice inside one large row group decodes that group again, so slices are large.
+# A slice inside one large row group decodes that group again, so slices are as large as they may.
 SLICE_ROWS = 1 << 18
+SLICE_BYTES = 1 << 26
 ROWS_AT_ONCE = 1 << 13
 
 
@@ -41,7 +42,8 @@ def columnar_records(
 
 
 def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.DataFrame]:
-    rows = SLICE_ROWS if limit is None else min(limit, SLICE_ROWS)
+    # How long rows are is known from the first ones.
+    rows = ROWS_AT_ONCE if limit is None else min(limit, ROWS_AT_ONCE)
     try:
         table = _scan(path, container)
         # Bytes (pictures, sound) are no part of a conversation and would only fill memory.
@@ -55,6 +57,8 @@ def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.
             if frame.height < rows:
                 return
             begin += rows
+            fitting = SLICE_BYTES * frame.height // max(1, int(frame.estimated_size()))
+            rows = min(max(fitting, ROWS_AT_ONCE), SLICE_ROWS)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _damaged(path, container, error) from error
 

@@ -1,30 +1,32 @@
-"""How the rows of some blocks become a pool."""
+"""How the rows of some blocks become a pool, whether or not they fit into memory."""
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from assay.errors import EmptyPoolError
-from assay.files.frames import write_frame
+from assay.files.frames import Late, read_blocks, write_blocks
 from assay.formats.records import Block
+from assay.pool.numbering import numbered
 from assay.pool.pool import (
     MESSAGE_FIELDS,
     ORIGIN_FIELDS,
     READ_ROWS,
-    HashArray,
     Pool,
     digest_of,
     hash_array,
+    leading_words,
 )
+from assay.pool.spill import Spill
 from assay.random_numbers import row_uniform
 from assay.samples import Conversation, IdArray, Message
 
-_PROVENANCE = ("source", "split", "task", "language", "external_id", "meta", "file", "row", "part")
+_CONTEXT_FIELDS = ("source", "split", "task", "language")
+_DIGITS = 16
 
 
 def build_pool(
@@ -34,6 +36,10 @@ def build_pool(
 
     Ids come from the content hash and, among rows of equal text, an ordinal in the order of
     their provenance, so that they do not depend on the order of rows or files.
+
+    Rows are divided by the first bits of their hash and go to the disk where they are many, so that
+    one part at a time is put in order and written. In memory stay 16 bytes a row, and the texts of
+    about two groups of `READ_ROWS` rows.
 
     Args:
         blocks: samples and where they lie; read once.
@@ -45,68 +51,87 @@ def build_pool(
     Raises:
         EmptyPoolError: if there is no row at all.
     """
-    frames = [_frame(block) for block in blocks if block.samples]
-    if not frames:
-        raise EmptyPoolError("no usable row was found", hint="see the rows set aside and why")
-    frame = pl.concat(frames)
-    frames.clear()
-    hashes = hash_array(frame["content_hash"].to_list())
-    ids = _ids(hashes, frame)
-    leading = hashes.view(">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
-    held_out = row_uniform(leading, seed=seed, purpose="hold-out") < hold_out
-    order = np.argsort(ids, kind="stable")
-    frame = frame.with_columns(id=pl.Series(ids), held_out=pl.Series(held_out))[order]
-    frame = frame.select("id", pl.exclude("id"))
-    path = folder / f"pool-{digest_of(ids[order])}.parquet"
-    write_frame(path, frame, {"context": _context(frame)}, row_group_size=READ_ROWS)
+    with Spill(folder) as rows, Spill(folder) as moved:
+        schema = _read(blocks, rows)
+        if schema is None:
+            raise EmptyPoolError("no usable row was found", hint="see the rows set aside and why")
+        ids = numbered(rows.take_keys(), rows.read)
+        _move(rows, ids, moved)
+        in_order = np.concatenate(ids)
+        in_order.sort()
+        path = folder / f"pool-{digest_of(in_order)}.parquet"
+        write_blocks(
+            path,
+            _in_order(rows, moved, ids, held_out=(hold_out, seed)),
+            {"id": pl.UInt64, **schema, "held_out": pl.Boolean},
+            row_group_size=READ_ROWS,
+            late=Late("context", _DIGITS, lambda written: _context(written, in_order)),
+        )
     return Pool(path)
 
 
-def _context(frame: pl.DataFrame) -> str:
-    state = hashlib.blake2b(frame["id"].to_numpy().tobytes(), digest_size=8)
-    state.update(frame["held_out"].to_numpy().tobytes())
-    for name in ("source", "split", "task", "language"):
-        state.update("\0".join(frame[name].to_list()).encode())
+def _read(blocks: Iterable[Block], rows: Spill) -> pl.Schema | None:
+    """Give the rows of all blocks to `rows` by their hash and return their columns."""
+    schema = None
+    for block in blocks:
+        if block.samples:
+            frame = _frame(block)
+            schema = frame.schema
+            rows.add(frame, leading_words(hash_array(frame["content_hash"].to_list())))
+    rows.settle()
+    return schema
+
+
+def _move(rows: Spill, ids: Sequence[IdArray], moved: Spill) -> None:
+    """Give rows whose id lies in another part than their hash to `moved`: repeated texts."""
+    for part, numbers in enumerate(ids):
+        away = rows.part_of(numbers) != part
+        if away.any():
+            frame = _numbered_frame(rows, ids, part).filter(pl.Series(away))
+            moved.add(frame, numbers[away])
+    moved.settle(rows.bits)
+
+
+def _numbered_frame(rows: Spill, ids: Sequence[IdArray], part: int) -> pl.DataFrame:
+    frame = pl.concat(rows.read(part))
+    return frame.select(pl.Series("id", ids[part]), pl.all())
+
+
+def _in_order(
+    rows: Spill, moved: Spill, ids: Sequence[IdArray], *, held_out: tuple[float, int]
+) -> Iterator[pl.DataFrame]:
+    """Yield all rows with their ids, ascending, and whether they are held out."""
+    share, seed = held_out
+    for part in range(rows.parts):
+        frames = moved.read(part)
+        if len(ids[part]):
+            staying = rows.part_of(ids[part]) == part
+            frame = _numbered_frame(rows, ids, part)
+            frames.insert(0, frame if staying.all() else frame.filter(pl.Series(staying)))
+        if frames:
+            frame = pl.concat(frames).sort("id")
+            leading = leading_words(hash_array(frame["content_hash"].to_list()))
+            fate = row_uniform(leading, seed=seed, purpose="hold-out") < share
+            yield frame.with_columns(held_out=pl.Series(fate))
+
+
+def _context(path: Path, ids: IdArray) -> str:
+    """Return 16 hex digits over all that a selection may read of a written pool but its text."""
+    state = hashlib.blake2b(ids.tobytes(), digest_size=8)
+    for column in _column(path, "held_out"):
+        state.update(column.to_numpy().tobytes())
+    for name in _CONTEXT_FIELDS:
+        between = ""
+        for column in _column(path, name):
+            state.update((between + "\0".join(column.to_list())).encode())
+            between = "\0"
         state.update(b"\1")
     return state.hexdigest()
 
 
-def _ids(hashes: HashArray, frame: pl.DataFrame) -> IdArray:
-    words = hashes.view(">u8").reshape(-1, 2).astype(np.uint64)
-    ids = words[:, 0].copy()
-    order = np.lexsort((words[:, 1], words[:, 0]))
-    # Equal leading words put equal hashes, and the rare collision of 64 bits, side by side.
-    repeated = np.zeros(len(ids), np.bool_)
-    repeated[1:] = ids[order][1:] == ids[order][:-1]
-    if not repeated.any():
-        return ids
-    touched = repeated.copy()
-    touched[:-1] |= repeated[1:]
-    positions = order[touched]
-    provenance = frame[positions].select(_PROVENANCE).rows()
-    by_text: dict[bytes, list[tuple[tuple[object, ...], int]]] = defaultdict(list)
-    padded = frame["content_hash"]
-    for position, place in zip(positions.tolist(), provenance, strict=True):
-        by_text[padded[position]].append((tuple(str(part) for part in place), position))
-    taken = set(ids[order[~touched]].tolist())
-    for content_hash in sorted(by_text):
-        ordinal = 0
-        for _, position in sorted(by_text[content_hash]):
-            row_id = _numbered(content_hash, ordinal)
-            while row_id in taken:
-                ordinal += 1
-                row_id = _numbered(content_hash, ordinal)
-            taken.add(row_id)
-            ids[position] = row_id
-            ordinal += 1
-    return ids
-
-
-def _numbered(content_hash: bytes, ordinal: int) -> int:
-    if ordinal == 0:
-        return int.from_bytes(content_hash[:8], "big")
-    source = content_hash + ordinal.to_bytes(8, "little")
-    return int.from_bytes(hashlib.blake2b(source, digest_size=8).digest(), "big")
+def _column(path: Path, name: str) -> Iterator[pl.Series]:
+    for frame in read_blocks(path, [name], rows=READ_ROWS, checked=False):
+        yield frame.to_series()
 
 
 def _frame(block: Block) -> pl.DataFrame:
@@ -141,6 +166,7 @@ def _frame(block: Block) -> pl.DataFrame:
         )
     messages = (
         pl.DataFrame(flat, schema={"place": pl.Int64} | dict.fromkeys(MESSAGE_FIELDS, pl.String))
+        .with_columns(pl.col("place").set_sorted())
         .group_by("place", maintain_order=True)
         .agg(pl.struct(MESSAGE_FIELDS).alias("messages"))
     )

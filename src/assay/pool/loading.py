@@ -2,28 +2,25 @@
 
 import contextlib
 import gc
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assay.errors import CacheError, DamagedError, DataError
-from assay.files import write_text
+from assay.errors import CacheError, DamagedError
 from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
 from assay.formats import detect, read_sources
-from assay.formats.records import Block, ReadReport, SetAside, SourceFile, SourceSpec
+from assay.formats.records import Block, ReadReport, SourceFile, SourceSpec
 from assay.formats.streams import digest_of as file_digest
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool
+from assay.pool.set_aside import SET_ASIDE, SetAsideList
 from assay.progress import Progress, Silent
 
 FORMAT_VERSION = 2
 MAX_SET_ASIDE = 0.02
-_EXAMPLES = 3
 _LOAD_AGAIN = "load the data again, with the options it was loaded with, such as --hold-out"
 
 
@@ -133,35 +130,35 @@ def load_pool(
         path = folder / record.pool
         if path.exists() and _same_files(specs, record, questions=questions, offline=offline):
             try:
-                _check_set_aside(folder / "set_aside.jsonl", record)
+                _check_set_aside(folder / SET_ASIDE, record)
                 return Pool(path), record
             except DamagedError as error:
                 warn(error)
                 # These very files were accepted.
-                aside = sum(record.set_aside.values()) / max(record.rows, 1)
-                max_set_aside = max(max_set_aside, aside)
+                share = sum(record.set_aside.values()) / max(record.rows, 1)
+                max_set_aside = max(max_set_aside, share)
     report = ReadReport()
     blocks = read_sources(
         specs, report=report, questions=questions, offline=offline, spool_folder=spool
     )
-    with _no_garbage_collection():
+    with SetAsideList(folder) as aside, _no_garbage_collection():
+        blocks = aside.filled(blocks, report)
         pool = build_pool(_counted(blocks, progress or Silent()), folder, hold_out=hold_out)
-    _write_set_aside(report.set_aside, folder / "set_aside.jsonl")
-    share = len(report.set_aside) / max(report.rows, 1)
-    if share > max_set_aside:
-        raise _too_many(report, folder, share, max_set_aside)
+        aside.write()
+    if aside.count > max_set_aside * max(report.rows, 1):
+        raise aside.too_many(report.rows, max_set_aside)
     record = LoadRecord(
         specs=described,
         hold_out=hold_out,
         files=report.files,
         rows=report.rows,
         samples=len(pool),
-        set_aside=dict(Counter(entry.reason for entry in report.set_aside).most_common()),
-        duplicates=len(pool) - len(pool.unique[0]),
+        set_aside=dict(aside.reasons.most_common()),
+        duplicates=pool.duplicates,
         held_out=int(np.count_nonzero(pool.held_out)),
         pool=pool.path.name,
         notes=report.notes,
-        set_aside_sum=file_sum(folder / "set_aside.jsonl"),
+        set_aside_sum=file_sum(folder / SET_ASIDE),
     )
     record.write(folder / "load.json")
     return pool, record
@@ -211,22 +208,3 @@ def _counted(blocks: Iterator[Block], progress: Progress) -> Iterator[Block]:
         for block in blocks:
             yield block
             task.advance(len(block.samples))
-
-
-def _write_set_aside(entries: Sequence[SetAside], path: Path) -> None:
-    lines = [json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in entries]
-    write_text(path, "".join(lines))
-
-
-def _too_many(report: ReadReport, folder: Path, share: float, limit: float) -> DataError:
-    counts: Mapping[str, int] = Counter(entry.reason for entry in report.set_aside)
-    table = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(counts.items()))
-    first = "; ".join(
-        f"{entry.file} row {entry.row}: {entry.detail}" for entry in report.set_aside[:_EXAMPLES]
-    )
-    return DataError(
-        f"{len(report.set_aside):,} of {report.rows:,} rows ({share:.1%}) cannot be used "
-        f"({table}); first: {first}",
-        hint=f"see {folder / 'set_aside.jsonl'}, mend the rows, or allow more with "
-        f"--max-set-aside {min(1.0, share * 1.1 + 0.005):.0%} (limit now {limit:.0%})",
-    )

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.files.frames import read_frame, read_metadata
+from assay.files.frames import read_blocks, read_metadata
 from assay.samples import (
     Conversation,
     IdArray,
@@ -38,6 +38,34 @@ def hash_array(hashes: Sequence[bytes]) -> HashArray:
     return np.frombuffer(b"".join(hashes), dtype="S16")
 
 
+def leading_words(hashes: HashArray) -> IdArray:
+    """Return the first eight bytes of each hash as a number. Shape (n,)."""
+    words: IdArray = hashes.view(">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
+    return words
+
+
+def distinct_hashes(hashes: HashArray) -> tuple[HashArray, IndexArray, IndexArray]:
+    """Return distinct hashes ascending, where each comes first, and each row's place in them.
+
+    As `np.unique`, in half the memory and far faster where rows lie nearly in order of their hash.
+    """
+    leading = leading_words(hashes)
+    order = np.argsort(leading, kind="stable")
+    leading = leading[order]
+    same = leading[1:] == leading[:-1]
+    del leading
+    ties = np.flatnonzero(same)
+    if (hashes[order[ties]] != hashes[order[ties + 1]]).any():  # the rare collision of 64 bits
+        distinct, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        return distinct, first.astype(np.int64), inverse.astype(np.int64)
+    begins = np.ones(len(hashes), np.bool_)
+    np.logical_not(same, out=begins[1:])
+    first = order[begins]
+    inverse = np.empty(len(hashes), np.int64)
+    inverse[order] = np.cumsum(begins) - 1
+    return hashes[first], first, inverse
+
+
 class Pool:
     """The rows being selected from, or questions, targets, anchors; text is read in blocks.
 
@@ -61,10 +89,7 @@ class Pool:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        head = read_frame(path, ["id", "content_hash", "held_out"])
-        self.ids: IdArray = head["id"].to_numpy()
-        self.content_hashes = hash_array(head["content_hash"].to_list())
-        self.held_out: NDArray[np.bool_] = head["held_out"].to_numpy()
+        self.ids, self.content_hashes, self.held_out = _head(path)
         self.digest = digest_of(self.ids)
         stored: str = read_metadata(path).get("context", "")
         self.context = barred_context(stored, self.held_out) if self.held_out.any() else stored
@@ -111,10 +136,19 @@ class Pool:
     @cached_property
     def unique(self) -> tuple[HashArray, IndexArray, IndexArray]:
         """Distinct content hashes ascending, a row that has each, and each row's place in them."""
-        distinct, first, inverse = np.unique(
-            self.content_hashes, return_index=True, return_inverse=True
-        )
-        return distinct, first.astype(np.int64), inverse.astype(np.int64)
+        return distinct_hashes(self.content_hashes)
+
+    @property
+    def duplicates(self) -> int:
+        """Number of rows whose text another row has that counts before them."""
+        later = np.flatnonzero(leading_words(self.content_hashes) != self.ids)
+        if not len(later):
+            return 0
+        # Of each text one row has the id that its hash begins with, but for chance.
+        texts = np.unique(self.content_hashes[later])
+        places = np.searchsorted(self.ids, leading_words(texts))
+        found = self.content_hashes[np.minimum(places, len(self) - 1)] == texts
+        return len(later) - int(np.count_nonzero(~found))
 
     def conversations(self, index: IndexArray) -> list[Conversation]:
         """Return the conversations at ascending positions `index`."""
@@ -147,6 +181,16 @@ class Pool:
             )
             wanted = index[low:high] - first
             yield frame if len(wanted) == len(frame) else frame[wanted]
+
+
+def _head(path: Path) -> tuple[IdArray, HashArray, NDArray[np.bool_]]:
+    """Return ids, content hashes and which rows are held out of a stored pool."""
+    ids, hashes, held_out = [], [], []
+    for block in read_blocks(path, ["id", "content_hash", "held_out"], rows=READ_ROWS):
+        ids.append(block["id"].to_numpy())
+        hashes.append(hash_array(block["content_hash"].to_list()))
+        held_out.append(block["held_out"].to_numpy())
+    return np.concatenate(ids), np.concatenate(hashes), np.concatenate(held_out)
 
 
 def barred_context(context: str, held_out: NDArray[np.bool_]) -> str:
