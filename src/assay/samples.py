@@ -133,7 +133,13 @@ class Message:
     images: tuple[ImageRef, ...] = ()
 
 
+_no_bytes = _length(0)
+
+
 def _feed(parts: list[bytes], text: str) -> None:
+    if not text:
+        parts.append(_no_bytes)
+        return
     encoded = text.encode()
     parts.append(_length(len(encoded)))
     parts.append(encoded)

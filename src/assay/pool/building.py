@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -23,7 +24,7 @@ from assay.pool.pool import (
 )
 from assay.pool.spill import Spill
 from assay.random_numbers import row_uniform
-from assay.samples import Conversation, IdArray, Message
+from assay.samples import Conversation, IdArray, Message, Sample
 
 _CONTEXT_FIELDS = ("source", "split", "task", "language")
 _DIGITS = 16
@@ -93,7 +94,7 @@ def _move(rows: Spill, ids: Sequence[IdArray], moved: Spill) -> None:
 
 
 def _numbered_frame(rows: Spill, ids: Sequence[IdArray], part: int) -> pl.DataFrame:
-    frame = pl.concat(rows.read(part))
+    frame = pl.concat(rows.read(part), rechunk=True)
     return frame.select(pl.Series("id", ids[part]), pl.all())
 
 
@@ -109,7 +110,7 @@ def _in_order(
             frame = _numbered_frame(rows, ids, part)
             frames.insert(0, frame if staying.all() else frame.filter(pl.Series(staying)))
         if frames:
-            frame = pl.concat(frames).sort("id")
+            frame = pl.concat(frames, rechunk=True).sort("id")
             leading = leading_words(hash_array(frame["content_hash"].to_list()))
             fate = row_uniform(leading, seed=seed, purpose="hold-out") < share
             yield frame.with_columns(held_out=pl.Series(fate))
@@ -135,47 +136,49 @@ def _column(path: Path, name: str) -> Iterator[pl.Series]:
 
 
 def _frame(block: Block) -> pl.DataFrame:
-    flat: dict[str, list[object]] = {name: [] for name in ("place", *MESSAGE_FIELDS)}
-    columns: dict[str, list[object]] = {
-        name: []
-        for name in ("content_hash", "tools", "source", "split", "task", "language",
-                     "external_id", "meta")
-    }  # fmt: skip
-    place, role, content, context, reasoning, calls, images = flat.values()
-    for position, sample in enumerate(block.samples):
-        conversation = sample.conversation
-        for message in conversation.messages:
-            place.append(position)
-            role.append(message.role)
-            content.append(message.content)
-            context.append(message.context)
-            reasoning.append(message.reasoning)
-            calls.append(_calls_text(message) if message.tool_calls else "")
-            images.append(_images_text(message) if message.images else "")
-        columns["content_hash"].append(conversation.content_hash)
-        columns["tools"].append(_tools_text(conversation) if conversation.tools else "")
-        columns["source"].append(sample.source)
-        columns["split"].append(sample.split)
-        columns["task"].append(sample.task)
-        columns["language"].append(sample.language)
-        columns["external_id"].append(sample.external_id)
-        columns["meta"].append(
-            json.dumps(sample.meta, ensure_ascii=False, sort_keys=True, default=str)
-            if sample.meta
-            else ""
-        )
-    messages = (
-        pl.DataFrame(flat, schema={"place": pl.Int64} | dict.fromkeys(MESSAGE_FIELDS, pl.String))
-        .with_columns(pl.col("place").set_sorted())
-        .group_by("place", maintain_order=True)
-        .agg(pl.struct(MESSAGE_FIELDS).alias("messages"))
-    )
+    samples = block.samples
+    talks = [sample.conversation for sample in samples]
+    columns: dict[str, list[Any]] = {
+        "content_hash": [talk.content_hash for talk in talks],
+        "tools": [_tools_text(talk) if talk.tools else "" for talk in talks],
+        "source": [sample.source for sample in samples],
+        "split": [sample.split for sample in samples],
+        "task": [sample.task for sample in samples],
+        "language": [sample.language for sample in samples],
+        "external_id": [sample.external_id for sample in samples],
+        "meta": [_meta_text(sample) if sample.meta else "" for sample in samples],
+    }
     schema = dict.fromkeys(columns, pl.String) | {"content_hash": pl.Binary}
     origins = np.array(block.origins, dtype=np.int64).reshape(-1, len(ORIGIN_FIELDS))
     return pl.DataFrame(columns, schema=schema).with_columns(
-        messages["messages"],
+        _messages(talks),
         *(pl.Series(name, origins[:, place]) for place, name in enumerate(ORIGIN_FIELDS)),
     )
+
+
+def _messages(talks: Sequence[Conversation]) -> pl.Series:
+    """Return the messages of each conversation, as a list of structs."""
+    messages = [message for talk in talks for message in talk.messages]
+    columns: dict[str, list[str]] = {
+        "role": [message.role for message in messages],
+        "content": [message.content for message in messages],
+        "context": [message.context for message in messages],
+        "reasoning": [message.reasoning for message in messages],
+        "tool_calls": [_calls_text(message) if message.tool_calls else "" for message in messages],
+        "images": [_images_text(message) if message.images else "" for message in messages],
+    }
+    counts = [len(talk.messages) for talk in talks]
+    place = pl.Series("place", np.repeat(np.arange(len(talks)), counts)).set_sorted()
+    grouped = (
+        pl.DataFrame(columns, schema=dict.fromkeys(MESSAGE_FIELDS, pl.String))
+        .group_by(place, maintain_order=True)
+        .agg(pl.struct(MESSAGE_FIELDS).alias("messages"))
+    )
+    return grouped["messages"]
+
+
+def _meta_text(sample: Sample) -> str:
+    return json.dumps(sample.meta, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _calls_text(message: Message) -> str:

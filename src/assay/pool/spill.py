@@ -112,7 +112,7 @@ class Spill:
             self._parts = [[] for _ in range(self.parts)]
         if not self._frames:
             return
-        frame, keys = pl.concat(self._frames), np.concatenate(self._keys)
+        frame, keys = pl.concat(self._frames, rechunk=True), np.concatenate(self._keys)
         self._frames, self._keys, self._bytes = [], [], 0
         part_of = self.part_of(keys)
         order = np.argsort(part_of, kind="stable")
