@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
 from polars.io.plugins import register_io_source
@@ -62,22 +62,35 @@ def write_blocks(
         row_group_size: rows that are read together.
         late: the metadata beside the checksum.
     """
-    groups = _Groups(blocks, row_group_size)
     empty = f"-{late.key}-".ljust(late.width, "-")
     with atomic_write(path) as temporary:
-        source = register_io_source(groups.read, schema=dict(schema))
-        try:
-            source.sink_parquet(
-                temporary,
-                compression="zstd",
-                row_group_size=row_group_size,
-                maintain_order=True,
-                metadata={late.key: empty, _KEY: PLACE},
-            )
-        except pl.exceptions.PolarsError as error:
-            raise groups.failure or error from error
+        metadata = {late.key: empty, _KEY: PLACE}
+        stream_blocks(temporary, blocks, schema, row_group_size=row_group_size, metadata=metadata)
         fill(temporary, empty.encode(), late.text(temporary).encode())
         seal(temporary)
+
+
+def stream_blocks(
+    target: Path | BinaryIO,
+    blocks: Iterable[pl.DataFrame],
+    schema: Mapping[str, Any],
+    *,
+    row_group_size: int,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write a table that comes in blocks as Parquet, without a checksum; see `write_blocks`."""
+    groups = _Groups(blocks, row_group_size)
+    source = register_io_source(groups.read, schema=dict(schema))
+    try:
+        source.sink_parquet(
+            target,
+            compression="zstd",
+            row_group_size=row_group_size,
+            maintain_order=True,
+            metadata=None if metadata is None else dict(metadata),
+        )
+    except pl.exceptions.PolarsError as error:
+        raise groups.failure or error from error
 
 
 class _Groups:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import polars as pl
@@ -129,9 +129,13 @@ class Pool:
 
     def origins(self, index: IndexArray) -> list[Origin]:
         """Return where the rows at `index` lie in the files they came from."""
-        frame = pl.read_parquet(self.path, columns=list(ORIGIN_FIELDS))
-        frame = frame[self.file_places(index)]
-        return [Origin(*values) for values in frame.iter_rows()]
+        found: list[Origin | None] = [None] * len(index)
+        order = np.argsort(index, kind="stable")
+        places = iter(order.tolist())
+        for frame in self._frames(index[order], list(ORIGIN_FIELDS)):
+            for values in frame.iter_rows():
+                found[next(places)] = Origin(*values)
+        return cast("list[Origin]", found)
 
     @cached_property
     def unique(self) -> tuple[HashArray, IndexArray, IndexArray]:
