@@ -26,6 +26,7 @@ COLUMNAR = ("parquet", "arrow")
 _INSTANCES = "instances"
 _ROW = "__assay_row"
 _ARROW_FILE_MAGIC = b"ARROW1"
+_MAPPED_BYTES = 1 << 26
 
 
 class ChosenRecord(NamedTuple):
@@ -82,6 +83,17 @@ class OpenSource:
     records: list[ChosenRecord]
     content: Content = b""
     partial: int = 0
+    _done: int = 0
+
+    def done_with(self, end: int) -> None:
+        """Give back the memory of what lies before `end`; it can still be read, from the disk.
+
+        What was read of a mapped file counts as memory of the process, up to the whole of it.
+        """
+        if isinstance(self.content, mmap.mmap) and abs(end - self._done) >= _MAPPED_BYTES:
+            self._done = end - end % mmap.PAGESIZE
+            if hasattr(mmap, "MADV_DONTNEED"):
+                self.content.madvise(mmap.MADV_DONTNEED, 0, self._done)
 
     @property
     def is_columnar(self) -> bool:
@@ -126,6 +138,7 @@ class OpenSource:
         else:
             for record in self.records:
                 yield json.loads(self.text(record))
+                self.done_with(record.span.end)
 
     def frame(self) -> pl.DataFrame:
         """Return the chosen rows of a Parquet or Arrow file with its columns and types."""
@@ -150,6 +163,7 @@ class OpenSource:
         names = _csv_fields(header, delimiter)
         for record in self.records:
             yield dict(zip(names, _csv_fields(self.text(record), delimiter), strict=False))
+            self.done_with(record.span.end)
 
 
 def _csv_fields(line: bytes, delimiter: str) -> list[str]:
