@@ -26,7 +26,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-
 from harness import hardware
 
 from assay.formats import ReadReport, SourceSpec, read_sources

@@ -172,9 +172,18 @@ def read_blocks(
     """
     with _checked(path, ()) if checked else contextlib.nullcontext():
         table = pl.scan_parquet(path, glob=False).select(columns)
-        count = pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()
-        for begin in range(0, max(count, 1), rows):
+        for begin in range(0, max(_height(path), 1), rows):
             yield table.slice(begin, rows).collect()
+
+
+def row_count(path: Path) -> int:
+    """Return how many rows a stored table has; raises as `read_frame`."""
+    with _checked(path, ()):
+        return _height(path)
+
+
+def _height(path: Path) -> int:
+    return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
 
 def read_metadata(path: Path, *, beside: Sequence[Path] = ()) -> dict[str, str]:

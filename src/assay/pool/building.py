@@ -53,34 +53,23 @@ def build_pool(
         EmptyPoolError: if there is no row at all.
     """
     with Spill(folder) as rows, Spill(folder) as moved:
-        schema = _read(blocks, rows)
-        if schema is None:
+        _read(blocks, rows)
+        if not rows.schema:
             raise EmptyPoolError("no usable row was found", hint="see the rows set aside and why")
         ids = numbered(rows.take_keys(), rows.read)
         _move(rows, ids, moved)
-        in_order = np.concatenate(ids)
-        in_order.sort()
-        path = folder / f"pool-{digest_of(in_order)}.parquet"
-        write_blocks(
-            path,
-            _in_order(rows, moved, ids, held_out=(hold_out, seed)),
-            {"id": pl.UInt64, **schema, "held_out": pl.Boolean},
-            row_group_size=READ_ROWS,
-            late=Late("context", _DIGITS, lambda written: _context(written, in_order)),
-        )
+        path = _write(rows, moved, ids, folder, held_out=(hold_out, seed))
+        ids.clear()  # they are read again, and once is enough
     return Pool(path)
 
 
-def _read(blocks: Iterable[Block], rows: Spill) -> pl.Schema | None:
-    """Give the rows of all blocks to `rows` by their hash and return their columns."""
-    schema = None
+def _read(blocks: Iterable[Block], rows: Spill) -> None:
+    """Give the rows of all blocks to `rows` by their hash."""
     for block in blocks:
         if block.samples:
             frame = _frame(block)
-            schema = frame.schema
             rows.add(frame, leading_words(hash_array(frame["content_hash"].to_list())))
     rows.settle()
-    return schema
 
 
 def _move(rows: Spill, ids: Sequence[IdArray], moved: Spill) -> None:
@@ -96,6 +85,23 @@ def _move(rows: Spill, ids: Sequence[IdArray], moved: Spill) -> None:
 def _numbered_frame(rows: Spill, ids: Sequence[IdArray], part: int) -> pl.DataFrame:
     frame = pl.concat(rows.read(part), rechunk=True)
     return frame.select(pl.Series("id", ids[part]), pl.all())
+
+
+def _write(
+    rows: Spill, moved: Spill, ids: Sequence[IdArray], folder: Path, *, held_out: tuple[float, int]
+) -> Path:
+    """Write all rows as a pool and return its path."""
+    in_order = np.concatenate(ids)
+    in_order.sort()
+    path = folder / f"pool-{digest_of(in_order)}.parquet"
+    write_blocks(
+        path,
+        _in_order(rows, moved, ids, held_out=held_out),
+        {"id": pl.UInt64, **rows.schema, "held_out": pl.Boolean},
+        row_group_size=READ_ROWS,
+        late=Late("context", _DIGITS, lambda written: _context(written, in_order)),
+    )
+    return path
 
 
 def _in_order(
@@ -118,7 +124,7 @@ def _in_order(
 
 def _context(path: Path, ids: IdArray) -> str:
     """Return 16 hex digits over all that a selection may read of a written pool but its text."""
-    state = hashlib.blake2b(ids.tobytes(), digest_size=8)
+    state = hashlib.blake2b(ids.data, digest_size=8)
     for column in _column(path, "held_out"):
         state.update(column.to_numpy().tobytes())
     for name in _CONTEXT_FIELDS:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.files.frames import read_blocks, read_metadata
+from assay.files.frames import read_blocks, read_metadata, row_count
 from assay.samples import (
     Conversation,
     IdArray,
@@ -189,12 +189,18 @@ class Pool:
 
 def _head(path: Path) -> tuple[IdArray, HashArray, NDArray[np.bool_]]:
     """Return ids, content hashes and which rows are held out of a stored pool."""
-    ids, hashes, held_out = [], [], []
-    for block in read_blocks(path, ["id", "content_hash", "held_out"], rows=READ_ROWS):
-        ids.append(block["id"].to_numpy())
-        hashes.append(hash_array(block["content_hash"].to_list()))
-        held_out.append(block["held_out"].to_numpy())
-    return np.concatenate(ids), np.concatenate(hashes), np.concatenate(held_out)
+    columns = ["id", "content_hash", "held_out"]
+    count = row_count(path)
+    ids, hashes = np.empty(count, np.uint64), np.empty(count, "S16")
+    held_out = np.empty(count, np.bool_)
+    begin = 0
+    for block in read_blocks(path, columns, rows=READ_ROWS):
+        rows = slice(begin, begin + block.height)
+        ids[rows] = block["id"].to_numpy()
+        hashes[rows] = hash_array(block["content_hash"].to_list())
+        held_out[rows] = block["held_out"].to_numpy()
+        begin += block.height
+    return ids, hashes, held_out
 
 
 def barred_context(context: str, held_out: NDArray[np.bool_]) -> str:
@@ -208,7 +214,7 @@ def barred_context(context: str, held_out: NDArray[np.bool_]) -> str:
 
 def digest_of(ids: IdArray) -> str:
     """Return 16 hex digits that name a set of rows."""
-    return hashlib.blake2b(np.ascontiguousarray(ids).tobytes(), digest_size=8).hexdigest()
+    return hashlib.blake2b(np.ascontiguousarray(ids).data, digest_size=8).hexdigest()
 
 
 def format_id(row_id: int) -> str:

@@ -33,11 +33,13 @@ class Spill:
     removes with the process, however that ends; the keys stay in memory, eight bytes a row.
 
     Attributes:
+        schema: names and types of the columns, empty without a row.
         bits: how many leading bits of the key tell the part; known after `settle`.
     """
 
     def __init__(self, folder: Path) -> None:
         """Hold no rows yet; a file will lie in `folder`."""
+        self.schema = pl.Schema()
         self.bits = BITS
         self._folder = folder
         self._file: BinaryIO | None = None
@@ -49,6 +51,7 @@ class Spill:
 
     def add(self, frame: pl.DataFrame, keys: IdArray) -> None:
         """Take rows with their keys, shape (n,)."""
+        self.schema = frame.schema
         self._frames.append(frame)
         self._keys.append(keys)
         self._bytes += int(frame.estimated_size())
