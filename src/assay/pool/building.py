@@ -31,7 +31,12 @@ _DIGITS = 16
 
 
 def build_pool(
-    blocks: Iterable[Block], folder: Path, *, hold_out: float = 0.0, seed: int = 0
+    blocks: Iterable[Block],
+    folder: Path,
+    *,
+    hold_out: float = 0.0,
+    seed: int = 0,
+    expected_bytes: int | None = None,
 ) -> Pool:
     """Write the rows of `blocks` to `folder` as a pool.
 
@@ -48,11 +53,12 @@ def build_pool(
         hold_out: share of rows that no method sees beside others; a row's fate depends on its text
             alone, so duplicates share it and a growing pool keeps it.
         seed: seed of the hold-out.
+        expected_bytes: about how much text there is, if that is known; changes the speed alone.
 
     Raises:
         EmptyPoolError: if there is no row at all.
     """
-    with Spill(folder) as rows, Spill(folder) as moved:
+    with Spill(folder, expected_bytes) as rows, Spill(folder, expected_bytes) as moved:
         _read(blocks, rows)
         if not rows.schema:
             raise EmptyPoolError("no usable row was found", hint="see the rows set aside and why")

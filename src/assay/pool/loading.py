@@ -21,6 +21,8 @@ from assay.progress import Progress, Silent
 
 FORMAT_VERSION = 2
 MAX_SET_ASIDE = 0.02
+_PLAIN_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab"})
+_UNPACKED = 8  # times the size that packed text may have once it is unpacked
 _LOAD_AGAIN = "load the data again, with the options it was loaded with, such as --hold-out"
 
 
@@ -143,7 +145,12 @@ def load_pool(
     )
     with SetAsideList(folder) as aside, _no_garbage_collection():
         blocks = aside.filled(blocks, report)
-        pool = build_pool(_counted(blocks, progress or Silent()), folder, hold_out=hold_out)
+        pool = build_pool(
+            _counted(blocks, progress or Silent()),
+            folder,
+            hold_out=hold_out,
+            expected_bytes=_expected_bytes(specs),
+        )
         aside.write()
     if aside.count > max_set_aside * max(report.rows, 1):
         raise aside.too_many(report.rows, max_set_aside)
@@ -162,6 +169,22 @@ def load_pool(
     )
     record.write(folder / "load.json")
     return pool, record
+
+
+def _expected_bytes(specs: Sequence[SourceSpec]) -> int | None:
+    """Return about how much text the sources hold, None if some are not at hand."""
+    total = 0
+    for spec in specs:
+        location = Path(spec.location)
+        if not location.exists():
+            return None
+        files = location.rglob("*") if location.is_dir() else [location]
+        total += sum(
+            file.stat().st_size * (1 if file.suffix.lower() in _PLAIN_SUFFIXES else _UNPACKED)
+            for file in files
+            if file.is_file()
+        )
+    return total
 
 
 def _read_record(folder: Path) -> LoadRecord | None:

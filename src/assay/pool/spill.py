@@ -1,6 +1,7 @@
 """Rows that may be too many for memory, divided by ranges of a key."""
 
 import io
+import math
 import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,7 +17,18 @@ from assay.samples import IdArray, IndexArray
 SPILL_BYTES = 1 << 25
 """Rows are divided, and go to the disk, whenever as many bytes of them have come together."""
 BITS = 7
-"""Leading bits of the key by which rows are divided once they do not fit into memory."""
+"""Most leading bits of the key by which rows are divided once they do not fit into memory."""
+
+
+def bits_for(expected_bytes: int | None) -> int:
+    """Return by how many bits to divide rows of so many bytes; the most if that is not known.
+
+    Fewer and larger pieces are faster to write and to read.
+    """
+    if expected_bytes is None:
+        return BITS
+    parts = 4 * expected_bytes / SPILL_BYTES
+    return min(max(math.ceil(math.log2(max(parts, 1))), 1), BITS)
 
 
 class _Piece(NamedTuple):
@@ -37,10 +49,10 @@ class Spill:
         bits: how many leading bits of the key tell the part; known after `settle`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Hold no rows yet; a file will lie in `folder`."""
+    def __init__(self, folder: Path, expected_bytes: int | None = None) -> None:
+        """Hold no rows yet; a file will lie in `folder`, of about `expected_bytes` if known."""
         self.schema = pl.Schema()
-        self.bits = BITS
+        self.bits = bits_for(expected_bytes)
         self._folder = folder
         self._file: BinaryIO | None = None
         self._frames: list[pl.DataFrame] = []

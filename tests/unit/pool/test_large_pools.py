@@ -25,7 +25,7 @@ from assay.pool.building import build_pool
 from assay.pool.loading import load_pool
 from assay.pool.numbering import PROVENANCE, numbered
 from assay.pool.pool import distinct_hashes, hash_array, leading_words
-from assay.pool.spill import Spill
+from assay.pool.spill import Spill, bits_for
 from assay.samples import IdArray, Origin, Sample
 from tests.patience import PATIENCE_SECONDS
 from tests.rows import conversation
@@ -80,17 +80,31 @@ def _blocks(path: Path, rows: int) -> Iterator[Block]:
     return read_sources([SourceSpec(str(path))], report=ReadReport(), block_rows=rows)
 
 
-@pytest.mark.parametrize("block_rows", [1, 7, 1000])
-@pytest.mark.parametrize("spill_bytes", [_SMALL_PIECES, spill.SPILL_BYTES])
+@pytest.mark.parametrize(
+    ("block_rows", "spill_bytes", "expected_bytes"),
+    [
+        (1, _SMALL_PIECES, None),
+        (7, _SMALL_PIECES, 1),
+        (1000, _SMALL_PIECES, 40_000),
+        (7, spill.SPILL_BYTES, None),
+        (1000, spill.SPILL_BYTES, None),
+    ],
+)
 def test_a_pool_has_the_same_bytes_however_its_rows_come_and_wherever_they_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block_rows: int, spill_bytes: int
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    block_rows: int,
+    spill_bytes: int,
+    expected_bytes: int | None,
 ) -> None:
     data = _write(tmp_path / "data.jsonl", _records())
     _small_groups(monkeypatch)
     whole = build_pool(_blocks(data, 10 * _ROWS), tmp_path / "whole", hold_out=0.1)
     _spill_early(monkeypatch, spill_bytes)
 
-    pool = build_pool(_blocks(data, block_rows), tmp_path / "parts", hold_out=0.1)
+    pool = build_pool(
+        _blocks(data, block_rows), tmp_path / "parts", hold_out=0.1, expected_bytes=expected_bytes
+    )
 
     assert len(pool) > 4 * pool_module.READ_ROWS
     assert pool.path.name == whole.path.name
@@ -247,6 +261,12 @@ def test_duplicates_are_counted_as_all_but_one_of_each_text(tmp_path: Path) -> N
     pool = build_pool([Block(samples, [Origin(0, row) for row in range(7)])], tmp_path)
 
     assert pool.duplicates == 3 == len(pool) - len(pool.unique[0])
+
+
+def test_rows_are_divided_into_as_many_parts_as_their_size_needs() -> None:
+    sizes = [0, 10, spill.SPILL_BYTES, 4 * spill.SPILL_BYTES, 10**12, None]
+
+    assert [bits_for(size) for size in sizes] == [1, 1, 2, 4, spill.BITS, spill.BITS]
 
 
 def test_rows_come_back_from_a_spill_in_their_order_with_the_columns_asked_for(
