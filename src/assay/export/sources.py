@@ -123,6 +123,7 @@ class OpenSource:
     def text(self, record: ChosenRecord) -> bytes:
         """Return the record's own bytes, less the instances that were not chosen."""
         span = self.span(record)
+        self.done_with(span.start)
         raw = self.content[span.start : span.end]
         if self.is_whole(record):
             return raw
@@ -138,7 +139,6 @@ class OpenSource:
         else:
             for record in self.records:
                 yield json.loads(self.text(record))
-                self.done_with(record.span.end)
 
     def frame(self) -> pl.DataFrame:
         """Return the chosen rows of a Parquet or Arrow file with its columns and types."""
@@ -163,7 +163,6 @@ class OpenSource:
         names = _csv_fields(header, delimiter)
         for record in self.records:
             yield dict(zip(names, _csv_fields(self.text(record), delimiter), strict=False))
-            self.done_with(record.span.end)
 
 
 def _csv_fields(line: bytes, delimiter: str) -> list[str]:
