@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, NamedTuple
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from assay.files import atomic_write
+from assay.files import atomic_write, remove_abandoned
 from assay.files.checksums import PLACE, check, damaged, fill, seal, unreadable
 
 _KEY = "checksum"
@@ -62,6 +62,7 @@ def write_blocks(
         row_group_size: rows that are read together.
         late: the metadata beside the checksum.
     """
+    remove_abandoned(path)  # such a file may be as large as all the data
     empty = f"-{late.key}-".ljust(late.width, "-")
     with atomic_write(path) as temporary:
         metadata = {late.key: empty, _KEY: PLACE}
