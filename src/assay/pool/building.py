@@ -22,7 +22,7 @@ from assay.pool.pool import (
     hash_array,
     leading_words,
 )
-from assay.pool.spill import Spill
+from assay.pool.spill import Spill, without_others
 from assay.random_numbers import row_uniform
 from assay.samples import Conversation, IdArray, Message, Sample
 
@@ -84,7 +84,7 @@ def _move(rows: Spill, ids: Sequence[IdArray], moved: Spill) -> None:
         away = rows.part_of(numbers) != part
         if away.any():
             frame = _numbered_frame(rows, ids, part).filter(pl.Series(away))
-            moved.add(frame, numbers[away])
+            moved.add(without_others(frame), numbers[away])
     moved.settle(rows.bits)
 
 

@@ -31,6 +31,17 @@ def bits_for(expected_bytes: int | None) -> int:
     return min(max(math.ceil(math.log2(max(parts, 1))), 1), BITS)
 
 
+def without_others(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return rows that were picked from a larger frame without the texts of the other rows.
+
+    Polars leaves all texts in memory as long as one of them is in use.
+    """
+    content = io.BytesIO()
+    frame.write_ipc(content)
+    content.seek(0)
+    return pl.read_ipc(content)
+
+
 class _Piece(NamedTuple):
     """Where some rows of one part lie in the file."""
 
