@@ -16,7 +16,7 @@ from assay.samples import IdArray, IndexArray
 
 SPILL_BYTES = 1 << 25
 """Rows are divided, and go to the disk, whenever as many bytes of them have come together."""
-BITS = 7
+BITS = 8
 """Most leading bits of the key by which rows are divided once they do not fit into memory."""
 
 
