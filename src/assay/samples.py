@@ -171,7 +171,13 @@ class Message:
 _MORE = b"\xff\xff\xff\xff"
 
 
+_no_bytes = _length(0)
+
+
 def _feed(parts: list[bytes], text: str) -> None:
+    if not text:
+        parts.append(_no_bytes)
+        return
     encoded = text.encode()
     parts.append(_length(len(encoded)))
     parts.append(encoded)

@@ -53,6 +53,7 @@ def _pieces(source: OpenSource) -> Iterator[_Piece]:
             run = _Piece(span, record.row, None if whole else source.text(record))
         # A record that was cut cannot be continued.
         next_row = record.row + 1 if run.text is None else -1
+        source.done_with(span.start)
     if run:
         yield run
 
@@ -63,6 +64,7 @@ def _write_piece(source: OpenSource, stream: BinaryIO, piece: _Piece) -> None:
         return
     for start in range(piece.span.start, piece.span.end, _BLOCK_BYTES):
         stream.write(source.content[start : min(start + _BLOCK_BYTES, piece.span.end)])
+        source.done_with(start)
 
 
 def _copy_json(sources: list[OpenSource], stream: BinaryIO) -> None:

@@ -8,11 +8,13 @@ import numpy as np
 import polars as pl
 
 from assay.files import atomic_stream
+from assay.files.frames import stream_blocks
 from assay.formats.streams import digest_of
-from assay.samples import FloatArray, IdArray, IndexArray, Origin, Reason, ReasonArray, Scores
+from assay.samples import FloatArray, IdArray, IndexArray, Reason, ReasonArray, Scores
 from assay.wording import all_without_folders
 
 FORMAT_VERSION = 1
+_GROUP_ROWS = 1 << 18
 Texts = Sequence[str | None]
 
 
@@ -25,7 +27,7 @@ def write_sidecar(
     scores: Mapping[str, FloatArray | Scores | Texts],
     reasons: ReasonArray,
     manifest: Mapping[str, object],
-    origins: Sequence[Origin] | None = None,
+    origins: pl.DataFrame | None = None,
 ) -> tuple[Path, Path]:
     """Write ``<output>.assay.parquet`` and ``<output>.assay.json``; equal input gives equal bytes.
 
@@ -43,39 +45,44 @@ def write_sidecar(
             row could not be written, None where there is none.
         reasons: shape (n,), why a row was not chosen; 0 where it was.
         manifest: what made the selection; anything that JSON holds, keys as text.
-        origins: where the rows lie in the input, in the order of `ids`.
+        origins: where the rows lie in the input, in the order of `ids`: integers in the columns
+            ``file``, ``row`` and ``part``.
 
     Raises:
         DataError: if the files cannot be written.
     """
-    columns = [
-        pl.Series("id", [f"{number:016x}" for number in ids.tolist()], dtype=pl.String),
-        _null_where(pl.Series("rank", rank, dtype=pl.Int64), rank < 0),
-        _numbers("gain", gains),
-        reason_column("reason", reasons),
-    ]
-    if origins is not None:
-        columns += [
-            pl.Series(name, [getattr(origin, name) for origin in origins], dtype=pl.Int64)
-            for name in ("file", "row", "part")
+
+    def block(rows: slice) -> pl.DataFrame:
+        columns = [
+            pl.Series("id", [f"{number:016x}" for number in ids[rows].tolist()], dtype=pl.String),
+            _null_where(pl.Series("rank", rank[rows], dtype=pl.Int64), rank[rows] < 0),
+            _numbers("gain", gains[rows]),
+            reason_column("reason", reasons[rows]),
         ]
-    for name, score in scores.items():
-        columns += _score_columns(name, score)
+        if origins is not None:
+            columns += [origins[name][rows].cast(pl.Int64) for name in ("file", "row", "part")]
+        for name, score in scores.items():
+            columns += _score_columns(name, score, rows)
+        return pl.DataFrame(columns)
+
     target = Path(output)
     table, note = (target.with_name(f"{target.name}.assay.{kind}") for kind in ("parquet", "json"))
     with atomic_stream(table) as stream:
-        pl.DataFrame(columns).write_parquet(stream)
+        starts = range(0, len(ids), _GROUP_ROWS)
+        blocks = (block(slice(start, start + _GROUP_ROWS)) for start in starts)
+        stream_blocks(stream, blocks, block(slice(0)).schema, row_group_size=_GROUP_ROWS)
     # Last, so that a manifest never lies beside the table of an earlier export.
     _write_manifest(note, target, manifest)
     return table, note
 
 
-def _score_columns(name: str, score: FloatArray | Scores | Texts) -> list[pl.Series]:
+def _score_columns(name: str, score: FloatArray | Scores | Texts, rows: slice) -> list[pl.Series]:
     if isinstance(score, Scores):
-        return [_numbers(name, score.values), reason_column(f"{name}.reason", score.reason)]
+        reasons = reason_column(f"{name}.reason", score.reason[rows])
+        return [_numbers(name, score.values[rows]), reasons]
     if isinstance(score, np.ndarray):
-        return [_numbers(name, score)]
-    return [pl.Series(name, list(score), dtype=pl.String)]
+        return [_numbers(name, score[rows])]
+    return [pl.Series(name, list(score[rows]), dtype=pl.String)]
 
 
 def _numbers(name: str, values: FloatArray) -> pl.Series:

@@ -27,6 +27,7 @@ COLUMNAR = ("parquet", "arrow")
 INSTANCES = "instances"
 """Field of a self-instruct record that holds its samples."""
 _ROW = "__assay_row"
+_MAPPED_BYTES = 1 << 26
 
 
 class ChosenRecord(NamedTuple):
@@ -83,6 +84,17 @@ class OpenSource:
     records: list[ChosenRecord]
     content: Content = b""
     partial: int = 0
+    _done: int = 0
+
+    def done_with(self, end: int) -> None:
+        """Give back the memory of what lies before `end`; it can still be read, from the disk.
+
+        What was read of a mapped file counts as memory of the process, up to the whole of it.
+        """
+        if isinstance(self.content, mmap.mmap) and abs(end - self._done) >= _MAPPED_BYTES:
+            self._done = end - end % mmap.PAGESIZE
+            if hasattr(mmap, "MADV_DONTNEED"):
+                self.content.madvise(mmap.MADV_DONTNEED, 0, self._done)
 
     @property
     def is_columnar(self) -> bool:
@@ -112,6 +124,7 @@ class OpenSource:
     def text(self, record: ChosenRecord) -> bytes:
         """Return the record's own bytes, less the instances that were not chosen."""
         span = self.span(record)
+        self.done_with(span.start)
         raw = self.content[span.start : span.end]
         if self.is_whole(record):
             return raw

@@ -73,7 +73,7 @@ def atomic_stream(path: Path) -> Iterator[BinaryIO]:
     Raises:
         DataError: if the disk is full or the place cannot be written to.
     """
-    _remove_abandoned(Path(os.path.realpath(path)))
+    remove_abandoned(path)
     with atomic_write(path) as temporary, temporary.open("xb") as stream:
         yield stream
 
@@ -216,7 +216,9 @@ def remove_leftovers(folder: Path, *, older_than_seconds: float = 3600.0) -> int
     return len(old)
 
 
-def _remove_abandoned(target: Path) -> None:
+def remove_abandoned(path: Path) -> None:
+    """Remove what processes of this machine that were killed have left of a file they wrote."""
+    target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         return
     pattern = re.compile(re.escape(f".{target.name}.{_host}-") + r"(\d+)-\d+\.tmp")

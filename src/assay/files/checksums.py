@@ -8,20 +8,21 @@ defence against a person. A file without a sum is one of an earlier version: it 
 """
 
 import contextlib
+import io
 import json
 import logging
-import mmap
 import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from assay.errors import CacheError, DamagedError
 from assay.files import write_text
 
 _MARK = b"assay-crc32:"
 _EMPTY = b"-" * 8
+_CHUNK = 1 << 20
 PLACE = (_MARK + _EMPTY).decode()
 """Text to write once into a file that will be sealed."""
 SUMS = "checksums.json"
@@ -38,12 +39,24 @@ _checked: set[tuple[str, int, int, int]] = set()
 
 def seal(path: Path) -> None:
     """Put the checksum of a file into the place that was left for it."""
-    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-        place = content.rfind(PLACE.encode())
+    with path.open("r+b") as file:
+        place = _last_place(file, PLACE.encode())
         if place < 0:
             raise ValueError(f"{path} has no place for a checksum")
         place += len(_MARK)
-        content[place : place + len(_EMPTY)] = _text(_sum(content, place))
+        value = _sum(file, place)
+        file.seek(place)
+        file.write(_text(value))
+
+
+def fill(path: Path, empty: bytes, content: bytes) -> None:
+    """Put content into the last place of a file that holds `empty`, which is as long."""
+    with path.open("r+b") as file:
+        place = _last_place(file, empty)
+        if place < 0 or len(content) != len(empty):
+            raise ValueError(f"{path} has no place for {content!r}")
+        file.seek(place)
+        file.write(content)
 
 
 def check(path: Path, *beside: Path) -> bool:
@@ -88,29 +101,53 @@ def file_sum(path: Path) -> str:
 
 def _matches(path: Path) -> bool | None:
     """Return whether a file is as it was sealed; None if it was not."""
-    if not path.stat().st_size:
-        return None
-    with (
-        path.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-    ):
-        return _content_matches(content)
+    with path.open("rb") as file:
+        return _content_matches(file)
 
 
-def _content_matches(content: mmap.mmap | bytes) -> bool | None:
-    place = content.rfind(_MARK)
+def _content_matches(file: BinaryIO) -> bool | None:
+    place = _last_place(file, _MARK)
     if place < 0:
         return None
     place += len(_MARK)
-    return content[place : place + len(_EMPTY)] == _text(_sum(content, place))
+    file.seek(place)
+    return file.read(len(_EMPTY)) == _text(_sum(file, place))
 
 
-def _sum(content: mmap.mmap | bytes, place: int) -> int:
+def _last_place(file: BinaryIO, sought: bytes) -> int:
+    """Return where some bytes last occur in a file, -1 if they do not.
+
+    A mapped file would do with less code, and count as memory of this process as far as it is read.
+    """
+    end = file.seek(0, os.SEEK_END)
+    after = b""
+    while end > 0:
+        begin = max(0, end - _CHUNK)
+        file.seek(begin)
+        chunk = file.read(end - begin)
+        # What lies across the border of two chunks is found with the earlier one.
+        found = (chunk + after).rfind(sought)
+        if found >= 0:
+            return begin + found
+        after, end = chunk[: len(sought) - 1], begin
+    return -1
+
+
+def _sum(file: BinaryIO, place: int) -> int:
     """Return the sum of a file whose place for it, at `place`, is empty."""
-    with memoryview(content) as view:
-        value = zlib.crc32(view[:place])
-        value = zlib.crc32(_EMPTY, value)
-        return zlib.crc32(view[place + len(_EMPTY) :], value)
+    file.seek(0)
+    value, left = 0, place
+    while left:
+        chunk = file.read(min(left, _CHUNK))
+        if not chunk:
+            raise ValueError("a file ends before the place for its checksum")
+        value = zlib.crc32(chunk, value)
+        left -= len(chunk)
+    value = zlib.crc32(_EMPTY, value)
+    file.seek(len(_EMPTY), os.SEEK_CUR)
+    while chunk := file.read(_CHUNK):
+        value = zlib.crc32(chunk, value)
+    return value
 
 
 def _text(value: int) -> bytes:
@@ -175,12 +212,13 @@ def sealed(text: str) -> str:
     """Return a text that has a place for a checksum with the checksum in it."""
     content = text.encode("utf-8", "backslashreplace")
     place = content.rfind(PLACE.encode()) + len(_MARK)
-    return (content[:place] + _text(_sum(content, place)) + content[place + 8 :]).decode()
+    value = _text(_sum(io.BytesIO(content), place))
+    return (content[:place] + value + content[place + len(value) :]).decode()
 
 
 def is_as_written(text: str) -> bool:
     """Return False if a text has a checksum and it differs."""
-    return _content_matches(text.encode()) is not False
+    return _content_matches(io.BytesIO(text.encode())) is not False
 
 
 def _write_sealed(path: Path, text: str) -> None:
@@ -197,7 +235,7 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error
-    if _content_matches(content) is False:
+    if _content_matches(io.BytesIO(content)) is False:
         raise damaged(path, "its checksum differs")
     try:
         return content.decode()

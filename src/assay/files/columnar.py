@@ -24,6 +24,11 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pl.DataFra
     return pl.read_parquet(_named(path), columns=chosen, glob=False, hive_partitioning=False)
 
 
+def parquet_types(path: Path) -> "pl.Schema":
+    """Return the types of a Parquet file's columns by their names."""
+    return pl.Schema(pl.read_parquet_schema(_named(path)))
+
+
 def scan_parquet(path: Path) -> pl.LazyFrame:
     """Return a table that is read when it is asked for."""
     return pl.scan_parquet(_named(path), glob=False, hive_partitioning=False)

@@ -13,10 +13,11 @@ from assay.formats.json_stream import RawRecord
 from assay.formats.media import is_media_field
 from assay.formats.records import Container
 
-# A slice inside one large row group decodes that group again, so slices are large.
+# A slice inside one large row group decodes that group again, so slices are as large as they may.
 SLICE_ROWS = 1 << 18
 # Pictures that a table holds are megabytes each: fewer rows of these are in memory at once.
 MEDIA_SLICE_ROWS = 1 << 9
+SLICE_BYTES = 1 << 26
 ROWS_AT_ONCE = 1 << 13
 COLUMNAR: tuple[Container, ...] = ("parquet", "arrow")
 
@@ -57,6 +58,7 @@ def columnar_records(
 
 
 def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.DataFrame]:
+    # How long rows are is known from the first ones.
     with _sound(path, container):
         table = _scan(path, container)
         # Bytes of anything but media are no part of a conversation and would only fill memory.
@@ -67,7 +69,8 @@ def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.
         }
         table = table.select(list(kinds))
         most = MEDIA_SLICE_ROWS if any(map(_holds_bytes, kinds.values())) else SLICE_ROWS
-        rows = most if limit is None else min(limit, most)
+        least = min(ROWS_AT_ONCE, most)
+        rows = least if limit is None else min(limit, least)
         begin = 0
         while limit is None or begin < limit:
             frame = table.slice(begin, rows).collect()
@@ -76,6 +79,8 @@ def _slices(path: Path, container: Container, limit: int | None) -> Iterator[pl.
             if frame.height < rows:
                 return
             begin += rows
+            fitting = SLICE_BYTES * frame.height // max(1, int(frame.estimated_size()))
+            rows = min(max(fitting, least), most)
 
 
 def _holds_bytes(kind: object) -> bool:

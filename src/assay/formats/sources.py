@@ -151,10 +151,13 @@ class _FileReader:
         self._report.files.append(_source_file(self._file))
         self._report.notes.extend(self._file.place.notes)
         value: object = None
+        fresh = 0
         for row, (value, offset, length) in enumerate(file_records(self._file.packed)):
             self._take(row, value, offset, length)
-            if len(self._samples) >= block_rows:
+            # Where many rows are set aside, too, the reader hears of them now and then.
+            if len(self._samples) >= block_rows or row - fresh > 2 * block_rows:
                 yield self._close_block()
+                fresh = row
         if self._samples:
             yield self._close_block()
         self._add_notes(value)

@@ -1,39 +1,51 @@
-"""How the rows of some blocks become a pool."""
+"""How the rows of some blocks become a pool, whether or not they fit into memory."""
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from assay.errors import EmptyPoolError
-from assay.files.frames import write_frame
+from assay.files.frames import Late, read_blocks, write_blocks
 from assay.formats.records import Block
+from assay.pool.numbering import numbered
 from assay.pool.pool import (
     MESSAGE_FIELDS,
     ORIGIN_FIELDS,
     READ_ROWS,
-    HashArray,
     Pool,
     digest_of,
     hash_array,
+    leading_words,
 )
+from assay.pool.spill import Spill, without_others
 from assay.random_numbers import row_uniform
-from assay.samples import Conversation, IdArray, MediaRef, Message
+from assay.samples import Conversation, IdArray, MediaRef, Message, Sample
 
-_PROVENANCE = ("source", "split", "task", "language", "external_id", "meta", "file", "row", "part")
+_CONTEXT_FIELDS = ("source", "split", "task", "language")
+_DIGITS = 16
 
 
 def build_pool(
-    blocks: Iterable[Block], folder: Path, *, hold_out: float = 0.0, seed: int = 0
+    blocks: Iterable[Block],
+    folder: Path,
+    *,
+    hold_out: float = 0.0,
+    seed: int = 0,
+    expected_bytes: int | None = None,
 ) -> Pool:
     """Write the rows of `blocks` to `folder` as a pool.
 
     Ids come from the content hash and, among rows of equal text, an ordinal in the order of
     their provenance, so that they do not depend on the order of rows or files.
+
+    Rows are divided by the first bits of their hash and go to the disk where they are many, so that
+    one part at a time is put in order and written. In memory stay 16 bytes a row, and the texts of
+    about two groups of `READ_ROWS` rows.
 
     Args:
         blocks: samples and where they lie; read once.
@@ -41,116 +53,145 @@ def build_pool(
         hold_out: share of rows that no method sees beside others; a row's fate depends on its text
             alone, so duplicates share it and a growing pool keeps it.
         seed: seed of the hold-out.
+        expected_bytes: about how much text there is, if that is known; changes the speed alone.
 
     Raises:
         EmptyPoolError: if there is no row at all.
     """
-    frames = [_frame(block) for block in blocks if block.samples]
-    if not frames:
-        raise EmptyPoolError("no usable row was found")
-    frame = pl.concat(frames)
-    frames.clear()
-    hashes = hash_array(frame["content_hash"].to_list())
-    ids = _ids(hashes, frame)
-    leading = hashes.view(">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
-    held_out = row_uniform(leading, seed=seed, purpose="hold-out") < hold_out
-    order = np.argsort(ids, kind="stable")
-    frame = frame.with_columns(id=pl.Series(ids), held_out=pl.Series(held_out))[order]
-    frame = frame.select("id", pl.exclude("id"))
-    path = folder / f"pool-{digest_of(ids[order])}.parquet"
-    write_frame(path, frame, {"context": _context(frame)}, row_group_size=READ_ROWS)
+    with Spill(folder, expected_bytes) as rows, Spill(folder, expected_bytes) as moved:
+        _read(blocks, rows)
+        if not rows.schema:
+            raise EmptyPoolError("no usable row was found")
+        ids = numbered(rows.take_keys(), rows.read)
+        _move(rows, ids, moved)
+        path = _write(rows, moved, ids, folder, held_out=(hold_out, seed))
+        ids.clear()  # they are read again, and once is enough
     return Pool(path)
 
 
-def _context(frame: pl.DataFrame) -> str:
-    state = hashlib.blake2b(frame["id"].to_numpy().tobytes(), digest_size=8)
-    state.update(frame["held_out"].to_numpy().tobytes())
-    for name in ("source", "split", "task", "language"):
-        state.update("\0".join(frame[name].to_list()).encode())
+def _read(blocks: Iterable[Block], rows: Spill) -> None:
+    """Give the rows of all blocks to `rows` by their hash."""
+    for block in blocks:
+        if block.samples:
+            frame = _frame(block)
+            rows.add(frame, leading_words(hash_array(frame["content_hash"].to_list())))
+    rows.settle()
+
+
+def _move(rows: Spill, ids: Sequence[IdArray], moved: Spill) -> None:
+    """Give rows whose id lies in another part than their hash to `moved`: repeated texts."""
+    for part, numbers in enumerate(ids):
+        away = rows.part_of(numbers) != part
+        if away.any():
+            frame = _numbered_frame(rows, ids, part).filter(pl.Series(away))
+            moved.add(without_others(frame), numbers[away])
+    moved.settle(rows.bits)
+
+
+def _numbered_frame(rows: Spill, ids: Sequence[IdArray], part: int) -> pl.DataFrame:
+    frame = pl.concat(rows.read(part), rechunk=True)
+    return frame.select(pl.Series("id", ids[part]), pl.all())
+
+
+def _write(
+    rows: Spill, moved: Spill, ids: Sequence[IdArray], folder: Path, *, held_out: tuple[float, int]
+) -> Path:
+    """Write all rows as a pool and return its path."""
+    in_order = np.concatenate(ids)
+    in_order.sort()
+    path = folder / f"pool-{digest_of(in_order)}.parquet"
+    write_blocks(
+        path,
+        _in_order(rows, moved, ids, held_out=held_out),
+        {"id": pl.UInt64, **rows.schema, "held_out": pl.Boolean},
+        row_group_size=READ_ROWS,
+        late=Late("context", _DIGITS, lambda written: _context(written, in_order)),
+    )
+    return path
+
+
+def _in_order(
+    rows: Spill, moved: Spill, ids: Sequence[IdArray], *, held_out: tuple[float, int]
+) -> Iterator[pl.DataFrame]:
+    """Yield all rows with their ids, ascending, and whether they are held out."""
+    share, seed = held_out
+    for part in range(rows.parts):
+        frames = moved.read(part)
+        if len(ids[part]):
+            staying = rows.part_of(ids[part]) == part
+            frame = _numbered_frame(rows, ids, part)
+            frames.insert(0, frame if staying.all() else frame.filter(pl.Series(staying)))
+        if frames:
+            frame = pl.concat(frames, rechunk=True).sort("id")
+            leading = leading_words(hash_array(frame["content_hash"].to_list()))
+            fate = row_uniform(leading, seed=seed, purpose="hold-out") < share
+            yield frame.with_columns(held_out=pl.Series(fate))
+
+
+def _context(path: Path, ids: IdArray) -> str:
+    """Return 16 hex digits over all that a selection may read of a written pool but its text."""
+    state = hashlib.blake2b(ids.data, digest_size=8)
+    for column in _column(path, "held_out"):
+        state.update(column.to_numpy().tobytes())
+    for name in _CONTEXT_FIELDS:
+        between = ""
+        for column in _column(path, name):
+            state.update((between + "\0".join(column.to_list())).encode())
+            between = "\0"
         state.update(b"\1")
     return state.hexdigest()
 
 
-def _ids(hashes: HashArray, frame: pl.DataFrame) -> IdArray:
-    words = hashes.view(">u8").reshape(-1, 2).astype(np.uint64)
-    ids = words[:, 0].copy()
-    order = np.lexsort((words[:, 1], words[:, 0]))
-    # Equal leading words put equal hashes, and the rare collision of 64 bits, side by side.
-    repeated = np.zeros(len(ids), np.bool_)
-    repeated[1:] = ids[order][1:] == ids[order][:-1]
-    if not repeated.any():
-        return ids
-    touched = repeated.copy()
-    touched[:-1] |= repeated[1:]
-    positions = order[touched]
-    provenance = frame[positions].select(_PROVENANCE).rows()
-    by_text: dict[bytes, list[tuple[tuple[object, ...], int]]] = defaultdict(list)
-    padded = frame["content_hash"]
-    for position, place in zip(positions.tolist(), provenance, strict=True):
-        by_text[padded[position]].append((tuple(str(part) for part in place), position))
-    taken = set(ids[order[~touched]].tolist())
-    for content_hash in sorted(by_text):
-        ordinal = 0
-        for _, position in sorted(by_text[content_hash]):
-            row_id = _numbered(content_hash, ordinal)
-            while row_id in taken:
-                ordinal += 1
-                row_id = _numbered(content_hash, ordinal)
-            taken.add(row_id)
-            ids[position] = row_id
-            ordinal += 1
-    return ids
-
-
-def _numbered(content_hash: bytes, ordinal: int) -> int:
-    if ordinal == 0:
-        return int.from_bytes(content_hash[:8], "big")
-    source = content_hash + ordinal.to_bytes(8, "little")
-    return int.from_bytes(hashlib.blake2b(source, digest_size=8).digest(), "big")
+def _column(path: Path, name: str) -> Iterator[pl.Series]:
+    for frame in read_blocks(path, [name], rows=READ_ROWS, checked=False):
+        yield frame.to_series()
 
 
 def _frame(block: Block) -> pl.DataFrame:
-    flat: dict[str, list[object]] = {name: [] for name in ("place", *MESSAGE_FIELDS)}
-    columns: dict[str, list[object]] = {
-        name: []
-        for name in ("content_hash", "tools", "source", "split", "task", "language",
-                     "external_id", "meta")
-    }  # fmt: skip
-    place, role, content, context, reasoning, calls, images, more = flat.values()
-    for position, sample in enumerate(block.samples):
-        conversation = sample.conversation
-        for message in conversation.messages:
-            place.append(position)
-            role.append(message.role)
-            content.append(message.content)
-            context.append(message.context)
-            reasoning.append(message.reasoning)
-            calls.append(_calls_text(message) if message.tool_calls else "")
-            images.append(json.dumps(_media(message.images)) if message.images else "")
-            more.append(_more_text(message))
-        columns["content_hash"].append(conversation.content_hash)
-        columns["tools"].append(_tools_text(conversation) if conversation.tools else "")
-        columns["source"].append(sample.source)
-        columns["split"].append(sample.split)
-        columns["task"].append(sample.task)
-        columns["language"].append(sample.language)
-        columns["external_id"].append(sample.external_id)
-        columns["meta"].append(
-            json.dumps(sample.meta, ensure_ascii=False, sort_keys=True, default=str)
-            if sample.meta
-            else ""
-        )
-    messages = (
-        pl.DataFrame(flat, schema={"place": pl.Int64} | dict.fromkeys(MESSAGE_FIELDS, pl.String))
-        .group_by("place", maintain_order=True)
-        .agg(pl.struct(MESSAGE_FIELDS).alias("messages"))
-    )
+    samples = block.samples
+    talks = [sample.conversation for sample in samples]
+    columns: dict[str, list[Any]] = {
+        "content_hash": [talk.content_hash for talk in talks],
+        "tools": [_tools_text(talk) if talk.tools else "" for talk in talks],
+        "source": [sample.source for sample in samples],
+        "split": [sample.split for sample in samples],
+        "task": [sample.task for sample in samples],
+        "language": [sample.language for sample in samples],
+        "external_id": [sample.external_id for sample in samples],
+        "meta": [_meta_text(sample) if sample.meta else "" for sample in samples],
+    }
     schema = dict.fromkeys(columns, pl.String) | {"content_hash": pl.Binary}
     origins = np.array(block.origins, dtype=np.int64).reshape(-1, len(ORIGIN_FIELDS))
     return pl.DataFrame(columns, schema=schema).with_columns(
-        messages["messages"],
+        _messages(talks),
         *(pl.Series(name, origins[:, place]) for place, name in enumerate(ORIGIN_FIELDS)),
     )
+
+
+def _messages(talks: Sequence[Conversation]) -> pl.Series:
+    """Return the messages of each conversation, as a list of structs."""
+    messages = [message for talk in talks for message in talk.messages]
+    columns: dict[str, list[str]] = {
+        "role": [message.role for message in messages],
+        "content": [message.content for message in messages],
+        "context": [message.context for message in messages],
+        "reasoning": [message.reasoning for message in messages],
+        "tool_calls": [_calls_text(message) if message.tool_calls else "" for message in messages],
+        "images": [json.dumps(_media(m.images)) if m.images else "" for m in messages],
+        "more": [_more_text(message) for message in messages],
+    }
+    counts = [len(talk.messages) for talk in talks]
+    place = pl.Series("place", np.repeat(np.arange(len(talks)), counts)).set_sorted()
+    grouped = (
+        pl.DataFrame(columns, schema=dict.fromkeys(MESSAGE_FIELDS, pl.String))
+        .group_by(place, maintain_order=True)
+        .agg(pl.struct(MESSAGE_FIELDS).alias("messages"))
+    )
+    return grouped["messages"]
+
+
+def _meta_text(sample: Sample) -> str:
+    return json.dumps(sample.meta, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _calls_text(message: Message) -> str:

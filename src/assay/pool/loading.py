@@ -2,31 +2,30 @@
 
 import contextlib
 import gc
-import json
 import logging
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from assay.errors import CacheError, DamagedError, DataError, EmptyPoolError
-from assay.files import write_text
+from assay.errors import CacheError, DamagedError, EmptyPoolError
 from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
 from assay.formats import detect, read_sources
 from assay.formats.places import kept
-from assay.formats.records import Block, ReadReport, SetAside, SourceFile, SourceSpec
+from assay.formats.records import Block, ReadReport, SourceFile, SourceSpec
 from assay.formats.streams import digest_of as file_digest
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool
 from assay.pool.renewal import lacks_fields
+from assay.pool.set_aside import SET_ASIDE, SetAsideList
 from assay.progress import Progress, Silent
 
 FORMAT_VERSION = 3
 MAX_SET_ASIDE = 0.02
-_EXAMPLES = 3
+_PLAIN_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab"})
+_UNPACKED = 8  # times the size that packed text may have once it is unpacked
 _log = logging.getLogger(__name__)
 _LOAD_AGAIN = "load the data again, with the options it was loaded with, such as --hold-out"
 
@@ -148,38 +147,42 @@ def load_pool(
             as_loaded or _same_files(specs, record, questions=questions, offline=offline)
         ):
             try:
-                _check_set_aside(folder / "set_aside.jsonl", record)
+                _check_set_aside(folder / SET_ASIDE, record)
                 return Pool(path), record
             except DamagedError as error:
                 warn(error)
                 # These very files were accepted.
-                aside = sum(record.set_aside.values()) / max(record.rows, 1)
-                max_set_aside = max(max_set_aside, aside)
+                share = sum(record.set_aside.values()) / max(record.rows, 1)
+                max_set_aside = max(max_set_aside, share)
     before = record
     report = ReadReport()
     blocks = read_sources(specs, report=report, questions=questions, offline=offline)
-    aside_path = folder / "set_aside.jsonl"
-    try:
-        with _no_garbage_collection():
-            pool = build_pool(_counted(blocks, progress or Silent()), folder, hold_out=hold_out)
-    except EmptyPoolError as error:
-        raise _nothing_usable(report, aside_path) from error
-    _write_set_aside(report.set_aside, aside_path)
-    share = len(report.set_aside) / max(report.rows, 1)
-    if share > max_set_aside:
-        raise _too_many(report, folder, share, max_set_aside)
+    with SetAsideList(folder) as aside, _no_garbage_collection():
+        blocks = aside.filled(blocks, report)
+        try:
+            pool = build_pool(
+                _counted(blocks, progress or Silent()),
+                folder,
+                hold_out=hold_out,
+                expected_bytes=_expected_bytes(specs),
+            )
+        except EmptyPoolError as error:
+            raise aside.nothing_usable(report.rows) from error
+        aside.write()
+    if aside.count > max_set_aside * max(report.rows, 1):
+        raise aside.too_many(report.rows, max_set_aside)
     record = LoadRecord(
         specs=described,
         hold_out=hold_out,
         files=report.files,
         rows=report.rows,
         samples=len(pool),
-        set_aside=dict(Counter(entry.reason for entry in report.set_aside).most_common()),
-        duplicates=len(pool) - len(pool.unique[0]),
+        set_aside=dict(aside.reasons.most_common()),
+        duplicates=pool.duplicates,
         held_out=int(np.count_nonzero(pool.held_out)),
         pool=pool.path.name,
         notes=report.notes,
-        set_aside_sum=file_sum(folder / "set_aside.jsonl"),
+        set_aside_sum=file_sum(folder / SET_ASIDE),
     )
     record.write(folder / "load.json")
     if before is not None and before.specs == described and before.pool != record.pool:
@@ -188,6 +191,22 @@ def load_pool(
             folder, f"{record.samples:,}", f"{before.samples:,}",
         )  # fmt: skip
     return pool, record
+
+
+def _expected_bytes(specs: Sequence[SourceSpec]) -> int | None:
+    """Return about how much text the sources hold, None if some are not at hand."""
+    total = 0
+    for spec in specs:
+        location = Path(spec.location)
+        if not location.exists():
+            return None
+        files = location.rglob("*") if location.is_dir() else [location]
+        total += sum(
+            file.stat().st_size * (1 if file.suffix.lower() in _PLAIN_SUFFIXES else _UNPACKED)
+            for file in files
+            if file.is_file()
+        )
+    return total
 
 
 def _read_record(folder: Path) -> LoadRecord | None:
@@ -232,34 +251,3 @@ def _counted(blocks: Iterator[Block], progress: Progress) -> Iterator[Block]:
         for block in blocks:
             yield block
             task.advance(len(block.samples))
-
-
-def _write_set_aside(entries: Sequence[SetAside], path: Path) -> None:
-    lines = [json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in entries]
-    write_text(path, "".join(lines))
-
-
-def _nothing_usable(report: ReadReport, path: Path) -> EmptyPoolError:
-    if not report.set_aside:
-        return EmptyPoolError("there is no row in the data", hint="is this the right file?")
-    _write_set_aside(report.set_aside, path)
-    first = report.set_aside[0]
-    return EmptyPoolError(
-        f"no row of {report.rows:,} can be used; first: {first.file} row {first.row}: "
-        f"{first.detail}",
-        hint=f"see {path} for every row and why",
-    )
-
-
-def _too_many(report: ReadReport, folder: Path, share: float, limit: float) -> DataError:
-    counts: Mapping[str, int] = Counter(entry.reason for entry in report.set_aside)
-    table = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(counts.items()))
-    first = "; ".join(
-        f"{entry.file} row {entry.row}: {entry.detail}" for entry in report.set_aside[:_EXAMPLES]
-    )
-    return DataError(
-        f"{len(report.set_aside):,} of {report.rows:,} rows ({share:.1%}) cannot be used "
-        f"({table}); first: {first}",
-        hint=f"see {folder / 'set_aside.jsonl'}, mend the rows, or allow more with "
-        f"--max-set-aside {min(1.0, share * 1.1 + 0.005):.0%} (limit now {limit:.0%})",
-    )

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from assay.files.columnar import read_parquet, scan_parquet
-from assay.files.frames import read_frame, read_metadata
+from assay.files.frames import read_blocks, read_metadata, row_count
 from assay.samples import (
     Conversation,
     IdArray,
@@ -60,6 +60,34 @@ def holds_more(messages: pl.DataType) -> bool:
     )
 
 
+def leading_words(hashes: HashArray) -> IdArray:
+    """Return the first eight bytes of each hash as a number. Shape (n,)."""
+    words: IdArray = hashes.view(">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
+    return words
+
+
+def distinct_hashes(hashes: HashArray) -> tuple[HashArray, IndexArray, IndexArray]:
+    """Return distinct hashes ascending, where each comes first, and each row's place in them.
+
+    As `np.unique`, in half the memory and far faster where rows lie nearly in order of their hash.
+    """
+    leading = leading_words(hashes)
+    order = np.argsort(leading, kind="stable")
+    leading = leading[order]
+    same = leading[1:] == leading[:-1]
+    del leading
+    ties = np.flatnonzero(same)
+    if (hashes[order[ties]] != hashes[order[ties + 1]]).any():  # the rare collision of 64 bits
+        distinct, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        return distinct, first.astype(np.int64), inverse.astype(np.int64)
+    begins = np.ones(len(hashes), np.bool_)
+    np.logical_not(same, out=begins[1:])
+    first = order[begins]
+    inverse = np.empty(len(hashes), np.int64)
+    inverse[order] = np.cumsum(begins) - 1
+    return hashes[first], first, inverse
+
+
 class Pool:
     """The rows being selected from, or questions, targets, anchors; text is read in blocks.
 
@@ -83,10 +111,7 @@ class Pool:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        head = read_frame(path, ["id", "content_hash", "held_out"])
-        self.ids: IdArray = head["id"].to_numpy()
-        self.content_hashes = hash_array(head["content_hash"].to_list())
-        self.held_out: NDArray[np.bool_] = head["held_out"].to_numpy()
+        self.ids, self.content_hashes, self.held_out = _head(path)
         self.digest = digest_of(self.ids)
         stored: str = read_metadata(path).get("context", "")
         self.context = barred_context(stored, self.held_out) if self.held_out.any() else stored
@@ -126,17 +151,30 @@ class Pool:
 
     def origins(self, index: IndexArray) -> list[Origin]:
         """Return where the rows at `index` lie in the files they came from."""
-        frame = read_parquet(self.path, ORIGIN_FIELDS)
-        frame = frame[self.file_places(index)]
-        return [Origin(*values) for values in frame.iter_rows()]
+        found: list[Origin | None] = [None] * len(index)
+        order = np.argsort(index, kind="stable")
+        places = iter(order.tolist())
+        for frame in self._frames(index[order], list(ORIGIN_FIELDS)):
+            for values in frame.iter_rows():
+                found[next(places)] = Origin(*values)
+        return cast("list[Origin]", found)
 
     @cached_property
     def unique(self) -> tuple[HashArray, IndexArray, IndexArray]:
         """Distinct content hashes ascending, a row that has each, and each row's place in them."""
-        distinct, first, inverse = np.unique(
-            self.content_hashes, return_index=True, return_inverse=True
-        )
-        return distinct, first.astype(np.int64), inverse.astype(np.int64)
+        return distinct_hashes(self.content_hashes)
+
+    @property
+    def duplicates(self) -> int:
+        """Number of rows whose text another row has that counts before them."""
+        later = np.flatnonzero(leading_words(self.content_hashes) != self.ids)
+        if not len(later):
+            return 0
+        # Of each text one row has the id that its hash begins with, but for chance.
+        texts = np.unique(self.content_hashes[later])
+        places = np.searchsorted(self.ids, leading_words(texts))
+        found = self.content_hashes[np.minimum(places, len(self) - 1)] == texts
+        return len(later) - int(np.count_nonzero(~found))
 
     def conversations(self, index: IndexArray) -> list[Conversation]:
         """Return the conversations at ascending positions `index`."""
@@ -170,6 +208,22 @@ class Pool:
             yield frame if len(wanted) == len(frame) else frame[wanted]
 
 
+def _head(path: Path) -> tuple[IdArray, HashArray, NDArray[np.bool_]]:
+    """Return ids, content hashes and which rows are held out of a stored pool."""
+    columns = ["id", "content_hash", "held_out"]
+    count = row_count(path)
+    ids, hashes = np.empty(count, np.uint64), np.empty(count, "S16")
+    held_out = np.empty(count, np.bool_)
+    begin = 0
+    for block in read_blocks(path, columns, rows=READ_ROWS):
+        rows = slice(begin, begin + block.height)
+        ids[rows] = block["id"].to_numpy()
+        hashes[rows] = hash_array(block["content_hash"].to_list())
+        held_out[rows] = block["held_out"].to_numpy()
+        begin += block.height
+    return ids, hashes, held_out
+
+
 def barred_context(context: str, held_out: NDArray[np.bool_]) -> str:
     """Return the context of rows of which some are held out: 16 hex digits.
 
@@ -181,7 +235,7 @@ def barred_context(context: str, held_out: NDArray[np.bool_]) -> str:
 
 def digest_of(ids: IdArray) -> str:
     """Return 16 hex digits that name a set of rows."""
-    return hashlib.blake2b(np.ascontiguousarray(ids).tobytes(), digest_size=8).hexdigest()
+    return hashlib.blake2b(np.ascontiguousarray(ids).data, digest_size=8).hexdigest()
 
 
 def format_id(row_id: int) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from assay.files.columnar import parquet_types, scan_parquet
 from assay.formats.beside import HISTORY, LABEL, SYSTEM, TOOLS
 from assay.formats.media import FIELDS
 from assay.pool.pool import holds_more
@@ -25,11 +26,11 @@ def lacks_fields(path: Path, layouts: Iterable[str]) -> bool:
         path: the pool's file.
         layouts: names of the layouts that its files were read in.
     """
-    if holds_more(pl.read_parquet_schema(path)["messages"]):
+    if holds_more(parquet_types(path)["messages"]):
         return False
     if not _OF_TURNS.isdisjoint(layouts):
         return True
     # What a layout did not read lies among the other values of a row, as JSON under its name.
     named = rf'(?i)"({"|".join(_NAMES)})": '
-    found = pl.scan_parquet(path, glob=False).select(pl.col("meta").str.contains(named).any())
+    found = scan_parquet(path).select(pl.col("meta").str.contains(named).any())
     return bool(found.collect(engine="streaming").item())

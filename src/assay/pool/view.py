@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from assay.pool.pool import HashArray, Pool, digest_of
+from assay.pool.pool import HashArray, Pool, digest_of, distinct_hashes
 from assay.samples import Attribute, Conversation, IdArray, IndexArray
 
 
@@ -45,9 +45,7 @@ class PoolView:
         """Distinct content hashes ascending, a view position of each, and each row's place."""
         if self.index is None:
             return self.pool.unique
-        hashes = self.pool.content_hashes[self.index]
-        distinct, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
-        return distinct, first.astype(np.int64), inverse.astype(np.int64)
+        return distinct_hashes(self.pool.content_hashes[self.index])
 
     def conversations(self, places: IndexArray | None = None) -> list[Conversation]:
         """Return the conversations at view positions `places`, in that order; all by default."""

@@ -224,7 +224,7 @@ class NamedSelection:
             scores=columns,
             reasons=self.record.reason,
             manifest=self.manifest() | {"export": described},
-            origins=pool.origins(np.arange(len(pool))),
+            origins=pl.DataFrame([pool.column(name) for name in ("file", "row", "part")]),
         )
 
     def examples(self, count: int = 3) -> tuple[list[int], list[int]]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import polars as pl
 
-from assay.files.columnar import scan_parquet
+from assay.files.columnar import parquet_types, scan_parquet
 from assay.pool.pool import Pool, learned_answers
 from assay.samples import FloatArray, IndexArray
 from assay.wording import percent, times
@@ -66,7 +66,7 @@ def row_measures(pool: Pool) -> dict[str, FloatArray]:
     Columns characters, prompt, turns, bytes; shape (n,) each.
     """
     message = pl.element()
-    answers = learned_answers(pl.read_parquet_schema(pool.path)["messages"])
+    answers = learned_answers(parquet_types(pool.path)["messages"])
     content = message.struct.field("content")
     by_message = {
         "characters": pl.when(answers).then(content.str.strip_chars().str.len_chars()).otherwise(0),

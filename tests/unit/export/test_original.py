@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import mmap
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 import zstandard
 
 from assay.errors import DataError
+from assay.export import sources
 from assay.export.original import export_original
 from assay.samples import Origin
 from tests.unit.export.helpers import (
@@ -64,6 +66,30 @@ def test_some_rows_of_a_json_list_stand_in_its_own_brackets_and_separators(
     found = exported(written, rows, tmp_path / "out.json")
 
     assert found == b"[\n    " + b",\n    ".join(ALPACA[row] for row in rows) + b"\n]"
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.jsonl"])
+def test_memory_of_a_large_file_is_given_back_and_its_bytes_stay_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    records = [b'{"instruction": "%d", "output": "%s"}' % (n, b"x" * n) for n in range(400)]
+    pieces = interleave(b"[\n", b",\n", b"\n]\n", records)
+    written = write_pieces(tmp_path / "in.json", "json", pieces)
+    choices = [list(range(400)), list(range(0, 400, 3)), [0, 399]]
+    expected = [exported(written, rows, tmp_path / name) for rows in choices]
+    given_back = []
+
+    class Counted(mmap.mmap):
+        def madvise(self, option: int, *place: int) -> None:
+            given_back.append(place)
+            super().madvise(option, *place)
+
+    monkeypatch.setattr(mmap, "mmap", Counted)
+    monkeypatch.setattr(sources, "_MAPPED_BYTES", 10_000)
+
+    assert [exported(written, rows, tmp_path / name) for rows in choices] == expected
+    assert len(given_back) > 10
+    assert max(length for _, length in given_back) > len(written.plain) // 2
 
 
 def test_wrapper_around_the_list_is_kept_around_a_subset(tmp_path: Path) -> None:

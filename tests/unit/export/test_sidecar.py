@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from assay.export.sidecar import write_sidecar
-from assay.samples import Origin, Reason, Scores
+from assay.samples import Reason, Scores
 
 
 def _write(output: Path) -> tuple[Path, Path]:
@@ -26,7 +26,7 @@ def _write(output: Path) -> tuple[Path, Path]:
         },
         reasons=np.array([0, Reason.NEAR_DUPLICATE, 0], dtype=np.uint8),
         manifest={"method": "ifd", "budget": {"b": 2, "a": "5%"}},
-        origins=[Origin(0, 4), Origin(0, 5, 1), Origin(1, 0)],
+        origins=pl.DataFrame({"file": [0, 0, 1], "row": [4, 5, 0], "part": [0, 1, 0]}),
     )
 
 
