@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.components.component import Chosen, Component, Selector
+from assay.components.component import Chosen, Component, FileSet, Selector
 from assay.components.extras import is_installed, needed_extra
 from assay.components.walk import walk
 from assay.engine.engine import Engine
@@ -51,14 +51,20 @@ class Plan:
         return None if None in times else sum(time for time in times if time is not None)
 
 
-def plan(engine: Engine, components: Sequence[Component]) -> Plan:
+def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = None) -> Plan:
     """Return what computing some components would take on this machine, now.
 
     Row-scope passes are timed on a sample of the missing rows. Geometry and choices are priced by
     their `work` at the machine's measured matrix rate, and where that depends on what rows hold,
     such as on how many repeat each other, some rows are looked at.
+
+    Args:
+        engine: over the pool.
+        components: what is asked for.
+        rows: price so many rows like those of the pool, with nothing at hand; None prices the pool.
     """
     refusals: list[str] = []
+    skip = engine.is_stored if rows is None else None
     wanted: list[Component] = []
     for component in components:
         try:
@@ -69,7 +75,7 @@ def plan(engine: Engine, components: Sequence[Component]) -> Plan:
     rate = _Rate()
     per_row: dict[str, float] = {}
     alike: dict[str, float] = {}
-    for component in walk(wanted, skip=engine.is_stored, resolve=engine.resolve):
+    for component in walk(wanted, skip=skip, resolve=engine.resolve):
         extra = needed_extra(component)
         if extra and not is_installed(extra):
             refusals.append(f"{component.name} needs pip install 'assay[{extra}]'")
@@ -80,35 +86,50 @@ def plan(engine: Engine, components: Sequence[Component]) -> Plan:
             except ConfigError as error:
                 refusals.append(_sentence(error))
                 continue
-            steps.append(_row_step(engine, component, place, per_row))
+            steps.append(_row_step(engine, component, place, per_row, rows))
         elif isinstance(component, PoolFeature):
             view = _view_shown(engine, component)
-            needed = component.memory(len(view), engine.runtime)
+            count = _scaled(engine, component.dataset, len(view), rows)
+            needed = component.memory(count, engine.runtime)
             refusals.extend(_too_big(component.name, needed))
             found = sampled_of(engine, component, view, per_row)
             alike[component.key] = found.alike
-            work = component.work(len(view), engine.runtime, alike=found.alike)
-            seconds = rate.seconds(work) + found.seconds_per_row * len(view)
-            steps.append(Step(component.name, len(view), len(view), seconds))
+            work = component.work(count, engine.runtime, alike=found.alike)
+            seconds = rate.seconds(work) + found.seconds_per_row * count
+            steps.append(Step(component.name, count, count, seconds))
         elif isinstance(component, Selector) and (
             component in wanted or not component.lets_through
         ):
             known = [alike.get(engine.resolve(need).key, 0.0) for need in component.children()]
-            steps.append(_selector_step(engine, component, rate, refusals, max(known, default=0.0)))
+            among = len(engine.shown) if rows is None else rows
+            step = _selector_step(engine, component, rate, refusals, max(known, default=0.0), among)
+            steps.append(step)
     return Plan(steps, list(dict.fromkeys(refusals)))
 
 
-def _row_step(engine: Engine, feature: RowFeature, place: str, per_row: dict[str, float]) -> Step:
+def _scaled(engine: Engine, dataset: Component, count: int, rows: int | None) -> int:
+    """Return how many rows of a dataset there would be; only the pool's own become more."""
+    own = rows is not None and not isinstance(dataset, FileSet)
+    return round(count * rows / max(len(engine.shown), 1)) if own and rows is not None else count
+
+
+def _row_step(
+    engine: Engine,
+    feature: RowFeature,
+    place: str,
+    per_row: dict[str, float],
+    among: int | None,
+) -> Step:
     """Return what a feature of the rows takes; `per_row` is told the seconds of a row, by pass."""
     first = math.isnan(per_row.get(place, math.nan))
     view = PoolView(engine.pool)  # priced at its bound: all rows
     if not isinstance(feature.dataset, Chosen):
         view = engine.view(feature.dataset)
-    rows = len(view.unique[0])
+    rows = _scaled(engine, feature.dataset, len(view.unique[0]), among)
     if isinstance(feature.dataset, Chosen) or feature.chosen_by is not None:
         return Step(feature.name, rows, rows, None, "depends on a selection not yet made")
     per_row.setdefault(place, math.nan)
-    missing = engine.missing_rows(feature)
+    missing = engine.missing_rows(feature) if among is None else rows
     if not missing or not first:
         note = "" if first else "in the same pass"
         return Step(feature.name, rows, missing, 0.0, note)
@@ -139,9 +160,8 @@ def seconds_per_row(runtime: Runtime, view: PoolView, features: Sequence[RowFeat
 
 
 def _selector_step(
-    engine: Engine, selector: Selector, rate: "_Rate", refusals: list[str], alike: float
+    engine: Engine, selector: Selector, rate: "_Rate", refusals: list[str], alike: float, rows: int
 ) -> Step:
-    rows = len(engine.shown)
     count = rows
     if selector.budget is not None:
         try:

@@ -135,3 +135,21 @@ def test_what_depends_on_a_selection_not_yet_made_is_priced_as_unknown(tmp_path:
 
 def test_free_memory_is_that_of_this_machine() -> None:
     assert 2**20 < available_memory_bytes() <= 2**62
+
+
+def test_more_rows_than_there_are_are_priced_with_nothing_at_hand(tmp_path: Path) -> None:
+    engine = _engine(tmp_path)
+    method = KCenterGreedy(vectors=ToyVectors(), budget="10%")
+    engine.value(method)
+
+    found = {step.name: step for step in plan(engine, [method], rows=3_100_000).steps}
+    tenth = {step.name: step for step in plan(engine, [method], rows=310_000).steps}
+
+    # Of 31 rows 30 are distinct, and that share is kept.
+    assert (found["toy_vectors"].rows, found["toy_vectors"].missing) == (3_000_000, 3_000_000)
+    assert found["k_center"].rows == 3_100_000
+    seconds, fewer = found["k_center"].seconds, tenth["k_center"].seconds
+    assert seconds is not None
+    assert fewer is not None
+    assert seconds > 30 * fewer, "rows times picks grows with the square"
+    assert plan(engine, [method]).steps == []

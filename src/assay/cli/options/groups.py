@@ -120,6 +120,12 @@ class Working:
         typer.Option("-n", "--dry-run", help="Say what would be done and how long it would take.",
                      rich_help_panel="Working"),
     ] = False  # fmt: skip
+    for_rows: Annotated[
+        str | None,
+        typer.Option("--for-rows", metavar="N", show_default=False, rich_help_panel="Working",
+                     help="With -n: what it would cost for so many rows like these, such as 10M, "
+                     "with nothing at hand."),
+    ] = None  # fmt: skip
     threads: ThreadsOption = None
     workers: Annotated[
         int | None,

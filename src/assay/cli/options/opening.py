@@ -84,3 +84,19 @@ def open_project(
     use_project_names(imported_names(project.folder))
     project.results.labels.tell = terminal().warn
     return project
+
+
+def rows_to_price(working: Working) -> int | None:
+    """Return for how many rows a dry run is priced; None for those that there are.
+
+    Raises:
+        UsageError: if it is no number, or nothing is priced.
+    """
+    from assay.cli.options.parsing import parse_count
+    from assay.errors import UsageError
+
+    if working.for_rows is None:
+        return None
+    if not working.dry_run:
+        raise UsageError("--for-rows says what -n prices", hint="add -n")
+    return parse_count(working.for_rows, "--for-rows")

@@ -11,14 +11,32 @@ def parse_share(text: str, option: str) -> float:
     Raises:
         UsageError: if it is neither, or not between none and all.
     """
-    number, percent = re.fullmatch(r"\s*([^%]*?)\s*(%?)\s*", text).groups()  # type: ignore[union-attr]
+    found = re.fullmatch(r"\s*([^%]*?)\s*(%?)\s*", text)
     try:
-        share = float(number) / (100 if percent else 1)
+        share = float(found[1]) / (100 if found[2] else 1) if found else float("nan")
     except ValueError:
         share = float("nan")
     if not 0 <= share <= 1:
         raise UsageError(f"{option} {text!r} is not a share", hint="write 2% or 0.02")
     return share
+
+
+_SIZES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
+
+
+def parse_count(text: str, option: str) -> int:
+    """Return a number of rows from ``10M``, ``250k`` or ``52,002``.
+
+    Raises:
+        UsageError: if it is none, or below 1.
+    """
+    found = re.fullmatch(r"\s*([\d,_]*\.?\d+)\s*([kKmMbB]?)\s*", text)
+    count = 0.0
+    if found is not None:
+        count = float(re.sub("[,_]", "", found[1])) * _SIZES[found[2].lower()]
+    if count < 1:
+        raise UsageError(f"{option} {text!r} is not a number of rows", hint="10M, 250k or 52002")
+    return round(count)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

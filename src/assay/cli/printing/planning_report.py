@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def print_plan(
-    project: "Workspace", components: "Sequence[Component]", *, naming: str = "--model gpt2"
+    project: "Workspace",
+    components: "Sequence[Component]",
+    *,
+    naming: str = "--model gpt2",
+    rows: int | None = None,
 ) -> None:
     """Print what computing some components would take; nothing is computed.
 
@@ -24,6 +28,7 @@ def print_plan(
         project: whose rows they are computed for.
         components: scores and selections.
         naming: how a person names a language model here.
+        rows: price so many rows like those of the project, with nothing at hand.
 
     Raises:
         PlanError: if the work could not start.
@@ -32,7 +37,7 @@ def print_plan(
     from assay.engine.planning import plan
 
     faulty = dict(model_errors(project, components, naming=naming))
-    planned = plan(project.engine, [item for item in components if item not in faulty])
+    planned = plan(project.engine, [item for item in components if item not in faulty], rows=rows)
     sentences = [f"{error.message} ({error.hint})" for error in faulty.values()]
     refusals = list(dict.fromkeys([*sentences, *planned.refusals]))
     planned = replace(planned, refusals=refusals)
@@ -47,8 +52,12 @@ def print_plan(
         )
     elif planned.steps:
         page.result(_table(planned.steps))
-    if planned.refusals:
+    if rows is None and planned.refusals:
         raise PlanError("; ".join(planned.refusals))
+    if rows is not None:
+        for sentence in planned.refusals:
+            page.warn(sentence)
+        page.note(f"for {rows:,} rows like these {len(project):,}, loading them apart:")
     _in_all(planned)
 
 

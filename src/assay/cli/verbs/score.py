@@ -12,7 +12,7 @@ from assay.cli.app import CHOOSE, verb
 from assay.cli.console import table, terminal
 from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
-from assay.cli.options.opening import open_project
+from assay.cli.options.opening import open_project, rows_to_price
 from assay.cli.options.writing import REPORT_HELP
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ def score(
     for note in parsed.notes:
         terminal().note(note, style="yellow")
     scorers = _scorers(project, parsed.methods, scoring.settings or [], models)
+    priced = rows_to_price(working)
     if working.dry_run:
-        print_plan(project, scorers)
+        print_plan(project, scorers, rows=priced)
         return
     check_models(project, scorers)
     for note in project.advice(scorers):

@@ -9,7 +9,7 @@ from assay.cli.console import terminal
 from assay.cli.options.choosing import Choosing
 from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
-from assay.cli.options.opening import open_project
+from assay.cli.options.opening import open_project, rows_to_price
 from assay.cli.options.writing import Writing
 from assay.errors import UsageError
 
@@ -69,8 +69,9 @@ def select(
         terminal().note(note, style="yellow")
     wanted = requests(project, parsed, choosing, models)
     selectors = [request.selector for request in wanted]
+    priced = rows_to_price(working)
     if working.dry_run:
-        print_plan(project, selectors)
+        print_plan(project, selectors, rows=priced)
         return
     if (writing.report is not None or writing.push is not None) and len(selectors) > 1:
         option = "--push" if writing.report is None else "--report"
