@@ -30,6 +30,8 @@ def _spelled(character: str) -> str:
     if plain(character) == character and character not in "\n\t":
         return character
     point = ord(character)
+    if 0xDC80 <= point <= 0xDCFF:  # a byte of a name that is not UTF-8
+        return f"\\x{point - 0xDC00:02x}"
     if point < 0x80:
         return f"\\x{point:02x}"
     return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"

@@ -87,6 +87,11 @@ def stream_blocks(
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write a table that comes in blocks as Parquet, without a checksum; see `write_blocks`."""
+    if isinstance(target, Path):
+        with target.open("wb") as stream:  # by its name polars finds no file that is not UTF-8
+            return stream_blocks(
+                stream, blocks, schema, row_group_size=row_group_size, metadata=metadata
+            )
     groups = _Groups(blocks, row_group_size)
     source = register_io_source(groups.read, schema=dict(schema))
     try:

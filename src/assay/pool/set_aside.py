@@ -59,7 +59,8 @@ class SetAsideList:
         for entry in report.set_aside:
             self.reasons[entry.reason] += 1
             line = json.dumps(entry._asdict(), ensure_ascii=False) + "\n"
-            self._lines.write(line.encode())
+            # A name that is not UTF-8 becomes an escape that JSON has.
+            self._lines.write(line.encode(errors="backslashreplace"))
         report.set_aside.clear()
 
     def write(self) -> None:

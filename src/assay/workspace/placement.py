@@ -106,7 +106,9 @@ def _names(specs: Sequence[SourceSpec]) -> list[Path]:
     """Return the names that a project of some sources may have, the plainest first."""
     first = _beside(specs[0].location)
     parts = [_stem(spec.location) for spec in specs]
-    digest = hashlib.blake2b("\n".join(_identity(specs)).encode(), digest_size=4).hexdigest()
+    digest = hashlib.blake2b(
+        "\n".join(_identity(specs)).encode(errors="surrogateescape"), digest_size=4
+    ).hexdigest()
     if len(specs) > _NAMED_SOURCES:
         return [first / f"{parts[0]}+{len(specs) - 1}-more-{digest}.assay"]
     found = [first / f"{'+'.join(parts)}.assay"]
