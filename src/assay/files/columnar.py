@@ -24,9 +24,9 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pl.DataFra
     return pl.read_parquet(_named(path), columns=chosen, glob=False, hive_partitioning=False)
 
 
-def parquet_types(path: Path) -> "pl.Schema":
+def parquet_types(path: Path) -> pl.Schema:
     """Return the types of a Parquet file's columns by their names."""
-    return pl.Schema(pl.read_parquet_schema(_named(path)))
+    return scan_parquet(path).collect_schema()
 
 
 def scan_parquet(path: Path) -> pl.LazyFrame:
@@ -36,7 +36,7 @@ def scan_parquet(path: Path) -> pl.LazyFrame:
 
 def parquet_columns(path: Path) -> list[str]:
     """Return the names of a table's columns in order."""
-    return list(pl.read_parquet_schema(_named(path)))
+    return parquet_types(path).names()
 
 
 def parquet_metadata(path: Path) -> dict[str, str]:
