@@ -9,9 +9,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from assay.components.budget import Budget
+from assay.components.building import SHARED_FIELDS, component_fields
 from assay.components.component import Component
 from assay.components.default_selection import default_recipe
-from assay.components.descriptions import REFERENCE, SHARED_FIELDS, component_fields, plain_value
+from assay.components.descriptions import REFERENCE, plain_value
 from assay.components.registry import components, find
 from assay.components.table import Kind
 from assay.components.wishes import DUPLICATES

@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
+from assay.components.parameter_errors import reason_of, unknown_parameter
 from assay.components.references import DType
 from assay.config.document import Document, LocatedError
-from assay.errors import did_you_mean
 from assay.export.trainers import TrainerLayout
 from assay.formats.records import Container
 from assay.models.recipe import Recipe
@@ -283,16 +283,15 @@ def _explain(document: Document, error: ValidationError) -> LocatedError:
     place = tuple(first["loc"])
     section = ".".join(str(part) for part in place[:-1]) or "the file"
     if first["type"] == "extra_forbidden":
-        known = _known_at(place[:-1])
-        hint = did_you_mean(str(place[-1]), known) or f"it takes {', '.join(known)}"
-        return document.error(place, f"{section} has no key {str(place[-1])!r}", hint)
+        unknown = unknown_parameter(section, str(place[-1]), _known_at(place[:-1]), what="key")
+        return document.error(place, unknown.message, unknown.hint)
     if first["type"] == "missing":
         if place == ("data", "sources"):
             return document.error(place, "data names no source", "data: {source: FILE}")
         return document.error(place, f"{section} needs {str(place[-1])!r}")
-    reason = re.sub("^(Value|Assertion) error, ", "", first["msg"])
     named = ".".join(str(part) for part in place)
     shown = f" = {first['input']!r}" if isinstance(first["input"], (str, int, float)) else ""
+    reason = reason_of(first)
     return document.error(place, f"{named}{shown}: {reason}" if named else reason)
 
 
