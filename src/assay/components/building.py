@@ -8,7 +8,7 @@ to it within the description; whoever has read the description says where that i
 import contextlib
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -59,7 +59,9 @@ def made_of(description: Any, kind: Kind | None, reading: Reading) -> Part:
     with _inside("method"):
         found = find_for(parameters.pop("method"), kind)
     if kind != "selector" or found.kind != "scorer":
+        _refuse_unknown(found, parameters)
         return _made(found, parameters, reading)
+    _refuse_unknown(found, parameters, also=SHARED_FIELDS)
     outer = {name: parameters.pop(name) for name in SHARED_FIELDS if name in parameters}
     best = {"by": _made(found, parameters, reading)}
     return _made(find("top_score", "selector"), best | outer, reading)
@@ -91,12 +93,18 @@ def _as_wanted(component: Part, kind: Kind | None, word: str) -> Part:
     raise other_kind(word, component.kind, kind)
 
 
-def _made(component: type[Any], parameters: Mapping[str, Any], reading: Reading) -> Part:
+def _refuse_unknown(
+    component: type[Any], parameters: Iterable[str], *, also: Sequence[str] = ()
+) -> None:
+    known = list(dict.fromkeys([*component.model_fields, *also]))
+    method = component.name if component.kind in METHOD_KINDS else ""
     for name in parameters:
-        if name not in component.model_fields:
-            method = component.name if component.kind in METHOD_KINDS else ""
+        if name not in known:
             with _inside(name):
-                raise unknown_parameter(component.name, name, component.model_fields, method=method)
+                raise unknown_parameter(component.name, name, known, method=method)
+
+
+def _made(component: type[Any], parameters: Mapping[str, Any], reading: Reading) -> Part:
     holds = component_fields(component)
     read: dict[str, Any] = {}
     for name, value in parameters.items():

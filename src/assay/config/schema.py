@@ -25,6 +25,7 @@ Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DEFINITIONS = "#/$defs/"
+_WHOLE = "file"
 _KINDS: tuple[type[Component], ...] = (Dataset, Feature, Scorer, Selector)
 _REFERRED: Schema = {"type": "string", "pattern": f"^{REFERENCE}"}
 
@@ -32,7 +33,7 @@ _REFERRED: Schema = {"type": "string", "pattern": f"^{REFERENCE}"}
 def config_schema() -> Schema:
     """Return the JSON schema of a whole configuration file."""
     definitions = _definitions()
-    sections = {"title": "Assay configuration", **definitions.pop(Sections.__name__)}
+    sections = {"title": "Assay configuration", **definitions.pop(_WHOLE)}
     return _alone(sections, definitions)
 
 
@@ -91,6 +92,7 @@ def _definitions() -> dict[str, Schema]:
         model: place["$ref"].removeprefix(_DEFINITIONS) for (model, _), place in places.items()
     }
     definitions: dict[str, Schema] = whole["$defs"]
+    definitions[_WHOLE] = definitions.pop(names[Sections])
     for component in found:
         definitions[_key(component)] = definitions.pop(names[component])
     top = definitions[_key(find("top_score", "selector"))]["properties"]

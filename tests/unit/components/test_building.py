@@ -82,6 +82,13 @@ def _typed(method: str, setting: str) -> Component:
     return build(described, "selector")
 
 
+def test_a_score_that_stands_for_a_selection_takes_what_selections_take() -> None:
+    with pytest.raises(AssayError) as raised:
+        build({"method": "mtld", "bugdet": 5}, "selector")
+
+    assert raised.value.hint == "did you mean 'budget'?"
+
+
 def test_a_component_stands_for_its_description() -> None:
     by = {"method": "rank_mean", "of": [MTLD(), "ttr"]}
 
