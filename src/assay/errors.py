@@ -29,9 +29,13 @@ from pathlib import Path
 
 
 class AssayError(Exception):
-    """Something the user can put right; `hint` says how."""
+    """Something the user can put right; `hint` says how.
+
+    Where a description was read, `place` has the keys and positions that lead to what is wrong.
+    """
 
     exit_code = 1
+    place: tuple[str | int, ...] = ()
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -7,7 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from assay.components.references import DType, ModelRef, TokenizerRef
 from assay.components.rendering import Rendering
@@ -68,6 +70,17 @@ class Budget(BaseModel):
         if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return _parse(value)
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return the schema of a budget as people write it, its fields being the longest way."""
+        fields = handler.resolve_ref_schema(handler(schema)) | {"required": ["amount"]}
+        return {
+            "description": "Samples (5000), a share (5%) or tokens (2M tokens).",
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}, fields],
+        }
 
     def part(self, numerator: int, *, of: int) -> "Budget":
         """Return `numerator` / `of` of this budget, for methods that work in rounds."""

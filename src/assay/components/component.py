@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeA
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from assay.components.budget import Budget
+from assay.components.building import AS_IT_STANDS, Reading, made_of
 from assay.components.guide import Guide
 from assay.components.own_code import code_digest
 from assay.components.parameter_errors import wrong_parameter
 from assay.components.parts import Part, changed_fields, raised_versions, revision_field
 from assay.components.references import FileRef, identity_of, pinned_fields
 from assay.components.rule import Rule
-from assay.components.table import Kind, find, is_known, register
-from assay.errors import ConfigError
+from assay.components.table import Kind, find, register
 from assay.samples import FloatArray, Scores, Selection
 
 
@@ -183,9 +183,7 @@ def recipe(value: Any) -> Any:
 
 def _named(kind: Kind) -> BeforeValidator:
     def built(value: Any) -> Any:
-        if isinstance(value, (str, Mapping)):
-            return build(value, kind)
-        return value
+        return build(value, kind) if isinstance(value, (str, Mapping, Component)) else value
 
     return BeforeValidator(built)
 
@@ -388,22 +386,24 @@ Feature.model_rebuild()
 Selector.model_rebuild()
 
 
-def build(description: str | Mapping[str, Any], kind: Kind | None = None) -> Component:
+def build(
+    description: "str | Mapping[str, Any] | Component",
+    kind: Kind | None = None,
+    reading: Reading = AS_IT_STANDS,
+) -> Component:
     """Return a component from its name, or from ``{"method": name, parameter: value}``.
 
     A scorer asked for as a selector becomes `top_score` by it, with the scorer's own rule.
+
+    Args:
+        description: a name, a description, whose parameters may hold others, or a component.
+        kind: that is wanted; a scorer before a selector if none is said.
+        reading: how its texts are read.
 
     Raises:
         UnknownMethodError: if no component has the name.
         ConfigError: if a parameter is wrong.
     """
-    parameters = {"method": description} if isinstance(description, str) else dict(description)
-    name = parameters.pop("method", None)
-    if not isinstance(name, str):
-        raise ConfigError(f"{description!r} names no method", hint="{method: NAME, ...}")
-    if kind == "selector" and not is_known(name, "selector") and is_known(name, "scorer"):
-        shared = {"budget", "seed", "within", "rule"}
-        outer = {key: parameters.pop(key) for key in list(parameters) if key in shared}
-        scorer = find(name, "scorer")(**parameters)
-        return find("top_score", "selector")(by=scorer, **outer)
-    return find(name, kind)(**parameters)
+    made = made_of(description, kind, reading)
+    assert isinstance(made, Component)  # noqa: S101  narrows what the table returns
+    return made

@@ -36,7 +36,7 @@ _RECORD = "record."
 class Condition(BaseModel):
     """What is asked of one value of a row: words, a pattern or bounds; all that are given hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     words: tuple[str, ...] = ()
     """Words of which the value is one; of a list, one of which is in it."""

@@ -1,10 +1,9 @@
 """Components as descriptions that YAML and stored results hold, and as people read them."""
 
 import os
-import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -12,38 +11,11 @@ from assay.components.budget import Budget
 from assay.components.component import Component
 from assay.components.parts import changed_fields
 from assay.components.references import name_of, pinned_fields
-from assay.components.table import Kind
 
 ComponentType = TypeVar("ComponentType", bound=Component)
 
-
 REFERENCE = "="
-
-
-SHARED_FIELDS = ("budget", "seed", "within", "rule")
-"""Parameters of a selection that a lone score, standing for one, may be given too."""
-
-
-def component_fields(component: type[Component]) -> dict[str, Kind]:
-    """Return the parameters that hold components, with the kind that each holds."""
-    found: dict[str, Kind] = {}
-    for name, info in component.model_fields.items():
-        kinds = [kind.kind for kind in types_in(info.annotation) if issubclass(kind, Component)]
-        if kinds:
-            found[name] = kinds[0]
-    return found
-
-
-def types_in(annotation: Any) -> Iterator[type]:
-    """Yield the classes that an annotation names."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from types_in(get_args(annotation)[0])
-    elif origin in (Union, types.UnionType, tuple):
-        for part in get_args(annotation):
-            yield from types_in(part)
-    elif isinstance(annotation, type):
-        yield annotation
+"""Begins the name that a file gives a component, where it is used again."""
 
 
 def describe(component: Component, *, relative_to: Path | None = None) -> dict[str, Any]:

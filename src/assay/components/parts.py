@@ -8,14 +8,17 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from assay.components.table import Kind
+
 # A recipe leaves out what is as by default, and with it the version of a default. Keys that are in
 # use were taken when every such version was 1: only others are added.
 _FIRST = 1
 
 
 class Part(ABC):
-    """A component, as far as versions go."""
+    """A component, as far as its name and its versions go."""
 
+    kind: ClassVar[Kind]
     name: ClassVar[str]
     version: ClassVar[int]
 

@@ -6,7 +6,9 @@ same everywhere.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from assay.components.budget import Budget
 from assay.components.component import Component, Selector
@@ -15,9 +17,36 @@ from assay.components.registry import find
 from assay.errors import UsageError, did_you_mean
 from assay.samples import Attribute
 
-DUPLICATES = ("exact", "near", "semantic")
+Duplicates: TypeAlias = Literal["exact", "near", "semantic"]
 """What `dedup` may ask for."""
-WISHES = ("where", "dedup", "against", "per", "share", "seeds")
+DUPLICATES: tuple[Duplicates, ...] = get_args(Duplicates)
+_Words: TypeAlias = str | list[str]
+
+
+class WrittenSelection(BaseModel):
+    """What a selection may be asked for beside its method's own parameters, as it is written.
+
+    `read_wishes` reads it, and says what is wrong with it.
+    """
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    where: dict[str, _Words] | _Words
+    """Only rows of which all conditions hold: names with their words, or texts such as
+    score>=0.8."""
+    dedup: Duplicates
+    """Keep one row of every group."""
+    against: _Words
+    """Evaluation files whose questions are avoided."""
+    per: Attribute
+    """Divide the budget between these groups."""
+    share: dict[str, float | str]
+    """Weights of the groups, or without a budget their own budgets."""
+    seeds: Annotated[int, Field(ge=1)] | Annotated[list[int], Field(min_length=1)]
+    """How many selections to make, or with which seeds."""
+
+
+WISHES = tuple(WrittenSelection.model_fields)
 """Keys beside a method's own parameters; a parameter of that name comes first."""
 
 

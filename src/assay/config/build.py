@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from assay.components.budget import Budget
+from assay.components.building import find_for
 from assay.components.component import Component, Scorer, Selector
 from assay.components.default_selection import default_recipe
 from assay.components.defaults import with_defaults
 from assay.components.descriptions import ComponentType
 from assay.components.table import Kind
 from assay.components.wishes import WISHES, as_selector, divided, narrowed, read_wishes
-from assay.config.components import Builder, find_for, with_fixed_seeds
+from assay.config.components import Builder, with_fixed_seeds
 from assay.config.document import Document, LocatedError
 from assay.config.document import Path as Place
 from assay.config.sections import Description, Sections

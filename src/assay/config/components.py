@@ -1,30 +1,17 @@
-"""Components as a person writes them: from descriptions to objects, and back."""
+"""Components as a configuration file describes them."""
 
-import contextlib
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
-from assay.components.component import Component, Scorer
-from assay.components.descriptions import (
-    REFERENCE,
-    SHARED_FIELDS,
-    ComponentType,
-    component_fields,
-    moved_back,
-    types_in,
-)
-from assay.components.references import pinned_fields
-from assay.components.registry import find
+from assay.components.building import Reading
+from assay.components.component import Component, build
+from assay.components.descriptions import REFERENCE, ComponentType, moved_back
 from assay.components.table import Kind
 from assay.config.document import Document, LocatedError
 from assay.config.document import Path as Place
-from assay.errors import AssayError, ConfigError, UnknownMethodError, did_you_mean
+from assay.errors import AssayError, ConfigError
 
 FindReference = Callable[[str, Kind], Component]
 
@@ -54,8 +41,8 @@ def _fixed(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Builder:
-    """Makes components of a document's descriptions.
+class Builder(Reading):
+    """Makes components of a document's descriptions, and says where in it one is wrong.
 
     Attributes:
         document: for file and line in errors.
@@ -71,131 +58,33 @@ class Builder:
         """Return the component of a name, ``=name`` or ``{method: name, parameter: value}``.
 
         Raises:
-            ConfigError: with file and line, if there is no such component or a parameter is wrong.
+            LocatedError: with file and line, if there is no such component or a parameter is wrong.
         """
-        if isinstance(description, Component):
-            return description
-        if isinstance(description, str) and description.startswith(REFERENCE):
-            return self._referred(description[1:], kind, place)
-        if isinstance(description, str):
-            description = {"method": description}
-        if not isinstance(description, Mapping) or not isinstance(description.get("method"), str):
-            raise self.document.error(
-                place, f"{description!r} names no {kind}", "write NAME or {method: NAME, ...}"
+        try:
+            return build(description, kind, self)
+        except LocatedError:  # of what it refers to
+            raise
+        except AssayError as error:
+            at = (*place, *error.place)
+            raise self.document.error(at, error.message, error.hint) from error
+
+    def component(self, text: str, kind: Kind | None) -> Component | None:
+        """Return what ``=name`` stands for; None for a text that refers to nothing."""
+        if kind is None or not text.startswith(REFERENCE):
+            return None
+        return self.reference(text.removeprefix(REFERENCE), kind)
+
+    def value(self, text: str, parameter: str, pinned: str | None) -> str:
+        """Return a text with its first ``=`` no longer doubled; a path as seen from here."""
+        if text.startswith(REFERENCE * 2):
+            text = text.removeprefix(REFERENCE)
+        elif text.startswith(REFERENCE):
+            raise ConfigError(
+                f"{text!r}: {parameter} holds no component",
+                hint=f"write {REFERENCE + text!r} for the text itself",
             )
-        return self._described(dict(description), kind, place)
-
-    def _referred(self, name: str, kind: Kind, place: Place) -> Component:
-        with self._located(place):
-            found = self.reference(name, kind)
-            if kind == "selector" and isinstance(found, Scorer):
-                return find("top_score", "selector")(by=found)
-            if found.kind != kind:
-                raise ConfigError(f"={name} is a {found.kind}, where a {kind} is wanted")
-            return found
-
-    def _described(self, description: dict[str, Any], kind: Kind, place: Place) -> Component:
-        name = description.pop("method")
-        with self._located((*place, "method")):
-            component = find_for(name, kind)
-        if component.kind == "scorer" and kind == "selector":
-            shared = {key: description.pop(key) for key in SHARED_FIELDS if key in description}
-            by = self._made(component, description, place)
-            return self._made(find("top_score", "selector"), {"by": by, **shared}, place)
-        return self._made(component, description, place)
-
-    def _made(
-        self, component: type[Component], description: Mapping[str, Any], place: Place
-    ) -> Component:
-        self._refuse_unknown(component, description, place)
-        holds = component_fields(component)
-        pinned = pinned_fields(component)
-        parameters: dict[str, Any] = {}
-        for name, value in description.items():
-            inner = (*place, name)
-            if name in holds and value is not None:
-                parameters[name] = self._held(value, holds[name], inner)
-            elif name in pinned and isinstance(value, str):
-                parameters[name] = moved_back(value, self.folder, pinned[name])
-            elif isinstance(value, Mapping):
-                parameters[name] = self._mapping(value, component.model_fields[name], inner)
-            else:
-                parameters[name] = self._value(value, inner)
-        with self._located(place, parameters):
-            return component(**parameters)
+        return text if pinned is None else moved_back(text, self.folder, pinned)
 
     def path(self, text: str) -> str:
         """Return a path of the document as it is seen from the working folder."""
         return moved_back(text, self.folder, "file")
-
-    def _mapping(
-        self, value: Mapping[str, Any], field: FieldInfo, place: Place
-    ) -> dict[str, Any]:  # fmt: skip
-        """Return the fields of a parameter that holds some, its paths seen from here."""
-        pinned: dict[str, str] = {}
-        for kind in types_in(field.annotation):
-            if issubclass(kind, BaseModel):
-                pinned |= pinned_fields(kind)
-        return {
-            name: moved_back(item, self.folder, pinned[name])
-            if name in pinned and isinstance(item, str)
-            else self._value(item, (*place, name))
-            for name, item in value.items()
-        }
-
-    def _held(self, value: Any, kind: Kind, place: Place) -> Any:
-        if isinstance(value, list):
-            return tuple(self.build(item, kind, (*place, i)) for i, item in enumerate(value))
-        return self.build(value, kind, place)
-
-    def _value(self, value: Any, place: Place) -> Any:
-        if isinstance(value, str) and value.startswith(REFERENCE * 2):
-            return value[1:]
-        if isinstance(value, str) and value.startswith(REFERENCE):
-            raise self.document.error(
-                place,
-                f"{value!r}: {place[-1]} holds no component",
-                f"write {REFERENCE + value!r} for the text itself",
-            )
-        if isinstance(value, list):
-            return [self._value(item, (*place, i)) for i, item in enumerate(value)]
-        return value
-
-    def _refuse_unknown(
-        self, component: type[Component], description: Mapping[str, Any], place: Place
-    ) -> None:
-        known = list(component.model_fields)
-        for name in description:
-            if name not in known:
-                near = did_you_mean(name, known)
-                takes = f"it takes {', '.join(known)}" if known else "it takes no parameters"
-                raise self.document.error(
-                    (*place, name), f"{component.name} has no parameter {name!r}", near or takes
-                )
-
-    @contextlib.contextmanager
-    def _located(self, place: Place, parameters: Iterable[str] = ()) -> Iterator[None]:
-        """Give errors of the block the file and the line of a place."""
-        try:
-            yield
-        except LocatedError:
-            raise
-        except AssayError as error:
-            # The message names the parameter at fault; a mapping may stretch over many lines.
-            words = re.findall(r"\w+", error.message)
-            named = [name for name in parameters if name in words]
-            raise self.document.error((*place, *named[:1]), error.message, error.hint) from error
-
-
-def find_for(name: str, kind: Kind) -> type[Component]:
-    """Return the component called `name`; where a selection is wanted, a score will do.
-
-    Raises:
-        UnknownMethodError: with the nearest names.
-    """
-    if kind != "selector":
-        return find(name, kind)
-    try:
-        return find(name, "selector")
-    except UnknownMethodError:
-        return find(name)

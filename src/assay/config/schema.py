@@ -1,45 +1,40 @@
-"""The JSON schema of configuration files, for editors; every method's parameters included."""
+"""The JSON schema of configuration files, for editors; every method's parameters included.
 
-import types
-from collections.abc import Iterable
-from typing import Any, Union, get_args, get_origin
+It is pydantic's own of the sections and of all components. What a file writes in another form than
+the model has is said where the form is read: of a budget in `assay.components.budget`, of a section
+in `assay.config.sections`. Here a component becomes what describes it.
+"""
 
-from pydantic import create_model
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
+import json
+import re
+from typing import Any
 
-from assay.components.budget import Budget
-from assay.components.component import Component
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from assay.components.building import SHARED_FIELDS
+from assay.components.component import Component, Dataset, Feature, Scorer, Selector
 from assay.components.default_selection import default_recipe
-from assay.components.descriptions import REFERENCE, SHARED_FIELDS, component_fields, plain_value
+from assay.components.descriptions import REFERENCE, plain_value
 from assay.components.registry import components, find
-from assay.components.table import Kind
-from assay.components.wishes import DUPLICATES
-from assay.config.sections import DataSection, Sections, SourceSection
-from assay.samples import Attribute
+from assay.components.wishes import WrittenSelection
+from assay.config.sections import Sections
 
 Schema = dict[str, Any]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _DEFINITIONS = "#/$defs/"
-KINDS: tuple[Kind, ...] = ("dataset", "feature", "scorer", "selector")
+_WHOLE = "file"
+_KINDS: tuple[type[Component], ...] = (Dataset, Feature, Scorer, Selector)
+_REFERRED: Schema = {"type": "string", "pattern": f"^{REFERENCE}"}
 
 
 def config_schema() -> Schema:
     """Return the JSON schema of a whole configuration file."""
-    sections = Sections.model_json_schema(ref_template=_DEFINITIONS + "{model}")
-    definitions = _tidy(sections.pop("$defs"))
-    definitions |= _component_definitions()
-    sections = _tidy(sections)
-    properties = sections["properties"]
-    properties["data"] = _data(definitions)
-    named: Schema = {"type": "object", "additionalProperties": _ref("scorer")}
-    properties["scores"] |= {"anyOf": [{"type": "array", "items": _ref("scorer")}, named]}
-    properties["selections"]["additionalProperties"] = _ref("selection")
-    for name in ("scores", "selections"):
-        properties[name].pop("type", None)
-    properties["scores"].pop("additionalProperties", None)
-    return {"$schema": DIALECT, "title": "Assay configuration", **sections, "$defs": definitions}
+    definitions = _definitions()
+    sections = {"title": "Assay configuration", **definitions.pop(_WHOLE)}
+    return _alone(sections, definitions)
 
 
 def method_schema(name: str) -> Schema:
@@ -49,257 +44,117 @@ def method_schema(name: str) -> Schema:
         UnknownMethodError: if no method has the name.
     """
     method = find(name)
-    schema = {"$schema": DIALECT, **_of_component(method)}
-    definitions = _component_definitions()
-    needed: dict[str, Schema] = {}
-    waiting = _referred(schema)
-    while waiting:
-        found = waiting.pop()
-        if found not in needed:
-            needed[found] = definitions[found]
-            waiting |= _referred(definitions[found])
-    return schema | {"$defs": {key: needed[key] for key in sorted(needed)}}
+    definitions = _definitions()
+    return _alone(definitions[_key(method)], definitions)
 
 
-def _referred(schema: Any) -> set[str]:
-    """Return the names of the definitions that a schema refers to."""
-    if isinstance(schema, list):
-        return {name for item in schema for name in _referred(item)}
-    if not isinstance(schema, dict):
-        return set()
-    inner = {name for value in schema.values() for name in _referred(value)}
-    reference = schema.get("$ref")
-    return inner | {reference.removeprefix(_DEFINITIONS)} if isinstance(reference, str) else inner
+class _Written(GenerateJsonSchema):
+    """pydantic's schema of models, in the form that files have them."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Return that no field is given a title: its name says as much."""
+        return False
+
+    def encode_default(self, dft: Any) -> Any:
+        """Return a default as a person writes it."""
+        return plain_value(dft)
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Return the schema of a model; a component's begins with the method's name."""
+        made = super().model_schema(schema)
+        made.pop("title", None)
+        model = schema["cls"]
+        if issubclass(model, Component):
+            made["description"] = model.summary()
+            made["properties"] = {"method": {"const": model.name}, **made.get("properties", {})}
+            made["required"] = ["method", *made.get("required", [])]
+        return made
+
+    def tuple_schema(self, schema: core_schema.TupleSchema) -> JsonSchemaValue:
+        """Return the schema of a list; one of names with a value each may be a mapping, too."""
+        made = super().tuple_schema(schema)
+        pair = made.get("items", {}).get("prefixItems", [])
+        if len(pair) != 2 or pair[0] != {"type": "string"}:
+            return made
+        return {"anyOf": [{"type": "object", "additionalProperties": pair[1]}, made]}
 
 
-def _component_definitions() -> dict[str, Schema]:
-    definitions: dict[str, Schema] = {"budget": _budget()}
-    members: dict[Kind, list[type[Component]]] = {kind: list(components(kind)) for kind in KINDS}
-    for kind, found in members.items():
-        for component in found:
-            definitions[f"{kind}.{component.name}"] = _of_component(component)
-    scorers = [c for c in members["scorer"] if c.name not in {s.name for s in members["selector"]}]
-    for component in scorers:
-        definitions[f"selector.{component.name}"] = _as_selector(component)
-    for kind, found in members.items():
-        names = [component.name for component in found]
-        if kind == "selector":
-            names += [component.name for component in scorers]
-        definitions[kind] = _described(kind, names)
-    definitions["selection"] = _selection(definitions)
+def _definitions() -> dict[str, Schema]:
+    """Return the schemas of sections, of components by kind and name, and of what they refer to."""
+    found = list(components())
+    models: list[type[BaseModel]] = [Sections, WrittenSelection, *_KINDS, *found]
+    places, whole = models_json_schema(
+        [(model, "validation") for model in models],
+        ref_template=_DEFINITIONS + "{model}",
+        schema_generator=_Written,
+    )
+    names = {
+        model: place["$ref"].removeprefix(_DEFINITIONS) for (model, _), place in places.items()
+    }
+    definitions: dict[str, Schema] = whole["$defs"]
+    definitions[_WHOLE] = definitions.pop(names[Sections])
+    for component in found:
+        definitions[_key(component)] = definitions.pop(names[component])
+    top = definitions[_key(find("top_score", "selector"))]["properties"]
+    selectors = {component.name for component in found if component.kind == "selector"}
+    for scorer in found:
+        if scorer.kind == "scorer" and scorer.name not in selectors:
+            shared = {name: top[name] for name in SHARED_FIELDS}
+            definitions[f"selector.{scorer.name}"] = _with(shared, definitions[_key(scorer)])
+    for model in (*_KINDS, *found):  # where a parameter holds one
+        definitions[names[model]] = _described(model, definitions)
+    wishes = definitions[names[WrittenSelection]]["properties"]
+    definitions[names[WrittenSelection]] = _selection(wishes, definitions)
     return definitions
 
 
-def _described(kind: Kind, names: Iterable[str]) -> Schema:
-    ordered = sorted(names)
-    return {
-        "anyOf": [
-            {"enum": ordered},
-            {"type": "string", "pattern": f"^{REFERENCE}", "description": f"A {kind} named here."},
-            *(_ref(f"{kind}.{name}") for name in ordered),
-        ]
-    }
+def _key(component: type[Component]) -> str:
+    return f"{component.kind}.{component.name}"
 
 
-def _of_component(component: type[Component]) -> Schema:
-    fields = component.model_fields
-    properties: dict[str, Schema] = {"method": {"const": component.name}}
-    for name, info in fields.items():
-        properties[name] = _parameter(component, name, info)
-    required = [name for name, info in fields.items() if info.is_required()]
-    return {
-        "type": "object",
-        "description": component.summary(),
-        "properties": properties,
-        "required": ["method", *required],
-        "additionalProperties": False,
-    }
-
-
-def _as_selector(scorer: type[Component]) -> Schema:
-    """Return the schema of a score that stands for a selection of the rows it prefers."""
-    schema = _of_component(scorer)
-    top = _of_component(find("top_score", "selector"))["properties"]
-    properties = {name: top[name] for name in SHARED_FIELDS} | schema["properties"]
-    return schema | {"properties": properties}
-
-
-def _wishes() -> dict[str, Schema]:
-    """Return what may stand beside a method's own parameters."""
-    attribute = {"enum": list(get_args(Attribute))}
-    words = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    return {
-        "where": {
-            "description": "Only rows of which all conditions hold: names with their words, or "
-            "texts such as score>=0.8.",
-            "anyOf": [{"type": "object", "additionalProperties": words}, *words["anyOf"]],
-        },
-        "dedup": {"description": "Keep one row of every group.", "enum": list(DUPLICATES)},
-        "against": {"description": "Evaluation files whose questions are avoided.", **words},
-        "per": {"description": "Divide the budget between these groups.", **attribute},
-        "share": {
-            "description": "Weights of the groups, or without a budget their own budgets.",
-            "type": "object",
-            "additionalProperties": {"type": ["number", "string"]},
-        },
-        "seeds": {
-            "description": "How many selections to make, or with which seeds.",
-            "anyOf": [
-                {"type": "integer", "minimum": 1},
-                {"type": "array", "items": {"type": "integer"}, "minItems": 1},
-            ],
-        },
-    }
-
-
-def _selection(definitions: dict[str, Schema]) -> Schema:
-    """Return the schema of an entry of `selections`: a selector, and wishes beside it."""
-    wishes = _wishes()
-    options: list[Schema] = []
-    for name, schema in sorted(definitions.items()):
-        if name.startswith("selector."):
-            options.append(schema | {"properties": wishes | schema["properties"]})
-    recipe = default_recipe("1%").selector
-    default = definitions[f"selector.{recipe.name}"]["properties"]
-    unnamed = {key: value for key, value in default.items() if key != "method"}
-    copied = {"method": {"type": "string", "pattern": f"^{REFERENCE}"}}
-    return {
-        "anyOf": [
-            definitions["selector"]["anyOf"][0],
-            definitions["selector"]["anyOf"][1],
-            {"type": "object", "properties": wishes | copied, "required": ["method"]},
-            {"type": "object", "properties": wishes | unnamed, "additionalProperties": False},
-            *options,
-        ]
-    }
-
-
-def _parameter(component: type[Component], name: str, info: FieldInfo) -> Schema:
-    kind = component_fields(component).get(name)
-    if kind is not None:
-        schema = _holding(info.annotation, kind)
-    elif _holds(info.annotation, Budget):
-        schema = _pairs(_ref("budget"), info.annotation) or _optional(_ref("budget"))
+def _described(model: type[Component], definitions: dict[str, Schema]) -> Schema:
+    """Return what describes any component of a class: its name, a reference, or its parameters."""
+    if model in _KINDS:
+        keys = sorted(key for key in definitions if key.startswith(f"{model.kind}."))
     else:
-        schema = _value(name, info)
-    if info.description:
-        schema = {"description": info.description, **schema}
-    if info.default is not PydanticUndefined:
-        schema = {**schema, "default": plain_value(info.default)}
-    return schema
+        keys = [_key(model)]
+    referred = {**_REFERRED, "description": f"A {model.kind} named here."}
+    names = [key.partition(".")[2] for key in keys]
+    return {"anyOf": [{"enum": names}, referred, *({"$ref": _DEFINITIONS + key} for key in keys)]}
 
 
-def _holding(annotation: Any, kind: Kind) -> Schema:
-    if any(get_origin(part) is tuple for part in _alternatives(annotation)):
-        return {"type": "array", "items": _ref(kind)}
-    optional = type(None) in _alternatives(annotation)
-    return _optional(_ref(kind)) if optional else _ref(kind)
-
-
-def _value(name: str, info: FieldInfo) -> Schema:
-    model = create_model("Parameter", **{name: (info.annotation, info)})  # type: ignore[call-overload]
-    whole = _tidy(model.model_json_schema())
-    schema: Schema = _in_place(whole["properties"][name], whole.get("$defs", {}))
-    schema.pop("description", None)
-    schema.pop("default", None)
-    return _pairs(_number_of(schema), info.annotation) or schema
-
-
-def _number_of(schema: Schema) -> Schema:
-    """Return the schema of the second of each pair, where `schema` is one of pairs."""
-    items = schema.get("items", {}).get("prefixItems", [])
-    return items[1] if len(items) == 2 else {}
-
-
-def _pairs(second: Schema, annotation: Any) -> Schema | None:
-    """Return the schema of names with a value each, or None if that is not the type."""
-    inner = get_args(annotation)[:1]
-    if get_origin(annotation) is not tuple or get_origin(inner[0]) is not tuple:
-        return None
-    pair = {"type": "array", "prefixItems": [{"type": "string"}, second], "minItems": 2}
+def _selection(wishes: dict[str, Schema], definitions: dict[str, Schema]) -> Schema:
+    """Return the schema of an entry of `selections`: a selector, and wishes beside it."""
+    keys = sorted(key for key in definitions if key.startswith("selector."))
+    default = definitions[_key(type(default_recipe("1%").selector))]["properties"]
+    unnamed = {name: schema for name, schema in default.items() if name != "method"}
+    copied = wishes | {"method": _REFERRED}
     return {
         "anyOf": [
-            {"type": "object", "additionalProperties": second},
-            {"type": "array", "items": pair},
+            {"enum": [key.partition(".")[2] for key in keys]},
+            _REFERRED,
+            {"type": "object", "properties": copied, "required": ["method"]},
+            {"type": "object", "properties": wishes | unnamed, "additionalProperties": False},
+            *(_with(wishes, definitions[key]) for key in keys),
         ]
     }
 
 
-def _holds(annotation: Any, wanted: type) -> bool:
-    if annotation is wanted:
-        return True
-    return any(_holds(part, wanted) for part in get_args(annotation))
+def _with(properties: dict[str, Schema], schema: Schema) -> Schema:
+    """Return the schema of an object that may have other properties besides its own."""
+    return schema | {"properties": properties | schema["properties"]}
 
 
-def _alternatives(annotation: Any) -> tuple[Any, ...]:
-    if get_origin(annotation) in (Union, types.UnionType):
-        return get_args(annotation)
-    return (annotation,)
+def _alone(schema: Schema, definitions: dict[str, Schema]) -> Schema:
+    """Return a schema with the definitions that it refers to, directly or by others."""
+    needed: dict[str, Schema] = {}
+    waiting = set(_referred(schema))
+    while waiting:
+        name = waiting.pop()
+        needed[name] = definitions[name]
+        waiting |= set(_referred(needed[name])) - needed.keys()
+    return {"$schema": DIALECT, **schema, "$defs": dict(sorted(needed.items()))}
 
 
-def _budget() -> Schema:
-    described: Schema = _tidy(Budget.model_json_schema())
-    described = _in_place(described, described.pop("$defs"))
-    described["required"] = ["amount"]
-    return {
-        "description": "Samples (5000), a share (5%) or tokens (2M tokens).",
-        "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}, described],
-    }
-
-
-def _data(definitions: dict[str, Schema]) -> Schema:
-    source = _ref("SourceSection")
-    one = {"anyOf": [{"type": "string"}, source]}
-    several = {"anyOf": [*one["anyOf"], {"type": "array", "items": one, "minItems": 1}]}
-    section = definitions.pop("DataSection")
-    whole = section["properties"] | {"sources": several}
-    short = {**definitions["SourceSection"]["properties"], **section["properties"]}
-    del short["sources"]
-    return {
-        "description": DataSection.__doc__,
-        "anyOf": [
-            {"type": "string", "description": SourceSection.model_fields["source"].description},
-            {"type": "array", "items": one, "minItems": 1},
-            section | {"properties": whole, "required": ["sources"]},
-            section | {"properties": short, "required": ["source"]},
-        ],
-    }
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": _DEFINITIONS + name}
-
-
-def _optional(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _tidy(schema: Any) -> Any:
-    """Return a schema without the titles that pydantic makes up."""
-    if isinstance(schema, list):
-        return [_tidy(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _tidy(value)
-        for key, value in schema.items()
-        if not (key == "title" and isinstance(value, str))
-    }
-
-
-def _in_place(schema: Schema, definitions: Schema) -> Schema:
-    """Return a schema in which definitions, of which some refer to others, stand where they are."""
-    for _ in definitions:
-        for name, definition in definitions.items():
-            schema = _inlined(schema, _DEFINITIONS + name, definition)
-    return schema
-
-
-def _inlined(schema: Any, reference: str, definition: Schema) -> Any:
-    if isinstance(schema, list):
-        return [_inlined(item, reference, definition) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if schema.get("$ref") == reference:
-        return definition
-    return {key: _inlined(value, reference, definition) for key, value in schema.items()}
+def _referred(schema: Any) -> list[str]:
+    return re.findall(f'"{re.escape(_DEFINITIONS)}([^"]+)"', json.dumps(schema))

@@ -1,7 +1,7 @@
 """The sections of a configuration file, as pydantic checks them."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -10,14 +10,16 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     ValidationError,
     WithJsonSchema,
-    model_validator,
 )
 
+from assay.components.component import Scorer
+from assay.components.parameter_errors import reason_of, unknown_parameter
 from assay.components.references import DType
+from assay.components.wishes import WrittenSelection
 from assay.config.document import Document, LocatedError
-from assay.errors import did_you_mean
 from assay.export.trainers import TrainerLayout
 from assay.formats.records import Container
 from assay.models.recipe import Recipe
@@ -35,14 +37,12 @@ def _share(value: Any) -> Any:
     return value
 
 
-_SHARE_SCHEMA = {
-    "anyOf": [
-        {"type": "number", "minimum": 0, "maximum": 1},
-        {"type": "string", "pattern": "^ *[0-9]+([.][0-9]+)? *% *$"},
-    ]
-}
+_WrittenShare: TypeAlias = (
+    Annotated[float, Field(ge=0, le=1)]
+    | Annotated[str, Field(pattern="^ *[0-9]+([.][0-9]+)? *% *$")]
+)
 Share: TypeAlias = Annotated[
-    float, BeforeValidator(_share), Field(ge=0, le=1), WithJsonSchema(_SHARE_SCHEMA)
+    float, Field(ge=0, le=1), BeforeValidator(_share, json_schema_input_type=_WrittenShare)
 ]
 """A part of the whole, from 0 to 1, or written ``2%``."""
 _DEVICE = r"^(auto|cpu|mps|cuda(:[0-9]+)?)$"
@@ -60,6 +60,45 @@ Device: TypeAlias = Annotated[
 """A device that models may run on."""
 Description: TypeAlias = str | dict[str, Any]
 """A component: its name, ``{method: name, parameter: value}``, or ``=name`` of another one."""
+
+
+def _description(value: Any) -> Any:
+    """Return a description as it is: it is looked into once all names of the file are known."""
+    if not isinstance(value, (str, dict)):
+        raise ValueError("write NAME or {method: NAME, ...}")
+    return value
+
+
+_Score: TypeAlias = Annotated[
+    Description, PlainValidator(_description, json_schema_input_type=Scorer)
+]
+_Selection: TypeAlias = Annotated[
+    Description, PlainValidator(_description, json_schema_input_type=WrittenSelection)
+]
+_Arm: TypeAlias = Annotated[
+    Description, PlainValidator(_description, json_schema_input_type=str | WrittenSelection)
+]
+_Amount: TypeAlias = str | int
+_Amounts: TypeAlias = Annotated[tuple[_Amount, ...], Field(min_length=1)]
+
+
+def _by_method(value: Any) -> Any:
+    """Return descriptions by the names of their methods, where they are a list."""
+    if not isinstance(value, list):
+        return value
+    named: dict[str, Any] = {}
+    for item in value:
+        name = item.get("method") if isinstance(item, Mapping) else item
+        if not isinstance(name, str):
+            raise ValueError(f"{item!r} names no method")
+        if name in named:
+            raise ValueError(f"{name!r} stands twice; name them: {{a: ..., b: ...}}")
+        named[name] = item
+    return named
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, (str, int)) else value
 
 
 class Section(BaseModel):
@@ -89,39 +128,55 @@ class SourceSection(Section):
     """How the file is written, where its name does not tell."""
 
 
-_OF_ONE = ("name", "config", "split", "revision", "layout", "map", "container")
+_Source: TypeAlias = str | SourceSection
+_Sources: TypeAlias = Annotated[list[_Source], Field(min_length=1)]
 
 
-class DataSection(Section):
-    """What is selected from."""
+def _each_a_section(value: Any) -> Any:
+    """Return sources as sections, where one or some are written as text."""
+    sources = [value] if isinstance(value, (str, Mapping)) else value
+    if not isinstance(sources, list):
+        return value
+    return [{"source": item} if isinstance(item, str) else item for item in sources]
 
-    sources: tuple[SourceSection, ...] = Field(min_length=1)
-    """Sources, where there are several."""
+
+class _Shares(Section):
+    """What holds of the data as a whole."""
+
     hold_out: Share = 0.0
     """Share of rows that selections are made without, as if the data had none of them."""
     max_set_aside: Share = MAX_SET_ASIDE
     """Share of records that may be unusable before the load is refused."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _written_short(cls, value: Any) -> Any:
-        """Accept one source, or its fields, in place of a list."""
-        if isinstance(value, (str, list)):
-            value = {"sources": value}
-        if not isinstance(value, Mapping):
-            return value
-        section = dict(value)
-        if "source" in section:
-            if "sources" in section:
-                raise ValueError("has both `source` and `sources`: keep one")
-            one = {"source": section.pop("source")}
-            section["sources"] = one | {k: section.pop(k) for k in _OF_ONE if k in section}
-        sources = section.get("sources")
-        if isinstance(sources, (str, Mapping)):
-            sources = [sources]
-        if isinstance(sources, list):
-            section["sources"] = [{"source": s} if isinstance(s, str) else s for s in sources]
-        return section
+
+class DataSection(_Shares):
+    """What is selected from."""
+
+    sources: Annotated[
+        tuple[SourceSection, ...],
+        Field(min_length=1),
+        BeforeValidator(_each_a_section, json_schema_input_type=_Source | _Sources),
+    ]
+    """Sources, where there are several."""
+
+
+class OneSourceSection(_Shares, SourceSection):
+    """What is selected from, where that is one source."""
+
+
+_Data: TypeAlias = str | _Sources | DataSection | OneSourceSection
+
+
+def _data(value: Any) -> Any:
+    """Return the section of sources that stand alone, or of one whose fields stand in it."""
+    if isinstance(value, (str, list)):
+        return {"sources": value}
+    if not isinstance(value, Mapping) or "source" not in value:
+        return value
+    if "sources" in value:
+        raise ValueError("has both `source` and `sources`: keep one")
+    own = {name: value[name] for name in SourceSection.model_fields if name in value}
+    return {name: value[name] for name in value if name not in own} | {"sources": [own]}
 
 
 class DefaultsSection(Section):
@@ -159,9 +214,15 @@ class CompareSection(Section):
 
     base: str
     """Causal language model that is tuned: a folder, or org/name."""
-    budgets: tuple[str | int, ...] = Field(min_length=1)
+    budgets: Annotated[
+        _Amounts,
+        BeforeValidator(_as_list, json_schema_input_type=_Amount | _Amounts),
+    ]
     """How much every arm chooses: 5%, 5000 or 2M tokens."""
-    methods: dict[str, Description] | None = None
+    methods: Annotated[
+        dict[str, _Arm] | None,
+        BeforeValidator(_by_method, json_schema_input_type=list[_Arm] | dict[str, _Arm] | None),
+    ] = None
     """Arms: names of selections of this file, methods, or names of your own and their methods;
     all selections of this file by default. Random and longest rows are arms in any case."""
     budget_axis: Literal["samples", "tokens", "steps"] = "samples"
@@ -170,7 +231,10 @@ class CompareSection(Section):
     """Trainings of every arm at every budget."""
     draws: int = Field(default=5, ge=5)
     """Random samples at every budget."""
-    other_sources: tuple[str, ...] = ()
+    other_sources: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...]),
+    ] = ()
     """Files of questions from other sources."""
     hold_out: Share | None = None
     """Share of rows kept to measure on, where `data` holds out none."""
@@ -191,20 +255,6 @@ class CompareSection(Section):
     best: str | None = None
     """File for the winner's rows; random ones where nothing beats chance."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _written_short(cls, value: Any) -> Any:
-        """Accept one budget in place of a list, and a list of methods in place of named ones."""
-        if not isinstance(value, Mapping):
-            return value
-        section = dict(value)
-        for name in ("budgets", "other_sources"):
-            if isinstance(section.get(name), (str, int)):
-                section[name] = [section[name]]
-        if isinstance(section.get("methods"), list):
-            section["methods"] = _by_method(section["methods"], "methods")
-        return section
-
 
 class LimitsSection(Section):
     """How the work is done."""
@@ -224,15 +274,23 @@ class Sections(Section):
 
     project: str | None = None
     """Project folder; <data>.assay beside the data by default."""
-    data: DataSection
+    data: Annotated[
+        DataSection,
+        BeforeValidator(
+            _data, json_schema_input_type=str | _Sources | DataSection | OneSourceSection
+        ),
+    ]
     """What is selected from."""
     plugins: tuple[str, ...] = ()
     """Python files with methods of your own."""
     defaults: DefaultsSection = DefaultsSection()
     """What holds wherever a method does not say otherwise."""
-    scores: dict[str, Description] = {}
+    scores: Annotated[
+        dict[str, _Score],
+        BeforeValidator(_by_method, json_schema_input_type=list[_Score] | dict[str, _Score]),
+    ] = {}
     """Scores to compute: a list of methods, or names of your own and their methods."""
-    selections: dict[str, Description] = {}
+    selections: dict[str, _Selection] = {}
     """Selections to make, by name."""
     exports: tuple[ExportSection, ...] = ()
     """Files to write."""
@@ -240,27 +298,6 @@ class Sections(Section):
     """A comparison of selections by what models tuned on them learn."""
     limits: LimitsSection = LimitsSection()
     """How the work is done."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _named_scores(cls, value: Any) -> Any:
-        """Accept a list of scores, each of which is called by its method's name."""
-        if not isinstance(value, Mapping) or not isinstance(value.get("scores"), list):
-            return value
-        return {**value, "scores": _by_method(value["scores"], "scores")}
-
-
-def _by_method(items: Sequence[Any], where: str) -> dict[str, Any]:
-    """Return descriptions by the names of their methods."""
-    named: dict[str, Any] = {}
-    for item in items:
-        name = item.get("method") if isinstance(item, Mapping) else item
-        if not isinstance(name, str):
-            raise ValueError(f"{where}: {item!r} names no method")
-        if name in named:
-            raise ValueError(f"{where}: {name!r} stands twice; name them: {{a: ..., b: ...}}")
-        named[name] = item
-    return named
 
 
 def parse_sections(document: Document) -> Sections:
@@ -285,16 +322,15 @@ def _explain(document: Document, error: ValidationError) -> LocatedError:
     place = tuple(first["loc"])
     section = ".".join(str(part) for part in place[:-1]) or "the file"
     if first["type"] == "extra_forbidden":
-        known = _known_at(place[:-1])
-        hint = did_you_mean(str(place[-1]), known) or f"it takes {', '.join(known)}"
-        return document.error(place, f"{section} has no key {str(place[-1])!r}", hint)
+        unknown = unknown_parameter(section, str(place[-1]), _known_at(place[:-1]), what="key")
+        return document.error(place, unknown.message, unknown.hint)
     if first["type"] == "missing":
         if place == ("data", "sources"):
             return document.error(place, "data names no source", "data: {source: FILE}")
         return document.error(place, f"{section} needs {str(place[-1])!r}")
-    reason = re.sub("^(Value|Assertion) error, ", "", first["msg"])
     named = ".".join(str(part) for part in place)
     shown = f" = {first['input']!r}" if isinstance(first["input"], (str, int, float)) else ""
+    reason = reason_of(first)
     return document.error(place, f"{named}{shown}: {reason}" if named else reason)
 
 
@@ -309,4 +345,5 @@ def _known_at(place: tuple[str | int, ...]) -> list[str]:
     for part in place:
         section = inner.get(str(part), section)
     known = list(section.model_fields)
-    return ["source", *known, *_OF_ONE] if section is DataSection else known
+    both = ["source", *known, *OneSourceSection.model_fields]
+    return list(dict.fromkeys(both)) if section is DataSection else known

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from assay.cli.options.grammar import parse_assignments
 from assay.components.component import Component
 from assay.components.descriptions import plain_value
+from assay.components.parameter_errors import unknown_parameter
 from assay.components.registry import find, load_file
 from assay.errors import ConfigError, UnknownMethodError, UsageError, did_you_mean
 
@@ -133,11 +134,7 @@ def _put(held: Any, annotation: Any, path: Sequence[str], setting: Setting) -> A
         plain = {"method": kind.name} if issubclass(kind, Component) else {}
     first, *rest = path
     if first not in kind.model_fields:
-        known = list(kind.model_fields)
-        raise ConfigError(
-            f"{_before(setting, path)} has no parameter {first!r}",
-            hint=did_you_mean(first, known) or f"it takes {', '.join(known)}",
-        )
+        raise unknown_parameter(_before(setting, path), first, kind.model_fields)
     inner = plain.get(first, _default(kind, first))
     return plain | {first: _put(inner, kind.model_fields[first].annotation, rest, setting)}
 
@@ -222,16 +219,14 @@ def _parameters(component: type[Component], *, selecting: bool) -> dict[str, Any
 def _no_parameter(
     setting: Setting, having: Sequence[Mapping[str, Any]], methods: Sequence[str]
 ) -> ConfigError:
-    first = setting.parameter.partition(".")[0]
+    """Return the error of a parameter that no method of the line has, or not the one it names."""
+    word = setting.parameter.partition(".")[0]
     known = sorted({name for parameters in having for name in parameters})
-    where = setting.method or (methods[0] if len(methods) == 1 else "none of the methods")
-    no = "has a parameter" if where == "none of the methods" else "has no parameter"
-    example = f"assay methods {setting.method or methods[0]}" if methods else "assay methods"
-    return ConfigError(
-        f"{where} {no} {first!r}",
-        hint=did_you_mean(first, known)
-        or f"it takes {', '.join(known)}; `{example}` explains them",
-    )
+    owner = setting.method or methods[0]
+    error = unknown_parameter(owner, word, known, method=owner)
+    if setting.method or len(methods) == 1:
+        return error
+    return ConfigError(f"none of the methods has a parameter {word!r}", hint=error.hint)
 
 
 def typed(annotation: Any, text: str) -> Any:
