@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 
 import typer
 
+from assay.cli.console import terminal
 from assay.errors import AssayError, MissingExtraError, ModelLoadError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from assay.components.component import Component
+    from assay.project import Project
     from assay.workspace.workspace import Workspace
 
 ComponentType = TypeVar("ComponentType", bound="Component")
@@ -132,6 +134,24 @@ def check_models(
     """
     for _, error in model_errors(project, components, naming=naming):
         raise error
+
+
+def check_work(
+    project: "Project", components: Sequence["Component"], *, naming: str = _OPTION
+) -> None:
+    """Check that work can begin, and tell what is worth knowing before it does.
+
+    Args:
+        project: whose rows are worked on.
+        components: what is asked for.
+        naming: how a language model is named.
+
+    Raises:
+        AssayError: if a model is not named, or what runs it is not installed.
+    """
+    check_models(project, components, naming=naming)
+    for note in project.advice(components):
+        terminal().warn(note)
 
 
 def _unnamed(component: "Component") -> Iterator[str]:

@@ -9,7 +9,7 @@ from assay.cli.options.groups import Everywhere, Reading, Working
 from assay.cli.options.parsing import parse_device
 
 if TYPE_CHECKING:
-    from assay.cli.options.grammar import Source
+    from assay.cli.options.grammar import Source, Words
     from assay.project import Project
     from assay.runtime import Runtime
 
@@ -84,6 +84,37 @@ def open_project(
     use_project_names(imported_names(project.folder))
     project.results.labels.tell = terminal().warn
     return project
+
+
+def open_words(
+    words: "Words",
+    everywhere: Everywhere,
+    reading: Reading,
+    working: Working,
+    *,
+    settings: Sequence[str] | None = None,
+) -> "tuple[Project, list[Path]]":
+    """Return the project that the words of a line mean, and the method files that it names.
+
+    Tells what a person should know about how the words were read.
+
+    Args:
+        words: of the line.
+        everywhere: options of all verbs.
+        reading: options of how data is read.
+        working: options of how work is done.
+        settings: ``--set``, whose values may be files of methods, too.
+
+    Raises:
+        AssayError: if the data cannot be read, or nothing says which project is meant.
+    """
+    from assay.cli.options.parameters import files_named
+
+    files = [*words.plugin_files, *files_named(settings or [])]
+    project = open_project(words.sources, everywhere, reading, working=working, plugin_files=files)
+    for note in words.notes:
+        terminal().note(note, style="yellow")
+    return project, files
 
 
 def rows_to_price(working: Working) -> int | None:

@@ -13,7 +13,7 @@ from assay.cli.app import LOOK, app, verb
 from assay.cli.console import terminal
 from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import DTypeOption
-from assay.cli.options.opening import open_project
+from assay.cli.options.opening import open_words
 
 if TYPE_CHECKING:
     from assay.agreement.sample_reading import Reader
@@ -75,7 +75,6 @@ def agree(
     """
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
-    from assay.cli.options.parameters import files_named
     from assay.errors import UsageError
 
     parsed = parse_words(words or [], everywhere.project)
@@ -83,10 +82,7 @@ def agree(
         raise UsageError(f"agree takes one method, not {', '.join(parsed.methods)}")
     names = list(dict.fromkeys(comparing.models or []))
     _check_names(names, comparing.reference)
-    files = [*parsed.plugin_files, *files_named(comparing.settings or [])]
-    project = open_project(parsed.sources, everywhere, reading, working=working, plugin_files=files)
-    for note in parsed.notes:
-        terminal().note(note, style="yellow")
+    project, _ = open_words(parsed, everywhere, reading, working, settings=comparing.settings)
     method = next(iter(parsed.methods), _METHOD)
     scorers = _scorers(project, method, names, comparing)
     check_models(project, list(scorers.values()), naming=f"{_OPTION} gpt2")

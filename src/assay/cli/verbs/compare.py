@@ -10,7 +10,7 @@ import typer
 from assay.cli.app import CHOOSE, verb
 from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
-from assay.cli.options.opening import open_project
+from assay.cli.options.opening import open_words
 from assay.cli.options.recipe_options import HOW, RecipeOptions, recipe_of
 
 if TYPE_CHECKING:
@@ -135,7 +135,6 @@ def compare(
     """
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
-    from assay.cli.options.parameters import files_named
     from assay.cli.printing.compare_report import print_plan
     from assay.compare.runner import Runner
     from assay.errors import UsageError
@@ -144,11 +143,8 @@ def compare(
         raise UsageError("a comparison needs all rows at once", hint="leave out --shard")
     parsed = parse_words(words or [], everywhere.project)
     # What a comparison holds out is its own: the project's other results stay as they are.
-    files = [*parsed.plugin_files, *files_named(terms.settings or [])]
-    project = open_project(
-        parsed.sources, everywhere, replace(reading, hold_out=None), working=working,
-        plugin_files=files,
-    )  # fmt: skip
+    read = replace(reading, hold_out=None)
+    project, _ = open_words(parsed, everywhere, read, working, settings=terms.settings)
     selectors = _selectors(project, parsed, terms, models)
     experiment = _experiment(selectors, terms, recipes, models, reading)
     check_models(project, list(selectors.values()))

@@ -44,7 +44,7 @@ def run(
     What is at hand already is not made again: after an interruption the same line goes on.
     """
     from assay.cli.naming import shown_path
-    from assay.cli.options.models import check_models
+    from assay.cli.options.models import check_work
     from assay.cli.options.replacing import check_replaceable
     from assay.cli.printing.compare_report import print_both_plans, tell
     from assay.cli.printing.compare_report import print_plan as print_comparison_plan
@@ -73,9 +73,7 @@ def run(
     for export in config.exports:
         loaded = [source.path for source in project.load_record.files]
         check_replaceable(export.output, yes=everywhere.yes, inputs=loaded)
-    check_models(project, config.components(), naming=_NAMING)
-    for note in project.advice(config.components()):
-        terminal().warn(note)
+    check_work(project, config.components(), naming=_NAMING)
     if runner is not None:
         print_comparison_plan(runner, dry_run=False)
     with recorded(project, "run", sys.argv[2:], config.components()) as record:

@@ -12,7 +12,7 @@ from assay.cli.app import CHOOSE, verb
 from assay.cli.console import table, terminal
 from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
-from assay.cli.options.opening import open_project, rows_to_price
+from assay.cli.options.opening import open_words, rows_to_price
 from assay.cli.options.writing import REPORT_HELP
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ def score(
     What several methods need is computed once; what was computed before is not computed again.
     """
     from assay.cli.options.grammar import parse_words
-    from assay.cli.options.models import check_models
-    from assay.cli.options.parameters import files_named
+    from assay.cli.options.models import check_work
     from assay.cli.options.replacing import check_replaceable
     from assay.cli.printing.next_lines import after_scores, first_selection
     from assay.cli.printing.planning_report import print_plan
@@ -107,18 +106,13 @@ def score(
             f"--name {scoring.name} is for one score, and {len(parsed.methods)} are asked for"
         )
     given = None if scoring.name is None else check_given(scoring.name)
-    files = [*parsed.plugin_files, *files_named(scoring.settings or [])]
-    project = open_project(parsed.sources, everywhere, reading, working=working, plugin_files=files)
-    for note in parsed.notes:
-        terminal().note(note, style="yellow")
+    project, files = open_words(parsed, everywhere, reading, working, settings=scoring.settings)
     scorers = _scorers(project, parsed.methods, scoring.settings or [], models)
     priced = rows_to_price(working)
     if working.dry_run:
         print_plan(project, scorers, rows=priced)
         return
-    check_models(project, scorers)
-    for note in project.advice(scorers):
-        terminal().warn(note)
+    check_work(project, scorers)
     following = [first_selection(project), after_scores(project, scorers[0], models, files)]
     _score(project, scorers, given, scoring, following)
 

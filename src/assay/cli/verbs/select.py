@@ -9,7 +9,7 @@ from assay.cli.console import terminal
 from assay.cli.options.choosing import Choosing
 from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import Models
-from assay.cli.options.opening import open_project, rows_to_price
+from assay.cli.options.opening import open_words, rows_to_price
 from assay.cli.options.writing import Writing
 from assay.errors import UsageError
 
@@ -53,8 +53,7 @@ def select(
     """
     from assay.cli.options.choosing import requests
     from assay.cli.options.grammar import parse_words
-    from assay.cli.options.models import check_models
-    from assay.cli.options.parameters import files_named
+    from assay.cli.options.models import check_work
     from assay.cli.options.pushing import check_push
     from assay.cli.options.replacing import check_replaceable
     from assay.cli.options.writing import check_output, output_path
@@ -63,10 +62,7 @@ def select(
     parsed = parse_words(words or [], everywhere.project)
     check_output(writing)
     check_push(writing, offline=everywhere.offline)
-    files = [*parsed.plugin_files, *files_named(choosing.settings or [])]
-    project = open_project(parsed.sources, everywhere, reading, working=working, plugin_files=files)
-    for note in parsed.notes:
-        terminal().note(note, style="yellow")
+    project, files = open_words(parsed, everywhere, reading, working, settings=choosing.settings)
     wanted = requests(project, parsed, choosing, models)
     selectors = [request.selector for request in wanted]
     priced = rows_to_price(working)
@@ -86,9 +82,7 @@ def select(
             check_replaceable(path, yes=everywhere.yes, inputs=loaded)
     if writing.report is not None:
         check_replaceable(writing.report, yes=everywhere.yes)
-    check_models(project, selectors)
-    for note in project.advice(selectors):
-        terminal().warn(note)
+    check_work(project, selectors)
     _select(project, wanted, writing, choosing, files)
 
 

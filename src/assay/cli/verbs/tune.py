@@ -14,7 +14,7 @@ from assay.cli.app import CHOOSE, verb
 from assay.cli.console import terminal
 from assay.cli.options.groups import Everywhere, Reading, Words, Working
 from assay.cli.options.models import DTypeOption
-from assay.cli.options.opening import open_project
+from assay.cli.options.opening import open_words
 from assay.cli.options.recipe_options import HOW, RecipeOptions, recipe_of
 
 if TYPE_CHECKING:
@@ -104,9 +104,7 @@ def tune(
         dtype=training.dtype,
     )
     parsed, names = _split(words or [], everywhere.project)
-    project = open_project(
-        parsed.sources, everywhere, reading, working=working, plugin_files=parsed.plugin_files
-    )
+    project, _ = open_words(parsed, everywhere, reading, working)
     wanted = _trainings(project, parsed, names, training, recipe)
     features = [feature for _, feature in wanted]
     check_models(project, features, naming="assay select ... --model gpt2, to choose first")
