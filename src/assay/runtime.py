@@ -4,12 +4,17 @@ Nothing here changes a value, so nothing here is part of a key.
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from assay.components.references import name_of, short_name
+from assay.backends.held import HeldModels
+from assay.components.references import (
+    EMBEDDED_MODEL,
+    is_embedded_encoder,
+    name_of,
+    short_name,
+)
 from assay.errors import MissingExtraError, ModelLoadError
 from assay.files import file_digest
 from assay.models.encoder import Encoder, TokenCounter
@@ -40,6 +45,8 @@ class Runtime:
         device: where language models run: "auto", "cpu", "cuda", "cuda:0", "mps".
         keep_seconds: work of a pass that may be lost when it is stopped; $ASSAY_KEEP_SECONDS, or
             30 s by default.
+        models: which models are open. Of those that take room there is one at a time, so keep none
+            in a variable while another is asked for.
     """
 
     cache: Path = field(default_factory=default_cache_folder)
@@ -51,32 +58,40 @@ class Runtime:
     max_unscored: float = 0.02
     device: str = "auto"
     keep_seconds: float = field(default_factory=default_interval_seconds)
-    _held: dict[str, Any] = field(default_factory=dict)
+    models: HeldModels = field(default_factory=HeldModels)
 
     def encoder(self, pinned: str) -> Encoder:
-        """Return the sentence encoder that a pinned name stands for, loaded once.
+        """Return the sentence encoder that a pinned name stands for, opened if it is not open.
 
         Raises:
             ModelLoadError: if it cannot be opened, or has changed since it was pinned.
         """
         from assay.backends.encoders import load_encoder  # noqa: PLC0415  opens models
 
-        return self._hold(f"encoder {pinned}", lambda: load_encoder(pinned, offline=self.offline))
+        found: Encoder = self.models.get(
+            f"encoder {pinned}",
+            lambda: load_encoder(pinned, offline=self.offline),
+            small=is_embedded_encoder(pinned),
+        )
+        return found
 
     def token_counter(self, pinned: str) -> TokenCounter:
-        """Return what counts tokens under a pinned name, loaded once.
+        """Return what counts tokens under a pinned name, opened if it is not open.
 
         Raises:
             ModelLoadError: if it cannot be opened, or has changed since it was pinned.
         """
         from assay.backends.encoders import load_token_counter  # noqa: PLC0415
 
-        return self._hold(
-            f"tokenizer {pinned}", lambda: load_token_counter(pinned, offline=self.offline)
+        found: TokenCounter = self.models.get(
+            f"tokenizer {pinned}",
+            lambda: load_token_counter(pinned, offline=self.offline),
+            small=True,
         )
+        return found
 
     def language_model(self, pinned: str, dtype: "DType") -> "LanguageModel":
-        """Return the causal language model that a pinned name stands for, loaded once.
+        """Return the causal language model that a pinned name stands for, opened if need be.
 
         Raises:
             ModelLoadError: if it cannot be opened, or has changed since it was pinned.
@@ -84,12 +99,17 @@ class Runtime:
         """
         from assay.backends.models import load_language_model  # noqa: PLC0415
 
-        return self._hold(
-            f"language model {pinned} {dtype}", lambda: load_language_model(pinned, dtype, self)
+        found: LanguageModel = self.models.get(
+            f"language model {pinned} {dtype} {self.device} {self.cache}",
+            lambda: load_language_model(pinned, dtype, self),
+            small=name_of(pinned) == EMBEDDED_MODEL,
         )
+        return found
 
     def trainable(self, pinned: str, recipe: "Recipe") -> "Trainable":
         """Return the causal language model of a pinned name, opened anew to be trained.
+
+        Whoever asks holds it alone, and no other that takes room is open by then.
 
         Raises:
             ModelLoadError: if it cannot be opened or trained, or has changed since it was pinned.
@@ -99,6 +119,7 @@ class Runtime:
             from assay.backends.trl_trainer import open_base  # noqa: PLC0415  heavy
         except ImportError as error:
             raise MissingExtraError(f"training {short_name(pinned)}", "tune") from error
+        self.let_go()
         return open_base(pinned, recipe, self)
 
     def parameter_count(self, pinned: str) -> int:
@@ -117,10 +138,9 @@ class Runtime:
 
         return resolve_devices(self.device)
 
-    def _hold(self, name: str, load: Callable[[], Any]) -> Any:
-        if name not in self._held:
-            self._held[name] = load()
-        return self._held[name]
+    def let_go(self) -> None:
+        """Close what is open and takes room: it is not needed soon, or something else is."""
+        self.models.let_go()
 
     def pin(self, kind: str, text: str) -> str:
         """Return `text` with the digest of what it names, so that keys depend on content.
