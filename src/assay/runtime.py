@@ -75,6 +75,10 @@ class Runtime:
         )
         return found
 
+    def encoder_width(self, pinned: str) -> int:
+        """Return the length of an encoder's vectors; raises as `encoder`."""
+        return self.models.width(f"encoder {pinned}", lambda: self.encoder(pinned).dimension)
+
     def token_counter(self, pinned: str) -> TokenCounter:
         """Return what counts tokens under a pinned name, opened if it is not open.
 
@@ -105,6 +109,12 @@ class Runtime:
             small=name_of(pinned) == EMBEDDED_MODEL,
         )
         return found
+
+    def hidden_width(self, pinned: str, dtype: "DType") -> int:
+        """Return the length of a language model's hidden states; raises as `language_model`."""
+        return self.models.width(
+            f"language model {pinned}", lambda: self.language_model(pinned, dtype).width
+        )
 
     def trainable(self, pinned: str, recipe: "Recipe") -> "Trainable":
         """Return the causal language model of a pinned name, opened anew to be trained.

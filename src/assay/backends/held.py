@@ -18,6 +18,7 @@ class HeldModels:
     def __init__(self) -> None:
         self._small: dict[str, Any] = {}
         self._large: dict[str, Any] = {}
+        self._widths: dict[str, int] = {}
 
     def get(self, name: str, load: Callable[[], Any], *, small: bool = False) -> Any:
         """Return the model of a name.
@@ -33,6 +34,17 @@ class HeldModels:
                 self.let_go()
             held[name] = load()
         return held[name]
+
+    def width(self, name: str, ask: Callable[[], int]) -> int:
+        """Return the length of a model's vectors, without opening it anew once that is known.
+
+        Args:
+            name: of the model.
+            ask: opens it, if it is not open, and says how long.
+        """
+        if name not in self._widths:
+            self._widths[name] = ask()
+        return self._widths[name]
 
     def let_go(self) -> None:
         """Close the model that takes room, if one is open, and give back what it leaves."""

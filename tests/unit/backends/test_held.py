@@ -17,6 +17,7 @@ from assay.engine import row_shards
 from assay.engine.engine import Engine
 from assay.errors import FeatureError, ModelLoadError
 from assay.features.causal_pass import CausalPass
+from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import ResponseLogProbs
 from assay.models.recipe import Recipe
 from assay.pool.pool import Pool
@@ -201,6 +202,18 @@ def test_an_encoder_that_takes_room_makes_room_for_a_language_model(
 
     assert watch.opened == ["encoder", "model"] * 2
     assert watch.others == [0] * 4
+
+
+def test_how_long_vectors_are_is_asked_once_though_the_model_is_gone(
+    llama_folder: Path, gpt2_folder: Path, tmp_path: Path, watch: Watch
+) -> None:
+    runtime = _runtime(tmp_path)
+    features = [HiddenStates(model=str(folder)) for folder in (llama_folder, gpt2_folder)]
+
+    widths = [feature.width(runtime) for feature in features * 3]
+
+    assert widths == [64, 64] * 3
+    assert watch.opened == [llama_folder.name, gpt2_folder.name]
 
 
 def test_a_training_is_alone_with_its_model(
