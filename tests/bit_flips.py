@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from assay.backends.held import HeldModels
 from assay.cli.printing.loading_report import describe_load
 from assay.cli.verbs.status import describe_project
 from assay.compare.ledger import Ledger
@@ -103,7 +104,7 @@ def build(folder: Path) -> None:
         weights = np.random.default_rng(0).integers(0, 256, 5000, np.uint8)
         (work / "epoch-1" / "model.safetensors").write_bytes(weights.tobytes())
         (work / "training.json").write_text('{"base": "assay:lm", "seconds": 0.5}')
-    project = _open(folder, {})
+    project = _open(folder, HeldModels())
     Ledger(project.engine, compare / "costs").choose(_ledger_part(project))
 
 
@@ -111,12 +112,12 @@ def _ledger_part(project: Project) -> Selector:
     return project.engine.resolve(project.selector("random", budget=10, seed=3))
 
 
-def _open(folder: Path, held: dict[str, Any]) -> Project:
-    runtime = Runtime(cache=folder / "cache", workers=1, offline=True, _held=held)
+def _open(folder: Path, held: HeldModels) -> Project:
+    runtime = Runtime(cache=folder / "cache", workers=1, offline=True, models=held)
     return Project(folder / "project", runtime=runtime)
 
 
-def look(folder: Path, held: dict[str, Any]) -> Seen:
+def look(folder: Path, held: HeldModels) -> Seen:
     """Read all that a folder holds, as the verbs do."""
     values: dict[str, Any] = {}
     with _log() as told:
@@ -155,7 +156,7 @@ def _training(folder: Path) -> dict[str, bytes] | None:
     return {path.name: path.read_bytes() for path in files}
 
 
-def _project(folder: Path, held: dict[str, Any]) -> dict[str, Any]:
+def _project(folder: Path, held: HeldModels) -> dict[str, Any]:
     project = _open(folder, held)
     engine = project.engine
     pool = project.pool
@@ -243,7 +244,7 @@ def flips(pristine: Path, work: Path, count: int, seed: int) -> Iterator[Flip]:
         seed: of the choice of files and bits.
     """
     generator = np.random.default_rng(seed)
-    held: dict[str, Any] = {}
+    held = HeldModels()
     look(pristine, held)  # what is first asked for there is kept, and listed from then on
     _renew(pristine, work)
     sound = look(work, held)
@@ -272,7 +273,7 @@ def _flip(path: Path, bit: int) -> None:
 
 
 def _verdict(
-    work: Path, held: dict[str, Any], sound: Seen, kind: str, file: Path
+    work: Path, held: HeldModels, sound: Seen, kind: str, file: Path
 ) -> tuple[Verdict, str]:
     components = dict(table._components)
     try:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assay.backends.held import HeldModels
 from assay.compare.experiment import Experiment
 from assay.compare.questions import Questions
 from assay.compare.records import Comparison, Trial
@@ -28,7 +29,7 @@ from tests.causal_rows import ordinary_rows, set_budget
 RECIPE = Recipe(epochs=1, batch_size=4, device_batch=4, max_length=256, learning_rate=1e-3)
 TRAINED: list[str] = []
 """Digests of the rows of the trainings that were done in place of real ones, in order."""
-_HELD: dict[str, Any] = {}
+_HELD = HeldModels()
 _PRICE = Price(rows=10, steps=3, tokens=500, flops=1e6, seconds=0.2)
 
 
@@ -48,7 +49,7 @@ def write_rows(folder: Path, count: int = 60, *, order: Sequence[int] | None = N
 def project_of(folder: Path, data: Path, *, cache: Path | None = None, **settings: Any) -> Project:
     """Return a project on the processor; models that were opened once stay open."""
     runtime = Runtime(
-        cache=cache or folder / "cache", workers=1, device="cpu", offline=True, _held=_HELD
+        cache=cache or folder / "cache", workers=1, device="cpu", offline=True, models=_HELD
     )
     return Project(folder / "project", data=data, runtime=runtime, **settings)
 

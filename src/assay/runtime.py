@@ -3,12 +3,17 @@
 Nothing here changes a value, so nothing here is part of a key.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from assay.components.references import name_of, short_name
+from assay.backends.held import HeldModels
+from assay.components.references import (
+    EMBEDDED_MODEL,
+    is_embedded_encoder,
+    name_of,
+    short_name,
+)
 from assay.errors import ConfigError, MissingExtraError, ModelLoadError
 from assay.files import absence, file_digest, is_pipe
 from assay.models.encoder import Encoder, TokenCounter
@@ -43,6 +48,8 @@ class Runtime:
         device: where language models run: "auto", "cpu", "cuda", "cuda:0", "mps".
         keep_seconds: work of a pass that may be lost when it is stopped; $ASSAY_KEEP_SECONDS, or
             30 s by default.
+        models: which models are open. Of those that take room there is one at a time, so keep none
+            in a variable while another is asked for.
     """
 
     cache: Path = field(default_factory=default_cache_folder)
@@ -55,7 +62,7 @@ class Runtime:
     max_unscored: float = 0.02
     device: str = "auto"
     keep_seconds: float = field(default_factory=default_interval_seconds)
-    _held: dict[str, Any] = field(default_factory=dict)
+    models: HeldModels = field(default_factory=HeldModels)
 
     @property
     def stages(self) -> Progress:
@@ -71,29 +78,41 @@ class Runtime:
             limit_threads(self.threads)
 
     def encoder(self, pinned: str) -> Encoder:
-        """Return the sentence encoder that a pinned name stands for, loaded once.
+        """Return the sentence encoder that a pinned name stands for, opened if it is not open.
 
         Raises:
             ModelLoadError: if it cannot be opened, or has changed since it was pinned.
         """
         from assay.backends.encoders import load_encoder  # noqa: PLC0415  opens models
 
-        return self._hold(f"encoder {pinned}", lambda: load_encoder(pinned, offline=self.offline))
+        found: Encoder = self.models.get(
+            f"encoder {pinned}",
+            lambda: load_encoder(pinned, offline=self.offline),
+            small=is_embedded_encoder(pinned),
+        )
+        return found
+
+    def encoder_width(self, pinned: str) -> int:
+        """Return the length of an encoder's vectors; raises as `encoder`."""
+        return self.models.width(f"encoder {pinned}", lambda: self.encoder(pinned).dimension)
 
     def token_counter(self, pinned: str) -> TokenCounter:
-        """Return what counts tokens under a pinned name, loaded once.
+        """Return what counts tokens under a pinned name, opened if it is not open.
 
         Raises:
             ModelLoadError: if it cannot be opened, or has changed since it was pinned.
         """
         from assay.backends.encoders import load_token_counter  # noqa: PLC0415
 
-        return self._hold(
-            f"tokenizer {pinned}", lambda: load_token_counter(pinned, offline=self.offline)
+        found: TokenCounter = self.models.get(
+            f"tokenizer {pinned}",
+            lambda: load_token_counter(pinned, offline=self.offline),
+            small=True,
         )
+        return found
 
     def language_model(self, pinned: str, dtype: "DType") -> "LanguageModel":
-        """Return the causal language model that a pinned name stands for, loaded once.
+        """Return the causal language model that a pinned name stands for, opened if need be.
 
         Raises:
             ModelLoadError: if it cannot be opened, or has changed since it was pinned.
@@ -101,12 +120,23 @@ class Runtime:
         """
         from assay.backends.models import load_language_model  # noqa: PLC0415
 
-        return self._hold(
-            f"language model {pinned} {dtype}", lambda: load_language_model(pinned, dtype, self)
+        found: LanguageModel = self.models.get(
+            f"language model {pinned} {dtype} {self.device} {self.cache}",
+            lambda: load_language_model(pinned, dtype, self),
+            small=name_of(pinned) == EMBEDDED_MODEL,
+        )
+        return found
+
+    def hidden_width(self, pinned: str, dtype: "DType") -> int:
+        """Return the length of a language model's hidden states; raises as `language_model`."""
+        return self.models.width(
+            f"language model {pinned}", lambda: self.language_model(pinned, dtype).width
         )
 
     def trainable(self, pinned: str, recipe: "Recipe") -> "Trainable":
         """Return the causal language model of a pinned name, opened anew to be trained.
+
+        Whoever asks holds it alone, and no other that takes room is open by then.
 
         Raises:
             ModelLoadError: if it cannot be opened or trained, or has changed since it was pinned.
@@ -116,6 +146,7 @@ class Runtime:
             from assay.backends.trl_trainer import open_base  # noqa: PLC0415  heavy
         except ImportError as error:
             raise MissingExtraError(f"training {short_name(pinned)}", "tune") from error
+        self.let_go()
         return open_base(pinned, recipe, self)
 
     def parameter_count(self, pinned: str) -> int:
@@ -134,10 +165,9 @@ class Runtime:
 
         return resolve_devices(self.device)
 
-    def _hold(self, name: str, load: Callable[[], Any]) -> Any:
-        if name not in self._held:
-            self._held[name] = load()
-        return self._held[name]
+    def let_go(self) -> None:
+        """Close what is open and takes room: it is not needed soon, or something else is."""
+        self.models.let_go()
 
     def pin(self, kind: str, text: str) -> str:
         """Return `text` with the digest of what it names, so that keys depend on content.

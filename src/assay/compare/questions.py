@@ -130,8 +130,7 @@ def losses(
     Raises:
         FeatureError: if a question has no finite loss.
     """
-    # The engine's runtime holds every model that it has opened; tuned ones are used once.
-    runtime = dataclasses.replace(engine.runtime, cache=cache, _held={})
+    runtime = dataclasses.replace(engine.runtime, cache=cache)
     feature = engine.resolve(scoring(str(model), experiment.recipe))
     base = engine.resolve(scoring(experiment.base, experiment.recipe))
     _batch_alike(engine.runtime.cache, cache, _digest(base.model), _digest(feature.model))

@@ -172,6 +172,7 @@ class Bench:
                 known[asked.digest] = losses(
                     value.last, asked, self._experiment, self._engine, cache=answers
                 )
+        self._engine.runtime.let_go()  # it is not asked again, and its folder may go
         trial = Trial(
             arm="",
             budget="",

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import BaseModel
 
-from assay.components.budget import Allowance, Budget
+from assay.components.budget import Allowance
 from assay.components.component import Chosen, Component, Dataset, FileSet, Given, Scorer, Selector
 from assay.components.references import REQUIRED_KINDS, pinned_fields
 from assay.components.walk import walk
@@ -29,6 +29,7 @@ from assay.engine.settling import (
     is_unfinished,
     record_of,
     settle,
+    token_counts_of,
 )
 from assay.engine.shown_rows import ShownRows
 from assay.engine.unread_rows import why_unread
@@ -75,6 +76,7 @@ class Engine:
         self._shown_values: dict[str, Any] = {}
         self._views = {Given().key: PoolView(pool)}
         self._pins: dict[tuple[str, str], str] = {}
+        self._trusted: set[str] = set()
         self._rows = RowWork(runtime)
 
     def over_all_rows(self) -> "Engine":
@@ -155,22 +157,36 @@ class Engine:
             self._rows.fill(self.view(features[0].dataset), features)
 
     def is_stored(self, component: Component) -> bool:
-        """Return whether a component's value is at hand, so that nothing it requires is needed."""
+        """Return whether a component's value is at hand, so that nothing it requires is needed.
+
+        Files are not read for that. One that turns out to be damaged when it is read is set aside,
+        and what it held is made anew.
+        """
         if component.key in self._values:
             return True
+        found = self._has_file(component)
+        if found:
+            self._trusted.add(component.key)
+        return found
+
+    def _has_file(self, component: Component) -> bool:
         if self.results is None:
             return False
-        if isinstance(component, Scorer):
-            return self.results.read_scores(component, self.pool.context) is not None
-        if isinstance(component, Selector):
-            return self.results.read_selection(component, self.pool.context) is not None
+        if isinstance(component, (Scorer, Selector)):
+            return self.results.holds(component, self.pool.context)
         if not isinstance(component, PoolFeature) or not component.stored:
             return False
         known = component.dataset.key in self._views
         return known and self._is_kept(component)
 
     def _is_kept(self, feature: PoolFeature) -> bool:
-        return feature.store(self.runtime.cache, self.view_shown(feature.dataset)).holds()
+        return feature.store(self.runtime.cache, self.view_shown(feature.dataset)).exists()
+
+    def _see_to_needs(self, component: Component) -> None:
+        """Fill what a component requires if its file seemed sound, so that nobody has done so."""
+        if component.key in self._trusted:
+            self._trusted.discard(component.key)
+            self._fill_rows([component])
 
     def _value(self, component: Component) -> Any:
         if component.key not in self._values:
@@ -292,6 +308,7 @@ class Engine:
             held = store.read()
             if held is not None:
                 return feature.unpack(held)
+            self._see_to_needs(feature)
         needs = self._needs(feature)
         if self.runtime.shard is not None:
             raise IncompleteError(
@@ -310,6 +327,7 @@ class Engine:
             stored = self.results.read_scores(scorer, self.pool.context)
             if stored is not None:
                 return stored
+            self._see_to_needs(scorer)
         by_row = is_by_row(scorer)
         needs = self._needs(scorer, of_all_rows=by_row)
         count = len(self.pool if by_row else self.shown)
@@ -341,6 +359,7 @@ class Engine:
             stored = self.results.read_selection(selector, self.pool.context)
             if stored is not None:
                 return stored
+            self._see_to_needs(selector)
         record = self._choose(selector)
         if self.results is not None:
             self.results.write_selection(selector, self.pool.ids, record, self.pool.context)
@@ -378,7 +397,7 @@ class Engine:
         limit = selector.budget.limit()
         costs: FloatArray | None = None
         if limit is not None:
-            counted: Numbers = self._handed(_token_counts(selector.budget))
+            counted: Numbers = self._handed(token_counts_of(selector.budget))
             uncounted = (reason == 0) & (counted.reason != 0)
             reason[uncounted] = counted.reason[uncounted]
             # Nobody may choose the others, but solvers ask for numbers above 0 throughout.
@@ -387,16 +406,6 @@ class Engine:
         available = int(np.count_nonzero(eligible))
         count = selector.budget.count(pool=len(self.shown), eligible=available)
         return Allowance(eligible, count, costs, limit, self.runtime.stages)
-
-
-def _token_counts(budget: Budget) -> RowFeature:
-    """Return what counts the tokens of every row, as a budget in tokens wants them counted."""
-    from assay.features.text import token_counts  # noqa: PLC0415  features import the base
-    from assay.features.training_tokens import TrainingTokens  # noqa: PLC0415
-
-    if budget.as_trained is not None:
-        return TrainingTokens(**dict(budget.as_trained))
-    return token_counts(budget.tokenizer)
 
 
 def _in_memory(values: Mapping[str, Any]) -> dict[str, Any]:

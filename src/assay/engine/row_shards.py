@@ -69,6 +69,7 @@ def work_through(jobs: Sequence[Job], total: int, runtime: Runtime) -> Iterator[
     reading = jobs[0].reading
     devices = reading.devices(runtime)
     if len(devices) > 1 and len(jobs) > 1:
+        runtime.let_go()  # the processes open the model, and one of them on the same device
         with _processes(jobs, runtime, devices[: len(jobs)]) as results:
             yield results
         return

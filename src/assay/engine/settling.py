@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from assay.components.budget import Allowance
+from assay.components.budget import Allowance, Budget
 from assay.components.component import Component, Feature, Given, Scorer, Selector
 from assay.engine.read_files import FileReading
 from assay.errors import TooManyUnscoredError
-from assay.features.passes import PoolFeature
+from assay.features.passes import PoolFeature, RowFeature
 from assay.samples import UNFINISHED, FloatArray, Reason, ReasonArray, Scores, Selection
 from assay.values import RowValue, ScoreTable, SelectionRecord, reason_counts
 
@@ -199,3 +199,13 @@ def record_of(
     if files:
         facts["files"] = [file.facts() for file in files]
     return SelectionRecord(selection, reason, int(np.count_nonzero(allowance.eligible)), facts)
+
+
+def token_counts_of(budget: Budget) -> RowFeature:
+    """Return what counts the tokens of every row, as a budget in tokens wants them counted."""
+    from assay.features.text import token_counts  # noqa: PLC0415  features import the base
+    from assay.features.training_tokens import TrainingTokens  # noqa: PLC0415
+
+    if budget.as_trained is not None:
+        return TrainingTokens(**dict(budget.as_trained))
+    return token_counts(budget.tokenizer)

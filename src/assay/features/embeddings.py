@@ -138,7 +138,7 @@ class Embeddings(RowFeature):
 
     def width(self, runtime: Runtime) -> int:
         """Return the length of a vector."""
-        return runtime.encoder(runtime.pin("encoder", self.model)).dimension
+        return runtime.encoder_width(runtime.pin("encoder", self.model))
 
 
 def _matrix(encoded: EncodedTexts) -> Matrix:

@@ -42,7 +42,7 @@ class HiddenStates(CausalFeature):
 
     def width(self, runtime: Runtime) -> int:
         """Return the length of a vector."""
-        return runtime.language_model(runtime.pin("language_model", self.model), self.dtype).width
+        return runtime.hidden_width(runtime.pin("language_model", self.model), self.dtype)
 
     def weights(self, window: Window) -> Float32Array | None:
         """Return the share of each position in the pooled vector."""

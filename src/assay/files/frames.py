@@ -207,6 +207,20 @@ def read_metadata(path: Path, *, beside: Sequence[Path] = ()) -> dict[str, str]:
         return found
 
 
+def peek_metadata(path: Path) -> dict[str, str]:
+    """Return what is written of a stored table besides its rows, without a look at these.
+
+    Nothing is compared with the checksum: whoever reads the rows sees to that. Empty where there is
+    no file, or none that can be made out.
+    """
+    try:
+        found = pl.read_parquet_metadata(path)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return {}
+    found.pop(_KEY, None)
+    return found
+
+
 @contextlib.contextmanager
 def _checked(path: Path, beside: Sequence[Path]) -> Iterator[None]:
     check(path, *beside)

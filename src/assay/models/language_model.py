@@ -119,3 +119,11 @@ class Unsteady(Protocol):
 
     def break_off(self) -> None:
         """Give up what is under way in any thread: the work was interrupted."""
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A model that holds more than memory, such as connections to a server."""
+
+    def close(self) -> None:
+        """Let go of it; the model is not used again."""

@@ -309,9 +309,13 @@ class PoolStore:
             warn(damaged(self.path, str(error)))
             return None
 
+    def exists(self) -> bool:
+        """Return whether something is stored, be it sound or not."""
+        return self.path.exists()
+
     def holds(self) -> bool:
         """Return whether something is stored; what is damaged is set aside and does not count."""
-        if not self.path.exists():
+        if not self.exists():
             return False
         try:
             check(self.path)
@@ -340,9 +344,13 @@ class FolderStore:
         """Return the folder, or None if nothing sound is stored."""
         return self.path if self.holds() else None
 
+    def exists(self) -> bool:
+        """Return whether something is stored, be it sound or not."""
+        return self.path.is_dir()
+
     def holds(self) -> bool:
         """Return whether something is stored; what is damaged is set aside and does not count."""
-        if not self.path.is_dir():
+        if not self.exists():
             return False
         try:
             check_folder(self.path)

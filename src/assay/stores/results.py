@@ -1,6 +1,7 @@
 """Scores and selections: their form in memory, and as Parquet in a project."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from assay.components.component import Component, Scorer, Selector
 from assay.components.result_names import slug
 from assay.errors import CacheError, DamagedError
 from assay.files.checksums import warn
-from assay.files.frames import read_frame, read_metadata, write_frame
+from assay.files.frames import peek_metadata, read_frame, read_metadata, write_frame
 from assay.samples import IdArray, Scores, Selection
 from assay.stores.result_labels import Labels, older_place, place_of
 from assay.values import ScoreTable, SelectionRecord
@@ -45,6 +46,13 @@ class Results:
         path = self._path(component, context)
         older = self.folder / older_place(place_of(component))
         return older if older.exists() and not path.exists() else path
+
+    def holds(self, component: Component, context: str) -> bool:
+        """Return whether a result for these rows is stored, as far as the end of its file tells.
+
+        What it holds is checked when it is read, and may turn out to be damaged then.
+        """
+        return _is_of(peek_metadata(self._stored(component, context)), component, context)
 
     def read_scores(self, scorer: Scorer, context: str) -> ScoreTable | None:
         """Return the stored table of a scorer, or None if there is none for these rows."""
@@ -178,10 +186,13 @@ def _read(path: Path, component: Component, context: str) -> pl.DataFrame | None
     if not path.exists():
         return None
     try:
-        metadata = read_metadata(path)
-        if metadata.get("key") != component.key or metadata.get("context") != context:
+        if not _is_of(read_metadata(path), component, context):
             return None
         return read_frame(path)
     except DamagedError as error:
         warn(error)
         return None
+
+
+def _is_of(metadata: Mapping[str, str], component: Component, context: str) -> bool:
+    return metadata.get("key") == component.key and metadata.get("context") == context

@@ -76,6 +76,7 @@ def losses(engine: Engine, feature: TunedModel, tuned: Tuned) -> Losses:
         tuned: what came of it.
     """
     before, after = (_loss(engine, feature, model) for model in (tuned.after(0), tuned.last))
+    engine.runtime.let_go()  # of many trainings each has another
     return Losses(before, after)
 
 
@@ -84,9 +85,7 @@ def _loss(engine: Engine, feature: TunedModel, model: Path) -> float:
     asked = ResponseLogProbs(
         model=str(model), rendering=recipe.rendering, dtype=recipe.dtype, dataset=feature.dataset
     )
-    # A runtime of its own lets go of the model afterwards: of many trainings each has another.
-    runtime = replace(engine.runtime, _held={})
-    alone = Engine(engine.pool, runtime, results=engine.results)
+    alone = Engine(engine.pool, engine.runtime, results=engine.results)
     found: LogProbs = alone.value(asked)
     view = alone.view(alone.resolve(feature).dataset)
     counted = (found.reason == 0) & ~view.pool.held_out[view.positions]

@@ -299,6 +299,10 @@ class EndpointModel:
         """Give up all requests that are under way."""
         self._requests.break_off()
 
+    def close(self) -> None:
+        """Close all connections to the server."""
+        self._requests.close()
+
     def settle(self) -> None:
         """Say what is left unread, if anything is.
 
