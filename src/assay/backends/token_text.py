@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from assay.errors import ConfigError, FeatureError
+from assay.errors import ConfigError, FeatureError, Parameter
 
 
 def chat_text(
@@ -16,7 +16,10 @@ def chat_text(
         FeatureError: if the format refuses the conversation.
     """
     if not tokenizer.chat_template:
-        raise ConfigError(f"{name} has no chat template", hint="--set rendering.template=alpaca")
+        raise ConfigError(
+            f"{name} has no chat template",
+            hint=Parameter("rendering.template", "alpaca"),
+        )
     import jinja2  # noqa: PLC0415  comes with torch
 
     try:

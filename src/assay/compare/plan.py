@@ -16,7 +16,7 @@ from assay.components.component import Chosen, Component, Selector
 from assay.engine.engine import Engine
 from assay.engine.planning import Step
 from assay.engine.planning import plan as plan_components
-from assay.errors import AssayError, BudgetError
+from assay.errors import AssayError, BudgetError, Words
 from assay.models.recipe import Recipe
 from assay.pool.view import PoolView
 from assay.tuning.trainings import price
@@ -86,7 +86,7 @@ class ComparisonPlan:
     sizes: tuple[Size, ...]
     jobs: tuple[Job, ...]
     steps: tuple[Step, ...]
-    refusals: tuple[str, ...]
+    refusals: tuple[Words, ...]
 
     @property
     def trainings(self) -> int:
@@ -129,8 +129,11 @@ def make_plan(
         sets: questions, of which some may turn out to have no answer.
     """
     contenders = tuple(experiment.contenders())
-    refusals = [f"{name}: {len(view)} rows to measure on, and a comparison needs two"
-                for name, _, view in sets if len(view) < 2]  # fmt: skip
+    refusals: list[Words] = [
+        f"{name}: {len(view)} rows to measure on, and a comparison needs two"
+        for name, _, view in sets
+        if len(view) < 2
+    ]
     refusals += _unfit(division, experiment)
     if refusals:
         return ComparisonPlan(contenders, (), (), (), tuple(refusals))
@@ -214,7 +217,7 @@ def _with_steps(experiment: Experiment, size: Size | None) -> Recipe:
 
 def _prices(
     engine: Engine, experiment: Experiment, jobs: Sequence[Job]
-) -> tuple[list[Step], list[str]]:
+) -> tuple[list[Step], list[Words]]:
     """Return the steps before the trainings, and every reason why the work cannot start."""
     first = [job for job in jobs if job.selector is not None and job.seed == 0 and not job.draw]
     wanted: list[Component] = [job.selector for job in first if job.selector is not None]
@@ -224,7 +227,7 @@ def _prices(
         )
         planned = plan_components(engine, [*wanted, sample])
     except AssayError as error:
-        return [], [error.message]
+        return [], [error.sentence()]
     # Equal steps of several budgets are one line; how long training takes is told apart.
     steps: dict[tuple[str, str], Step] = {}
     for step in planned.steps:

@@ -25,7 +25,7 @@ from assay.components.result_names import DIGITS, derived_name
 from assay.components.walk import walk
 from assay.engine.engine import Engine
 from assay.engine.read_files import file_notes
-from assay.errors import AssayError, PlanError
+from assay.errors import AssayError, PlanError, joined
 from assay.features.duplicates import evaluation_file
 from assay.models.recipe import Recipe
 from assay.progress import Progress, Silent, seconds_left
@@ -105,7 +105,7 @@ class Runner:
             PlanError: with every reason why it cannot.
         """
         if self.plan.refusals:
-            raise PlanError("; ".join(self.plan.refusals))
+            raise PlanError(joined(self.plan.refusals))
 
     @cached_property
     def questions(self) -> Sequence[Questions]:

@@ -184,7 +184,7 @@ class Builder:
             # The message names the parameter at fault; a mapping may stretch over many lines.
             words = re.findall(r"\w+", error.message)
             named = [name for name in parameters if name in words]
-            raise self.document.error((*place, *named[:1]), error.message, error.hint) from error
+            raise self.document.error((*place, *named[:1]), *error.words) from error
 
 
 def find_for(name: str, kind: Kind) -> type[Component]:

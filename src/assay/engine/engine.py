@@ -31,7 +31,7 @@ from assay.engine.settling import (
     settle,
 )
 from assay.engine.shown_rows import ShownRows
-from assay.errors import DamagedError, IncompleteError, PlanError
+from assay.errors import DamagedError, IncompleteError, Parameter, Phrase, PlanError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.features.record_field import pinned_field
 from assay.files.checksums import warn
@@ -287,7 +287,7 @@ class Engine:
         if self.runtime.shard is not None:
             raise IncompleteError(
                 f"{feature.name} needs all rows at once",
-                hint="run the other shards, then the same line without --shard",
+                hint=Phrase("run the other shards, then the same without {}", Parameter("shard")),
             )
         value = feature.compute(view, self.runtime, **needs)
         if feature.stored:
@@ -355,7 +355,8 @@ class Engine:
         if selector.budget is None:
             if selector.needs_budget:
                 raise PlanError(
-                    f"{selector.name} needs a budget", hint="--budget 5%, 5000 or '2M tokens'"
+                    f"{selector.name} needs a budget",
+                    hint=Phrase("{}, 5000 or '2M tokens'", Parameter("budget", "5%")),
                 )
             return Allowance(reason == 0, None)
         limit = selector.budget.limit()

@@ -48,8 +48,8 @@ class ModelFit:
         if self.seen_in_training > SEEN_SHARE:
             found.append(
                 f"{self.model} was trained on {self.seen_in_training:.0%} of these rows: it finds "
-                "their answers too likely, and they are flagged SEEN_IN_TRAINING. Another one: "
-                "--model gpt2"
+                "their answers too likely, and they are flagged SEEN_IN_TRAINING. Another "
+                "model, such as gpt2, may not know them"
             )
         if self.other_languages > OTHER_SHARE:
             found.append(

@@ -11,7 +11,7 @@ from assay.components.component import Chosen, Component, Selector
 from assay.components.extras import is_installed, needed_extra
 from assay.components.walk import walk
 from assay.engine.engine import Engine
-from assay.errors import AssayError, BudgetError, ConfigError
+from assay.errors import AssayError, BudgetError, ConfigError, Parameter, Phrase, Words
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
 
@@ -38,7 +38,7 @@ class Plan:
     """The steps in order, and why they cannot be taken, if so."""
 
     steps: list[Step]
-    refusals: list[str]
+    refusals: list[Words]
 
     @property
     def seconds(self) -> float | None:
@@ -53,13 +53,13 @@ def plan(engine: Engine, components: Sequence[Component]) -> Plan:
     Row-scope passes are timed on a sample of the missing rows; geometry is priced by its
     floating-point operations at the machine's measured matrix rate.
     """
-    refusals: list[str] = []
+    refusals: list[Words] = []
     wanted: list[Component] = []
     for component in components:
         try:
             wanted.append(engine.resolve(component))
         except AssayError as error:
-            refusals.append(_sentence(error))
+            refusals.append(error.sentence())
     steps: list[Step] = []
     rate = _Rate()
     timed: set[str] = set()
@@ -72,7 +72,7 @@ def plan(engine: Engine, components: Sequence[Component]) -> Plan:
             try:
                 place = f"{component.dataset.key}/{component.reading()!r}"
             except ConfigError as error:
-                refusals.append(_sentence(error))
+                refusals.append(error.sentence())
                 continue
             steps.append(_row_step(engine, component, first=place not in timed))
             timed.add(place)
@@ -114,16 +114,18 @@ def _row_step(engine: Engine, feature: RowFeature, *, first: bool) -> Step:
     return Step(feature.name, rows, missing, per_row * missing / max(1, workers), note)
 
 
-def _selector_step(engine: Engine, selector: Selector, rate: "_Rate", refusals: list[str]) -> Step:
+def _selector_step(
+    engine: Engine, selector: Selector, rate: "_Rate", refusals: list[Words]
+) -> Step:
     rows = len(engine.shown)
     count = rows
     if selector.budget is not None:
         try:
             count = selector.budget.count(pool=rows, eligible=rows) or rows
         except BudgetError as error:
-            refusals.append(_sentence(error))
+            refusals.append(error.sentence())
     elif selector.needs_budget:
-        refusals.append(f"{selector.name} needs a budget (--budget 5%)")
+        refusals.append(Phrase("{} needs a budget ({})", selector.name, Parameter("budget", "5%")))
     operations = selector.operations(rows, count, engine.runtime)
     refusals.extend(_too_big(selector.name, selector.memory(rows, count, engine.runtime)))
     return Step(selector.name, rows, rows, rate.seconds(operations))
@@ -173,7 +175,3 @@ class _Rate:
             matrix @ matrix
             self._per_second = 2.0 * side**3 / (time.perf_counter() - started)
         return operations / self._per_second
-
-
-def _sentence(error: AssayError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-from assay.errors import DataError, did_you_mean
+from assay.errors import DataError, Parameter, Phrase, did_you_mean
 from assay.export.llama_factory import alpaca_row, chat_row, check_entry, fits_alpaca, register
 from assay.export.messages import (
     Account,
@@ -165,7 +165,9 @@ def _nothing_fits(path: Path, account: Account) -> DataError:
     table = "; ".join(f"{count:,}: {reason}" for reason, count in reasons.most_common())
     return DataError(
         f"{path} was not written: the layout can hold none of the samples ({table})",
-        hint="choose another --format, or leave it out to keep the layout of the data",
+        hint=Phrase(
+            "choose another {}, or leave it out to keep the layout of the data", Parameter("format")
+        ),
     )
 
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from assay.components.component import NoPaper, Paper
 from assay.components.references import FileRef, name_of
-from assay.errors import DataError, did_you_mean
+from assay.errors import DataError, Parameter, Phrase, did_you_mean
 from assay.features.passes import PoolFeature
 from assay.features.text import part_of
 from assay.pool.pool import format_id
@@ -22,6 +22,8 @@ from assay.runtime import Runtime
 from assay.samples import FloatArray, Part, Reason, ReasonArray
 
 Match: TypeAlias = Literal["id", "row", "text"]
+
+_BY_CONTENT = Phrase("match by {} or {}", Parameter("match", "id"), Parameter("match", "text"))
 
 
 COMMON = NoPaper(reason="numbers that were computed elsewhere")
@@ -187,13 +189,11 @@ def _by_row(
 ) -> tuple[int, int]:
     row = view.column("row").to_numpy()
     if view.column("file").n_unique() > 1:
-        raise DataError(
-            "rows of several files have no common numbering", hint="match by --id or --text"
-        )
+        raise DataError("rows of several files have no common numbering", hint=_BY_CONTENT)
     if len(numbers) <= int(row.max()):
         raise DataError(
             f"{path} has {len(numbers):,} rows, the data goes up to row {int(row.max()) + 1:,}",
-            hint="match by --id or --text",
+            hint=_BY_CONTENT,
         )
     values[:] = np.asarray(numbers)[row]
     return len(np.unique(row)), 0

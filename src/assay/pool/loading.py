@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.errors import CacheError, DamagedError, DataError
+from assay.errors import CacheError, DamagedError, DataError, Parameter, Phrase
 from assay.files import write_text
 from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
 from assay.formats import detect, read_sources
@@ -24,7 +24,9 @@ from assay.progress import Progress, Silent
 FORMAT_VERSION = 2
 MAX_SET_ASIDE = 0.02
 _EXAMPLES = 3
-_LOAD_AGAIN = "load the data again, with the options it was loaded with, such as --hold-out"
+_LOAD_AGAIN = Phrase(
+    "load the data again, with what it was loaded with, such as {}", Parameter("hold_out")
+)
 
 
 @dataclass(frozen=True)
@@ -227,6 +229,10 @@ def _too_many(report: ReadReport, folder: Path, share: float, limit: float) -> D
     return DataError(
         f"{len(report.set_aside):,} of {report.rows:,} rows ({share:.1%}) cannot be used "
         f"({table}); first: {first}",
-        hint=f"see {folder / 'set_aside.jsonl'}, mend the rows, or allow more with "
-        f"--max-set-aside {min(1.0, share * 1.1 + 0.005):.0%} (limit now {limit:.0%})",
+        hint=Phrase(
+            "see {}, mend the rows, or allow more with {} (limit now {})",
+            str(folder / "set_aside.jsonl"),
+            Parameter("max_set_aside", f"{min(1.0, share * 1.1 + 0.005):.0%}"),
+            f"{limit:.0%}",
+        ),
     )

@@ -24,6 +24,8 @@ from assay.errors import (
     DamagedError,
     DataError,
     EmptyPoolError,
+    Parameter,
+    Phrase,
     UnknownMethodError,
     UsageError,
     did_you_mean,
@@ -84,7 +86,7 @@ class Workspace:
         if record is None:
             raise DataError(
                 f"{self.folder} is not a project, and no data is named",
-                hint="name the data: assay load FILE",
+                hint=Phrase("name the data: {}", Parameter("data", "FILE")),
             )
         return [SourceSpec(**spec) for spec in record.specs], record.hold_out
 
@@ -181,7 +183,7 @@ class Workspace:
             chosen["budget"] = budget
         if method is None:
             if budget is None:
-                raise ConfigError("a selection needs a budget", hint="--budget 5%")
+                raise ConfigError("a selection needs a budget", hint=Parameter("budget", "5%"))
             within = chosen.pop("within", None)
             recipe = default_recipe(Budget.model_validate(budget), within=within)
             return recipe.selector.model_copy(update=chosen_fields(recipe.selector, chosen))
@@ -283,7 +285,10 @@ def default_folder(specs: Sequence[SourceSpec]) -> Path:
         DataError: if no data is named.
     """
     if not specs:
-        raise DataError("no data is named", hint="assay load FILE, or a project with -p")
+        raise DataError(
+            "no data is named",
+            hint=Phrase("{}, or {}", Parameter("data", "FILE"), Parameter("folder", "PROJECT")),
+        )
     first = specs[0].location
     path = Path(first)
     if first == "-":

@@ -20,7 +20,14 @@ from assay.backends.endpoint.http_requests import KEYS, RefusedError, Requests, 
 from assay.backends.endpoint.http_tokens import LocalTokens, ServerTokens, Tokens
 from assay.backends.token_text import pieces
 from assay.components.references import DType
-from assay.errors import ConfigError, FeatureError, ModelLoadError, UnfinishedError
+from assay.errors import (
+    ConfigError,
+    FeatureError,
+    ModelLoadError,
+    Parameter,
+    Phrase,
+    UnfinishedError,
+)
 from assay.models.language_model import Advance, Answers, Questions
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, Reason
@@ -45,7 +52,7 @@ def load_endpoint(pinned: str, dtype: DType, runtime: "Workplace") -> "EndpointM
     if dtype != "float32":
         raise ConfigError(
             f"the number format of {parse_address(pinned).base} is its server's own",
-            hint="leave --dtype away",
+            hint=Phrase("leave {} away", Parameter("dtype")),
         )
     address = parse_address(pinned)
     check_reachable(address, offline=runtime.offline)

@@ -10,7 +10,7 @@ from assay.cli.naming import output_name, shown_path
 from assay.compare.power import power_words
 from assay.components.references import name_of, short_name
 from assay.engine.planning import plan
-from assay.errors import PlanError
+from assay.errors import PlanError, joined
 from assay.progress import format_seconds
 from assay.wording import count, flops, interval, nats, p_value, seconds, short_count, signed
 
@@ -70,7 +70,7 @@ def print_both_plans(
     """
     before = plan(project.engine, components)
     if before.refusals:
-        raise PlanError("; ".join(before.refusals))
+        raise PlanError(joined(before.refusals))
     runner.check()
     steps = [step._asdict() for step in before.steps]
     terminal().document({"steps": steps, "comparison": _planned(runner)})

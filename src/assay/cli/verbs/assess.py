@@ -211,8 +211,9 @@ def _several(
         try:
             project = opened([source], folder)
         except EmptyPoolError as error:
-            terminal().warn(f"{place}: {error.message}")
-            datasets.append(Rows(name, place, None, notes=(error.message,)))
+            message, _ = terminal().told(error)
+            terminal().warn(f"{place}: {message}")
+            datasets.append(Rows(name, place, None, notes=(message,)))
             continue
         projects.append(project)
         datasets.append(whole(project, name, place))
@@ -288,5 +289,7 @@ def _options(project: "Project", measuring: Measuring) -> "Options":
     except AssayError as error:
         if measuring.model is not None:
             raise
-        return dataclasses.replace(options, no_model=f"IFD and perplexity: {error.message}")
+        return dataclasses.replace(
+            options, no_model=f"IFD and perplexity: {terminal().told(error)[0]}"
+        )
     return dataclasses.replace(options, model=pinned)
