@@ -11,7 +11,8 @@ from assay.files import atomic_stream
 from assay.formats.streams import digest_of
 from assay.samples import FloatArray, IdArray, IndexArray, Origin, Reason, ReasonArray, Scores
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Ranks count from 1; in format 1 they counted from 0."""
 Texts = Sequence[str | None]
 
 
@@ -36,7 +37,7 @@ def write_sidecar(
     Args:
         output: the exported file; a folder has no size and digest.
         ids: shape (n,), in the order of the exported rows or any other.
-        rank: shape (n,), place in the selection from 0; negative where a row was not chosen.
+        rank: shape (n,), place in the selection from 1; 0 where a row was not chosen.
         gains: shape (n,), NaN where there is none.
         scores: one array of shape (n,) each, NaN where there is no number; or texts, such as why a
             row could not be written, None where there is none.
@@ -49,7 +50,7 @@ def write_sidecar(
     """
     columns = [
         pl.Series("id", [f"{number:016x}" for number in ids.tolist()], dtype=pl.String),
-        _null_where(pl.Series("rank", rank, dtype=pl.Int64), rank < 0),
+        _null_where(pl.Series("rank", rank, dtype=pl.Int64), rank < 1),
         _numbers("gain", gains),
         reason_column("reason", reasons),
     ]

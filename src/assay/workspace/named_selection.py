@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from assay.components.component import Chosen, Scorer, Selector
 from assay.components.result_names import free_name
@@ -17,7 +18,8 @@ from assay.export.sidecar import Texts, write_sidecar
 from assay.export.trainers import LayoutReport, export_layout
 from assay.features.text import RowAttribute, TokenCounts
 from assay.pool.pool import format_id
-from assay.samples import Attribute, FloatArray, IdArray, Reason, Scores
+from assay.pool.row_ids import spelled_ids
+from assay.samples import Attribute, FloatArray, Reason, Scores
 from assay.values import ScoreTable, SelectionRecord
 from assay.version import __version__
 from assay.workspace.composition import Composition, compose
@@ -55,9 +57,9 @@ class NamedSelection:
         return self.label or self.project.results.labels.of(self.selector)
 
     @property
-    def ids(self) -> IdArray:
-        """Ids of the rows chosen, in order of choice. Shape (k,)."""
-        return self.project.pool.ids[self.record.selection.indices]
+    def ids(self) -> NDArray[np.str_]:
+        """Ids of the rows chosen, 16 hex digits each, in order of choice. Shape (k,)."""
+        return spelled_ids(self.project.pool.ids[self.record.selection.indices])
 
     def scorers(self) -> list[Scorer]:
         """Return the scores that took part."""
@@ -66,7 +68,7 @@ class NamedSelection:
     def frame(self) -> pl.DataFrame:
         """Return the rows chosen: rank, id, gain, provenance, texts and the scores that counted.
 
-        Scores go by the names of their results.
+        Ranks count from 1, the row that was chosen first. Scores go by the names of their results.
         """
         index = self.record.selection.indices
         order = np.argsort(index)
@@ -74,8 +76,8 @@ class NamedSelection:
         back = np.argsort(order)
         chosen = [samples[place] for place in back.tolist()]
         columns: dict[str, Any] = {
-            "rank": np.arange(len(index)),
-            "id": [format_id(row_id) for row_id in self.ids.tolist()],
+            "rank": np.arange(1, len(index) + 1),
+            "id": self.ids,
             "gain": self.record.selection.gains,
             "source": [sample.source for sample in chosen],
             "task": [sample.task for sample in chosen],
@@ -201,8 +203,8 @@ class NamedSelection:
 
     def _write_sidecar(self, path: str | Path, report: ExportReport | LayoutReport) -> None:
         pool = self.project.pool
-        rank = np.full(len(pool), -1, np.int64)
-        rank[self.record.selection.indices] = np.arange(len(self))
+        rank = np.zeros(len(pool), np.int64)
+        rank[self.record.selection.indices] = np.arange(1, len(self) + 1)
         gains = np.full(len(pool), np.nan)
         gains[self.record.selection.indices] = self.record.selection.gains
         described = self.described_export(report)
@@ -227,7 +229,7 @@ class NamedSelection:
             origins=pool.origins(np.arange(len(pool))),
         )
 
-    def examples(self, count: int = 3) -> tuple[list[int], list[int]]:
+    def examples(self, count: int = 3) -> tuple[list[str], list[str]]:
         """Return ids of the first rows chosen and of rows left out that came nearest to it.
 
         Rows left out are taken from those that were eligible, by the lowest id.
@@ -240,4 +242,4 @@ class NamedSelection:
         # One row of every other reason first: a person wants to see each kind of rejection.
         _, firsts = np.unique(self.record.reason[others], return_index=True)
         places = np.concatenate([others[firsts], left])[:count]
-        return chosen, self.project.pool.ids[places].tolist()
+        return chosen, spelled_ids(self.project.pool.ids[places]).tolist()

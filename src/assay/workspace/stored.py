@@ -8,15 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from assay.components.component import Component, Selector, build
 from assay.components.descriptions import steps_of
 from assay.engine.model_fit import known_models
 from assay.errors import AssayError, DamagedError, DataError, did_you_mean
 from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata
-from assay.pool.pool import format_id
+from assay.pool.row_ids import ids_that_begin, spelled_ids
 from assay.samples import FloatArray, IdArray
 from assay.stores.results import Results
 from assay.workspace.named_selection import NamedSelection
@@ -143,7 +141,7 @@ def stored_values(project: Workspace, found: StoredResult) -> FloatArray:
 
 def row_ids(ids: IdArray) -> list[str]:
     """Return ids as they are printed."""
-    return [format_id(row_id) for row_id in ids.tolist()]
+    return spelled_ids(ids).tolist()
 
 
 def rows_with_prefix(project: Workspace, text: str) -> list[int]:
@@ -154,15 +152,11 @@ def rows_with_prefix(project: Workspace, text: str) -> list[int]:
     """
     if not _ID_START.fullmatch(text):
         return []
-    low = int(text.ljust(16, "0"), 16)
-    high = int(text.ljust(16, "f"), 16)
-    ids = project.pool.ids
-    first, last = np.searchsorted(ids, np.array([low, high], np.uint64))
-    last += int(last < len(ids) and int(ids[last]) == high)
-    if last - first == 1:
-        return [int(ids[first])]
-    if first == last:
+    found = ids_that_begin(project.pool.ids, text)
+    if len(found) == 1:
+        return [int(found[0])]
+    if not len(found):
         raise DataError(f"no row of {project.folder.name} has an id that begins with {text}")
-    several = ", ".join(row_ids(ids[first : min(last, first + 3)]))
-    raise DataError(f"{last - first} rows have an id that begins with {text}: {several} ...",
+    several = ", ".join(row_ids(found[:3]))
+    raise DataError(f"{len(found)} rows have an id that begins with {text}: {several} ...",
                     hint="write more of it")  # fmt: skip

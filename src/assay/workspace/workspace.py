@@ -34,9 +34,10 @@ from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata
 from assay.formats.records import SourceSpec
 from assay.pool.loading import MAX_SET_ASIDE, LoadRecord, load_pool
-from assay.pool.pool import Pool, format_id
+from assay.pool.pool import Pool
+from assay.pool.row_ids import ids_that_begin, is_beginning
 from assay.runtime import Runtime
-from assay.samples import Sample
+from assay.samples import IdArray, Sample
 from assay.stores.results import Results
 from assay.values import ScoreTable
 from assay.workspace.imports import imported_names
@@ -208,19 +209,35 @@ class Workspace:
 
     # Looking
 
-    def position(self, row_id: int) -> int:
+    def position(self, row_id: str | int) -> int:
         """Return a row's place in canonical order.
 
-        Raises:
-            DataError: if no row has that id.
-        """
-        place = int(np.searchsorted(self.pool.ids, np.uint64(row_id)))
-        if place == len(self.pool) or int(self.pool.ids[place]) != row_id:
-            raise DataError(f"no row has the id {format_id(row_id)}")
-        return place
+        Args:
+            row_id: 16 hex digits, or as many of the first as no other row has, six at least; or
+                the number that they spell.
 
-    def sample(self, row_id: int) -> Sample:
-        """Return one row with its provenance."""
+        Raises:
+            DataError: if no row has that id, or several begin with these digits.
+        """
+        found = self._ids(row_id)
+        if len(found) == 1:
+            return int(np.searchsorted(self.pool.ids, found[0]))
+        shown = row_id if isinstance(row_id, str) else f"{row_id:016x}"
+        if len(found):
+            raise DataError(
+                f"{len(found)} rows have an id that begins with {shown}", hint="write more of it"
+            )
+        raise DataError(
+            f"no row has the id {shown}",
+            hint="an id is 16 hex digits, as `frame()` has them; the first six to 15 do, too",
+        )
+
+    def _ids(self, row_id: str | int) -> IdArray:
+        text = row_id if isinstance(row_id, str) else f"{row_id:016x}"
+        return ids_that_begin(self.pool.ids, text) if is_beginning(text) else self.pool.ids[:0]
+
+    def sample(self, row_id: str | int) -> Sample:
+        """Return one row with its provenance; see `position` for its id."""
         return next(self.pool.samples(np.array([self.position(row_id)])))
 
     def frame(

@@ -11,7 +11,6 @@ from assay.cli.naming import output_name, shown_names, shown_path, shown_source
 from assay.components.descriptions import describe, method_text
 from assay.engine.read_files import file_notes
 from assay.errors import DataError
-from assay.pool.pool import format_id
 from assay.progress import format_seconds
 from assay.samples import Reason
 from assay.values import reason_counts
@@ -102,13 +101,13 @@ def _examples(selection: "NamedSelection") -> dict[str, list[dict[str, Any]]]:
         int(place): rank for rank, place in enumerate(record.selection.indices[:EXAMPLES].tolist())
     }
 
-    def example(row_id: int) -> dict[str, Any]:
+    def example(row_id: str) -> dict[str, Any]:
         place = project.position(row_id)
         conversation = project.sample(row_id).conversation
         rank = place_of.get(place)
         gain = None if rank is None else float(record.selection.gains[rank])
         return {
-            "id": format_id(row_id),
+            "id": row_id,
             "prompt": conversation.prompt,
             "response": conversation.response,
             "why": None if rank is not None else why_text(int(record.reason[place])),
