@@ -13,7 +13,8 @@ from assay.components.references import name_of, short_name
 from assay.errors import MissingExtraError, ModelLoadError
 from assay.files import file_digest
 from assay.models.encoder import Encoder, TokenCounter
-from assay.progress import Progress, Silent
+from assay.notebooks import usual_progress
+from assay.progress import Progress
 from assay.rendering.templates import pin_template
 from assay.stores.cache import default_cache_folder
 
@@ -33,7 +34,8 @@ class Runtime:
         workers: processes for passes that may run side by side; 1 works in this process.
         shard: (i, n) does only the i-th of n parts of the row-scope work.
         offline: never touch the network.
-        progress: where work reports how far it is.
+        progress: where work reports how far it is; by default bars on a terminal and a line in a
+            notebook, and nothing where neither is there. `Silent()` never says anything.
         plugin_files: Python files whose components a worker process must know.
         max_unscored: share of rows that may fail before a score is refused.
         device: where language models run: "auto", "cpu", "cuda", "cuda:0", "mps".
@@ -43,7 +45,7 @@ class Runtime:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     shard: tuple[int, int] | None = None
     offline: bool = False
-    progress: Progress = field(default_factory=Silent)
+    progress: Progress = field(default_factory=usual_progress)
     plugin_files: tuple[Path, ...] = ()
     max_unscored: float = 0.02
     device: str = "auto"

@@ -10,9 +10,12 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 FLOORS = (
-    ("errors", "samples", "version", "wording"),
+    ("errors", "version", "wording"),
+    ("html",),
+    ("echo",),
+    ("samples",),
     ("files", "progress", "random_numbers", "prompts", "solvers"),
-    ("values", "formats", "components"),
+    ("values", "formats", "components", "notebooks"),
     ("texts", "pool", "rendering", "export"),
     ("models", "stores"),
     ("backends",),

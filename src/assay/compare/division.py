@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.compare.experiment import Experiment
+from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.errors import ConfigError, Parameter, Phrase
 from assay.features.duplicates import Contamination, DuplicateGroups, evaluation_file
@@ -24,8 +25,8 @@ REPEATED_SHARE = 0.5
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Division:
+@dataclass(frozen=True, repr=False)
+class Division(Brief):
     """The rows of a comparison.
 
     Attributes:

@@ -13,6 +13,7 @@ from assay.compare.questions import as_trained, scoring
 from assay.compare.records import Arm, SetKind
 from assay.components.budget import Budget, TrainingReading
 from assay.components.component import Chosen, Component, Selector
+from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.engine.planning import Step
 from assay.engine.planning import plan as plan_components
@@ -70,8 +71,8 @@ class Job:
         return f"{self.arm.name}{where}, {run}" if self.selector else self.arm.name
 
 
-@dataclass(frozen=True)
-class ComparisonPlan:
+@dataclass(frozen=True, repr=False)
+class ComparisonPlan(Brief):
     """What a comparison does.
 
     Attributes:

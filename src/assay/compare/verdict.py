@@ -7,6 +7,7 @@ from assay.compare.bootstrap import Estimate
 from assay.compare.power import LEVEL, POWER
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row, find, random_arm, summary
+from assay.echo import Brief
 from assay.wording import interval, listed, nats, number_of, p_value, signed, times, whole_percent
 
 _ENOUGH_DRAWS = 5
@@ -15,8 +16,8 @@ _MORE_TOKENS = 1.1
 Outcome = Literal["better", "random", "undecided", "nothing"]
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(Brief):
     """The conclusion of a comparison.
 
     Attributes:

@@ -17,6 +17,7 @@ from assay.config.comparison import ComparisonConfig, build_comparison
 from assay.config.document import Document, read_yaml
 from assay.config.sections import Sections, parse_sections
 from assay.config.spelling import in_yaml
+from assay.echo import Brief
 from assay.errors import AssayError, ConfigError, did_you_mean
 from assay.formats.places import is_hub_name
 from assay.formats.records import SourceSpec
@@ -44,8 +45,8 @@ class Export:
     sidecar: bool = True
 
 
-@dataclass(frozen=True)
-class Exported:
+@dataclass(frozen=True, repr=False)
+class Exported(Brief):
     """A file that was made: what was asked for, of which selection, and what it holds."""
 
     export: Export
@@ -53,8 +54,8 @@ class Exported:
     report: "ExportReport | LayoutReport"
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class RunResult(Brief):
     """What a run made, by the names of the configuration."""
 
     project: "Project"
@@ -64,8 +65,8 @@ class RunResult:
     comparison: "Outcome | None" = None
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, repr=False)
+class Config(Brief):
     """A configuration, checked and built.
 
     Attributes:

@@ -10,6 +10,7 @@ import numpy as np
 from assay.components.component import Component
 from assay.components.references import EMBEDDED_MODEL, name_of
 from assay.components.walk import walk
+from assay.echo import Brief
 from assay.features.causal_pass import CausalFeature
 from assay.features.seen_rows import seen
 from assay.pool.pool import Pool
@@ -24,8 +25,8 @@ SAMPLED_ROWS = 1024
 _UNKNOWN = ("", "und")
 
 
-@dataclass(frozen=True)
-class ModelFit:
+@dataclass(frozen=True, repr=False)
+class ModelFit(Brief):
     """How a language model fits some rows.
 
     Attributes:

@@ -10,6 +10,7 @@ import numpy as np
 from assay.components.component import Chosen, Component, Selector
 from assay.components.extras import is_installed, needed_extra
 from assay.components.walk import walk
+from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.errors import AssayError, BudgetError, ConfigError, Parameter, Phrase, Words
 from assay.features.passes import PoolFeature, RowFeature
@@ -33,8 +34,8 @@ class Step(NamedTuple):
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Brief):
     """The steps in order, and why they cannot be taken, if so."""
 
     steps: list[Step]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from assay.echo import Brief
 from assay.errors import DataError
 from assay.export.convert import write_converted
 from assay.export.copy import copy_records
@@ -23,8 +24,8 @@ from assay.formats.streams import plain_stem
 from assay.samples import Origin
 
 
-@dataclass(frozen=True)
-class ExportReport:
+@dataclass(frozen=True, repr=False)
+class ExportReport(Brief):
     """What was written.
 
     `records` counts rows of the output, `samples` what was chosen (several may share a record);

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
+from assay.echo import Brief
 from assay.errors import DataError, Parameter, Phrase, did_you_mean
 from assay.export.llama_factory import alpaca_row, chat_row, check_entry, fits_alpaca, register
 from assay.export.messages import (
@@ -36,8 +37,8 @@ _REASONING_NOTE = (
 _IMAGE_NOTE = "images are paths: cast the column `images` to images before training"
 
 
-@dataclass(frozen=True)
-class LayoutReport:
+@dataclass(frozen=True, repr=False)
+class LayoutReport(Brief):
     """What was written for a trainer, and what its layout could not hold.
 
     `rows` were written; `unwritten` names the samples that were not, `lessened` those that were

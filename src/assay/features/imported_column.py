@@ -13,6 +13,7 @@ import polars as pl
 
 from assay.components.component import NoPaper, Paper
 from assay.components.references import FileRef, name_of
+from assay.echo import Brief
 from assay.errors import DataError, Parameter, Phrase, did_you_mean
 from assay.features.passes import PoolFeature
 from assay.features.text import part_of
@@ -29,8 +30,8 @@ _BY_CONTENT = Phrase("match by {} or {}", Parameter("match", "id"), Parameter("m
 COMMON = NoPaper(reason="numbers that were computed elsewhere")
 
 
-@dataclass(frozen=True)
-class ImportedNumbers:
+@dataclass(frozen=True, repr=False)
+class ImportedNumbers(Brief):
     """A column in canonical order, and how the matching went.
 
     Attributes:

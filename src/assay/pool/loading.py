@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.echo import Brief
 from assay.errors import CacheError, DamagedError, DataError, Parameter, Phrase
 from assay.files import write_text
 from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
@@ -29,8 +30,8 @@ _LOAD_AGAIN = Phrase(
 )
 
 
-@dataclass(frozen=True)
-class LoadRecord:
+@dataclass(frozen=True, repr=False)
+class LoadRecord(Brief):
     """What a load found; counts always add up.
 
     Attributes:

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from assay.components.component import Chosen, Scorer, Selector
 from assay.components.result_names import free_name
 from assay.components.walk import walk
+from assay.echo import card
 from assay.export.original import ExportReport, export_original
 from assay.export.sidecar import Texts, write_sidecar
 from assay.export.trainers import LayoutReport, export_layout
 from assay.features.text import RowAttribute, TokenCounts
+from assay.html import Column
 from assay.pool.pool import format_id
 from assay.pool.row_ids import spelled_ids
-from assay.samples import Attribute, FloatArray, Reason, Scores
+from assay.samples import Attribute, FloatArray, IndexArray, Reason, Scores
 from assay.values import ScoreTable, SelectionRecord
 from assay.version import __version__
 from assay.workspace.composition import Composition, compose
@@ -28,8 +30,10 @@ from assay.workspace.shapes import Shapes, shapes
 if TYPE_CHECKING:
     from assay.workspace.workspace import Workspace
 
+_SHOWN = 5
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class NamedSelection:
     """A selection of a project's rows.
 
@@ -51,6 +55,32 @@ class NamedSelection:
         """Return the number of rows chosen."""
         return len(self.record.selection.indices)
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.name!r}, {len(self):,} of {self.record.eligible:,} rows)"
+        )
+
+    def _repr_html_(self) -> str:
+        first = self.record.selection.indices[:_SHOWN]
+        order = np.argsort(first)
+        samples = dict(zip(order.tolist(), self.project.pool.samples(first[order]), strict=True))
+        ids, gains = self._ids(first), self.record.selection.gains[:_SHOWN].tolist()
+        rows = [
+            (place + 1, ids[place], gains[place],
+             samples[place].conversation.prompt, samples[place].conversation.response)
+            for place in range(len(first))
+        ]  # fmt: skip
+        facts = [
+            ("rows", f"{len(self):,} of {self.record.eligible:,} that could be chosen"),
+            ("by", self.selector.label()),
+            ("shown", f"the first {len(rows)}" if len(rows) < len(self) else None),
+        ]
+        numbers: tuple[Column, ...] = (("rank", "right"), "id", ("gain", "right"))
+        return card(self.name, facts, (*numbers, "prompt", "response"), rows)
+
+    def _ids(self, index: IndexArray) -> NDArray[np.str_]:
+        return spelled_ids(self.project.pool.ids[index])
+
     @property
     def name(self) -> str:
         """Name under which the project finds it, such as ``ifd-5pct``."""
@@ -59,7 +89,7 @@ class NamedSelection:
     @property
     def ids(self) -> NDArray[np.str_]:
         """Ids of the rows chosen, 16 hex digits each, in order of choice. Shape (k,)."""
-        return spelled_ids(self.project.pool.ids[self.record.selection.indices])
+        return self._ids(self.record.selection.indices)
 
     def scorers(self) -> list[Scorer]:
         """Return the scores that took part."""
@@ -242,4 +272,4 @@ class NamedSelection:
         # One row of every other reason first: a person wants to see each kind of rejection.
         _, firsts = np.unique(self.record.reason[others], return_index=True)
         places = np.concatenate([others[firsts], left])[:count]
-        return chosen, spelled_ids(self.project.pool.ids[places]).tolist()
+        return chosen, self._ids(places).tolist()

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ from assay.components.registry import find
 from assay.components.result_names import check_given
 from assay.components.table import project_names
 from assay.components.wishes import WISHES, divided, narrowed, read_wishes
+from assay.echo import card
 from assay.engine.advice import advice
 from assay.engine.engine import Engine
 from assay.engine.model_fit import ModelFit, model_fits
@@ -40,9 +42,11 @@ from assay.runtime import Runtime
 from assay.samples import IdArray, Sample
 from assay.stores.results import Results
 from assay.values import ScoreTable
+from assay.wording import number_of
 from assay.workspace.imports import imported_names
 from assay.workspace.score_frame import FrameOrder, in_source_order, score_frame
 
+_LISTED = 8
 Method: TypeAlias = str | Mapping[str, Any] | Component
 BudgetLike: TypeAlias = Budget | str | int
 
@@ -108,6 +112,26 @@ class Workspace:
         """Return the number of rows in the pool."""
         return len(self.pool)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r}, {number_of(len(self), 'row')})"
+
+    def _repr_html_(self) -> str:
+        record = self.load_record
+        files = sorted({file.path.name for file in record.files})
+        by_kind: dict[str, list[str]] = {"scores": [], "selections": []}
+        for name, path in self.results.names(self.pool.context).items():
+            by_kind.setdefault(path.parent.name, []).append(name)
+        facts: list[tuple[str, object]] = [
+            ("folder", self.folder),
+            ("rows", len(self)),
+            ("held out", record.held_out or None),
+            ("set aside", sum(record.set_aside.values()) or None),
+            ("duplicates", record.duplicates or None),
+            ("read from", _few(files)),
+            *((kind, _few(names) or None) for kind, names in by_kind.items()),
+        ]
+        return card(type(self).__name__, facts)
+
     @contextlib.contextmanager
     def names(self) -> Iterator[None]:
         """Let methods be named as this project names them: scores imported into it come first."""
@@ -141,9 +165,11 @@ class Workspace:
         given = None if name is None else check_given(name)
         scorers = [self.engine.resolve(self.scorer(method)) for method in methods]
         tables: list[ScoreTable] = self.engine.compute(scorers)
-        for scorer in scorers:
-            self.label(scorer, given)
-        return tables
+        names: dict[int, str] = {}
+        for scorer, table in zip(scorers, tables, strict=True):
+            names.setdefault(id(table), self.label(scorer, given))
+        named = {id(table): replace(table, name=names[id(table)]) for table in tables}
+        return [named[id(table)] for table in tables]
 
     def label(self, component: Scorer | Selector, name: str | None = None) -> str:
         """Return the name of a stored result; with `name`, give it that one.
@@ -275,6 +301,11 @@ class Workspace:
                 warn(error, "left out until it is asked for")
         frame = score_frame(self.pool, [file.path for file in self.load_record.files], scores)
         return frame if order == "id" else frame[in_source_order(self.pool)]
+
+
+def _few(names: Sequence[str]) -> str:
+    rest = len(names) - _LISTED
+    return ", ".join([*names[:_LISTED], *([f"{rest:,} more"] if rest > 0 else [])])
 
 
 def _own_parameters(method: Method | None) -> Sequence[str]:

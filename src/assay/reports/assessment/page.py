@@ -6,8 +6,8 @@ from itertools import groupby
 from assay.assessment.figures import figures, pair_measures
 from assay.assessment.records import Assessment, DatasetRecord, Share
 from assay.components.references import short_name as model_name
+from assay.html import Child, Html, element, escaped, page, section, table
 from assay.reports.assessment.charts import distributions, make_ups, named, varieties
-from assay.reports.html import Child, Html, element, escaped, page, section, table
 from assay.reports.svg import short_name
 from assay.wording import percent, quantity
 

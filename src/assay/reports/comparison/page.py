@@ -9,9 +9,9 @@ from assay.compare.records import Comparison
 from assay.compare.statistics import Row, summary
 from assay.compare.verdict import verdict
 from assay.files import write_text
+from assay.html import Html, element, joined
 from assay.reports.comparison import sections
 from assay.reports.comparison.chart_parts import Style, styles
-from assay.reports.html import Html, element, joined
 
 
 def write_report(path: Path, comparison: Comparison, *, rebuild: str) -> None:
