@@ -33,6 +33,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Self, TypeAlias
 
+from assay.wording import plain
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -146,8 +148,8 @@ def joined(sentences: Sequence[Words]) -> Words:
 class AssayError(Exception):
     """Something the user can put right; `hint` says how.
 
-    `message` and `hint` are words of Python, and so is ``str(error)``, which holds both; `told`
-    gives them as another reader needs them.
+    `message` and `hint` are words of Python, and so is ``str(error)``, which holds both and spells
+    what cannot be seen; `told` gives them as another reader needs them.
     """
 
     exit_code = 1
@@ -159,7 +161,8 @@ class AssayError(Exception):
         self._file: Callable[[Parameter], str | None] | None = None
 
     def __str__(self) -> str:
-        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+        # A traceback reaches a screen as it is, and an error may quote a row.
+        return plain(f"{self.message}\nhint: {self.hint}" if self.hint else self.message)
 
     @property
     def message(self) -> str:

@@ -66,6 +66,12 @@ def test_an_error_in_python_holds_its_hint_once() -> None:
     assert str(ConfigError("nothing can be done")) == "nothing can be done"
 
 
+def test_what_a_traceback_prints_cannot_move_the_cursor() -> None:
+    error = AssayError("field 'a\x1b]52;c;Z\x07' is \u202eno", hint="b\x9b2J")
+
+    assert str(error) == "field 'a\\x1b]52;c;Z\\x07' is \\u202eno\nhint: b\\x9b2J"
+
+
 def test_braces_of_data_are_no_places_for_parameters() -> None:
     hostile = "{0} {model} {} }{"
     error = AssayError(Phrase("{}: {}", hostile, Parameter("model")), hint=hostile)

@@ -10,8 +10,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 FLOORS = (
-    ("errors", "version", "wording"),
-    ("html",),
+    ("version", "wording"),
+    ("errors", "html"),
     ("echo",),
     ("samples",),
     ("files", "progress", "random_numbers", "prompts", "solvers"),
