@@ -24,7 +24,8 @@ command line prints ``error: <message>`` and ``hint: <hint>`` and exits with ``e
 
 Where an error names a parameter, it names a `Parameter` in a `Phrase`, and whoever shows the error
 spells it as its reader writes it: ``model="gpt2"`` in Python, ``--model gpt2`` on the command line,
-``language_model: gpt2`` in a run's file. Nothing below the command line knows of its options.
+``defaults.language_model: gpt2`` in a run's file. Nothing below the command line knows of its
+options.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -13,6 +13,7 @@ from assay.compare.records import Arm, Comparison, EvaluationSet, Trial
 from assay.config.config import load_config
 from assay.echo import Brief, brief, card
 from assay.engine.planning import plan
+from assay.models.recipe import Recipe, Tuned
 from assay.project import Project
 from assay.runtime import Runtime
 
@@ -171,6 +172,21 @@ class _Held(Brief):
 
 def test_a_brief_value_names_its_fields() -> None:
     assert repr(_Held("a\nb", np.zeros(3))) == "_Held(name='a\\nb', numbers=<3 float64>)"
+
+
+def test_a_recipe_and_what_came_of_it_are_one_line(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=1, learning_rate=1e-4)
+    tuned = Tuned(
+        folder=tmp_path, base="some/base@0123456789abcdef0123456789abcdef01234567", recipe=recipe,
+        seed=0, epochs=(1,), rows=5000, sequences=5000, left_out={}, noted={}, steps=4000,
+        losses=tuple(range(4000)), learning_rates=(1e-4,), tokens=1, scored_tokens=1,
+        parameters=1, trained_parameters=1, flops=1.0, seconds=1.0, producer={},
+    )  # fmt: skip
+
+    assert repr(recipe) == "Recipe(learning_rate=0.0001, epochs=1)"
+    assert repr(tuned).startswith("Tuned('some/base")
+    assert repr(tuned).endswith(f", 5,000 rows, 4,000 steps, {str(tmp_path)!r})")
+    assert len(repr(tuned)) < 100 + len(str(tmp_path))
 
 
 def test_a_card_leaves_out_what_is_unknown() -> None:
