@@ -60,7 +60,7 @@ _OWNERS = {
     "Runtime": ("device", "max_unscored", "offline", "shard"),
     "Project": ("data", "folder", "hold_out", "max_set_aside"),
     "SourceSpec": ("mapping",),
-    "Recipe": ("device_batch", "learning_rate", "max_length"),
+    "Recipe": ("batch_size", "device_batch", "epochs", "learning_rate", "max_length"),
 }
 _OWNER_OF = {name: owner for owner, names in _OWNERS.items() for name in names}
 _SHARES = ("hold_out", "max_set_aside", "max_unscored")

@@ -4,9 +4,19 @@ import pickle
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from assay.cli.spelling import on_command_line
-from assay.config.spelling import in_yaml
+from assay.config.sections import (
+    CompareSection,
+    DataSection,
+    DefaultsSection,
+    ExportSection,
+    LimitsSection,
+    Sections,
+    SourceSection,
+)
+from assay.config.spelling import KEYS, in_yaml
 from assay.errors import (
     AssayError,
     ConfigError,
@@ -19,6 +29,7 @@ from assay.errors import (
     joined,
     spelled,
 )
+from assay.models.recipe import Recipe
 
 
 @pytest.mark.parametrize(
@@ -129,3 +140,22 @@ def test_words_can_be_replaced() -> None:
     error.hint = Parameter("model")
 
     assert str(error) == "it is not there\nhint: model=..."
+
+
+_INNER: dict[str, type[BaseModel]] = {
+    "data": DataSection, "defaults": DefaultsSection, "limits": LimitsSection,
+    "compare": CompareSection, "recipe": Recipe,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", KEYS.values())
+def test_every_place_in_a_file_is_one_that_it_has(place: str) -> None:
+    *sections, key = place.split(".")
+    section: type[BaseModel] = Sections
+    for name in sections:
+        assert name in section.model_fields
+        section = _INNER[name]
+
+    # One source is written in the section itself, an export is one of a list.
+    known = {*section.model_fields, *SourceSection.model_fields, *ExportSection.model_fields}
+    assert key in known

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
 
 OPTIONS = {
     "against": "--against",
+    "batch_size": "--batch-size",
     "budget": "--budget",
     "device": "--device",
     "device_batch": "--device-batch",
     "dtype": "--dtype",
     "encoder": "--encoder",
+    "epochs": "--epochs",
     "folder": "--project",
     "format": "--format",
     "hold_out": "--hold-out",
@@ -25,6 +27,7 @@ OPTIONS = {
     "model": "--model",
     "offline": "--offline",
     "shard": "--shard",
+    "where": "--where",
 }
 """Options by what Python calls them; any other parameter is one of a method, for ``--set``."""
 _FLAGS = {("match", "id"): "--id", ("match", "text"): "--text"}

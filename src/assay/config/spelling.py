@@ -4,13 +4,15 @@ from collections.abc import Mapping
 
 from assay.errors import Parameter
 
-_KEYS = {
+KEYS = {
+    "batch_size": "compare.recipe.batch_size",
     "budget": "defaults.budget",
     "data": "data.source",
     "device": "limits.device",
     "device_batch": "compare.recipe.device_batch",
     "dtype": "defaults.dtype",
     "encoder": "defaults.encoder",
+    "epochs": "compare.recipe.epochs",
     "folder": "project",
     "format": "format",
     "hold_out": "data.hold_out",
@@ -29,7 +31,7 @@ def in_yaml(parameter: Parameter) -> str | None:
     """Return a parameter as a file writes it, ``limits.max_unscored: 5%``; None if it has none."""
     if parameter.name in _NOWHERE:
         return None
-    key = _KEYS.get(parameter.name, parameter.name)
+    key = KEYS.get(parameter.name, parameter.name)
     if parameter.value is None:
         return key
     value = parameter.value
