@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.reports.html import Html, element, joined, number
+from assay.html import Html, element, joined, number
 from scripts.docs_default_evidence import (
     HEADLINE,
     LONGEST,

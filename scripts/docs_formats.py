@@ -40,8 +40,8 @@ _WRITTEN = """\
 Without `--format` the chosen records are written in input order as they came: byte for byte in
 JSON, JSON lines and CSV, with equal values, types and columns in Parquet and Arrow. An output whose
 ending asks for another container gets equal values in that container's notation. Beside it lie
-`<output>.assay.parquet`, a table of every row's id, rank, gain, reason, place and scores, and
-`<output>.assay.json`, the manifest of the selection.
+`<output>.assay.parquet`, a table of every row's id, rank (from 1), gain, reason, place and scores,
+and `<output>.assay.json`, the manifest of the selection.
 
 `--format` writes the layout of a trainer:
 """

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from assay.formats.records import SourceSpec
     from assay.pool.pool import Pool
     from assay.pool.view import PoolView
+    from assay.progress import Silent
     from assay.project import Project
     from assay.runtime import Runtime
     from assay.samples import (
@@ -65,6 +66,7 @@ _HOMES = {
     "assay.features.passes": ("Pass", "PoolFeature", "PoolView", "RowFeature"),
     "assay.pool.pool": ("Pool",),
     "assay.workspace.named_selection": ("NamedSelection",),
+    "assay.progress": ("Silent",),
     "assay.project": ("Project",),
     "assay.components.references": ("EncoderRef", "FileRef", "TokenizerRef"),
     "assay.runtime": ("Runtime",),
@@ -117,6 +119,7 @@ __all__ = [
     "Scores",
     "Selection",
     "Selector",
+    "Silent",
     "SourceSpec",
     "TokenizerRef",
     "__version__",

@@ -41,7 +41,7 @@ class _Nothing:
 
 
 class Silent:
-    """Says nothing: the default in libraries."""
+    """Says nothing."""
 
     @contextlib.contextmanager
     def task(

@@ -17,8 +17,9 @@ from assay.components.references import (
 from assay.errors import ConfigError, MissingExtraError, ModelLoadError
 from assay.files import absence, file_digest, is_pipe
 from assay.models.encoder import Encoder, TokenCounter
+from assay.notebooks import usual_progress
 from assay.processors import limit_threads, machine_processors, usable_processors
-from assay.progress import Patient, Progress, Silent
+from assay.progress import Patient, Progress
 from assay.rendering.templates import pin_template
 from assay.stores.cache import default_cache_folder
 from assay.stores.unfinished import default_interval_seconds
@@ -42,7 +43,8 @@ class Runtime:
             works in this process.
         shard: (i, n) does only the i-th of n parts of the row-scope work.
         offline: never touch the network.
-        progress: where work reports how far it is.
+        progress: where work reports how far it is; by default bars on a terminal and a line in a
+            notebook, and nothing where neither is there. `Silent()` never says anything.
         plugin_files: Python files whose components a worker process must know.
         max_unscored: share of rows that may fail before a score is refused.
         device: where language models run: "auto", "cpu", "cuda", "cuda:0", "mps".
@@ -57,7 +59,7 @@ class Runtime:
     workers: int = 0
     shard: tuple[int, int] | None = None
     offline: bool = False
-    progress: Progress = field(default_factory=Silent)
+    progress: Progress = field(default_factory=usual_progress)
     plugin_files: tuple[Path, ...] = ()
     max_unscored: float = 0.02
     device: str = "auto"

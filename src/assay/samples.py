@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.echo import Brief
+
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
 IndexArray = NDArray[np.int64]
@@ -137,8 +139,8 @@ class MediaRef:
     apart: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+@dataclass(frozen=True, slots=True, repr=False)
+class Message(Brief):
     """One turn of a conversation.
 
     `context` is Alpaca's input or Dolly's context: templates render it apart from the instruction.
@@ -193,8 +195,8 @@ def _later_fields(message: Message) -> list[bytes]:
     return parts
 
 
-@dataclass(frozen=True)
-class Conversation:
+@dataclass(frozen=True, repr=False)
+class Conversation(Brief):
     """What a cached pass may read, and nothing else."""
 
     messages: tuple[Message, ...]
@@ -279,8 +281,8 @@ class Conversation:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+@dataclass(frozen=True, slots=True, repr=False)
+class Sample(Brief):
     """A conversation and where it came from; provenance is never an input of a cached pass."""
 
     conversation: Conversation
@@ -307,8 +309,8 @@ class Origin(NamedTuple):
     byte_length: int = -1
 
 
-@dataclass(frozen=True)
-class Scores:
+@dataclass(frozen=True, repr=False)
+class Scores(Brief):
     """One number per row, with grounds of its own where there is none.
 
     `values` shape (n,), NaN where `reason` is not 0; `reason` shape (n,) uint8; `flags` shape (n,).
@@ -319,8 +321,8 @@ class Scores:
     flags: FlagArray | None = None
 
 
-@dataclass(frozen=True)
-class Selection:
+@dataclass(frozen=True, repr=False)
+class Selection(Brief):
     """What a selector chose, in the order in which it chose it.
 
     Attributes:

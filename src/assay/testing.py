@@ -26,6 +26,7 @@ from assay.features.passes import PoolFeature, RowFeature
 from assay.formats.records import Block
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool
+from assay.progress import Silent
 from assay.runtime import Runtime
 from assay.samples import Conversation, Message, Origin, Reason, ReasonArray, Sample, Scores
 from assay.values import Labels, Matrix, Numbers, RowValue, ScoreTable, SelectionRecord
@@ -99,7 +100,9 @@ def value_of(component: Component, rows: Pool, *, runtime: Runtime | None = None
     A scorer gives a `ScoreTable`, a selector a `SelectionRecord`, a feature its value.
     """
     with tempfile.TemporaryDirectory(prefix="assay-") as cache:
-        runtime = runtime or Runtime(cache=Path(cache), workers=1, max_unscored=1.0)
+        runtime = runtime or Runtime(
+            cache=Path(cache), workers=1, max_unscored=1.0, progress=Silent()
+        )
         value = Engine(rows, runtime).value(component)
         # A matrix may be mapped from a file of the folder that goes now.
         if isinstance(value, Matrix):

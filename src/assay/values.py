@@ -12,7 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from assay.echo import Brief, card
 from assay.files.stored_vectors import StoredVectors, as_array
+from assay.html import Column
 from assay.samples import (
     FlagArray,
     Float32Array,
@@ -24,12 +26,16 @@ from assay.samples import (
     Selection,
 )
 from assay.solvers.similarity import at_unit_length
+from assay.wording import number_of, number_text
 
 _BLOCK_ROWS = 65_536
+_QUANTILES = (
+    ("least", 0.0), ("25 %", 0.25), ("median", 0.5), ("75 %", 0.75), ("most", 1.0)
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class RowValue:
+@dataclass(frozen=True, repr=False)
+class RowValue(Brief):
     """Base of all row-aligned values; subclasses add arrays and say how they become a frame.
 
     Attributes:
@@ -90,7 +96,7 @@ class RowValue:
         return type(self).from_frame(picked, self.reason[index], self.flags[index])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Numbers(RowValue):
     """Named numbers per row: float64 columns of shape (n,), NaN where `reason` is not 0."""
 
@@ -121,7 +127,7 @@ class Numbers(RowValue):
         return worst
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Labels(RowValue):
     """One word per row, such as a language; an empty word where `reason` is not 0."""
 
@@ -141,7 +147,7 @@ class Labels(RowValue):
         return 0.0 if self.values.to_list() == other.values.to_list() else float("inf")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Matrix(RowValue):
     """One vector per row, possibly on disk: never a promise of memory.
 
@@ -206,7 +212,7 @@ class Matrix(RowValue):
         return float(np.abs(mine - theirs).max(initial=0.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LogProbs(RowValue):
     """Log-probabilities of each row's scored tokens: natural logarithms, summed over the tokens.
 
@@ -278,8 +284,8 @@ class LogProbs(RowValue):
         return float(np.abs(mine[known] - theirs[known]).max(initial=0.0))
 
 
-@dataclass(frozen=True)
-class Groups:
+@dataclass(frozen=True, repr=False)
+class Groups(Brief):
     """A partition of the rows, such as near-duplicate groups.
 
     `labels` shape (n,), int64: the lowest position of each row's group, so a row alone has its
@@ -295,20 +301,39 @@ class Groups:
         return self.labels == np.arange(len(self.labels))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ScoreTable:
-    """The columns of one scorer, each with its own reasons; the first is the main one."""
+    """The columns of one scorer, each with its own reasons; the first is the main one.
+
+    `name` is what the project calls it, for people; empty where none asked for it by name.
+    """
 
     columns: Mapping[str, Scores]
+    name: str = field(default="", compare=False, kw_only=True)
 
     @property
     def main(self) -> Scores:
         """The column meant when none is named."""
         return next(iter(self.columns.values()))
 
+    def __repr__(self) -> str:
+        name = f"{self.name!r}, " if self.name else ""
+        return f"ScoreTable({name}{'; '.join(_told(self.main))})"
 
-@dataclass(frozen=True)
-class SelectionRecord:
+    def _repr_html_(self) -> str:
+        facts = [("without a number", ", ".join(_reasons(self.main.reason)) or None)]
+        heads = ("numbers", *(name for name, _ in _QUANTILES))
+        rows = []
+        for name, scores in self.columns.items():
+            known = scores.values[np.isfinite(scores.values)]
+            found = [np.quantile(known, at).item() if len(known) else None for _, at in _QUANTILES]
+            rows.append((name, len(known), *found))
+        columns: list[Column] = ["column", *((head, "right") for head in heads)]
+        return card(self.name or "ScoreTable", facts, columns, rows)
+
+
+@dataclass(frozen=True, repr=False)
+class SelectionRecord(Brief):
     """A selection, with what became of every row.
 
     Attributes:
@@ -322,6 +347,20 @@ class SelectionRecord:
     reason: ReasonArray
     eligible: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _told(scores: Scores) -> Iterator[str]:
+    known = scores.values[np.isfinite(scores.values)]
+    yield f"{len(known):,} of {number_of(len(scores.values), 'row')} have a number"
+    if len(known):
+        low, middle, high = (number_text(float(np.quantile(known, at))) for at in (0, 0.5, 1))
+        yield f"{low} to {high}, median {middle}"
+    yield from _reasons(scores.reason)
+
+
+def _reasons(reason: ReasonArray) -> Iterator[str]:
+    for name, count in reason_counts(reason).items():
+        yield f"{name.lower().replace('_', ' ')} {count:,}"
 
 
 def reason_counts(reason: ReasonArray) -> dict[str, int]:

@@ -43,7 +43,7 @@ from assay.runtime import Runtime
 runtime = Runtime(cache=Path(sys.argv[3]), workers=2)
 project = Project(sys.argv[1], data=sys.argv[2], runtime=runtime)
 best = project.select("example_readability", budget=5)
-print(json.dumps([f"{row:016x}" for row in best.ids.tolist()]))
+print(json.dumps(best.ids.tolist()))
 """
 
 
@@ -187,7 +187,7 @@ class Shortness(assay.Scorer):
     lengths = [
         len(project.sample(row_id).conversation.responses) for row_id in project.pool.ids.tolist()
     ]
-    assert len(project.sample(int(chosen.ids[0])).conversation.responses) == min(lengths)
+    assert len(project.sample(chosen.ids[0]).conversation.responses) == min(lengths)
 
 
 _BITS = '''

@@ -82,7 +82,7 @@ def test_it_scores_selects_and_shows_on_a_bare_machine(folder: Path) -> None:
     assert chosen.code == 0, chosen.err
     assert "quality=superfiltering(model=assay:lm, " in " ".join(chosen.err.split())
     sidecar = pl.read_parquet(folder / "out.json.assay.parquet")
-    assert (sidecar["rank"] >= 0).sum() == 5
+    assert (sidecar["rank"] >= 1).sum() == 5
     assert shown.code == 0, shown.err
     assert {row["tokens"]["model"] for row in shown.document} == {"assay:lm"}
     assert not list((folder.parent / "home").rglob("*huggingface*"))

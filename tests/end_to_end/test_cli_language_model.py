@@ -126,7 +126,7 @@ def test_a_model_scores_selects_and_is_named_in_the_next_command(here: Here, fol
     stored = pl.read_parquet(next((folder / "data.assay" / "scores").glob("ifd-*")))
     best = stored.sort("value", descending=True)["value"].to_list()
     sidecar = pl.read_parquet(folder / "out.jsonl.assay.parquet")
-    assert sorted(sidecar.filter(pl.col("rank") >= 0)["ifd"].to_list()) == sorted(best[:2])
+    assert sorted(sidecar.filter(pl.col("rank") >= 1)["ifd"].to_list()) == sorted(best[:2])
     assert here(*proposed.split()[1:], "--budget", "2", "-o", "covering.jsonl").code == 0
 
 

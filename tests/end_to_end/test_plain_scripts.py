@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.jobs import write_rows
+from tests.end_to_end.notebook import printed, run_cells
 
 _ROWS = 200
 _SCRIPT = """
@@ -67,34 +68,43 @@ project = assay.Project("project", data="rows.json", runtime=runtime)
 print(len(project.select(MostVowels(), budget="5%")))
 print(os.getpid())
 """
-_Run = Callable[[Path], list[str]]
+_Run = Callable[[Path], str]
 
 
-def _as_file(folder: Path) -> list[str]:
+def _as_file(folder: Path) -> str:
     (folder / "script.py").write_text(_SCRIPT)
-    return [sys.executable, "script.py"]
+    return _printed(folder, [sys.executable, "script.py"])
 
 
-def _as_words(folder: Path) -> list[str]:
-    return [sys.executable, "-c", _SCRIPT]
+def _as_words(folder: Path) -> str:
+    return _printed(folder, [sys.executable, "-c", _SCRIPT])
 
 
-def _as_input(folder: Path) -> list[str]:
-    return [sys.executable, "-"]
+def _as_input(folder: Path) -> str:
+    return _printed(folder, [sys.executable, "-"])
+
+
+def _printed(folder: Path, line: list[str]) -> str:
+    done = subprocess.run(
+        line, cwd=folder, input=_SCRIPT, text=True, capture_output=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _as_cell(folder: Path) -> str:
+    [outputs] = run_cells(folder, [_SCRIPT], OMP_NUM_THREADS="1")
+    return printed(outputs)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", [_as_file, _as_words, _as_input])
-def test_it_uses_processes_and_is_not_run_again_by_them(tmp_path: Path, line: _Run) -> None:
+@pytest.mark.parametrize("printed_by", [_as_file, _as_words, _as_input, _as_cell])
+def test_it_uses_processes_and_is_not_run_again_by_them(tmp_path: Path, printed_by: _Run) -> None:
     write_rows(tmp_path / "rows.json", _ROWS)
 
-    done = subprocess.run(
-        line(tmp_path), cwd=tmp_path, input=_SCRIPT, text=True, capture_output=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120, check=False,
-    )  # fmt: skip
+    chosen, script = printed_by(tmp_path).split()
 
-    assert done.returncode == 0, done.stderr
-    chosen, script = done.stdout.split()
     workers = set((tmp_path / "counted").read_text().split())
     rows = len(json.loads((tmp_path / "rows.json").read_text()))
     assert 0 < int(chosen) <= rows // 20

@@ -10,10 +10,13 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "assay"
 FLOORS = (
-    ("errors", "folding", "samples", "version", "wording"),
+    ("folding", "version", "wording"),
+    ("errors", "html"),
+    ("echo",),
+    ("samples",),
     ("files", "processors", "progress", "random_numbers", "prompts"),
     ("solvers",),
-    ("values", "formats", "components"),
+    ("values", "formats", "components", "notebooks"),
     ("texts", "pool", "rendering", "export"),
     ("models", "stores"),
     ("backends",),

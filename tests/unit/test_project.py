@@ -88,10 +88,10 @@ def test_a_lone_score_selects_its_top_and_parameters_reach_it(tmp_path: Path) ->
     assert best.name == "longest_response-10pct"
     assert len(best) == 4
     frame = best.frame()
-    assert frame["rank"].to_list() == [0, 1, 2, 3]
+    assert frame["rank"].to_list() == [1, 2, 3, 4]
     assert frame["longest_response"].to_list() == sorted(frame["longest_response"], reverse=True)
     assert frame["response"].str.len_chars().to_list() == frame["longest_response"].to_list()
-    assert [int(text, 16) for text in frame["id"]] == best.ids.tolist()
+    assert frame["id"].to_list() == best.ids.tolist()
 
 
 def test_seeds_make_as_many_selections_that_differ(tmp_path: Path) -> None:
@@ -159,9 +159,7 @@ def test_the_sidecar_says_of_every_row_what_became_of_it(tmp_path: Path) -> None
     frame = pl.read_parquet(tmp_path / "out.json.assay.parquet")
     manifest = json.loads((tmp_path / "out.json.assay.json").read_text())["manifest"]
     assert len(frame) == 40
-    assert frame.sort("rank", nulls_last=True)["id"].head(6).to_list() == [
-        f"{row_id:016x}" for row_id in best.ids.tolist()
-    ]
+    assert frame.sort("rank", nulls_last=True)["id"].head(6).to_list() == best.ids.tolist()
     counts = dict(frame["reason"].drop_nulls().value_counts().iter_rows())
     assert counts["held_out"] == manifest["pool"]["held_out"] == project.pool.held_out.sum()
     assert sum(counts.values()) == 34
@@ -174,8 +172,44 @@ def test_a_row_is_found_by_its_id(tmp_path: Path) -> None:
 
     assert project.position(row_id) == 7
     assert project.sample(row_id).conversation.prompt.startswith("Question")
-    with pytest.raises(DataError, match="no row has the id"):
+    with pytest.raises(DataError, match=f"no row has the id {row_id + 1:016x}"):
         project.position(row_id + 1)
+
+
+def test_an_id_of_any_frame_exception_or_selection_finds_its_row(tmp_path: Path) -> None:
+    project = _project(tmp_path)
+    best = project.select("longest_response", budget=6)
+    everything = project.frame()["id"]
+
+    assert [project.position(text) for text in everything] == list(range(40))
+    assert project.position(everything[7][:9]) == 7
+    assert project.position(everything[7].upper()) == 7
+    assert [project.sample(text).conversation.response for text in best.ids] == best.frame()[
+        "response"
+    ].to_list()
+    assert everything.is_in(best.ids.tolist()).sum() == 6
+
+
+@pytest.mark.parametrize(
+    "row_id",
+    ["", "12345", "0123456789abcdef0", "not an id", "g" * 16, -1, 2**64, "-000000000000001"],
+)
+def test_what_is_no_id_finds_no_row(tmp_path: Path, row_id: str | int) -> None:
+    with pytest.raises(DataError, match="no row has the id") as raised:
+        _project(tmp_path).sample(row_id)
+
+    assert "16 hex digits" in str(raised.value)
+
+
+def test_ranks_count_from_one_in_the_frame_and_beside_the_output(tmp_path: Path) -> None:
+    best = _project(tmp_path).select("longest_response", budget=6)
+    best.export(tmp_path / "out.json")
+
+    frame, beside = best.frame(), pl.read_parquet(tmp_path / "out.json.assay.parquet")
+
+    assert frame["rank"].to_list() == [1, 2, 3, 4, 5, 6]
+    chosen = beside.drop_nulls("rank").sort("rank")
+    assert chosen.select("rank", "id").rows() == frame.select("rank", "id").rows()
 
 
 def test_examples_show_the_first_chosen_and_one_row_of_each_other_fate(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from assay.agreement.sample_reading import Reader, SampleReading, sampled_rows
 from assay.components.component import Scorer
+from assay.echo import Brief
 from assay.methods.text.compression_ifd import CompressionIFD
 from assay.methods.text.longest import LongestResponse
 from assay.random_numbers import generator
@@ -40,8 +41,8 @@ class Overlap:
     by_chance: float
 
 
-@dataclass(frozen=True)
-class Agreement:
+@dataclass(frozen=True, repr=False)
+class Agreement(Brief):
     """How one score ranks the sample, beside the reference.
 
     Attributes:
@@ -61,8 +62,8 @@ class Agreement:
     overlaps: tuple[Overlap, ...]
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Brief):
     """What was measured.
 
     Attributes:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from assay.echo import Brief
+
 
 @dataclass(frozen=True)
 class Share:
@@ -27,8 +29,8 @@ class Share:
     high: float | None
 
 
-@dataclass(frozen=True)
-class Histogram:
+@dataclass(frozen=True, repr=False)
+class Histogram(Brief):
     """Counts of values in bins.
 
     Bin i holds edges[i] <= value < edges[i + 1]; the last one all from its edge on, the first one
@@ -39,8 +41,8 @@ class Histogram:
     counts: Sequence[int]
 
 
-@dataclass(frozen=True)
-class Distribution:
+@dataclass(frozen=True, repr=False)
+class Distribution(Brief):
     """How one number is spread over the rows.
 
     Attributes:
@@ -60,8 +62,8 @@ class Distribution:
     histogram: Histogram
 
 
-@dataclass(frozen=True)
-class MakeUp:
+@dataclass(frozen=True, repr=False)
+class MakeUp(Brief):
     """Words that rows carry, such as their language, the most frequent first.
 
     Attributes:
@@ -75,8 +77,8 @@ class MakeUp:
     others: int
 
 
-@dataclass(frozen=True)
-class Variety:
+@dataclass(frozen=True, repr=False)
+class Variety(Brief):
     """How varied a random sample of so many rows is.
 
     Attributes:
@@ -90,8 +92,8 @@ class Variety:
     vendi: float
 
 
-@dataclass(frozen=True)
-class Example:
+@dataclass(frozen=True, repr=False)
+class Example(Brief):
     """A row at an end of some number, its texts shortened."""
 
     kind: str
@@ -101,8 +103,8 @@ class Example:
     answered: str
 
 
-@dataclass(frozen=True)
-class DatasetRecord:
+@dataclass(frozen=True, repr=False)
+class DatasetRecord(Brief):
     """One dataset in numbers.
 
     Attributes:
@@ -155,8 +157,8 @@ class DatasetRecord:
     model_fit: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class PairRecord:
+@dataclass(frozen=True, repr=False)
+class PairRecord(Brief):
     """What part of one dataset another one holds, too.
 
     Attributes:
@@ -176,8 +178,8 @@ class PairRecord:
     nearest: Mapping[str, float]
 
 
-@dataclass(frozen=True)
-class Assessment:
+@dataclass(frozen=True, repr=False)
+class Assessment(Brief):
     """Datasets side by side.
 
     Attributes:

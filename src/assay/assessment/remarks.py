@@ -50,7 +50,7 @@ def language_notes(records: Sequence[DatasetRecord]) -> list[str]:
     note = (
         f"Perplexity and IFD are not comparable between languages ({names}): they are means per "
         "token, a model knows one language better than another, and its tokenizer cuts them into "
-        "pieces of unlike length. Compare datasets of one language, or parts with --by language."
+        "pieces of unlike length. Compare datasets of one language, or its parts by language."
     )
     return [note]
 

@@ -10,7 +10,7 @@ import torch
 from assay.backends.batching import Batch
 from assay.backends.output_layer import OutputLayer, described, positions_at_once
 from assay.backends.work import Readout, Work
-from assay.errors import FeatureError
+from assay.errors import FeatureError, Parameter, Phrase
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, IndexArray
 
@@ -129,7 +129,12 @@ class Forward:
         if len(batch.members) == 1:
             raise FeatureError(
                 f"{len(work.sequences[batch.members[0]]):,} tokens do not fit into memory at once",
-                hint="a smaller max_tokens, a lower --dtype, or another --device",
+                hint=Phrase(
+                    "a smaller {}, a lower {}, or another {}",
+                    Parameter("rendering.max_tokens"),
+                    Parameter("dtype"),
+                    Parameter("device"),
+                ),
             )
         middle = len(batch.members) // 2
         readouts, pooled = [], []

@@ -1,7 +1,7 @@
 """The devices of this machine that models can run on."""
 
 from assay.components.extras import is_installed
-from assay.errors import ConfigError, MissingExtraError
+from assay.errors import ConfigError, MissingExtraError, Parameter
 
 
 def resolve_devices(wanted: str) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def resolve_devices(wanted: str) -> tuple[str, ...]:
     if wanted in ("auto", "cpu") and not is_installed("models"):
         return ("cpu",)  # what runs without torch runs there
     if not is_installed("models"):
-        raise MissingExtraError(f"--device {wanted}", "models")
+        raise MissingExtraError(Parameter("device", wanted), "models")
     import torch  # noqa: PLC0415  heavy
 
     cards = tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))

@@ -9,7 +9,7 @@ from assay.backends.endpoint.endpoint_address import pin_address
 from assay.backends.pins import check_same, folder_digest, is_pinned, pin_model, split_pin
 from assay.backends.weights import adapter_base, is_adapter
 from assay.components.references import EMBEDDED_MODEL, LANGUAGE_MODELS, is_endpoint
-from assay.errors import ModelLoadError
+from assay.errors import ModelLoadError, Parameter, Phrase
 
 if TYPE_CHECKING:
     from assay.components.references import DType
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _CHECKED = "tensor by tensor"
 """Part of the digests of adapters, which were once opened unchecked: what is kept from then, under
 another digest, is read no more."""
-_KINDS = f"--model gpt2, {LANGUAGE_MODELS}"
+_KINDS = Phrase("{}, {}", Parameter("model", "gpt2"), LANGUAGE_MODELS)
 
 
 def pin_language_model(text: str, *, offline: bool) -> str:

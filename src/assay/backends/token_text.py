@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from assay.errors import ConfigError, FeatureError
+from assay.errors import ConfigError, FeatureError, Parameter
 
 
 def chat_text(
@@ -16,7 +16,10 @@ def chat_text(
         FeatureError: if the format refuses the conversation.
     """
     if not tokenizer.chat_template:
-        raise ConfigError(f"{name} has no chat template", hint=_OTHER)
+        raise ConfigError(
+            f"{name} has no chat template",
+            hint=Parameter("rendering.template", "alpaca"),
+        )
     import jinja2  # noqa: PLC0415  comes with torch
 
     _check_choice(tokenizer.chat_template, name, with_tools=bool(tools))
@@ -38,7 +41,7 @@ def chat_text(
         raise FeatureError(f"the chat template of {name}: {error}") from error
 
 
-_OTHER = "--set rendering.template=alpaca"
+_OTHER = Parameter("rendering.template", "alpaca")
 
 
 def _check_choice(template: object, name: str, *, with_tools: bool) -> None:

@@ -37,7 +37,7 @@ from assay.backends.training_state import (
 from assay.backends.weight_changes import Beginning
 from assay.backends.weights import write_adapter, write_model
 from assay.components.references import DType, short_name
-from assay.errors import FeatureError, ModelLoadError, TuningError
+from assay.errors import FeatureError, ModelLoadError, Parameter, Phrase, TuningError
 from assay.files import write_text
 from assay.files.checksums import folder_sums, write_json
 from assay.models.language_model import LanguageModel
@@ -122,7 +122,7 @@ def train(opened: TransformersModel, training: Training, work: Path, runtime: Wo
             raise TuningError(
                 f"a training of {training.steps:,} steps changed no weight of "
                 f"{short_name(training.base)}",
-                hint=f"--learning-rate above {training.recipe.rate:g}",
+                hint=Phrase("{} above {}", Parameter("learning_rate"), f"{training.recipe.rate:g}"),
             )
         trained = sum(each.numel() for each in trainer.model.parameters() if each.requires_grad)
         history = trainer.state.log_history
@@ -290,7 +290,7 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
         if "loss" in logs and not np.isfinite(logs["loss"]):
             raise FeatureError(
                 f"the loss of step {state.global_step} is {logs['loss']}",
-                hint=f"--learning-rate {self._training.recipe.rate / 10:g}",
+                hint=Parameter("learning_rate", f"{self._training.recipe.rate / 10:g}"),
             )
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -387,5 +387,9 @@ def _memory_errors(recipe: Recipe) -> Iterator[None]:
         raise FeatureError(
             f"the memory of the device is too small to train with {recipe.micro_batch} sequences "
             "at once",
-            hint=f"--device-batch {max(1, recipe.micro_batch // 2)}, or a smaller --max-length",
+            hint=Phrase(
+                "{}, or a smaller {}",
+                Parameter("device_batch", f"{max(1, recipe.micro_batch // 2)}"),
+                Parameter("max_length"),
+            ),
         ) from error

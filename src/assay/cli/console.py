@@ -16,13 +16,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from assay.errors import AssayError
+from assay.cli.spelling import on_command_line
+from assay.errors import AssayError, spelled
 from assay.wording import cell_text, json_text, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from assay.cli.tables import Facts, Kind, Table
+    from assay.errors import Spelling, Words
     from assay.progress import Progress
 
 _PIPE_WIDTH = 20_000
@@ -51,6 +53,7 @@ class Terminal:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._spelling: Spelling = on_command_line
 
     @cached_property
     def out(self) -> "Console":
@@ -102,6 +105,20 @@ class Terminal:
             self.note(labelled("" if place else _NEXT, first, "bold cyan", width=len(_NEXT)))
             for line in others:
                 self.note(line, style="bold cyan")
+
+    def told(self, error: AssayError) -> tuple[str, str | None]:
+        """Return message and hint of an error, with options where it names parameters."""
+        return error.told(self._spelling)
+
+    def spelled(self, words: "Words") -> str:
+        """Return words with options, or keys of a file, where they name parameters."""
+        return spelled(words, self._spelling)
+
+    def speak_of_a_file(self) -> None:
+        """Write parameters as a configuration file does, where it can hold them."""
+        from assay.config.spelling import in_yaml
+
+        self._spelling = lambda found: in_yaml(found) or on_command_line(found)
 
     def document(self, content: Any) -> None:
         """Write one JSON document to stdout; NaN becomes null."""
@@ -176,7 +193,7 @@ def print_error(error: AssayError) -> None:
     """Write an error and its hint to stderr; the traceback too, if verbose."""
     if terminal().settings.verbose:
         sys.stderr.write(plain("".join(traceback.format_exception(error))))
-    _print_lines(error.message, error.hint)
+    _print_lines(*terminal().told(error))
 
 
 def print_bug(error: Exception) -> None:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.compare.experiment import Experiment
+from assay.echo import Brief
 from assay.engine.engine import Engine
-from assay.errors import ConfigError
+from assay.errors import ConfigError, Parameter, Phrase
 from assay.features.duplicates import Contamination, DuplicateGroups, evaluation_file
 from assay.pool.pool import Pool, barred_context
 from assay.random_numbers import row_uniform
@@ -24,8 +25,8 @@ REPEATED_SHARE = 0.5
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Division:
+@dataclass(frozen=True, repr=False)
+class Division(Brief):
     """The rows of a comparison.
 
     Attributes:
@@ -88,7 +89,7 @@ def divide(engine: Engine, experiment: Experiment) -> Division:
     elif experiment.hold_out is not None:
         raise ConfigError(
             f"the project holds out {int(asked.sum()):,} rows already",
-            hint="leave out --hold-out: these rows are measured on",
+            hint=Phrase("leave out {}: these rows are measured on", Parameter("hold_out")),
         )
     barred = asked.copy()
     repeated = {}

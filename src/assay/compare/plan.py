@@ -13,10 +13,11 @@ from assay.compare.questions import as_trained, scoring
 from assay.compare.records import Arm, SetKind
 from assay.components.budget import Budget, TrainingReading
 from assay.components.component import Chosen, Component, Selector
+from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.engine.planning import Step
 from assay.engine.planning import plan as plan_components
-from assay.errors import AssayError, BudgetError
+from assay.errors import AssayError, BudgetError, Words
 from assay.features.duplicates import DuplicateGroups
 from assay.models.recipe import Recipe
 from assay.pool.view import PoolView
@@ -71,8 +72,8 @@ class Job:
         return f"{self.arm.name}{where}, {run}" if self.selector else self.arm.name
 
 
-@dataclass(frozen=True)
-class ComparisonPlan:
+@dataclass(frozen=True, repr=False)
+class ComparisonPlan(Brief):
     """What a comparison does.
 
     Attributes:
@@ -87,7 +88,7 @@ class ComparisonPlan:
     sizes: tuple[Size, ...]
     jobs: tuple[Job, ...]
     steps: tuple[Step, ...]
-    refusals: tuple[str, ...]
+    refusals: tuple[Words, ...]
 
     @property
     def trainings(self) -> int:
@@ -130,8 +131,11 @@ def make_plan(
         sets: questions, of which some may turn out to have no answer.
     """
     contenders = tuple(experiment.contenders())
-    refusals = [f"{name}: {len(view)} rows to measure on, and a comparison needs two"
-                for name, _, view in sets if len(view) < 2]  # fmt: skip
+    refusals: list[Words] = [
+        f"{name}: {len(view)} rows to measure on, and a comparison needs two"
+        for name, _, view in sets
+        if len(view) < 2
+    ]
     refusals += _unfit(division, experiment)
     if refusals:
         return ComparisonPlan(contenders, (), (), (), tuple(refusals))
@@ -216,7 +220,7 @@ def _with_steps(experiment: Experiment, size: Size | None) -> Recipe:
 
 def _prices(
     engine: Engine, experiment: Experiment, jobs: Sequence[Job]
-) -> tuple[list[Step], list[str]]:
+) -> tuple[list[Step], list[Words]]:
     """Return the steps before the trainings, and every reason why the work cannot start."""
     first = [job for job in jobs if job.selector is not None and job.seed == 0 and not job.draw]
     wanted: list[Component] = [job.selector for job in first if job.selector is not None]
@@ -226,7 +230,7 @@ def _prices(
         )
         planned = plan_components(engine, [*wanted, sample])
     except AssayError as error:
-        return [], [error.message]
+        return [], [error.sentence()]
     # Equal steps of several budgets are one line; how long training takes is told apart.
     steps: dict[tuple[str, str], Step] = {}
     for step in planned.steps:

@@ -8,7 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+import numpy as np
+
+from assay.echo import Brief, card
+from assay.html import Column
 from assay.samples import FloatArray, IdArray, IndexArray
+from assay.wording import NOTHING, nats, number_of
 
 SetKind = Literal["held_out", "other_source"]
 ArmKind = Literal["method", "random", "longest_response", "longest_instruction", "full", "base"]
@@ -20,8 +25,8 @@ BUDGETLESS: tuple[ArmKind, ...] = ("full", "base")
 """Arms that have no budget and are therefore never compared at one."""
 
 
-@dataclass(frozen=True, eq=False)
-class EvaluationSet:
+@dataclass(frozen=True, eq=False, repr=False)
+class EvaluationSet(Brief):
     """Questions whose answers are scored.
 
     Attributes:
@@ -56,8 +61,8 @@ class Arm:
     words: str
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
+@dataclass(frozen=True, eq=False, repr=False)
+class Trial(Brief):
     """One model of an arm: what it was tuned on, what it cost, and how well it answers.
 
     Attributes:
@@ -138,7 +143,7 @@ class PowerCheck:
     detectable_first: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Arms x budgets x seeds of one base model on one pool.
 
@@ -184,6 +189,34 @@ class Comparison:
             raise ValueError(f"the primary set {self.primary!r} is not among the evaluation sets")
         for trial in self.trials:
             self._check(trial)
+
+    def __repr__(self) -> str:
+        return (
+            f"Comparison({self.title!r}, {number_of(len(self.arms), 'arm')} at "
+            f"{', '.join(self.budgets)}, {number_of(len(self.trials), 'training')} of {self.base})"
+        )
+
+    def _repr_html_(self) -> str:
+        facts = [
+            ("base", self.base),
+            ("pool", f"{self.pool}, {self.pool_rows:,} rows"),
+            ("measured on", f"{self.primary}, {len(self.set(self.primary)):,} questions"),
+            ("trained", self.recipe),
+        ]
+        rows = []
+        for arm in self.arms:
+            for budget in ("",) if arm.kind in BUDGETLESS else self.budgets:
+                losses = self.mean_losses(arm.name, budget)
+                loss = nats(float(np.mean(losses))) if losses else NOTHING
+                rows.append((arm.name, budget, len(losses), loss))
+        columns: tuple[Column, ...] = ("arm", "budget", ("models", "right"), ("mean loss", "right"))
+        return card(self.title or "Comparison", facts, columns, rows)
+
+    def mean_losses(self, arm: str, budget: str = "") -> list[float]:
+        """Return of each finished trial the mean loss on the primary set, in nats."""
+        found = (trial.losses.get(self.primary) for trial in self.trials_of(arm, budget))
+        known = [losses[np.isfinite(losses)] for losses in found if losses is not None]
+        return [float(losses.mean()) for losses in known if len(losses)]
 
     def _check(self, trial: Trial) -> None:
         kind = self.arm(trial.arm).kind

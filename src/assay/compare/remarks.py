@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from assay.compare.statistics import Row
+from assay.errors import Parameter, Phrase, Words
 from assay.models.recipe import Recipe
 from assay.wording import count, listed, nats, number_of, times, whole_percent
 
@@ -13,7 +14,7 @@ falling, and which rows were chosen has little time to show."""
 _WORTH_SAYING = 0.01
 
 
-def few_steps(recipe: Recipe, steps_of: Sequence[tuple[str, int]]) -> str:
+def few_steps(recipe: Recipe, steps_of: Sequence[tuple[str, int]]) -> Words:
     """Return a warning for trainings of few steps, before they begin; empty if there is none.
 
     Args:
@@ -24,11 +25,12 @@ def few_steps(recipe: Recipe, steps_of: Sequence[tuple[str, int]]) -> str:
     if not few:
         return ""
     told = listed([f"{number_of(steps, 'optimiser step')} at {words}" for words, steps in few])
-    if recipe.steps is not None:
-        remedy = "more steps, or leave them out"
-    else:
-        remedy = f"a smaller --batch-size (now {recipe.batch_size}) or more --epochs"
-    return f"a training has {told}: fewer than {LEAST_STEPS} hardly show what rows teach; {remedy}"
+    remedy: Words = "more steps, or leave them out"
+    if recipe.steps is None:
+        smaller = f"a smaller {{}} (now {recipe.batch_size}) or more {{}}"
+        remedy = Phrase(smaller, Parameter("batch_size"), Parameter("epochs"))
+    few_say = f"a training has {told}: fewer than {LEAST_STEPS} hardly show what rows teach"
+    return Phrase("{}; {}", few_say, remedy)
 
 
 def limits(rows: Sequence[Row]) -> Iterator[str]:
@@ -46,7 +48,7 @@ def _few_steps_taken(rows: Sequence[Row]) -> Iterator[str]:
         ])  # fmt: skip
         yield (
             f"A training had {told}: fewer than {LEAST_STEPS} hardly show what rows teach. A "
-            "smaller --batch-size or more --epochs makes more of them."
+            "smaller batch or more epochs make more of them."
         )
 
 
@@ -65,7 +67,8 @@ def _cut_off(rows: Sequence[Row]) -> Iterator[str]:
         f"{number_of(round(row.rows), 'row')})"
         for share, row in sorted(worst.values(), key=lambda pair: -pair[0])
     ]
-    yield f"Not all of a row is trained on where --max-length cuts it off: {listed(told)}."
+    cut = listed(told)
+    yield f"Not all of a row is trained on where the limit on its length cuts it off: {cut}."
 
 
 def against_more_data(rows: Sequence[Row], of_random: Sequence[Row], row: Row) -> Iterator[str]:

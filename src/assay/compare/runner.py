@@ -28,7 +28,7 @@ from assay.components.result_names import DIGITS, derived_name
 from assay.components.walk import walk
 from assay.engine.engine import Engine
 from assay.engine.read_files import file_notes
-from assay.errors import AssayError, DataError, PlanError
+from assay.errors import AssayError, DataError, PlanError, Words, joined
 from assay.features.duplicates import evaluation_file
 from assay.models.recipe import Recipe
 from assay.pool.view import PoolView
@@ -95,7 +95,7 @@ class Runner:
         )
 
     @cached_property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Words, ...]:
         """What a person should know about the other files and the models that are read."""
         arms = [each.selector for each in self.plan.contenders if each.selector is not None]
         others = [evaluation_file(file) for file in self.experiment.others]
@@ -117,7 +117,7 @@ class Runner:
             PlanError: with every reason why it cannot.
         """
         if self.plan.refusals:
-            raise PlanError("; ".join(self.plan.refusals))
+            raise PlanError(joined(self.plan.refusals))
 
     @cached_property
     def questions(self) -> Sequence[Questions]:

@@ -19,11 +19,12 @@ from assay.compare.losses import Cell, LossTable, cells, loss_table
 from assay.compare.multiplicity import holm
 from assay.compare.power import LEVEL, detectable
 from assay.compare.records import ArmKind, Comparison, Trial
+from assay.echo import Brief
 from assay.random_numbers import generator
 
 
-@dataclass(frozen=True)
-class Row:
+@dataclass(frozen=True, repr=False)
+class Row(Brief):
     """An arm at a budget, on one evaluation set.
 
     Attributes:

@@ -8,6 +8,7 @@ from assay.compare.power import LEVEL, POWER
 from assay.compare.records import Comparison
 from assay.compare.remarks import against_more_data, limits
 from assay.compare.statistics import Row, find, random_arm, summary
+from assay.echo import Brief
 from assay.wording import interval, listed, nats, number_of, p_value, signed, times, whole_percent
 
 _ENOUGH_DRAWS = 5
@@ -16,8 +17,8 @@ _MORE_TOKENS = 1.1
 Outcome = Literal["better", "random", "undecided", "nothing"]
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(Brief):
     """The conclusion of a comparison.
 
     Attributes:

@@ -118,6 +118,9 @@ class Budget(BaseModel):
             return f"{number}%"
         return f"{int(Fraction(number)):,} {self.unit}"
 
+    def __repr__(self) -> str:
+        return f"Budget({str(self)!r})"
+
     @property
     def slug(self) -> str:
         """The budget as a part of a file name, such as ``5pct``."""

@@ -6,7 +6,7 @@ equal recipe keys and are computed once; sharing, caching, resuming and pricing 
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
@@ -133,6 +133,10 @@ class Component(BaseModel, Part):
     def __hash__(self) -> int:
         """Hash of the recipe key."""
         return hash(self.key)
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """Yield what differs from the defaults: that says which component it is."""
+        yield from changed_fields(self).items()
 
     @classmethod
     def summary(cls) -> str:

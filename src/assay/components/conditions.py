@@ -167,6 +167,7 @@ def _made(name: str, **parameters: Any) -> Selector:
     try:
         made = find(name, "selector")(**parameters)
     except ConfigError as error:
-        raise UsageError(error.message, hint=error.hint) from None
+        message, hint = error.words
+        raise UsageError(message, hint=hint) from None
     assert isinstance(made, Selector)  # noqa: S101  narrows what the registry returns
     return made

@@ -198,7 +198,7 @@ class _Names:
         except LocatedError:
             raise
         except AssayError as error:
-            raise self._document.error(place, error.message, error.hint) from error
+            raise self._document.error(place, *error.words) from error
 
     def _split(self, description: Mapping[str, Any], place: Place) -> tuple[Wish, Wish]:
         """Divide keys into parameters of the method and wishes beside it."""

@@ -56,7 +56,7 @@ def build_comparison(
     except LocatedError:
         raise
     except AssayError as error:
-        raise document.error((_PLACE,), error.message, error.hint) from error
+        raise document.error((_PLACE,), *error.words) from error
     return ComparisonConfig(
         experiment,
         None if section.report is None else folder / section.report,

@@ -16,7 +16,9 @@ from assay.config.build import build_all
 from assay.config.comparison import ComparisonConfig, build_comparison
 from assay.config.document import Document, read_yaml
 from assay.config.sections import Sections, parse_sections
-from assay.errors import ConfigError, did_you_mean
+from assay.config.spelling import in_yaml
+from assay.echo import Brief
+from assay.errors import AssayError, ConfigError, did_you_mean
 from assay.formats.places import is_hub_name
 from assay.formats.records import SourceSpec
 from assay.runtime import Runtime
@@ -43,8 +45,8 @@ class Export:
     sidecar: bool = True
 
 
-@dataclass(frozen=True)
-class Exported:
+@dataclass(frozen=True, repr=False)
+class Exported(Brief):
     """A file that was made: what was asked for, of which selection, and what it holds."""
 
     export: Export
@@ -52,8 +54,8 @@ class Exported:
     report: "ExportReport | LayoutReport"
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class RunResult(Brief):
     """What a run made, by the names of the configuration."""
 
     project: "Project"
@@ -63,8 +65,8 @@ class RunResult:
     comparison: "Outcome | None" = None
 
 
-@dataclass(frozen=True)
-class Config:
+@dataclass(frozen=True, repr=False)
+class Config(Brief):
     """A configuration, checked and built.
 
     Attributes:
@@ -150,13 +152,14 @@ class Config:
         """
         from assay.project import Project  # noqa: PLC0415  the command line starts without it
 
-        return Project(
-            self.project,
-            data=list(self.sources),
-            hold_out=self.hold_out,
-            max_set_aside=self.max_set_aside,
-            runtime=runtime or self.runtime(),
-        )
+        with _asked_by_a_file():
+            return Project(
+                self.project,
+                data=list(self.sources),
+                hold_out=self.hold_out,
+                max_set_aside=self.max_set_aside,
+                runtime=runtime or self.runtime(),
+            )
 
     def run(
         self,
@@ -177,7 +180,12 @@ class Config:
         Raises:
             AssayError: whatever stops the work, each with what to do about it.
         """
-        project = project or self.open(runtime)
+        with _asked_by_a_file():
+            return self._run(project or self.open(runtime), runner, tell)
+
+    def _run(
+        self, project: "Project", runner: "Runner | None", tell: "Callable[[Step], None] | None"
+    ) -> RunResult:
         # All at once, so that scores and selections share their passes over the data.
         project.engine.compute(self.components())
         tables = [project.score(scorer)[0] for scorer in self.scores.values()]
@@ -222,6 +230,16 @@ class Config:
             best=self.comparison.best,
             tell=tell,
         )
+
+
+@contextlib.contextmanager
+def _asked_by_a_file() -> Iterator[None]:
+    """Let errors name parameters as a configuration writes them."""
+    try:
+        yield
+    except AssayError as error:
+        error.of_file(in_yaml)
+        raise
 
 
 def _names(name: str, group: Sequence[Selector]) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Any, TypeAlias
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from assay.config.spelling import in_yaml
 from assay.config.yaml_size import TooLargeError, check_size
-from assay.errors import ConfigError
+from assay.errors import ConfigError, Phrase, Words
 from assay.files.checksums import is_as_written
 
 _log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Document:
     content: Any
     lines: Mapping[Path, int] = field(default_factory=dict)
 
-    def error(self, path: Path, message: str, hint: str | None = None) -> LocatedError:
+    def error(self, path: Path, message: Words, hint: Words | None = None) -> LocatedError:
         """Return an error that names the file and the line nearest to `path`."""
         place = self.file
         for length in range(len(path), 0, -1):
@@ -46,7 +47,8 @@ class Document:
             if line is not None:
                 place = f"{place}, line {line}"
                 break
-        return LocatedError(f"{place}: {message}" if place else message, hint=hint)
+        located = Phrase("{}: {}", place, message) if place else message
+        return LocatedError(located, hint=hint).of_file(in_yaml)
 
 
 def read_yaml(file: FilePath) -> Document:

@@ -35,6 +35,7 @@ def _coverage(engine: Engine, model: str, part: str) -> list[str]:
     how = "character n-grams alone" if name_of(model) == SPELLED_ENCODER else "character n-grams"
     note = (
         f"{share:.0%} of the letters are in words that {name_of(model)} has learned; it compares "
-        f"the others by {how}, which see wording and not meaning. Another one: --encoder org/name"
+        f"the others by {how}, which see wording and not meaning. Another encoder may know them: "
+        "org/name, or a folder"
     )
     return [note]

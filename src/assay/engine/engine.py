@@ -33,7 +33,7 @@ from assay.engine.settling import (
 )
 from assay.engine.shown_rows import ShownRows
 from assay.engine.unread_rows import why_unread
-from assay.errors import DamagedError, IncompleteError, PlanError
+from assay.errors import DamagedError, IncompleteError, Parameter, Phrase, PlanError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.features.record_field import pinned_field
 from assay.files.checksums import warn
@@ -313,7 +313,7 @@ class Engine:
         if self.runtime.shard is not None:
             raise IncompleteError(
                 f"{feature.name} needs all rows at once",
-                hint="run the other shards, then the same line without --shard",
+                hint=Phrase("run the other shards, then the same without {}", Parameter("shard")),
             )
         value = feature.compute(view, self.runtime, **needs)
         if feature.stored:
@@ -391,7 +391,8 @@ class Engine:
         if selector.budget is None:
             if selector.needs_budget:
                 raise PlanError(
-                    f"{selector.name} needs a budget", hint="--budget 5%, 5000 or '2M tokens'"
+                    f"{selector.name} needs a budget",
+                    hint=Phrase("{}, 5000 or '2M tokens'", Parameter("budget", "5%")),
                 )
             return Allowance(reason == 0, None, progress=self.runtime.stages)
         limit = selector.budget.limit()

@@ -10,6 +10,7 @@ import numpy as np
 from assay.components.component import Component
 from assay.components.references import EMBEDDED_MODEL, name_of
 from assay.components.walk import walk
+from assay.echo import Brief
 from assay.features.causal_pass import CausalFeature
 from assay.features.seen_rows import seen
 from assay.pool.pool import Pool
@@ -24,8 +25,8 @@ SAMPLED_ROWS = 1024
 _UNKNOWN = ("", "und")
 
 
-@dataclass(frozen=True)
-class ModelFit:
+@dataclass(frozen=True, repr=False)
+class ModelFit(Brief):
     """How a language model fits some rows.
 
     Attributes:
@@ -48,8 +49,8 @@ class ModelFit:
         if self.seen_in_training > SEEN_SHARE:
             found.append(
                 f"{self.model} was trained on {self.seen_in_training:.0%} of these rows: it finds "
-                "their answers too likely, and they are flagged SEEN_IN_TRAINING. Another one: "
-                "--model gpt2"
+                "their answers too likely, and they are flagged SEEN_IN_TRAINING. Another "
+                "model, such as gpt2, may not know them"
             )
         if self.other_languages > OTHER_SHARE:
             found.append(

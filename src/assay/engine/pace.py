@@ -76,7 +76,7 @@ class _Timed:
         if slow and not self._said:
             self._said = True
             fewer = "" if self._threads < 2 else (
-                f", and fewer threads may be faster than {self._threads}: --threads 1"
+                f", and one thread may be faster than {self._threads}"
             )  # fmt: skip
             _log.warning(
                 "%s runs at a %s of the rate it had on this machine before: something else may "

@@ -11,9 +11,10 @@ import numpy as np
 from assay.components.component import Chosen, Component, FileSet, Selector
 from assay.components.extras import is_installed, needed_extra
 from assay.components.walk import walk
+from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.engine.sampling import sampled_of
-from assay.errors import AssayError, BudgetError, ConfigError
+from assay.errors import AssayError, BudgetError, ConfigError, Parameter, Phrase, Words
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
@@ -37,12 +38,12 @@ class Step(NamedTuple):
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Brief):
     """The steps in order, and why they cannot be taken, if so."""
 
     steps: list[Step]
-    refusals: list[str]
+    refusals: list[Words]
 
     @property
     def seconds(self) -> float | None:
@@ -63,14 +64,14 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
         components: what is asked for.
         rows: price so many rows like those of the pool, with nothing at hand; None prices the pool.
     """
-    refusals: list[str] = []
+    refusals: list[Words] = []
     skip = engine.is_stored if rows is None else None
     wanted: list[Component] = []
     for component in components:
         try:
             wanted.append(engine.resolve(component))
         except AssayError as error:
-            refusals.append(_sentence(error))
+            refusals.append(error.sentence())
     steps: list[Step] = []
     rate = _Rate()
     per_row: dict[str, float] = {}
@@ -84,7 +85,7 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
             try:
                 place = f"{component.dataset.key}/{component.reading()!r}"
             except ConfigError as error:
-                refusals.append(_sentence(error))
+                refusals.append(error.sentence())
                 continue
             steps.append(_row_step(engine, component, place, per_row, rows))
         elif isinstance(component, PoolFeature):
@@ -160,16 +161,21 @@ def seconds_per_row(runtime: Runtime, view: PoolView, features: Sequence[RowFeat
 
 
 def _selector_step(
-    engine: Engine, selector: Selector, rate: "_Rate", refusals: list[str], alike: float, rows: int
+    engine: Engine,
+    selector: Selector,
+    rate: "_Rate",
+    refusals: list[Words],
+    alike: float,
+    rows: int,
 ) -> Step:
     count = rows
     if selector.budget is not None:
         try:
             count = selector.budget.count(pool=rows, eligible=rows) or rows
         except BudgetError as error:
-            refusals.append(_sentence(error))
+            refusals.append(error.sentence())
     elif selector.needs_budget:
-        refusals.append(f"{selector.name} needs a budget (--budget 5%)")
+        refusals.append(Phrase("{} needs a budget ({})", selector.name, Parameter("budget", "5%")))
     work = selector.work(rows, count, engine.runtime, alike=alike)
     refusals.extend(_too_big(selector.name, selector.memory(rows, count, engine.runtime)))
     return Step(selector.name, rows, rows, rate.seconds(work))
@@ -222,7 +228,3 @@ class _Rate:
                 times.append(time.perf_counter() - started)
             self._per_second = 2.0 * side**3 / float(np.median(times))
         return operations / self._per_second
-
-
-def _sentence(error: AssayError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message

@@ -14,7 +14,14 @@ from assay.engine.row_shards import (
     unfinished_folder,
     work_through,
 )
-from assay.errors import CacheError, DamagedError, IncompleteError, UnfinishedError
+from assay.errors import (
+    CacheError,
+    DamagedError,
+    IncompleteError,
+    Parameter,
+    Phrase,
+    UnfinishedError,
+)
 from assay.features.passes import Pass, RowFeature
 from assay.files.checksums import warn
 from assay.pool.pool import HashArray
@@ -67,7 +74,7 @@ class RowWork:
         if absent.any() and self._runtime.shard is not None:
             raise IncompleteError(
                 f"{feature.name}: {int(absent.sum()):,} rows belong to other shards",
-                hint="run the other shards, then the same line without --shard",
+                hint=Phrase("run the other shards, then the same without {}", Parameter("shard")),
             )
         value = self.store(feature).read(distinct[~absent])
         if absent.any():

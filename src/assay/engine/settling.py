@@ -10,7 +10,7 @@ import numpy as np
 from assay.components.budget import Allowance, Budget
 from assay.components.component import Component, Feature, Given, Scorer, Selector
 from assay.engine.read_files import FileReading
-from assay.errors import TooManyUnscoredError
+from assay.errors import Parameter, Phrase, TooManyUnscoredError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.samples import UNFINISHED, FloatArray, Reason, ReasonArray, Scores, Selection
 from assay.values import RowValue, ScoreTable, SelectionRecord, reason_counts
@@ -143,7 +143,7 @@ def check_unscored(
         raise TooManyUnscoredError(
             f"{scorer.name}: {failed:,} of {len(scores.reason):,} rows failed ({table})"
             + (f"; {told}" if told else ""),
-            hint="mend the rows, or allow more with --max-unscored",
+            hint=Phrase("mend the rows, or allow more with {}", Parameter("max_unscored")),
         )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from assay.echo import Brief
 from assay.errors import DataError
 from assay.export.convert import write_converted
 from assay.export.copy import copy_columns, copy_records
@@ -33,8 +34,8 @@ from assay.samples import Origin
 from assay.wording import number_of
 
 
-@dataclass(frozen=True)
-class ExportReport:
+@dataclass(frozen=True, repr=False)
+class ExportReport(Brief):
     """What was written.
 
     `records` counts rows of the output, `samples` what was chosen (several may share a record);

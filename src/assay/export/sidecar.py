@@ -13,7 +13,8 @@ from assay.formats.streams import digest_of
 from assay.samples import FloatArray, IdArray, IndexArray, Reason, ReasonArray, Scores
 from assay.wording import all_without_folders
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Ranks count from 1; in format 1 they counted from 0."""
 _GROUP_ROWS = 1 << 18
 Texts = Sequence[str | None]
 
@@ -39,7 +40,7 @@ def write_sidecar(
     Args:
         output: the exported file; a folder has no size and digest.
         ids: shape (n,), in the order of the exported rows or any other.
-        rank: shape (n,), place in the selection from 0; negative where a row was not chosen.
+        rank: shape (n,), place in the selection from 1; 0 where a row was not chosen.
         gains: shape (n,), NaN where there is none.
         scores: one array of shape (n,) each, NaN where there is no number; or texts, such as why a
             row could not be written, None where there is none.
@@ -55,7 +56,7 @@ def write_sidecar(
     def block(rows: slice) -> pl.DataFrame:
         columns = [
             pl.Series("id", [f"{number:016x}" for number in ids[rows].tolist()], dtype=pl.String),
-            _null_where(pl.Series("rank", rank[rows], dtype=pl.Int64), rank[rows] < 0),
+            _null_where(pl.Series("rank", rank[rows], dtype=pl.Int64), rank[rows] < 1),
             _numbers("gain", gains[rows]),
             reason_column("reason", reasons[rows]),
         ]

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-from assay.errors import DataError, did_you_mean
+from assay.echo import Brief
+from assay.errors import DataError, Parameter, Phrase, did_you_mean
 from assay.export.llama_factory import (
     alpaca_row,
     chat_row,
@@ -46,8 +47,8 @@ _REASONING_NOTE = (
 _IMAGE_NOTE = "images are paths: cast the column `images` to images before training"
 
 
-@dataclass(frozen=True)
-class LayoutReport:
+@dataclass(frozen=True, repr=False)
+class LayoutReport(Brief):
     """What was written for a trainer, and what its layout could not hold.
 
     `rows` were written; `unwritten` names the samples that were not, `lessened` those that were
@@ -182,7 +183,9 @@ def _nothing_fits(path: Path, account: Account) -> DataError:
     table = "; ".join(f"{count:,}: {reason}" for reason, count in reasons.most_common())
     return DataError(
         f"{path} was not written: the layout can hold none of the samples ({table})",
-        hint="choose another --format, or leave it out to keep the layout of the data",
+        hint=Phrase(
+            "choose another {}, or leave it out to keep the layout of the data", Parameter("format")
+        ),
     )
 
 

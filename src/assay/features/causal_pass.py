@@ -18,7 +18,7 @@ from assay.components.references import (
     short_name,
 )
 from assay.components.rendering import COMMON, Rendering
-from assay.errors import ConfigError
+from assay.errors import ConfigError, Parameter, Phrase
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.seen_rows import seen
 from assay.models.language_model import (
@@ -145,7 +145,7 @@ class CausalFeature(RowFeature):
         if self.dtype != "float32":
             raise ConfigError(
                 f"the number format of {name_of(self.model)} is its server's own",
-                hint="leave --dtype away",
+                hint=Phrase("leave {} away", Parameter("dtype")),
             )
 
     def weights(self, window: Window) -> Float32Array | None:

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from assay.components.component import NoPaper, Paper
+from assay.echo import Brief
 from assay.features.passes import PoolFeature
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import IdArray
 
 
-@dataclass(frozen=True)
-class Identities:
+@dataclass(frozen=True, repr=False)
+class Identities(Brief):
     """Ids of all rows, ascending. Shape (n,), uint64."""
 
     ids: IdArray

@@ -11,7 +11,8 @@ import numpy as np
 
 from assay.components.component import NoPaper, Paper
 from assay.components.references import FileRef, name_of
-from assay.errors import DataError
+from assay.echo import Brief
+from assay.errors import DataError, Parameter, Phrase
 from assay.features.passes import PoolFeature
 from assay.features.text import part_of
 from assay.formats.columns import read_columns
@@ -22,13 +23,15 @@ from assay.samples import FloatArray, Part, Reason, ReasonArray
 
 Match: TypeAlias = Literal["id", "row", "text"]
 
+_BY_CONTENT = Phrase("match by {} or {}", Parameter("match", "id"), Parameter("match", "text"))
+
 
 _LARGEST = sys.float_info.max
 COMMON = NoPaper(reason="numbers that were computed elsewhere")
 
 
-@dataclass(frozen=True)
-class ImportedNumbers:
+@dataclass(frozen=True, repr=False)
+class ImportedNumbers(Brief):
     """A column in canonical order, and how the matching went.
 
     Attributes:
@@ -121,13 +124,11 @@ def _by_row(
 ) -> tuple[int, int]:
     row = view.column("row").to_numpy()
     if view.column("file").n_unique() > 1:
-        raise DataError(
-            "rows of several files have no common numbering", hint="match by --id or --text"
-        )
+        raise DataError("rows of several files have no common numbering", hint=_BY_CONTENT)
     if len(numbers) <= int(row.max()):
         raise DataError(
             f"{path} has {len(numbers):,} rows, the data goes up to row {int(row.max()) + 1:,}",
-            hint="match by --id or --text",
+            hint=_BY_CONTENT,
         )
     values[:] = np.asarray(numbers)[row]
     return len(np.unique(row)), 0

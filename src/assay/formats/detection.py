@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from assay.errors import FormatError, did_you_mean
+from assay.errors import FormatError, Parameter, Phrase, Words, did_you_mean
 from assay.formats.answers import (
     PreferenceLayout,
     PromptCompletionLayout,
@@ -141,7 +141,7 @@ def _unknown_layout(records: Sequence[Record], file: str) -> FormatError:
         return _no_answers(records, file)
     return FormatError(
         f"{file}: the layout is not known; the fields are {_shown(seen)}",
-        hint=f"say which fields hold the conversation: {_map_example(records)}"
+        hint=Phrase("say which fields hold the conversation: {}", _map_example(records))
         if _text_fields(records)
         else "no field holds text that differs from record to record: is this the right file?",
     )
@@ -152,12 +152,16 @@ def _no_answers(records: Sequence[Record], file: str) -> FormatError:
     asked = resolve(seen, QUESTIONS.fields)
     others = [name for name in seen if name != asked and name.lower() not in ID_FIELDS]
     is_text = any(isinstance(record.get(asked or ""), str) for record in records)
-    mapped = f", or say which field answers: {_map_example(records)}" if others and is_text else ""
+    mapped: Words = ""
+    if others and is_text:
+        mapped = Phrase(", or say which field answers: {}", _map_example(records))
     held = "turns that ask" if asked is None else f"questions (field {asked!r})"
     return FormatError(
         f"{file}: the records hold {held} and no answers that are known; "
         f"the fields are {_shown(seen)}",
-        hint=f"use it as questions or as an evaluation file (--against){mapped}",
+        hint=Phrase(
+            "use it as questions or as an evaluation file ({}){}", Parameter("against"), mapped
+        ),
     )
 
 
@@ -165,7 +169,10 @@ def _mixed_layouts(counts: dict[str, int], file: str) -> FormatError:
     found = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
     return FormatError(
         f"{file}: the first records mix several layouts ({found})",
-        hint="split the file by layout and name each part as a source, or pass --map",
+        hint=Phrase(
+            "split the file by layout and name each part as a source, or pass {}",
+            Parameter("mapping"),
+        ),
     )
 
 
@@ -180,9 +187,10 @@ def _text_fields(records: Sequence[Record]) -> list[str]:
     return found
 
 
-def _map_example(records: Sequence[Record]) -> str:
+def _map_example(records: Sequence[Record]) -> Parameter:
     texts, seen = _text_fields(records), fields_of(records)
     candidates = [*texts, *(name for name in seen if name.lower() not in ID_FIELDS), *seen]
     asked = resolve(seen, QUESTIONS.fields) or next(iter(candidates), "question")
     answer = next((name for name in candidates if name != asked), "answer")
-    return f"--map 'instruction={{{asked}}}' 'response={{{answer}}}'"
+    templates = {"instruction": f"{{{asked}}}", "response": f"{{{answer}}}"}
+    return Parameter("mapping", templates)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from assay.errors import DataError
+from assay.errors import DataError, Parameter, Phrase
 from assay.formats.hub_files import Layout, choose_files
 from assay.formats.records import SourceSpec
 
@@ -260,7 +260,7 @@ def _unreachable(repository: _Repository) -> DataError:
         return DataError(
             f"{repository.name} is not complete in the cache ({repository.cache}), and Assay is "
             "offline",
-            hint="run once without --offline, or name a local path",
+            hint=Phrase("run once without {}, or name a local path", Parameter("offline")),
         )
     return DataError(
         f"cannot reach the Hub at {repository.endpoint} for {repository.name}",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.errors import ConfigError, FormatError, did_you_mean
+from assay.errors import ConfigError, FormatError, Parameter, Phrase, did_you_mean
 from assay.formats.beside import Beside, bind_beside
 from assay.formats.conversations import checked
 from assay.formats.faults import Fault, UnusableRecordError, type_name
@@ -101,7 +101,7 @@ class MappedLayout:
 
     templates: Mapping[str, Template]
     name: str = "mapping"
-    summary: str = "as `--map` says"
+    summary: str = "as the mapping says"
 
     def matches(self, record: Record) -> bool:
         """Are all the fields there that the templates name?"""
@@ -165,7 +165,7 @@ def mapped_layout(mapping: Mapping[str, str], *, questions: bool = False) -> Map
         canonical = _SAME.get(target, target)
         if canonical not in TARGETS:
             raise ConfigError(
-                f"--map: no canonical field is called {target!r}",
+                Phrase("{}: no canonical field is called {}", Parameter("mapping"), repr(target)),
                 hint=did_you_mean(target, (*TARGETS, *_SAME)) or f"one of {', '.join(TARGETS)}",
             )
         templates[canonical] = parse_template(text)
@@ -173,7 +173,7 @@ def mapped_layout(mapping: Mapping[str, str], *, questions: bool = False) -> Map
     lacking = [target for target in needed if target not in templates]
     if lacking:
         raise ConfigError(
-            f"--map gives no {' and no '.join(lacking)}",
+            Phrase("{} gives no {}", Parameter("mapping"), " and no ".join(lacking)),
             hint="add " + " ".join(f"'{target}={{field}}'" for target in lacking),
         )
     return MappedLayout(templates)
@@ -191,12 +191,24 @@ def check_fields(layout: MappedLayout, records: Iterable[Record], *, file: str) 
         for name in template.fields:
             if sampled and not any(_has(record, name) for record in sampled):
                 raise FormatError(
-                    f"{file}: --map {target}: no record has a field {name!r}",
+                    Phrase(
+                        "{}: {}, {}: no record has a field {}",
+                        file,
+                        Parameter("mapping"),
+                        target,
+                        repr(name),
+                    ),
                     hint=did_you_mean(name, seen) or f"the fields are {', '.join(seen)}",
                 )
         if not template.fields and template.pieces[0] in seen:
             raise FormatError(
-                f"{file}: --map {target}={template.pieces[0]} is the same text for every record",
+                Phrase(
+                    "{}: {}, {}={} is the same text for every record",
+                    file,
+                    Parameter("mapping"),
+                    target,
+                    template.pieces[0],
+                ),
                 hint=f"write '{target}={{{template.pieces[0]}}}' for the field",
             )
 

@@ -2,13 +2,13 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from assay.components.references import DType, TemplateRef, name_of
+from assay.components.references import DType, TemplateRef, name_of, short_name
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError
 from assay.files.checksums import damaged
@@ -84,6 +84,12 @@ class Recipe(BaseModel):
         if outside:
             raise ValueError(f"there is no epoch {outside[0]} of {self.epochs} to keep")
         return self
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Yield what differs from the defaults."""
+        for name, field in type(self).model_fields.items():
+            if getattr(self, name) != field.default:
+                yield name, getattr(self, name)
 
     @property
     def rate(self) -> float:
@@ -179,6 +185,10 @@ class Tuned(BaseModel):
     flops: float
     seconds: float
     producer: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        told = f"{self.rows:,} rows, {self.steps:,} steps, {str(self.folder)!r}"
+        return f"{type(self).__name__}({short_name(self.base)!r}, {told})"
 
     def after(self, epoch: int) -> Path:
         """Return the model after an epoch, as a name that every model option takes; 0: the base.

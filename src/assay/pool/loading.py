@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.errors import CacheError, DamagedError, EmptyPoolError
+from assay.echo import Brief
+from assay.errors import CacheError, DamagedError, EmptyPoolError, Parameter, Phrase
 from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
 from assay.formats import detect, read_sources
 from assay.formats.places import kept
@@ -27,11 +28,13 @@ MAX_SET_ASIDE = 0.02
 _PLAIN_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab"})
 _UNPACKED = 8  # times the size that packed text may have once it is unpacked
 _log = logging.getLogger(__name__)
-_LOAD_AGAIN = "load the data again, with the options it was loaded with, such as --hold-out"
+_LOAD_AGAIN = Phrase(
+    "load the data again, with what it was loaded with, such as {}", Parameter("hold_out")
+)
 
 
-@dataclass(frozen=True)
-class LoadRecord:
+@dataclass(frozen=True, repr=False)
+class LoadRecord(Brief):
     """What a load found; counts always add up.
 
     Attributes:

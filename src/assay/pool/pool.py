@@ -120,6 +120,10 @@ class Pool:
         """Return the number of rows."""
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        barred = int(self.held_out.sum())
+        return f"Pool({len(self):,} rows{f', {barred:,} of them held out' if barred else ''})"
+
     def without_held_out(self) -> "Pool":
         """Return the pool as it would be if it had never had the rows that are held out."""
         if not self.held_out.any():

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from assay.errors import DataError, EmptyPoolError
+from assay.errors import DataError, EmptyPoolError, Parameter, Phrase
 from assay.files import atomic_write
 from assay.formats.records import Block, ReadReport, SetAside
 
@@ -88,6 +88,10 @@ class SetAsideList:
         return DataError(
             f"{self.count:,} of {rows:,} rows ({share:.1%}) cannot be used ({table}); "
             f"first: {first}",
-            hint=f"see {self._path}, mend the rows, or allow more with "
-            f"--max-set-aside {min(1.0, share * 1.1 + 0.005):.0%} (limit now {limit:.0%})",
+            hint=Phrase(
+                "see {}, mend the rows, or allow more with {} (limit now {})",
+                str(self._path),
+                Parameter("max_set_aside", f"{min(1.0, share * 1.1 + 0.005):.0%}"),
+                f"{limit:.0%}",
+            ),
         )

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from assay.reports.html import Child, Html, element, joined, number
+from assay.html import Child, Html, element, joined, number
 
 COLOURS = 7
 """Colours for things that are told apart; what comes after them is grey."""

@@ -1,6 +1,6 @@
 """Rankings: their order, ranks as shares, and how far two of them agree."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def _ranks(values: FloatArray) -> FloatArray:
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
 
 
-def jaccard(first: Sequence[int], second: Sequence[int]) -> float:
+def jaccard(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
     """Return the size of the intersection over that of the union; NaN if both are empty."""
     union = len(set(first) | set(second))
     return len(set(first) & set(second)) / union if union else float("nan")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assay.echo import Brief
 from assay.samples import FloatArray
 from assay.values import Labels
 
@@ -31,8 +32,8 @@ class TrainingCost:
     throughput: float
 
 
-@dataclass(frozen=True)
-class Composition:
+@dataclass(frozen=True, repr=False)
+class Composition(Brief):
     """Size and make-up of some rows.
 
     Attributes:

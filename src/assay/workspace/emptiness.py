@@ -9,7 +9,7 @@ import numpy as np
 from assay.components.budget import Budget
 from assay.components.component import Scorer
 from assay.components.walk import walk
-from assay.errors import DataError
+from assay.errors import DataError, Parameter, Phrase, Words
 from assay.features.text import token_counts
 from assay.samples import Reason
 from assay.wording import number_of
@@ -33,12 +33,16 @@ def why_empty(selection: "NamedSelection", left_out: str) -> DataError:
     return DataError(
         f"{selection.name}: no row was chosen ({left_out})",
         hint=_too_short(selection)
-        or "widen the filters (--where, --within, --against) or the method's cut-off "
-        "(--set rule=none)",
+        or Phrase(
+            "widen the filters ({}, {}) or the method's cut-off ({})",
+            Parameter("where"),
+            Parameter("against"),
+            Parameter("rule", "none"),
+        ),
     )
 
 
-def _budget_of_nothing(selection: "NamedSelection") -> tuple[str, str] | None:
+def _budget_of_nothing(selection: "NamedSelection") -> tuple[str, Words] | None:
     """Return what is wrong with a budget by which nothing can be chosen, and the remedy."""
     budget = selection.selector.budget
     if budget is None:
@@ -46,15 +50,17 @@ def _budget_of_nothing(selection: "NamedSelection") -> tuple[str, str] | None:
     return _no_rows(selection, budget) if budget.limit() is None else _no_tokens(selection, budget)
 
 
-def _no_rows(selection: "NamedSelection", budget: Budget) -> tuple[str, str] | None:
+def _no_rows(selection: "NamedSelection", budget: Budget) -> tuple[str, Words] | None:
     pool, eligible = len(selection.project.pool), selection.record.eligible
     base = pool if budget.of == "pool" else eligible
     if budget.count(pool=pool, eligible=eligible) or not base:
         return None
     if budget.unit == "samples":
-        return "a budget of 0 rows chooses nothing", "--budget 1, or a share such as 10%"
+        one = Phrase("{}, or a share such as 10%", Parameter("budget", "1"))
+        return "a budget of 0 rows chooses nothing", one
     said = f"{budget} of {number_of(base, 'row')} is 0 rows"
-    return said, f"--budget 1, or a share from {_share_of_one(base)}% on"
+    least = f"{_share_of_one(base)}%"
+    return said, Phrase("{}, or a share from {} on", Parameter("budget", "1"), least)
 
 
 def _share_of_one(rows: int) -> str:
@@ -64,7 +70,7 @@ def _share_of_one(rows: int) -> str:
     return f"{float(ceil(exact / step) * step):g}"
 
 
-def _no_tokens(selection: "NamedSelection", budget: Budget) -> tuple[str, str] | None:
+def _no_tokens(selection: "NamedSelection", budget: Budget) -> tuple[str, Words] | None:
     could = selection.record.reason == Reason.NOT_CHOSEN
     counts = selection.project.engine.value(token_counts(budget.tokenizer))["total"][could]
     shortest = int(np.nanmin(counts)) if could.any() else 0
@@ -72,7 +78,7 @@ def _no_tokens(selection: "NamedSelection", budget: Budget) -> tuple[str, str] |
         return None
     return (
         f"no row fits into {budget}: the shortest that may be chosen has {shortest:,}",
-        f"--budget '{shortest:,} tokens' or more",
+        Phrase("{} or more", Parameter("budget", f"{shortest:,} tokens")),
     )
 
 

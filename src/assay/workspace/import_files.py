@@ -58,6 +58,6 @@ def description_digest(content: dict[str, Any]) -> str:
 def _lost(name: str, error: DamagedError) -> AssayError:
     return DamagedError(
         f"{error.message}; nothing can compute the numbers of {name!r} again",
-        hint=f"import them again: assay import-scores DATA FILE --name {name} --column COLUMN",
+        hint=f"import them again as {name!r}: `assay import-scores` does it",
         path=error.path,
     )

@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from assay.components.component import Chosen, Scorer, Selector
 from assay.components.result_names import free_name
 from assay.components.walk import walk
+from assay.echo import card
 from assay.export.original import ExportReport, export_original
 from assay.export.sidecar import Texts, write_sidecar
 from assay.export.trainers import LayoutReport, export_layout
 from assay.features.text import RowAttribute, TokenCounts
+from assay.html import Column
 from assay.pool.pool import format_id
-from assay.samples import Attribute, FloatArray, IdArray, Reason, Scores
+from assay.pool.row_ids import spelled_ids
+from assay.samples import Attribute, FloatArray, IndexArray, Reason, Scores
 from assay.values import ScoreTable, SelectionRecord
 from assay.version import __version__
 from assay.workspace.composition import Composition, compose
@@ -26,8 +30,10 @@ from assay.workspace.shapes import Shapes, shapes
 if TYPE_CHECKING:
     from assay.workspace.workspace import Workspace
 
+_SHOWN = 5
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class NamedSelection:
     """A selection of a project's rows.
 
@@ -49,15 +55,41 @@ class NamedSelection:
         """Return the number of rows chosen."""
         return len(self.record.selection.indices)
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({self.name!r}, {len(self):,} of {self.record.eligible:,} rows)"
+        )
+
+    def _repr_html_(self) -> str:
+        first = self.record.selection.indices[:_SHOWN]
+        order = np.argsort(first)
+        samples = dict(zip(order.tolist(), self.project.pool.samples(first[order]), strict=True))
+        ids, gains = self._ids(first), self.record.selection.gains[:_SHOWN].tolist()
+        rows = [
+            (place + 1, ids[place], gains[place],
+             samples[place].conversation.prompt, samples[place].conversation.response)
+            for place in range(len(first))
+        ]  # fmt: skip
+        facts = [
+            ("rows", f"{len(self):,} of {self.record.eligible:,} that could be chosen"),
+            ("by", self.selector.label()),
+            ("shown", f"the first {len(rows)}" if len(rows) < len(self) else None),
+        ]
+        numbers: tuple[Column, ...] = (("rank", "right"), "id", ("gain", "right"))
+        return card(self.name, facts, (*numbers, "prompt", "response"), rows)
+
+    def _ids(self, index: IndexArray) -> NDArray[np.str_]:
+        return spelled_ids(self.project.pool.ids[index])
+
     @property
     def name(self) -> str:
         """Name under which the project finds it, such as ``ifd-5pct``."""
         return self.label or self.project.results.labels.of(self.selector)
 
     @property
-    def ids(self) -> IdArray:
-        """Ids of the rows chosen, in order of choice. Shape (k,)."""
-        return self.project.pool.ids[self.record.selection.indices]
+    def ids(self) -> NDArray[np.str_]:
+        """Ids of the rows chosen, 16 hex digits each, in order of choice. Shape (k,)."""
+        return self._ids(self.record.selection.indices)
 
     def scorers(self) -> list[Scorer]:
         """Return the scores that took part."""
@@ -66,7 +98,7 @@ class NamedSelection:
     def frame(self) -> pl.DataFrame:
         """Return the rows chosen: rank, id, gain, provenance, texts and the scores that counted.
 
-        Scores go by the names of their results.
+        Ranks count from 1, the row that was chosen first. Scores go by the names of their results.
         """
         index = self.record.selection.indices
         order = np.argsort(index)
@@ -74,8 +106,8 @@ class NamedSelection:
         back = np.argsort(order)
         chosen = [samples[place] for place in back.tolist()]
         columns: dict[str, Any] = {
-            "rank": np.arange(len(index)),
-            "id": [format_id(row_id) for row_id in self.ids.tolist()],
+            "rank": np.arange(1, len(index) + 1),
+            "id": self.ids,
             "gain": self.record.selection.gains,
             "source": [sample.source for sample in chosen],
             "task": [sample.task for sample in chosen],
@@ -201,8 +233,8 @@ class NamedSelection:
 
     def _write_sidecar(self, path: str | Path, report: ExportReport | LayoutReport) -> None:
         pool = self.project.pool
-        rank = np.full(len(pool), -1, np.int64)
-        rank[self.record.selection.indices] = np.arange(len(self))
+        rank = np.zeros(len(pool), np.int64)
+        rank[self.record.selection.indices] = np.arange(1, len(self) + 1)
         gains = np.full(len(pool), np.nan)
         gains[self.record.selection.indices] = self.record.selection.gains
         described = self.described_export(report)
@@ -227,7 +259,7 @@ class NamedSelection:
             origins=pl.DataFrame([pool.column(name) for name in ("file", "row", "part")]),
         )
 
-    def examples(self, count: int = 3) -> tuple[list[int], list[int]]:
+    def examples(self, count: int = 3) -> tuple[list[str], list[str]]:
         """Return ids of the first rows chosen and of rows left out that came nearest to it.
 
         Rows left out are taken from those that were eligible, by the lowest id.
@@ -240,4 +272,4 @@ class NamedSelection:
         # One row of every other reason first: a person wants to see each kind of rejection.
         _, firsts = np.unique(self.record.reason[others], return_index=True)
         places = np.concatenate([others[firsts], left])[:count]
-        return chosen, self.project.pool.ids[places].tolist()
+        return chosen, self._ids(places).tolist()

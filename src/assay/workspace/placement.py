@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from assay.errors import DataError
+from assay.errors import DataError, Parameter, Phrase
 from assay.files import is_pipe
 from assay.formats.records import SourceSpec
 from assay.pool.loading import LoadRecord
@@ -26,7 +26,10 @@ def default_folder(specs: Sequence[SourceSpec]) -> Path:
         DataError: if no data is named.
     """
     if not specs:
-        raise DataError("no data is named", hint="assay load FILE, or a project with -p")
+        raise DataError(
+            "no data is named",
+            hint=Phrase("{}, or {}", Parameter("data", "FILE"), Parameter("folder", "PROJECT")),
+        )
     free: Path | None = None
     for folder in _names(specs):
         record = _record(folder)

@@ -17,6 +17,7 @@ from assay.errors import AssayError, DamagedError, DataError, did_you_mean
 from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata
 from assay.pool.pool import format_id
+from assay.pool.row_ids import ids_that_begin, spelled_ids
 from assay.samples import FloatArray, IdArray
 from assay.stores.results import Results
 from assay.workspace.named_selection import NamedSelection
@@ -145,7 +146,7 @@ def stored_values(project: Workspace, found: StoredResult) -> FloatArray:
 
 def row_ids(ids: IdArray) -> list[str]:
     """Return ids as they are printed."""
-    return [format_id(row_id) for row_id in ids.tolist()]
+    return spelled_ids(ids).tolist()
 
 
 def _id_hint(word: str) -> str | None:
@@ -167,7 +168,7 @@ def shortest_id(ids: IdArray, row_id: int) -> str:
     """
     whole = format_id(row_id)
     place = int(np.searchsorted(ids, np.uint64(row_id)))
-    beside = row_ids(ids[max(place - 1, 0) : place + 2])
+    beside = spelled_ids(ids[max(place - 1, 0) : place + 2]).tolist()
     for digits in range(_SHOWN_DIGITS, _DIGITS):
         start = whole[:digits]
         alone = sum(other.startswith(start) for other in beside) == 1
@@ -184,15 +185,11 @@ def rows_with_prefix(project: Workspace, text: str) -> list[int]:
     """
     if not _ID_START.fullmatch(text):
         return []
-    low = int(text.ljust(16, "0"), 16)
-    high = int(text.ljust(16, "f"), 16)
-    ids = project.pool.ids
-    first, last = np.searchsorted(ids, np.array([low, high], np.uint64))
-    last += int(last < len(ids) and int(ids[last]) == high)
-    if last - first == 1:
-        return [int(ids[first])]
-    if first == last:
+    found = ids_that_begin(project.pool.ids, text)
+    if len(found) == 1:
+        return [int(found[0])]
+    if not len(found):
         raise DataError(f"no row of {project.folder.name} has an id that begins with {text}")
-    several = ", ".join(row_ids(ids[first : min(last, first + 3)]))
-    raise DataError(f"{last - first} rows have an id that begins with {text}: {several} ...",
+    several = ", ".join(row_ids(found[:3]))
+    raise DataError(f"{len(found)} rows have an id that begins with {text}: {several} ...",
                     hint="write more of it")  # fmt: skip

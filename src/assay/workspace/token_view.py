@@ -9,6 +9,7 @@ import numpy as np
 
 from assay.components.references import name_of
 from assay.components.rendering import Rendering
+from assay.echo import Brief
 from assay.features.passes import StagedReading
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.superfiltering import Superfiltering
@@ -30,16 +31,16 @@ class Token(NamedTuple):
     alone: float
 
 
-@dataclass(frozen=True)
-class TurnTokens:
+@dataclass(frozen=True, repr=False)
+class TurnTokens(Brief):
     """The scored tokens of one assistant turn; `turn` counts these turns from 0."""
 
     turn: int
     tokens: tuple[Token, ...]
 
 
-@dataclass(frozen=True)
-class TokenView:
+@dataclass(frozen=True, repr=False)
+class TokenView(Brief):
     """A row as a language model reads it.
 
     Attributes:

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,6 +17,7 @@ from assay.components.registry import find
 from assay.components.result_names import check_given
 from assay.components.table import project_names
 from assay.components.wishes import WISHES, divided, narrowed, read_wishes
+from assay.echo import card
 from assay.engine.advice import advice
 from assay.engine.engine import Engine
 from assay.engine.model_fit import ModelFit, model_fits
@@ -24,6 +26,8 @@ from assay.errors import (
     DamagedError,
     DataError,
     EmptyPoolError,
+    Parameter,
+    Phrase,
     UnknownMethodError,
     UsageError,
     did_you_mean,
@@ -32,15 +36,18 @@ from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata
 from assay.formats.records import SourceSpec
 from assay.pool.loading import MAX_SET_ASIDE, LoadRecord, load_pool
-from assay.pool.pool import Pool, format_id
+from assay.pool.pool import Pool
+from assay.pool.row_ids import ids_that_begin, is_beginning
 from assay.runtime import Runtime
-from assay.samples import Sample
+from assay.samples import IdArray, Sample
 from assay.stores.results import Results
 from assay.values import ScoreTable
+from assay.wording import number_of
 from assay.workspace.imports import imported_names
 from assay.workspace.placement import as_recorded, default_folder
 from assay.workspace.score_frame import FrameOrder, in_source_order, score_frame
 
+_LISTED = 8
 Method: TypeAlias = str | Mapping[str, Any] | Component
 BudgetLike: TypeAlias = Budget | str | int
 
@@ -89,7 +96,7 @@ class Workspace:
         if record is None:
             raise DataError(
                 f"{self.folder} is not a project, and no data is named",
-                hint="name the data: assay load FILE",
+                hint=Phrase("name the data: {}", Parameter("data", "FILE")),
             )
         return [SourceSpec(**spec) for spec in record.specs], record.hold_out
 
@@ -109,6 +116,26 @@ class Workspace:
     def __len__(self) -> int:
         """Return the number of rows in the pool."""
         return len(self.pool)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r}, {number_of(len(self), 'row')})"
+
+    def _repr_html_(self) -> str:
+        record = self.load_record
+        files = sorted({file.path.name for file in record.files})
+        by_kind: dict[str, list[str]] = {"scores": [], "selections": []}
+        for name, path in self.results.names(self.pool.context).items():
+            by_kind.setdefault(path.parent.name, []).append(name)
+        facts: list[tuple[str, object]] = [
+            ("folder", self.folder),
+            ("rows", len(self)),
+            ("held out", record.held_out or None),
+            ("set aside", sum(record.set_aside.values()) or None),
+            ("duplicates", record.duplicates or None),
+            ("read from", _few(files)),
+            *((kind, _few(names) or None) for kind, names in by_kind.items()),
+        ]
+        return card(type(self).__name__, facts)
 
     @contextlib.contextmanager
     def names(self) -> Iterator[None]:
@@ -143,9 +170,11 @@ class Workspace:
         given = None if name is None else check_given(name)
         scorers = [self.engine.resolve(self.scorer(method)) for method in methods]
         tables: list[ScoreTable] = self.engine.compute(scorers)
-        for scorer in scorers:
-            self.label(scorer, given)
-        return tables
+        names: dict[int, str] = {}
+        for scorer, table in zip(scorers, tables, strict=True):
+            names.setdefault(id(table), self.label(scorer, given))
+        named = {id(table): replace(table, name=names[id(table)]) for table in tables}
+        return [named[id(table)] for table in tables]
 
     def label(self, component: Scorer | Selector, name: str | None = None) -> str:
         """Return the name of a stored result; with `name`, give it that one.
@@ -186,7 +215,7 @@ class Workspace:
             chosen["budget"] = budget
         if method is None:
             if budget is None:
-                raise ConfigError("a selection needs a budget", hint="--budget 5%")
+                raise ConfigError("a selection needs a budget", hint=Parameter("budget", "5%"))
             within = chosen.pop("within", None)
             recipe = default_recipe(Budget.model_validate(budget), within=within)
             return recipe.selector.model_copy(update=chosen_fields(recipe.selector, chosen))
@@ -211,19 +240,35 @@ class Workspace:
 
     # Looking
 
-    def position(self, row_id: int) -> int:
+    def position(self, row_id: str | int) -> int:
         """Return a row's place in canonical order.
 
-        Raises:
-            DataError: if no row has that id.
-        """
-        place = int(np.searchsorted(self.pool.ids, np.uint64(row_id)))
-        if place == len(self.pool) or int(self.pool.ids[place]) != row_id:
-            raise DataError(f"no row has the id {format_id(row_id)}")
-        return place
+        Args:
+            row_id: 16 hex digits, or as many of the first as no other row has, six at least; or
+                the number that they spell.
 
-    def sample(self, row_id: int) -> Sample:
-        """Return one row with its provenance."""
+        Raises:
+            DataError: if no row has that id, or several begin with these digits.
+        """
+        found = self._ids(row_id)
+        if len(found) == 1:
+            return int(np.searchsorted(self.pool.ids, found[0]))
+        shown = row_id if isinstance(row_id, str) else f"{row_id:016x}"
+        if len(found):
+            raise DataError(
+                f"{len(found)} rows have an id that begins with {shown}", hint="write more of it"
+            )
+        raise DataError(
+            f"no row has the id {shown}",
+            hint="an id is 16 hex digits, as `frame()` has them; the first six to 15 do, too",
+        )
+
+    def _ids(self, row_id: str | int) -> IdArray:
+        text = row_id if isinstance(row_id, str) else f"{row_id:016x}"
+        return ids_that_begin(self.pool.ids, text) if is_beginning(text) else self.pool.ids[:0]
+
+    def sample(self, row_id: str | int) -> Sample:
+        """Return one row with its provenance; see `position` for its id."""
         return next(self.pool.samples(np.array([self.position(row_id)])))
 
     def frame(
@@ -261,6 +306,11 @@ class Workspace:
                 warn(error, "left out until it is asked for")
         frame = score_frame(self.pool, [file.path for file in self.load_record.files], scores)
         return frame if order == "id" else frame[in_source_order(self.pool)]
+
+
+def _few(names: Sequence[str]) -> str:
+    rest = len(names) - _LISTED
+    return ", ".join([*names[:_LISTED], *([f"{rest:,} more"] if rest > 0 else [])])
 
 
 def _own_parameters(method: Method | None) -> Sequence[str]:

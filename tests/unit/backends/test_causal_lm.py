@@ -146,7 +146,7 @@ def test_a_chat_is_worded_by_the_tokenizers_own_format(chat_folder: Path, tmp_pa
 def test_a_model_without_a_chat_format_says_so(llama_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no chat template") as caught:
         open_model(llama_folder, tmp_path).chat(_messages("Hi", "Yo"), [])
-    assert "rendering.template" in (caught.value.hint or "")
+    assert "template" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_the_oldest_models_of_the_hub_have_no_owner(bare: str) -> None:
 def test_no_name_is_refused_with_what_would_do(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="none is named") as caught:
         _pin("")
-    assert "--model gpt2" in (caught.value.hint or "")
+    assert 'model="gpt2"' in (caught.value.hint or "")
 
     engine = Engine(pool_of([("Q", "A")]), Runtime(cache=tmp_path))
     with pytest.raises(ModelLoadError, match="none is named"):

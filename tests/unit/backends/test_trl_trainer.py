@@ -377,7 +377,7 @@ def test_memory_that_is_too_small_names_the_option(llama_folder: Path, tmp_path:
     ):
         training(llama_folder, tmp_path, rows_to_train_on())
 
-    assert "--device-batch 1" in str(raised.value.hint)
+    assert "Recipe(device_batch=1)" in str(raised.value.hint)
 
 
 def test_a_loss_that_is_no_number_stops_the_training(llama_folder: Path, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import pytest
 
+from assay.cli.spelling import on_command_line
 from assay.compare.power import power_check
 from assay.compare.records import Comparison
 from assay.compare.remarks import LEAST_STEPS, few_steps
 from assay.compare.statistics import summary
 from assay.compare.verdict import verdict
+from assay.errors import spelled
 from assay.models.recipe import Recipe
 from tests.unit.compare.synthetic import synthetic, without
 
@@ -36,7 +38,7 @@ def test_what_the_limit_cuts_off_is_told_of_every_arm_the_most_first() -> None:
 
     notes = _notes(made)
 
-    assert "where --max-length cuts it off: 40 % of the tokens of longest_response at 1%" in notes
+    assert "where the limit on its length cuts it off: 40 % of the tokens of longest" in notes
     assert "(500 of 520 rows) and 1 % of the tokens of random at 1% (12 of 520 rows)" in notes
     assert "tokens of ifd" not in notes
 
@@ -81,9 +83,10 @@ def test_few_steps_are_told_beforehand(rows: int, recipe: Recipe, words: str) ->
 
 
 def test_the_batch_that_is_too_large_is_named() -> None:
-    assert "a smaller --batch-size (now 128) or more --epochs" in few_steps(
-        Recipe(), [("5%", Recipe().all_steps(200))]
-    )
+    told = few_steps(Recipe(), [("5%", Recipe().all_steps(200))])
+
+    assert "a smaller Recipe(batch_size=...) (now 128) or more Recipe(epochs=...)" in str(told)
+    assert "a smaller --batch-size (now 128) or more --epochs" in spelled(told, on_command_line)
 
 
 def test_enough_steps_are_not_worth_a_word() -> None:

@@ -8,6 +8,7 @@ from assay.components import extras
 from assay.components.component import NoPaper, Paper, build
 from assay.engine.engine import Engine
 from assay.engine.planning import available_memory_bytes, plan
+from assay.errors import in_python, joined, spelled
 from assay.features.passes import PoolFeature
 from assay.features.text import CompressedLengths, Lengths
 from assay.methods.combinations.top_score import TopScore
@@ -95,7 +96,7 @@ def test_every_refusal_is_told_at_once(tmp_path: Path, monkeypatch: pytest.Monke
         KCenterGreedy(vectors=ToyVectors(), budget=3),
     ]
 
-    refusals = " | ".join(plan(_engine(tmp_path), asked).refusals)
+    refusals = spelled(joined(plan(_engine(tmp_path), asked).refusals), in_python)
 
     assert "top_score needs a budget" in refusals
     assert "asks for 5,000 samples, the pool has 31" in refusals
@@ -109,7 +110,7 @@ def test_a_model_that_cannot_be_found_is_a_refusal(tmp_path: Path) -> None:
 
     found = plan(_engine(tmp_path), [build(selector, "selector")])
 
-    assert ["no-questions.jsonl does not exist" in text for text in found.refusals] == [True]
+    assert ["no-questions.jsonl does not exist" in str(text) for text in found.refusals] == [True]
 
 
 def test_geometry_is_priced_by_its_operations(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def test_reading_before_all_parts_are_done_names_what_is_missing_and_leaves_no_f
     with pytest.raises(IncompleteError, match="rows belong to other shards") as error:
         work.read(view, ToyVectors())
 
-    assert "without --shard" in str(error.value.hint)
+    assert "without Runtime(shard=...)" in str(error.value.hint)
     assert list(tmp_path.rglob("canonical-*")) == []
 
 

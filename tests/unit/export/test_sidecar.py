@@ -15,7 +15,7 @@ def _write(output: Path) -> tuple[Path, Path]:
     return write_sidecar(
         output,
         ids=np.array([0x0A, 2**64 - 1, 7], dtype=np.uint64),
-        rank=np.array([1, -1, 0]),
+        rank=np.array([2, 0, 1]),
         gains=np.array([0.5, np.nan, np.nan]),
         scores={
             "ifd": Scores(
@@ -38,7 +38,7 @@ def test_table_has_null_with_a_reason_where_there_is_no_number(tmp_path: Path) -
     assert table.name == "out.json.assay.parquet"
     assert pl.read_parquet(table).to_dict(as_series=False) == {
         "id": ["000000000000000a", "ffffffffffffffff", "0000000000000007"],
-        "rank": [1, None, 0],
+        "rank": [2, None, 1],
         "gain": [0.5, None, None],
         "reason": [None, "near_duplicate", None],
         "file": [0, 0, 1],
@@ -56,7 +56,7 @@ def test_note_holds_the_manifest_and_the_digest_of_the_output(tmp_path: Path) ->
     _, note = _write(tmp_path / "out.json")
 
     assert json.loads(note.read_bytes()) == {
-        "format": 1,
+        "format": 2,
         "output": {
             "name": "out.json",
             "bytes": 3,

@@ -142,7 +142,7 @@ def test_advice_names_a_share_of_more_than_a_hundredth(
     assert len(notes) == said
     share = f"{taught_rows / (taught_rows + others):.0%}"
     assert all(note.startswith(f"assay:lm was trained on {share} of these") for note in notes)
-    assert all("SEEN_IN_TRAINING" in note and "--model gpt2" in note for note in notes)
+    assert all("SEEN_IN_TRAINING" in note and "such as gpt2" in note for note in notes)
 
 
 @pytest.mark.parametrize("component", [CompressionIFD(), IFD(model="folder")])

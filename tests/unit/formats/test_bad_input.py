@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.cli.spelling import on_command_line
 from assay.errors import FormatError
 from assay.formats import ReadReport, SourceSpec, read_sources
 from assay.samples import Sample
@@ -40,7 +41,7 @@ def test_trouble_with_a_file_stops_with_its_name_and_a_remedy(
 
     assert str(folder / case.location) in caught.value.message
     assert case.message in caught.value.message
-    assert case.hint in (caught.value.hint or "")
+    assert case.hint in (caught.value.told(on_command_line)[1] or "")
 
 
 @pytest.mark.parametrize("case", ROW_CASES, ids=lambda case: case.name)

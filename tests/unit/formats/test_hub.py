@@ -198,7 +198,7 @@ def test_offline_never_gives_a_part_for_the_whole(hub: HubServer, spec: SourceSp
     with pytest.raises(DataError, match="not complete in the cache") as caught:
         fetch(spec, offline=True)
 
-    assert "without --offline" in str(caught.value.hint)
+    assert "without Runtime(offline=True)" in str(caught.value.hint)
 
 
 def test_download_of_the_wrong_length_is_refused(hub: HubServer) -> None:

@@ -357,7 +357,7 @@ def test_a_label_is_offered_as_the_answer_of_a_classification_set() -> None:
     with pytest.raises(FormatError) as caught:
         choose_layout(records, file="f")
 
-    assert "--map 'instruction={text}' 'response={label}'" in (caught.value.hint or "")
+    assert 'mapping={"instruction": "{text}", "response": "{label}"}' in (caught.value.hint or "")
 
 
 def test_a_table_of_numbers_is_not_taken_for_text() -> None:

@@ -12,9 +12,9 @@ import pytest
 
 import assay
 from assay.assessment.assess import Options, assess
+from assay.html import document
 from assay.reports.assessment.page import assessment_page
 from assay.reports.comparison.page import render
-from assay.reports.html import document
 from tests.unit.assessment.datasets import dataset, english, runtime
 from tests.unit.compare.synthetic import failing, synthetic
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from assay.backends.reading import read_batches
 from assay.backends.token_text import pieces
 from assay.components.references import EMBEDDED_MODEL, DType
-from assay.errors import ConfigError, MissingExtraError
+from assay.errors import ConfigError, MissingExtraError, Parameter
 from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
 
 if TYPE_CHECKING:
@@ -134,7 +134,8 @@ class EmbeddedModel:
             ConfigError: always.
         """
         raise ConfigError(
-            f"{EMBEDDED_MODEL} has no chat template", hint="--set rendering.template=alpaca"
+            f"{EMBEDDED_MODEL} has no chat template",
+            hint=Parameter("rendering.template", "alpaca"),
         )
 
     def pieces(self, ids: Sequence[int]) -> list[str]:

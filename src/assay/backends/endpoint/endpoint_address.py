@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from assay.backends.pins import hub_commit, is_pinned, pin_model
 from assay.components.references import UNPINNED
-from assay.errors import ModelLoadError
+from assay.errors import ModelLoadError, Parameter, Phrase
 
 _FORM = "http://host:8000/v1#model, or #model@label with a version of your own"
 _OPTIONS = ("tokenizer", "window")
@@ -115,15 +115,15 @@ def pin_address(text: str, *, offline: bool) -> str:
 
 
 def check_reachable(address: Address, *, offline: bool) -> None:
-    """Check that asking a server does not go against ``--offline``.
+    """Check that asking a server does not go against working offline.
 
     Raises:
         ModelLoadError: if it is on another machine, and the network is not to be touched.
     """
     if offline and not address.is_local:
         raise ModelLoadError(
-            f"{address.base} is on another machine, and --offline is set",
-            hint="leave --offline away, or start the server on this machine",
+            Phrase("{} is on another machine, and {} is set", address.base, Parameter("offline")),
+            hint=Phrase("leave {} away, or start the server here", Parameter("offline")),
         )
 
 

@@ -27,7 +27,14 @@ from assay.backends.endpoint.http_requests import (
 from assay.backends.endpoint.http_tokens import LocalTokens, ServerTokens, Tokens, whole_number
 from assay.backends.token_text import pieces
 from assay.components.references import DType
-from assay.errors import ConfigError, FeatureError, ModelLoadError, UnfinishedError
+from assay.errors import (
+    ConfigError,
+    FeatureError,
+    ModelLoadError,
+    Parameter,
+    Phrase,
+    UnfinishedError,
+)
 from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
 from assay.rendering.encoding import TokenIds
 from assay.samples import UNFINISHED, Reason
@@ -59,7 +66,7 @@ def load_endpoint(pinned: str, dtype: DType, runtime: "Workplace") -> "EndpointM
     if dtype != "float32":
         raise ConfigError(
             f"the number format of {parse_address(pinned).base} is its server's own",
-            hint="leave --dtype away",
+            hint=Phrase("leave {} away", Parameter("dtype")),
         )
     address = parse_address(pinned)
     check_reachable(address, offline=runtime.offline)

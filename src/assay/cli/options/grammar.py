@@ -186,7 +186,6 @@ def _unknown(word: str, known: Iterable[str]) -> AssayError:
         error.hint = _did_you_mean(near)
     if Path(word).suffix or near != get_close_matches(word, methods, n=_SUGGESTIONS, cutoff=0.5):
         error.message = f"{word!r} is neither a method nor a file"
-        error.args = (error.message,)
     return error
 
 

@@ -103,7 +103,7 @@ def _check_known(word: str, methods: Sequence[str]) -> None:
     except UnknownMethodError as error:
         known = {name for method in methods for name in find(method).model_fields}
         error.message = f"{word!r} is neither a method nor a parameter"
-        error.hint = did_you_mean(word, known) or error.hint
+        error.hint = did_you_mean(word, known) or error.words[1]
         raise
 
 

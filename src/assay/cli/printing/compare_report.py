@@ -12,6 +12,7 @@ from assay.compare.power import power_words
 from assay.components.references import short_name
 from assay.engine.planning import plan
 from assay.errors import PlanError
+from assay.errors import joined as in_one
 from assay.progress import format_seconds
 from assay.wording import count, flops, interval, nats, p_value, seconds, short_count, signed
 
@@ -41,7 +42,7 @@ def print_plan(runner: "Runner", *, dry_run: bool) -> None:
         page.note(f"note: {note}", style="yellow")
     runner.check()
     for note in runner.notes:
-        page.warn(note)
+        page.warn(page.spelled(note))
     planned = runner.plan
     if dry_run and page.settings.as_json:
         page.document(_planned(runner))
@@ -77,7 +78,7 @@ def print_both_plans(
     """
     before = plan(project.engine, components)
     if before.refusals:
-        raise PlanError("; ".join(before.refusals))
+        raise PlanError(in_one(before.refusals))
     runner.check()
     steps = [step._asdict() for step in before.steps]
     terminal().document({"steps": steps, "comparison": _planned(runner)})
@@ -132,7 +133,7 @@ def _planned(runner: "Runner") -> dict[str, Any]:
         "sets": [
             {"name": name, "kind": kind, "questions": asked} for name, kind, asked in runner.asked
         ],
-        "notes": [*runner.division.notes(), *runner.notes],
+        "notes": [*runner.division.notes(), *map(str, runner.notes)],
         "trainings": planned.trainings,
         "tokens": planned.tokens,
         "steps": [step._asdict() for step in planned.steps],

@@ -8,7 +8,6 @@ import numpy as np
 from assay.cli.console import Column, facts, table
 from assay.components.descriptions import describe, method_text
 from assay.components.references import shown_names
-from assay.pool.pool import format_id
 from assay.solvers.ranks import jaccard, spearman
 from assay.wording import number_text, one_line
 from assay.workspace.stored import StoredResult, stored_selection, stored_values
@@ -116,10 +115,10 @@ def _side_by_side(compositions: "Sequence[Composition]") -> dict[str, dict[str, 
     return found
 
 
-def _example(project: "Workspace", row_id: int) -> dict[str, str]:
+def _example(project: "Workspace", row_id: str) -> dict[str, str]:
     conversation = project.sample(row_id).conversation
     return {
-        "id": format_id(row_id),
+        "id": row_id,
         "prompt": conversation.prompt,
         "response": conversation.response,
     }

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from assay.cli.console import Column, table, terminal
-from assay.errors import PlanError
+from assay.errors import PlanError, joined
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,25 +38,24 @@ def print_plan(
 
     faulty = dict(model_errors(project, components, naming=naming))
     planned = plan(project.engine, [item for item in components if item not in faulty], rows=rows)
-    sentences = [f"{error.message} ({error.hint})" for error in faulty.values()]
-    refusals = list(dict.fromkeys([*sentences, *planned.refusals]))
-    planned = replace(planned, refusals=refusals)
+    sentences = [error.sentence() for error in faulty.values()]
+    planned = replace(planned, refusals=list(dict.fromkeys([*sentences, *planned.refusals])))
     page = terminal()
     if page.settings.as_json:
         page.document(
             {
                 "steps": [step._asdict() for step in planned.steps],
                 "seconds": planned.seconds,
-                "refusals": planned.refusals,
+                "refusals": [page.spelled(each) for each in planned.refusals],
             }
         )
     elif planned.steps:
         page.result(_table(planned.steps))
     if rows is None and planned.refusals:
-        raise PlanError("; ".join(planned.refusals))
+        raise PlanError(joined(planned.refusals))
     if rows is not None:
         for sentence in planned.refusals:
-            page.warn(sentence)
+            page.warn(page.spelled(sentence))
         page.note(f"for {rows:,} rows like these {len(project):,}, loading them apart:")
     _in_all(planned)
 

@@ -13,7 +13,6 @@ from assay.components.references import shown_names
 from assay.engine.read_files import file_notes
 from assay.errors import DataError
 from assay.folding import shortened
-from assay.pool.pool import format_id
 from assay.progress import format_seconds
 from assay.samples import Reason
 from assay.values import reason_counts
@@ -116,13 +115,13 @@ def _examples(selection: "NamedSelection") -> dict[str, list[dict[str, Any]]]:
         int(place): rank for rank, place in enumerate(record.selection.indices[:EXAMPLES].tolist())
     }
 
-    def example(row_id: int) -> dict[str, Any]:
+    def example(row_id: str) -> dict[str, Any]:
         place = project.position(row_id)
         conversation = project.sample(row_id).conversation
         rank = place_of.get(place)
         gain = None if rank is None else float(record.selection.gains[rank])
         return {
-            "id": format_id(row_id),
+            "id": row_id,
             "prompt": conversation.prompt,
             "response": conversation.response,
             "why": None if rank is not None else _why(selection, place),

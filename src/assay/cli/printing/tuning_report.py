@@ -95,7 +95,7 @@ def _last(entries: Sequence[dict[str, Any]]) -> Path:
 def _warn_of_few_steps(recipe: Recipe, steps_of: Sequence[tuple[str, int]]) -> None:
     told = few_steps(recipe, steps_of)
     if told:
-        terminal().warn(told)
+        terminal().warn(terminal().spelled(told))
 
 
 def _facts(entry: dict[str, Any]) -> "list[tuple[str, object]]":

@@ -18,6 +18,7 @@ from assay.components.guide import Example
 from assay.engine.engine import Engine
 from assay.errors import UsageError
 from assay.pool.pool import Pool
+from assay.progress import Silent
 from assay.runtime import Runtime
 from assay.samples import Reason, Scores
 from assay.testing import pool
@@ -65,7 +66,8 @@ def worked_example(method: type[Component]) -> WorkedExample:
     component = build({"method": method.name, **example.parameters}, method.kind)
     rows = pool(example.rows)
     with tempfile.TemporaryDirectory(prefix="assay-") as cache:
-        engine = Engine(rows, Runtime(cache=Path(cache), workers=1, max_unscored=1.0))
+        runtime = Runtime(Path(cache), workers=1, max_unscored=1.0, progress=Silent())
+        engine = Engine(rows, runtime)
         columns = [*_shown(example, component, engine), *_result(component, engine)]
     names = _names(rows)
     place_of = {name: place for place, name in enumerate(names)}

@@ -159,7 +159,6 @@ def _scorers(
             [scorer] = with_models([base], Models(model=name, dtype=comparing.dtype))
         except UsageError as error:
             error.message = error.message.replace("--model:", f"{_OPTION}:")
-            error.args = (error.message,)
             raise
         made[name] = scorer
     return made

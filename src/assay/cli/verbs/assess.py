@@ -259,8 +259,9 @@ def _several(
         try:
             project = opened([source], None)
         except EmptyPoolError as error:
-            terminal().warn(f"{place}: {error.message}")
-            datasets.append(Rows(name, place, None, notes=(error.message,)))
+            message, _ = terminal().told(error)
+            terminal().warn(f"{place}: {message}")
+            datasets.append(Rows(name, place, None, notes=(message,)))
             continue
         projects.append(project)
         datasets.append(whole(project, name, place))

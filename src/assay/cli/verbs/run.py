@@ -53,6 +53,7 @@ def run(
     from assay.cli.verbs.compare import FAILED
     from assay.config.config import load_config
 
+    terminal().speak_of_a_file()
     config = load_config(file, everywhere.project)
     if only:
         config = config.only(only)

@@ -13,7 +13,7 @@ from assay.components.budget import Allowance, Budget
 from assay.components.component import AnySelector, NoPaper, Paper, Scorer, Selector
 from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.components.rule import Rule
-from assay.errors import BudgetError, did_you_mean
+from assay.errors import BudgetError, Parameter, Phrase, did_you_mean
 from assay.features.text import RowAttribute, token_counts
 from assay.random_numbers import generator
 from assay.runtime import Runtime
@@ -161,7 +161,10 @@ class Quota(Selector):
         """Divide the budget in rows or in tokens, and return what each group chose."""
         whole = groups.allowance
         if whole.count is None and whole.limit is None:
-            raise BudgetError("quota needs a budget", hint="--budget, or budgets per group")
+            raise BudgetError(
+                "quota needs a budget",
+                hint=Phrase("{}, or budgets per group", Parameter("budget", "5%")),
+            )
         capacity = groups.capacity()
 
         def take(group: int, part: float) -> Taken:

@@ -9,7 +9,7 @@ from assay.components.budget import Allowance
 from assay.components.component import AnyScorer, NoPaper, Paper, Scorer, Selector
 from assay.components.guide import Absent, Guide
 from assay.components.rule import Rule
-from assay.errors import ConfigError
+from assay.errors import ConfigError, Parameter, Phrase
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.samples import FloatArray, IndexArray, Scores, Selection
 
@@ -85,7 +85,8 @@ class PerplexityPruning(Selector):
         """
         if self.share is None and allowance.count is None and allowance.limit is None:
             raise ConfigError(
-                f"{self.name} needs a share or a budget", hint="share: 0.5, or --budget 50%"
+                f"{self.name} needs a share or a budget",
+                hint=Phrase("{}, or {}", Parameter("share", "0.5"), Parameter("budget", "50%")),
             )
         eligible = np.flatnonzero(allowance.eligible)
         chosen, stop = allowance.take(eligible[_heart_first(by.values[eligible], self.keep)])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from assay.assessment.records import Assessment, DatasetRecord, Histogram, MakeUp
 from assay.assessment.wording import language_name
-from assay.reports.html import Child, Html, element, joined
+from assay.html import Child, Html, element, joined
 from assay.reports.svg import (
     COLOURS,
     Bars,

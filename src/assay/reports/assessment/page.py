@@ -9,8 +9,8 @@ from assay.assessment.records import Assessment, DatasetRecord, Share
 from assay.assessment.rows import distinct_names
 from assay.components.references import shared_name
 from assay.components.references import short_name as model_name
+from assay.html import Child, Html, element, escaped, page, section, table
 from assay.reports.assessment.charts import distributions, make_ups, named, varieties
-from assay.reports.html import Child, Html, element, escaped, page, section, table
 from assay.reports.svg import short_name
 from assay.wording import all_without_folders, percent, quantity, without_folders
 

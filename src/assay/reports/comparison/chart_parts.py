@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from assay.compare.records import Comparison
-from assay.reports.html import Html, element
+from assay.html import Html, element
 
 _COLOURS = 8
 _SHAPES = ("square", "triangle", "diamond", "down", "cross", "hexagon", "plus")

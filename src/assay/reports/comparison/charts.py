@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from assay.compare.statistics import Row
+from assay.html import Html, element
 from assay.reports.comparison.chart_parts import (
     Scale,
     Style,
@@ -18,7 +19,6 @@ from assay.reports.comparison.chart_parts import (
     text_width,
     ticks,
 )
-from assay.reports.html import Html, element
 from assay.wording import flops, nats, power_sign, short_count
 
 _WIDTH, _HEIGHT = 520.0, 320.0

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from assay.compare.statistics import Row
+from assay.html import Html, element
 from assay.reports.comparison.chart_parts import Scale, Style, digits_for, marker, padded, ticks
-from assay.reports.html import Html, element
 from assay.wording import interval, p_value, signed
 
 _MINUS = "\N{MINUS SIGN}"

@@ -11,13 +11,14 @@ from assay.compare.runner import Runner, Step
 from assay.compare.statistics import Row, summary
 from assay.compare.verdict import Verdict, verdict
 from assay.components.result_names import derived_name
+from assay.echo import Brief
 from assay.reports.comparison.page import write_report
 from assay.wording import jsonable
 from assay.workspace.named_selection import NamedSelection
 
 
-@dataclass(frozen=True)
-class Outcome:
+@dataclass(frozen=True, repr=False)
+class Outcome(Brief):
     """A comparison that was carried out.
 
     Attributes:

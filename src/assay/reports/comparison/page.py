@@ -11,9 +11,9 @@ from assay.compare.statistics import Row, summary
 from assay.compare.verdict import verdict
 from assay.components.references import name_of
 from assay.files import write_text
+from assay.html import Html, document, joined
 from assay.reports.comparison import sections
 from assay.reports.comparison.chart_parts import Style, styles
-from assay.reports.html import Html, document, joined
 from assay.wording import without_folders
 
 

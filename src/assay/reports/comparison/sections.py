@@ -7,11 +7,11 @@ from assay.compare.power import LEVEL, POWER, power_words
 from assay.compare.records import Comparison, EvaluationSet
 from assay.compare.statistics import Row
 from assay.compare.verdict import Verdict
+from assay.html import Html, element
 from assay.reports.comparison.chart_parts import Style
 from assay.reports.comparison.charts import curves, pareto
 from assay.reports.comparison.forest import forest, key
 from assay.reports.comparison.table import result_table
-from assay.reports.html import Html, element
 from assay.wording import count, listed, nats, number_of, whole_percent
 
 _AXIS_WORDS = {

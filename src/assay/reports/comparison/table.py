@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row
+from assay.html import Child, Html, element
 from assay.reports.comparison.chart_parts import Style
 from assay.reports.comparison.forest import key
-from assay.reports.html import Child, Html, element
 from assay.wording import (
     NOTHING,
     count,

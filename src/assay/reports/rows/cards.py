@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from assay.html import Html, element
 from assay.pool.pool import Pool, format_id
-from assay.reports.html import Html, element
 from assay.samples import IndexArray
 
 _ASKED = 600

@@ -6,7 +6,7 @@ import numpy as np
 
 from assay.features.embeddings import Embeddings
 from assay.features.text import part_of
-from assay.reports.html import Html, element, number
+from assay.html import Html, element, number
 from assay.reports.rows.groups import GREY, Groups
 from assay.reports.svg import colour, drawing
 from assay.samples import Float32Array, FloatArray, IndexArray

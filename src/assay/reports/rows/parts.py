@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from assay.reports.html import Child, Html, element, section
+from assay.html import Child, Html, element, section
 from assay.reports.rows import cards
 from assay.version import __version__
 from assay.wording import seconds

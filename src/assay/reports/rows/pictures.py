@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from assay.html import Html, element
 from assay.pool.pool import Pool
-from assay.reports.html import Html, element
 from assay.reports.rows.groups import Groups
 from assay.reports.svg import (
     COLOURS,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from assay.components.component import Scorer
-from assay.reports.html import Child, element, page, section
+from assay.html import Child, element, page, section
 from assay.reports.rows.cards import Shown, cards
 from assay.reports.rows.groups import Group
 from assay.reports.rows.parts import STYLE, figures, making

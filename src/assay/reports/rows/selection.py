@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.reports.html import Child, element, page, section
+from assay.html import Child, element, page, section
 from assay.reports.rows.cards import Shown, cards, evenly
 from assay.reports.rows.groups import GREY, Group
 from assay.reports.rows.parts import STYLE, figures, making, warnings

@@ -9,7 +9,7 @@ from assay.components.component import Component
 from assay.components.walk import walk
 from assay.features.embeddings import Embeddings
 from assay.features.text import RowAttribute
-from assay.reports.html import Html, element, section
+from assay.html import Html, element, section
 from assay.reports.rows.chart import embedding_map
 from assay.reports.rows.groups import Groups
 from assay.reports.rows.pictures import legend, length_pictures, make_ups, score_pictures

@@ -1,4 +1,4 @@
-from assay.reports.html import Html, element, joined
+from assay.html import Html, element, joined
 
 
 def test_text_and_attributes_are_escaped() -> None:

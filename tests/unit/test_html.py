@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from assay.reports.html import Html, element, escaped, joined, number, page, section, table
+from assay.html import Html, element, escaped, joined, number, page, section, table
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
