@@ -17,6 +17,7 @@ from harness import Comparison, argument_parser, report, seconds
 from pools import pool
 
 from assay.samples import IndexArray
+from assay.solvers.arrays import Candidates
 from assay.solvers.facility_dense import dense_coverage, facility_location_dense
 from assay.solvers.facility_sparse import facility_location_sparse
 from assay.solvers.greedy import FacilityLocationResult
@@ -51,7 +52,7 @@ def sparse_turns(
 
     def select() -> None:
         count = max(options.budgets)
-        results[:] = [facility_location_sparse(graphs[0], count, vectors=vectors)]
+        results[:] = [facility_location_sparse(graphs[0], Candidates(count), vectors=vectors)]
 
     for _ in range(options.turns):
         graph_seconds.append(seconds(build))
@@ -66,7 +67,9 @@ def dense_turn(
     results: list[FacilityLocationResult] = []
     cache_bytes = int(cache_gib * 2**30)
     elapsed = seconds(
-        lambda: results.append(facility_location_dense(vectors, count, cache_bytes=cache_bytes))
+        lambda: results.append(
+            facility_location_dense(vectors, Candidates(count), cache_bytes=cache_bytes)
+        )
     )
     return results[0], elapsed
 

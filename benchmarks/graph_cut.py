@@ -20,6 +20,7 @@ from k_center import agreement
 from numpy.typing import NDArray
 from pools import pool
 
+from assay.solvers.arrays import Candidates
 from assay.solvers.graph_cut import graph_cut
 from assay.solvers.quantization import quantization_bins
 from assay.solvers.similarity import exact_unit_vectors
@@ -50,7 +51,7 @@ def naive_bins(vectors: NDArray[np.floating], bins: int) -> list[int]:
 
 def our_order(vectors: NDArray[np.floating], arguments: Namespace) -> list[int]:
     if not arguments.bins:
-        return graph_cut(vectors, arguments.picks).indices.tolist()
+        return graph_cut(vectors, Candidates(arguments.picks)).indices.tolist()
     found = quantization_bins(vectors, arguments.bins)
     return np.lexsort((found.ranks, found.labels)).tolist()
 

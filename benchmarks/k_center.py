@@ -19,6 +19,7 @@ import numpy as np
 from harness import argument_parser, in_turn, peak_memory_gib, report
 from numpy.typing import NDArray
 
+from assay.solvers.arrays import Candidates
 from assay.solvers.k_center import k_center
 from assay.solvers.similarity import exact_unit_vectors, quantised
 
@@ -77,13 +78,13 @@ def agreement(ours: list[int], theirs: list[int]) -> dict[str, object]:
 def measure(vectors: NDArray[np.floating], arguments: Namespace) -> None:
     picks = min(arguments.picks, len(vectors))
     baseline_picks = min(arguments.baseline_picks or picks, picks)
-    found: dict[str, list[int]] = {"ours": k_center(vectors, picks).indices.tolist()}
+    found: dict[str, list[int]] = {"ours": k_center(vectors, Candidates(picks)).indices.tolist()}
     ours_memory = round(peak_memory_gib(), 2)
     unit = exact_unit_vectors(vectors)
     first = found["ours"][0]
 
     def ours() -> None:
-        found["ours"] = k_center(vectors, picks).indices.tolist()
+        found["ours"] = k_center(vectors, Candidates(picks)).indices.tolist()
 
     def baseline() -> None:
         found["float32"] = one_product_per_pick(baseline_picks, first, lambda row: unit @ unit[row])

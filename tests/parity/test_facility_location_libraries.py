@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from assay.solvers.arrays import Candidates
 from assay.solvers.facility_dense import facility_location_dense
 from assay.solvers.facility_sparse import facility_location_sparse
 from assay.solvers.nearest import nearest_neighbors
@@ -34,7 +35,9 @@ def test_vectors_are_those_the_libraries_were_given() -> None:
 def test_dense_picks_and_gains_are_those_of_other_libraries(library: str) -> None:
     expected: dict[str, Any] = FIXTURE["runs"][library]
 
-    selection = facility_location_dense(clustered_vectors(), len(expected["indices"])).selection
+    selection = facility_location_dense(
+        clustered_vectors(), Candidates(len(expected["indices"]))
+    ).selection
 
     assert selection.indices.tolist() == expected["indices"]
     # Each of the 400 similarities is rounded by at most half of 2**-20.
@@ -46,7 +49,7 @@ def test_sparse_picks_with_all_neighbours_are_those_of_other_libraries(library: 
     expected: dict[str, Any] = FIXTURE["runs"][library]
     neighbors = nearest_neighbors(clustered_vectors(), FIXTURE["vectors"]["rows"] - 1)
 
-    selection = facility_location_sparse(neighbors, len(expected["indices"])).selection
+    selection = facility_location_sparse(neighbors, Candidates(len(expected["indices"]))).selection
 
     assert selection.indices.tolist() == expected["indices"]
 
@@ -55,7 +58,7 @@ def test_euclidean_kernel_picks_are_those_of_submodlib() -> None:
     expected = FIXTURE["runs"]["submodlib-py LazyGreedy, euclidean kernel"]
 
     selection = facility_location_dense(
-        clustered_vectors(), len(expected["indices"]), kernel="submod-euclidean"
+        clustered_vectors(), Candidates(len(expected["indices"])), kernel="submod-euclidean"
     ).selection
 
     assert selection.indices.tolist() == expected["indices"]

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
+from assay.solvers.arrays import Candidates
 from assay.solvers.k_center import k_center
 
 FIXTURE = Path(__file__).parent / "fixtures" / "farthest_points.json"
@@ -18,6 +19,6 @@ def test_picks_equal_farthest_point_sampling_of_fpsample() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     picks = fixture["picks"]
 
-    selection = k_center(vectors.astype(np.float32), len(picks), first=picks[0])
+    selection = k_center(vectors.astype(np.float32), Candidates(len(picks)), first=picks[0])
 
     assert selection.indices.tolist() == picks

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from assay.samples import FloatArray
+from assay.solvers.arrays import Candidates
 from assay.solvers.facility_dense import facility_location_dense
 from assay.solvers.facility_sparse import facility_location_sparse
 from assay.solvers.greedy import FacilityLocationOptions, FacilityLocationResult
@@ -50,7 +51,7 @@ def naive_greedy(units: NDArray[np.int64], count: int) -> list[int]:
 
 
 def solve_sparse(vectors: FloatArray, count: int) -> FacilityLocationResult:
-    return facility_location_sparse(nearest_neighbors(vectors, len(vectors)), count)
+    return facility_location_sparse(nearest_neighbors(vectors, len(vectors)), Candidates(count))
 
 
 @given(pools(), st.integers(0, 11))
@@ -58,14 +59,16 @@ def test_dense_picks_are_those_of_the_naive_greedy(vectors: FloatArray, count: i
     wanted = min(count, len(vectors) - 1)
     expected = naive_greedy(similarity_units(vectors), wanted)
 
-    assert facility_location_dense(vectors, wanted).selection.indices.tolist() == expected
+    assert (
+        facility_location_dense(vectors, Candidates(wanted)).selection.indices.tolist() == expected
+    )
 
 
 @given(pools(), st.integers(0, 11))
 def test_sparse_picks_with_all_neighbours_are_those_of_the_dense(
     vectors: FloatArray, count: int
 ) -> None:
-    dense = facility_location_dense(vectors, count)
+    dense = facility_location_dense(vectors, Candidates(count))
     sparse = solve_sparse(vectors, count)
 
     assert sparse.selection.indices.tolist() == dense.selection.indices.tolist()
@@ -89,7 +92,7 @@ def test_objective_is_at_least_63_per_cent_of_the_optimum(
         for rows in itertools.combinations(range(len(vectors)), size)
     )
 
-    result = facility_location_dense(vectors, size, options=options)
+    result = facility_location_dense(vectors, Candidates(size), options=options)
 
     # Each similarity is rounded, so neither bound holds to the last digit.
     assert (1 - 1 / np.e) * best - 1e-5 <= result.objective <= best + 1e-5
@@ -100,8 +103,8 @@ def test_a_smaller_count_gives_a_prefix(vectors: FloatArray, count: int, more: i
     few = min(count, len(vectors) - 1)
     neighbors = nearest_neighbors(vectors, 5)
 
-    shorter = facility_location_sparse(neighbors, few).selection
-    longer = facility_location_sparse(neighbors, few + more).selection
+    shorter = facility_location_sparse(neighbors, Candidates(few)).selection
+    longer = facility_location_sparse(neighbors, Candidates(few + more)).selection
 
     assert longer.indices[: len(shorter.indices)].tolist() == shorter.indices.tolist()
     assert longer.gains[: len(shorter.gains)].tolist() == shorter.gains.tolist()
@@ -112,9 +115,10 @@ def test_picks_do_not_repeat_and_costs_stay_within_the_limit(
     vectors: FloatArray, count: int, data: st.DataObject
 ) -> None:
     costs = np.array(data.draw(st.lists(st.integers(0, 9), min_size=40)), dtype=np.float64)
-    options = FacilityLocationOptions(costs=costs[: len(vectors)], limit=20.0, fill=True)
+    candidates = Candidates(count, costs=costs[: len(vectors)], limit=20.0)
+    options = FacilityLocationOptions(fill=True)
 
-    picks = facility_location_dense(vectors, count, options=options).selection.indices
+    picks = facility_location_dense(vectors, candidates, options=options).selection.indices
 
     assert len(np.unique(picks)) == len(picks) <= count
     assert costs[picks].sum() <= 20
@@ -130,10 +134,10 @@ def test_shuffled_rows_give_the_same_picks_unless_they_tie(seed: int, count: int
     reordered = FacilityLocationOptions(quality=quality[order], trade_off=0.1)
     neighbors = nearest_neighbors(vectors, 10), nearest_neighbors(vectors[order], 10)
 
-    dense = facility_location_dense(vectors, count, options=options)
-    shuffled = facility_location_dense(vectors[order], count, options=reordered)
-    sparse = facility_location_sparse(neighbors[0], count, options=options)
-    shuffled_sparse = facility_location_sparse(neighbors[1], count, options=reordered)
+    dense = facility_location_dense(vectors, Candidates(count), options=options)
+    shuffled = facility_location_dense(vectors[order], Candidates(count), options=reordered)
+    sparse = facility_location_sparse(neighbors[0], Candidates(count), options=options)
+    shuffled_sparse = facility_location_sparse(neighbors[1], Candidates(count), options=reordered)
 
     assert order[shuffled.selection.indices].tolist() == dense.selection.indices.tolist()
     assert order[shuffled_sparse.selection.indices].tolist() == sparse.selection.indices.tolist()
@@ -142,10 +146,8 @@ def test_shuffled_rows_give_the_same_picks_unless_they_tie(seed: int, count: int
 @given(pools(most=30), st.integers(1, 8))
 def test_going_on_from_a_start_gives_what_one_run_gives(vectors: FloatArray, count: int) -> None:
     few = min(count, len(vectors) - 1)
-    whole = facility_location_dense(vectors, few).selection.indices
-    options = FacilityLocationOptions(start=whole[: len(whole) // 2])
+    whole = facility_location_dense(vectors, Candidates(few)).selection.indices
 
-    assert (
-        facility_location_dense(vectors, few, options=options).selection.indices.tolist()
-        == whole.tolist()
-    )
+    going_on = facility_location_dense(vectors, Candidates(few, start=whole[: len(whole) // 2]))
+
+    assert going_on.selection.indices.tolist() == whole.tolist()

@@ -5,6 +5,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from assay.samples import FloatArray
+from assay.solvers.arrays import Candidates
 from assay.solvers.k_center import k_center
 
 # Small whole numbers: copies, zero rows, multiples and exact ties are common.
@@ -30,7 +31,7 @@ def test_every_pick_is_a_farthest_row_and_gains_its_distance(
     pool: NDArray[np.int8], count: int
 ) -> None:
     between = distances(pool)
-    selection = k_center(pool.astype(np.float32), count, fill=True)
+    selection = k_center(pool.astype(np.float32), Candidates(count), fill=True)
     assert len(selection.indices) == min(count, len(pool))
     for place in range(1, len(selection.indices)):
         nearest = between[:, selection.indices[:place]].min(axis=1)
@@ -42,7 +43,7 @@ def test_every_pick_is_a_farthest_row_and_gains_its_distance(
 def test_without_fill_only_gains_above_zero_are_kept(pool: NDArray[np.int8], count: int) -> None:
     vectors = pool.astype(np.float32)
     count = min(count, len(pool) - 1)
-    selection = k_center(vectors, count)
+    selection = k_center(vectors, Candidates(count))
     assert (selection.gains[1:] > 0).all()
     nearest = distances(pool)[:, selection.indices].min(axis=1, initial=2.0)
     left = np.setdiff1d(np.arange(len(pool)), selection.indices)
@@ -54,8 +55,8 @@ def test_without_fill_only_gains_above_zero_are_kept(pool: NDArray[np.int8], cou
 @given(POOLS, st.integers(0, 14), st.integers(0, 14))
 def test_a_smaller_count_gives_a_prefix(pool: NDArray[np.int8], one: int, other: int) -> None:
     vectors = pool.astype(np.float32)
-    longer = k_center(vectors, max(one, other), fill=True).indices
-    shorter = k_center(vectors, min(one, other), fill=True).indices
+    longer = k_center(vectors, Candidates(max(one, other)), fill=True).indices
+    shorter = k_center(vectors, Candidates(min(one, other)), fill=True).indices
     assert shorter.tolist() == longer[: len(shorter)].tolist()
 
 
@@ -68,7 +69,9 @@ def test_picks_are_allowed_affordable_and_do_not_repeat(
     costs = data.draw(arrays(np.int64, rows, elements=st.integers(0, 9))).astype(np.float64)
     limit = float(data.draw(st.integers(0, 40)))
     selection = k_center(
-        pool.astype(np.float32), count, allowed=allowed, costs=costs, limit=limit, fill=True
+        pool.astype(np.float32),
+        Candidates(count, allowed=allowed, costs=costs, limit=limit),
+        fill=True,
     )
     chosen = selection.indices
     assert len(np.unique(chosen)) == len(chosen) <= count
@@ -85,8 +88,8 @@ def test_a_row_outside_the_allowed_ones_changes_nothing(
 ) -> None:
     allowed = data.draw(arrays(np.bool_, len(pool)))
     vectors = pool.astype(np.float32)
-    whole = k_center(vectors, count, allowed=allowed).indices
-    alone = k_center(vectors[allowed], count).indices
+    whole = k_center(vectors, Candidates(count, allowed=allowed)).indices
+    alone = k_center(vectors[allowed], Candidates(count)).indices
     assert whole.tolist() == np.flatnonzero(allowed)[alone].tolist()
 
 
@@ -96,5 +99,5 @@ def test_the_order_of_the_rows_does_not_matter(seed: int, rows: int, count: int)
     generator = np.random.Generator(np.random.Philox(seed))
     vectors = generator.standard_normal((rows, 6))
     order = generator.permutation(rows)
-    picks = k_center(vectors, count).indices
-    assert order[k_center(vectors[order], count).indices].tolist() == picks.tolist()
+    picks = k_center(vectors, Candidates(count)).indices
+    assert order[k_center(vectors[order], Candidates(count)).indices].tolist() == picks.tolist()

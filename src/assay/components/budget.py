@@ -16,6 +16,7 @@ from assay.components.rendering import Rendering
 from assay.errors import BudgetError
 from assay.progress import SILENT, Progress
 from assay.samples import FloatArray, IndexArray
+from assay.solvers.arrays import Candidates
 
 _MULTIPLES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 _FORM = re.compile(
@@ -186,6 +187,14 @@ class Allowance:
     def among(self, mask: NDArray[np.bool_], count: int | None, limit: float | None) -> "Allowance":
         """Return an allowance over the eligible rows that are also in `mask`."""
         return Allowance(self.eligible & mask, count, self.costs, limit, self.progress)
+
+    def candidates(self, start: IndexArray | None = None) -> Candidates:
+        """Return what solvers are handed.
+
+        Args:
+            start: shape (s,), rows already chosen, which count.
+        """
+        return Candidates(self.rows, self.eligible, self.costs, self.limit, start, self.progress)
 
     @property
     def rows(self) -> int:

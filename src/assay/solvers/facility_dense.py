@@ -4,6 +4,7 @@ import numpy as np
 
 from assay.progress import Task
 from assay.samples import FloatArray, IndexArray
+from assay.solvers.arrays import Candidates
 from assay.solvers.greedy import (
     FacilityLocationOptions,
     FacilityLocationResult,
@@ -16,13 +17,13 @@ from assay.solvers.similarity_columns import Kernel, SimilarityColumns, added
 
 def facility_location_dense(
     vectors: AnyFloatArray,
-    count: int,
+    candidates: Candidates,
     *,
     options: FacilityLocationOptions | None = None,
     kernel: Kernel = "cosine",
     cache_bytes: int = 512 << 20,
 ) -> FacilityLocationResult:
-    """Choose `count` rows that stand for all others, judged by all similarities.
+    """Choose rows that stand for all others, judged by all similarities.
 
     Candidates are looked at in the order of what they could at most still gain, in batches, so
     most are looked at rarely; the picks are those of the plain greedy, ties to the lowest row.
@@ -33,9 +34,9 @@ def facility_location_dense(
     Args:
         vectors: shape (n, d), any float dtype, brought to unit length here. A zero row has
             similarity 0 to everything, itself included.
-        count: how many to choose in all; as many as there are, or more, gives all of them if the
-            limit pays for all, those without gain last.
-        options: quality, costs, rows already chosen and the like.
+        candidates: the rows to choose from and to cover, and how many; as many as there are, or
+            more, gives all of them if the limit pays for all, those without gain last.
+        options: weights, quality and the like.
         kernel: similarity of two rows: "cosine" is the cosine, 0 where negative;
             "submod-euclidean" is exp(-distance / d) of unit vectors, all within [exp(-2 / d), 1].
         cache_bytes: memory for columns of the similarity matrix. The vectors in float32 and in
@@ -55,14 +56,14 @@ def facility_location_dense(
     """
     columns = SimilarityColumns(exact_unit_vectors(vectors), kernel=kernel, cache_bytes=cache_bytes)
     options = options or FacilityLocationOptions()
-    greedy = Greedy(options, len(vectors), count, units=columns.units)
+    greedy = Greedy(candidates, options, len(vectors), units=columns.units)
     coverage = _DenseCoverage(columns, greedy)
     gains = np.zeros(len(vectors))
-    if count:
-        with options.progress.task("all pairs", len(vectors) ** 2, unit="pairs") as task:
+    if candidates.count != 0:
+        with greedy.progress.task("all pairs", len(vectors) ** 2, unit="pairs") as task:
             gains = coverage.first_gains(task)
     with greedy.told("facility location"):
-        lazy_greedy(coverage, greedy, gains, picks=count, candidates=np.arange(len(vectors)))
+        lazy_greedy(coverage, greedy, gains, picks=len(vectors), candidates=np.arange(len(vectors)))
     return greedy.result(coverage.covered)
 
 

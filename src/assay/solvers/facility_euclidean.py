@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from assay.progress import SILENT, Progress
-from assay.samples import FloatArray, Selection
+from assay.samples import Selection
+from assay.solvers.arrays import Candidates
 from assay.solvers.facility_dense import facility_location_dense
 from assay.solvers.facility_sparse import facility_location_sparse
 from assay.solvers.greedy import FacilityLocationOptions
@@ -24,16 +24,13 @@ _BYTES_PER_PAIR = 8
 
 def facility_location_euclidean(
     vectors: AnyFloatArray,
-    count: int,
+    candidates: Candidates,
     *,
-    costs: FloatArray | None = None,
-    limit: float | None = None,
     fill: bool = False,
     dense_rows: int = DENSE_ROWS,
     neighbors: int = NEIGHBORS,
-    progress: Progress = SILENT,
 ) -> Selection:
-    """Choose `count` rows that stand for all others, by exp(-distance / d) of unit vectors.
+    """Choose rows that stand for all others, by exp(-distance / d) of unit vectors.
 
     Up to `dense_rows` rows every pair counts. Beyond, only each row's nearest neighbours do, and
     every other pair counts as if it lay as far apart as two unit vectors can.
@@ -41,14 +38,12 @@ def facility_location_euclidean(
     Args:
         vectors: shape (n, d), any float dtype, brought to unit length here. A zero row has
             similarity 0 to everything, itself included.
-        count: how many to choose; as many as there are, or more, gives all of them if the limit
-            pays for all, those without gain last.
-        costs: shape (n,), what each row costs. A row that no longer fits is passed over.
-        limit: most that all picks may cost together.
+        candidates: how many to choose and what they may cost, without a start, all rows allowed;
+            as many as there are, or more, gives all of them if the limit pays for all, those
+            without gain last.
         fill: go on, by lowest row, when nothing left adds anything.
         dense_rows: rows up to which all pairs are looked at.
         neighbors: neighbours per row beyond that.
-        progress: where to report how far it is.
 
     Returns:
         Picks in order, ties to the lowest row. Gains are what each added to the sum over all rows
@@ -61,21 +56,23 @@ def facility_location_euclidean(
     Source:
         Superfiltering, arXiv 2402.00530, with the kernel of the library that its code uses.
     """
-    options = FacilityLocationOptions(costs=costs, limit=limit, fill=fill, progress=progress)
+    if candidates.start is not None or candidates.allowed is not None:
+        raise ValueError("all rows are to be covered and chosen from: hand in no others")
+    options = FacilityLocationOptions(fill=fill)
     rows = len(vectors)
     if rows <= dense_rows:
         # With the whole kernel in memory, looking at a candidate again costs next to nothing.
         return facility_location_dense(
             vectors,
-            count,
+            candidates,
             options=options,
             kernel="submod-euclidean",
             cache_bytes=_BYTES_PER_PAIR * rows * rows,
         ).selection
-    graph = nearest_neighbors(vectors, neighbors, progress=progress)
+    graph = nearest_neighbors(vectors, neighbors, progress=candidates.progress)
     floor = _floor(vectors.shape[1])
     near = _above_floor(graph, vectors.shape[1])
-    found = facility_location_sparse(near, count, options=options).selection
+    found = facility_location_sparse(near, candidates, options=options).selection
     gains = found.gains * (1.0 - floor)
     gains[:1] += floor * (rows - len(graph.zero_rows))
     return replace(found, gains=gains)

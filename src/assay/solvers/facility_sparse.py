@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from assay.progress import Progress
 from assay.samples import FloatArray, IndexArray
+from assay.solvers.arrays import Candidates
 from assay.solvers.facility_opening import CANDIDATES, SAMPLE_ROWS, sampled_opening
 from assay.solvers.greedy import FacilityLocationOptions, FacilityLocationResult, Greedy
 from assay.solvers.nearest import Neighbors
@@ -24,12 +25,12 @@ _OPENING_WORK = 5.0  # products in float64, and what is compared of them
 
 def facility_location_sparse(
     neighbors: Neighbors,
-    count: int,
+    candidates: Candidates,
     *,
     vectors: AnyFloatArray | None = None,
     options: FacilityLocationOptions | None = None,
 ) -> FacilityLocationResult:
-    """Choose `count` rows that stand for all others, judged by each row's nearest neighbours.
+    """Choose rows that stand for all others, judged by each row's nearest neighbours.
 
     A pick covers a row if either lists the other as a neighbour, at their similarity, and itself
     at 1; negative similarities count as 0. That is the exact greedy for this objective, which
@@ -40,10 +41,10 @@ def facility_location_sparse(
 
     Args:
         neighbors: of all n rows, from `nearest_neighbors`; 64 per row are a good number.
-        count: how many to choose in all; as many as there are, or more, gives all of them if the
-            limit pays for all, those without gain last.
+        candidates: the rows to choose from and to cover, and how many; as many as there are, or
+            more, gives all of them if the limit pays for all, those without gain last.
         vectors: shape (n, d), those `neighbors` is made of, for the opening; None to do without.
-        options: quality, costs, rows already chosen and the like.
+        options: weights, quality and the like.
 
     Returns:
         Picks in order. Every prefix is the answer for its own length and, with costs, for its own
@@ -56,16 +57,16 @@ def facility_location_sparse(
     """
     options = options or FacilityLocationOptions()
     rows = len(neighbors.indptr) - 1
-    greedy = Greedy(options, rows, count, units=_UNITS)
-    edges = _coverage_edges(neighbors, options.progress)
-    if vectors is None or count == 0:
+    greedy = Greedy(candidates, options, rows, units=_UNITS)
+    edges = _coverage_edges(neighbors, candidates.progress)
+    if vectors is None or candidates.count == 0:
         graph = _Graph(edges, greedy.weights, np.zeros(rows, dtype=np.int32))
         for row in greedy.start.tolist():
             graph.cover_from(row)
         greedy.set_scale(graph.gains[greedy.is_open])
     else:
-        candidates = _candidates(edges, options)
-        graph = _Graph(edges, greedy.weights, sampled_opening(vectors, candidates, greedy))
+        first = _first_picks(edges, candidates, options)
+        graph = _Graph(edges, greedy.weights, sampled_opening(vectors, first, greedy))
     with greedy.told("facility location"):
         _pick_all(graph, greedy)
     return greedy.result(graph.covered)
@@ -83,11 +84,13 @@ def sparse_work(rows: int, neighbors: int, width: int) -> float:
     return _EDGE_WORK * rows * neighbors + _OPENING_WORK * opening
 
 
-def _candidates(edges: "_Edges", options: FacilityLocationOptions) -> IndexArray:
+def _first_picks(
+    edges: "_Edges", candidates: Candidates, options: FacilityLocationOptions
+) -> IndexArray:
     """Return, in ascending order, the rows that would come first without an opening."""
     rows = len(edges.indptr) - 1
-    priceless = replace(options, start=None, costs=None, limit=None, cost_ratio=False, fill=True)
-    greedy = Greedy(priceless, rows, min(rows, CANDIDATES), units=_UNITS)
+    free = Candidates(min(rows, CANDIDATES), candidates.allowed, progress=candidates.progress)
+    greedy = Greedy(free, replace(options, cost_ratio=False, fill=True), rows, units=_UNITS)
     graph = _Graph(edges, greedy.weights, np.zeros(rows, dtype=np.int32))
     greedy.set_scale(graph.gains[greedy.is_open])
     with greedy.told("facility location: opening"):

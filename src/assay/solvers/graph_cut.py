@@ -5,14 +5,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.progress import SILENT, Progress, Task
+from assay.progress import Task
 from assay.samples import FloatArray, IndexArray, Selection
-from assay.solvers.arrays import (
-    Allowance,
-    checked_allowance,
-    checked_mask,
-    checked_positions,
-)
+from assay.solvers.arrays import Candidates, Costs
 from assay.solvers.cover import rounding_error
 from assay.solvers.distinct import distinct_vectors
 from assay.solvers.exact_products import exact_parts, exact_products, exact_row_products
@@ -48,15 +43,7 @@ _LONGEST_ROUND = 4096
 
 
 def graph_cut(
-    vectors: AnyFloatArray,
-    count: int,
-    *,
-    trade_off: float = 1.0,
-    start: IndexArray | None = None,
-    allowed: NDArray[np.bool_] | None = None,
-    costs: FloatArray | None = None,
-    limit: float | None = None,
-    progress: Progress = SILENT,
+    vectors: AnyFloatArray, candidates: Candidates, *, trade_off: float = 1.0
 ) -> Selection:
     """Take, again and again, the row most similar to the pool and least to the rows taken.
 
@@ -71,19 +58,13 @@ def graph_cut(
     Args:
         vectors: shape (n, d), float16, float32 or float64, memory-mapped or not, brought to unit
             length here. A zero row has similarity 0 to everything and gains 0.
-        count: how many to choose in all, `start` included.
+        candidates: the rows to choose from, which also are the pool, and how many. The others are
+            not even read, unless the start names them.
         trade_off: weight of the pool, >= 0; at 1 twice the gain is, up to a constant, the sum of
             squared distances to the rows taken minus that to the others.
-        start: shape (s,), rows already chosen, allowed or not; they come first in the result.
-        allowed: shape (n,), True for the rows to choose from, which also are the pool; None for
-            all. The others are not even read, unless `start` names them.
-        costs: shape (n,), what each row costs; rows of `start` are paid for, too. A row that no
-            longer fits is passed over for the next best that does.
-        limit: most that all picks may cost together; None, with `costs`, for no limit.
-        progress: where to report how far it is.
 
     Returns:
-        Picks in order, with their gains; NaN for `start`. `stop` is "exhausted" when every
+        Picks in order, with their gains; NaN for the start. `stop` is "exhausted" when every
         allowed row is chosen, else "budget". Every prefix is the answer for its own length and,
         with costs, for its own cost.
 
@@ -93,30 +74,21 @@ def graph_cut(
     Source:
         Zhou et al. 2023, arXiv 2308.10524, for unit vectors and trade_off = 1; the search is ours.
     """
-    if count < 0:
-        raise ValueError(f"count must not be negative, not {count}")
     if not 0 <= trade_off < np.inf:
         raise ValueError(f"trade_off must be finite and not negative: {trade_off}")
-    rows = len(vectors)
-    eligible = checked_mask(allowed, rows)
-    given = checked_positions(start, rows)
-    allowance = checked_allowance(costs, limit, rows)
-    used = eligible.copy()
-    used[given] = True
-    positions = np.flatnonzero(used)
-    unit = exact_unit_vectors(vectors if len(positions) == rows else vectors[positions])
-    given = np.searchsorted(positions, given[:count])
-    pool = np.flatnonzero(eligible[positions])
-    costs_here = Allowance(allowance.costs[positions], allowance.limit)
-    greedy = _Greedy(unit, pool, given, trade_off, costs_here)
+    part = candidates.entrants(len(vectors))
+    unit = exact_unit_vectors(vectors if len(part.rows) == len(vectors) else vectors[part.rows])
+    given = part.start
+    greedy = _Greedy(unit, np.flatnonzero(part.allowed), given, trade_off, part.costs)
     start_direction = greedy.direction.copy()
-    with progress.task("graph cut", costs_here.picks(count), unit="picks") as task:
+    total = part.costs.picks(part.count)
+    with candidates.progress.task("graph cut", total, unit="picks") as task:
         task.advance(len(given))
-        chosen = greedy.run(count - len(given), task)
+        chosen = greedy.run(part.count - len(given), task)
     gains = _gains(unit, chosen, start_direction)
     everything = len(chosen) == greedy.open_at_first
     stop: Literal["budget", "exhausted"] = "exhausted" if everything else "budget"
-    indices = positions[np.concatenate([given, chosen])]
+    indices = part.rows[np.concatenate([given, chosen])]
     return Selection(
         indices, np.concatenate([np.full(len(given), np.nan), gains]), True, stop, _GAIN_UNIT
     )
@@ -133,7 +105,7 @@ def graph_cut_order(
         task: is told of every pick.
         trade_off: as for `graph_cut`.
     """
-    free = Allowance(np.zeros(len(unit)), np.inf)
+    free = Costs(np.zeros(len(unit)), np.inf)
     everything = np.arange(len(unit))
     greedy = _Greedy(unit, everything, np.empty(0, dtype=np.int64), trade_off, free)
     return greedy.run(count, task)
@@ -254,18 +226,18 @@ class _Greedy:
         pool: IndexArray,
         given: IndexArray,
         trade_off: float,
-        allowance: Allowance,
+        costs: Costs,
     ) -> None:
         total = _sum(unit, pool)
         # Back on the grid, whatever the trade-off.
         self.direction = np.rint(trade_off * total * _GRID) / _GRID - 2.0 * _sum(unit, given)
         rows = np.setdiff1d(pool, given)
         self.open_at_first = len(rows)
-        self._offers = _Offers(unit, rows, allowance.costs)
+        self._offers = _Offers(unit, rows, costs.each)
         self._axis = total / (_length(total) or 1.0)
-        self._costs = allowance.costs
-        self._left = allowance.limit - float(allowance.costs[given].sum())
-        self._is_limited = bool(np.isfinite(allowance.limit))
+        self._costs = costs.each
+        self._left = costs.limit - float(costs.each[given].sum())
+        self._is_limited = bool(np.isfinite(costs.limit))
         # Twice: a direction cast to float32 adds to the error of the product.
         self._error = 2.0 * rounding_error(unit.shape[1])
         self._sizes = [level.first for level in _LEVELS]

@@ -8,20 +8,16 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.progress import SILENT, Progress, Task
+from assay.progress import Task
 from assay.samples import FloatArray, IndexArray, Selection
-from assay.solvers.arrays import checked_allowance, checked_mask, checked_positions
+from assay.solvers.arrays import Candidates, checked_mask, checked_positions
 
 
 @dataclass(frozen=True, kw_only=True)
 class FacilityLocationOptions:
-    """What to choose besides, and from what.
+    """What rows are worth, and when to go on.
 
     Attributes:
-        start: shape (s,), rows already chosen, allowed or not; they come first in the result,
-            count towards it and are paid for.
-        allowed: shape (n,), True for the rows to choose from and to cover. The others are
-            neither picked nor covered.
         weights: shape (n,), integers >= 0, how many rows each row stands for when covered; None
             for 1 each.
         quality: shape (n,), finite, >= 0, best normalised to [0, 1]; added to what a pick covers.
@@ -30,36 +26,28 @@ class FacilityLocationOptions:
         balance: what coverage is divided by before it is weighed against quality. "first_gain"
             is the largest coverage of a single pick, so that both terms begin at most at 1;
             "rows" is the number of rows covered; a number divides by itself (1 is the plain sum).
-        costs: shape (n,), what each row costs.
-        limit: most that all picks may cost together. A row that no longer fits is passed over.
         cost_ratio: take the best gain per cost instead of the best gain; costs are then > 0.
         fill: go on when nothing left adds anything, by highest quality, then lowest row.
-        progress: where to report how far it is.
     """
 
-    start: IndexArray | None = None
-    allowed: NDArray[np.bool_] | None = None
     weights: IndexArray | None = None
     quality: FloatArray | None = None
     trade_off: float = 0.0
     balance: Literal["first_gain", "rows"] | float = "first_gain"
-    costs: FloatArray | None = None
-    limit: float | None = None
     cost_ratio: bool = False
     fill: bool = False
-    progress: Progress = SILENT
 
 
 class FacilityLocationResult(NamedTuple):
     """A selection and what it is worth.
 
     Attributes:
-        selection: picks in order; gains are what each added to `objective`, NaN for `start`.
+        selection: picks in order; gains are what each added to `objective`, NaN for the start.
         objective: (1 - trade_off) * coverage / scale + trade_off * sum of quality.
         coverage: sum over covered rows of weight times the similarity to the nearest pick.
         scale: what coverage was divided by; 1 without quality.
-        coverage_range: smallest and largest coverage part of one pick's gain, `start` left out.
-        quality_range: smallest and largest quality part of one pick's gain, `start` left out.
+        coverage_range: smallest and largest coverage part of one pick's gain, the start left out.
+        quality_range: smallest and largest quality part of one pick's gain, the start left out.
     """
 
     selection: Selection
@@ -79,42 +67,37 @@ class Greedy:
         start: rows already chosen, to be covered before the first pick.
         weights: shape (n,), int64; 0 for rows that are not to be covered.
         is_open: shape (n,), True for rows that may still be picked.
+        progress: where to report how far the work is.
     """
 
     def __init__(
-        self, options: FacilityLocationOptions, rows: int, count: int, *, units: float
+        self, candidates: Candidates, options: FacilityLocationOptions, rows: int, *, units: float
     ) -> None:
-        if count < 0:
-            raise ValueError(f"count must not be negative, not {count}")
         self._options = options
         self._units = units
-        self._count = count
-        self._allowance = checked_allowance(options.costs, options.limit, rows)
-        if options.cost_ratio and (options.costs is None or (self._allowance.costs <= 0).any()):
+        self._count = candidates.checked_count(rows)
+        self._costs = candidates.checked_costs(rows)
+        if options.cost_ratio and (self._costs.each <= 0).any():
             raise ValueError("a cost ratio needs costs above 0")
-        self.start = checked_positions(options.start, rows)[:count]
-        allowed = checked_mask(options.allowed, rows)
+        self.progress = candidates.progress
+        self.start = checked_positions(candidates.start, rows)[: self._count]
+        allowed = checked_mask(candidates.allowed, rows)
         self.weights = np.where(allowed, _checked_weights(options.weights, rows), 0)
         self.is_open = allowed.copy()
         self.is_open[self.start] = False
         self._quality = _checked_quality(options, rows)
         self._scale = 1.0
-        self._spent = float(self._allowance.costs[self.start].sum())
+        self._spent = float(self._costs.each[self.start].sum())
         self._takes_all = self._everything_fits()
         self._rows: list[int] = []
         self._coverage_gains: list[float] = []
         self._task: Task | None = None
 
-    @property
-    def progress(self) -> Progress:
-        """Where to report how far the work is."""
-        return self._options.progress
-
     @contextlib.contextmanager
     def told(self, label: str) -> Iterator[None]:
         """Report picks, under a label, while the context is open."""
-        total = self._allowance.picks(self._count) - self.size
-        with self._options.progress.task(label, max(total, 1), unit="picks") as self._task:
+        total = self._costs.picks(self._count) - self.size
+        with self.progress.task(label, max(total, 1), unit="picks") as self._task:
             yield
         self._task = None
 
@@ -133,7 +116,7 @@ class Greedy:
     def scores(self, gains: FloatArray, rows: IndexArray | slice) -> FloatArray:
         """Return the order of preference of `rows` given their coverage gains in units."""
         scores = self._coverage_part(gains) + self._quality[rows]
-        return scores / self._allowance.costs[rows] if self._options.cost_ratio else scores
+        return scores / self._costs.each[rows] if self._options.cost_ratio else scores
 
     @property
     def size(self) -> int:
@@ -146,13 +129,13 @@ class Greedy:
 
     def fits(self, row: int) -> bool:
         """Return whether `row` can still be paid for; if not, it never will."""
-        return bool(self._spent + self._allowance.costs[row] <= self._allowance.limit)
+        return bool(self._spent + self._costs.each[row] <= self._costs.limit)
 
     def pick(self, row: int, gain: float) -> None:
         """Choose `row`, which adds `gain` units of coverage."""
         self._rows.append(row)
         self._coverage_gains.append(gain)
-        self._spent += float(self._allowance.costs[row])
+        self._spent += float(self._costs.each[row])
         self.is_open[row] = False
         if self._task is not None:
             self._task.advance(1)
@@ -184,13 +167,13 @@ class Greedy:
 
     def _everything_fits(self) -> bool:
         """Return whether count and limit leave room for all rows, so that there is no choice."""
-        total = self._spent + float(self._allowance.costs[self.is_open].sum())
+        total = self._spent + float(self._costs.each[self.is_open].sum())
         rows = len(self.start) + int(self.is_open.sum())
-        return rows <= self._count and total <= self._allowance.limit
+        return rows <= self._count and total <= self._costs.limit
 
     def _any_fits(self) -> bool:
-        costs = self._allowance.costs[self.is_open]
-        return bool((self._spent + costs <= self._allowance.limit).any())
+        open_costs = self._costs.each[self.is_open]
+        return bool((self._spent + open_costs <= self._costs.limit).any())
 
     def _fill(self) -> None:
         quality = self._options.quality

@@ -5,14 +5,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.progress import SILENT, Progress, Task
+from assay.progress import Task
 from assay.samples import FloatArray, IndexArray, Selection
-from assay.solvers.arrays import (
-    Allowance,
-    checked_allowance,
-    checked_mask,
-    checked_positions,
-)
+from assay.solvers.arrays import Candidates, Costs
 from assay.solvers.cover import OUT_OF_PLAY, Cover
 from assay.solvers.similarity import (
     AnyFloatArray,
@@ -38,19 +33,14 @@ _LOOK_AHEAD = 64
 _LONG_LAG = 256
 
 
-def k_center(  # noqa: PLR0913  one keyword per thing that a caller may leave out
+def k_center(
     vectors: AnyFloatArray,
-    count: int,
+    candidates: Candidates,
     *,
-    start: IndexArray | None = None,
     first: Literal["medoid"] | int = "medoid",
     fill: bool = False,
-    allowed: NDArray[np.bool_] | None = None,
-    costs: FloatArray | None = None,
-    limit: float | None = None,
-    progress: Progress = SILENT,
 ) -> Selection:
-    """Cover `vectors` with `count` of them by always taking the farthest one.
+    """Cover `vectors` with a number of them by always taking the farthest one.
 
     The order is that of the plain greedy, which compares distances rounded to multiples of
     2**-20 (about 1e-6) and breaks ties by the lowest row. It does not depend on block sizes or
@@ -60,22 +50,16 @@ def k_center(  # noqa: PLR0913  one keyword per thing that a caller may leave ou
         vectors: shape (n, d), float16, float32 or float64, memory-mapped or not, brought to unit
             length here. A zero row has similarity 0 to all others; zero rows are copies of each
             other, so at most one is picked for its gain.
-        count: how many to choose in all, `start` included; as many as there are, or more, gives
-            all of them if the limit pays for all, those without gain last.
-        start: shape (s,), rows already chosen, allowed or not; they come first in the result.
+        candidates: the rows to choose from and to cover, and how many; others are not even read,
+            unless the start names them. As many as there are, or more, gives all of them if the
+            limit pays for all, those without gain last.
         first: the first pick when nothing is chosen yet: a row, or "medoid" for the one most
             similar to the mean of all allowed unit vectors.
         fill: go on by lowest row, with gain 0, when all that is left are copies of rows chosen.
-        allowed: shape (n,), True for the rows to choose from and to cover; None for all. The
-            others are not even read, unless `start` names them.
-        costs: shape (n,), what each row costs; rows of `start` are paid for, too. A row that no
-            longer fits is passed over for the next farthest that does.
-        limit: most that all picks may cost together; None, with `costs`, for no limit.
-        progress: where to report how far it is.
 
     Returns:
         Picks in order. Gains are cosine distances to the nearest earlier pick, multiples of
-        2**-20 in [0, 2]; NaN for `start`, or for the first pick. `stop` is "exhausted" when every
+        2**-20 in [0, 2]; NaN for the start, or for the first pick. `stop` is "exhausted" when every
         allowed row is chosen, "budget" when the count is reached or no row fits the limit any
         more, "no_gain" when copies of chosen rows are all that is left. Every prefix is the
         answer for its own length and, with costs, for its own cost.
@@ -87,25 +71,18 @@ def k_center(  # noqa: PLR0913  one keyword per thing that a caller may leave ou
         Gonzalez 1985, Theoretical Computer Science 38; Sener & Savarese 2018, arXiv 1708.00489,
         algorithm 1. The largest Euclidean distance to a pick is at most twice the optimal one.
     """
-    if count < 0:
-        raise ValueError(f"count must not be negative, not {count}")
-    rows = len(vectors)
-    eligible = checked_mask(allowed, rows)
-    given = checked_positions(start, rows)
-    allowance = checked_allowance(costs, limit, rows)
-    used = eligible.copy()
-    used[given] = True
-    positions = np.flatnonzero(used)
-    unit = exact_unit_vectors(vectors if len(positions) == rows else vectors[positions])
-    pool = _Pool(unit, eligible[positions], Allowance(allowance.costs[positions], allowance.limit))
-    opening = np.searchsorted(positions, given[:count])
-    if len(given) == 0 and count > 0:
-        opening = _opening(pool, positions, first)
-    with progress.task("k-center", pool.allowance.picks(count), unit="picks") as task:
-        chosen = _greedy(pool, opening, task, count=count, keep_all=fill)
+    part = candidates.entrants(len(vectors))
+    unit = exact_unit_vectors(vectors if len(part.rows) == len(vectors) else vectors[part.rows])
+    pool = _Pool(unit, part.allowed, part.costs)
+    opening = part.start
+    if len(opening) == 0 and part.count > 0:
+        opening = _opening(pool, part.rows, first)
+    total = part.costs.picks(part.count)
+    with candidates.progress.task("k-center", total, unit="picks") as task:
+        chosen = _greedy(pool, opening, task, count=part.count, keep_all=fill)
     gains = chosen.gains.copy()
     gains[: max(1, len(opening))] = np.nan
-    return Selection(positions[chosen.rows], gains, True, chosen.stop, _GAIN_UNIT)
+    return Selection(part.rows[chosen.rows], gains, True, chosen.stop, _GAIN_UNIT)
 
 
 class _Pool(NamedTuple):
@@ -113,7 +90,7 @@ class _Pool(NamedTuple):
 
     unit: NDArray[np.float32]
     eligible: NDArray[np.bool_]
-    allowance: Allowance
+    costs: Costs
 
 
 class _Chosen(NamedTuple):
@@ -124,7 +101,7 @@ class _Chosen(NamedTuple):
 
 def _opening(pool: _Pool, positions: IndexArray, first: Literal["medoid"] | int) -> IndexArray:
     """Return the first pick as an array of one row, empty if no row may be picked."""
-    possible = pool.eligible & (pool.allowance.costs <= pool.allowance.limit)
+    possible = pool.eligible & (pool.costs.each <= pool.costs.limit)
     if isinstance(first, str):
         return _medoid(pool.unit, possible)
     place = np.flatnonzero(positions == first)
@@ -155,10 +132,10 @@ def _greedy(pool: _Pool, opening: IndexArray, task: Task, *, count: int, keep_al
     open_rows[opening] = False
     available = len(opening) + int(open_rows.sum())
     cover = Cover(_with_zero_rows_apart(pool.unit), min(count, available))
-    search = _Search(cover, pool.allowance)
+    search = _Search(cover, pool.costs)
     for row in opening.tolist():
         search.take(row)
-    everything_fits = float(pool.allowance.costs[open_rows].sum()) <= search.left
+    everything_fits = float(pool.costs.each[open_rows].sum()) <= search.left
     keep_all = keep_all or (count >= available and everything_fits)
     if len(opening) > 0:
         cover.refresh(np.flatnonzero(open_rows))
@@ -166,7 +143,7 @@ def _greedy(pool: _Pool, opening: IndexArray, task: Task, *, count: int, keep_al
         search.run(min(count, available), task)
     rows, gains = cover.centers, cover.gains()
     open_rows[rows] = False
-    copies = np.flatnonzero(open_rows & (pool.allowance.costs <= search.left))
+    copies = np.flatnonzero(open_rows & (pool.costs.each <= search.left))
     if keep_all:
         filled = search.take_in_order(copies, count - len(rows))
         rows = np.concatenate([rows, filled])
@@ -201,11 +178,11 @@ class _Search:
     now, so most rows meet only the first few of the centres.
     """
 
-    def __init__(self, cover: Cover, allowance: Allowance) -> None:
+    def __init__(self, cover: Cover, costs: Costs) -> None:
         self.cover = cover
-        self.costs = allowance.costs
-        self.left = allowance.limit
-        self._is_limited = bool(np.isfinite(allowance.limit))
+        self.costs = costs.each
+        self.left = costs.limit
+        self._is_limited = bool(np.isfinite(costs.limit))
         self._size = _FIRST_CANDIDATES
 
     def take(self, row: int) -> None:

@@ -6,14 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.progress import SILENT, Progress, Task
+from assay.progress import Task
 from assay.samples import FloatArray, IndexArray, Selection
-from assay.solvers.arrays import (
-    Allowance,
-    checked_allowance,
-    checked_mask,
-    checked_positions,
-)
+from assay.solvers.arrays import Candidates, Costs, Entrants, checked_mask
 from assay.solvers.residuals import GaussianResiduals, LinearResiduals, Residuals
 from assay.solvers.similarity import AnyFloatArray, exact_unit_vectors, quantised
 
@@ -31,7 +26,7 @@ _SAMPLED_ROWS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class LogDetOptions:
-    """What volume means, what to choose besides, and from what.
+    """What volume means, and what else counts.
 
     Attributes:
         kernel: "cosine", or "rbf": exp(-|x - y|^2 / (2 bandwidth^2)) of unit vectors.
@@ -39,29 +34,18 @@ class LogDetOptions:
             as many rows gain as the vectors have dimensions. Copies gain about log(2 ridge).
         bandwidth: of "rbf", > 0; see `median_distance`.
         quality: shape (n,), finite and > 0 where allowed; None for 1.
-        start: shape (s,), rows already chosen, allowed or not; they come first in the result.
         fill: go on when all that is left has d^2 < 1e-10, by quality, then lowest row.
-        allowed: shape (n,), True for the rows to choose from; None for all.
-        costs: shape (n,), what each row costs; rows of `start` are paid for, too. A row that no
-            longer fits is passed over for the next best that does.
-        limit: most that all picks may cost together; None, with `costs`, for no limit.
-        progress: where to report how far it is.
     """
 
     kernel: Kernel = "cosine"
     ridge: float = 1e-3
     bandwidth: float = 1.0
     quality: FloatArray | None = None
-    start: IndexArray | None = None
     fill: bool = False
-    allowed: NDArray[np.bool_] | None = None
-    costs: FloatArray | None = None
-    limit: float | None = None
-    progress: Progress = SILENT
 
 
 def log_det(
-    vectors: AnyFloatArray, count: int, *, options: LogDetOptions | None = None
+    vectors: AnyFloatArray, candidates: Candidates, *, options: LogDetOptions | None = None
 ) -> Selection:
     """Take, again and again, the row that multiplies det(L_S) by most.
 
@@ -79,12 +63,12 @@ def log_det(
         vectors: shape (n, d), any float dtype, brought to unit length here. A zero row has
             similarity 0 to all others: with "cosine" it gains the ridge alone, with "rbf" it is
             1 to itself and its copies.
-        count: how many to choose in all, `start` included; as many as there are, or more, gives
+        candidates: the rows to choose from, and how many; as many as there are, or more, gives
             all of them if the limit pays for all, those without gain last.
-        options: kernel, quality, costs, rows already chosen and the like.
+        options: kernel, quality and the like.
 
     Returns:
-        Picks in order. Gains are multiples of 2**-20, mostly negative; NaN for `start` and for
+        Picks in order. Gains are multiples of 2**-20, mostly negative; NaN for the start and for
         rows without gain. `stop` is "exhausted" when every allowed row is chosen, "budget" when
         the count is reached or no row fits the limit any more, "no_gain" when d^2 is below 1e-10
         for all rows left. Every prefix is the answer for its own length and, with costs, for its
@@ -98,26 +82,18 @@ def log_det(
         linear in the row's vector, so that only the coefficients are kept.
     """
     options = options or LogDetOptions()
-    if count < 0:
-        raise ValueError(f"count must not be negative, not {count}")
-    rows = len(vectors)
-    eligible = checked_mask(options.allowed, rows)
-    given = checked_positions(options.start, rows)
-    allowance = checked_allowance(options.costs, options.limit, rows)
-    used = eligible.copy()
-    used[given] = True
-    positions = np.flatnonzero(used)
-    unit = exact_unit_vectors(vectors if len(positions) == rows else vectors[positions])
+    part = candidates.entrants(len(vectors))
+    unit = exact_unit_vectors(vectors if len(part.rows) == len(vectors) else vectors[part.rows])
     search = _Search(
-        _residuals(unit, min(count, len(unit)), options),
-        eligible[positions],
-        _log_quality(options.quality, eligible)[positions],
-        Allowance(allowance.costs[positions], allowance.limit),
+        _residuals(unit, min(part.count, len(unit)), options),
+        part.allowed,
+        _log_quality(options.quality, part, len(vectors)),
+        part.costs,
     )
-    with options.progress.task("log-determinant", allowance.picks(count), unit="picks") as task:
-        opening = np.searchsorted(positions, given[:count])
-        stop = search.run(opening, count, task, fill=options.fill)
-    chosen = positions[np.array(search.rows, dtype=np.int64)]
+    total = part.costs.picks(part.count)
+    with candidates.progress.task("log-determinant", total, unit="picks") as task:
+        stop = search.run(part.start, part.count, task, fill=options.fill)
+    chosen = part.rows[np.array(search.rows, dtype=np.int64)]
     return Selection(chosen, np.array(search.gains), True, stop, _GAIN_UNIT)
 
 
@@ -153,17 +129,18 @@ def median_distance(
     return float(np.median(np.sqrt(2.0 - 2.0 * similarities))) or 1.0
 
 
-def _log_quality(quality: FloatArray | None, eligible: NDArray[np.bool_]) -> FloatArray:
-    """Return 2 log q, 0 where there is none and where it does not matter."""
-    result = np.zeros(len(eligible))
+def _log_quality(quality: FloatArray | None, part: Entrants, rows: int) -> FloatArray:
+    """Return 2 log q of each entrant, 0 where there is none and where it does not matter."""
+    result = np.zeros(len(part.rows))
     if quality is None:
         return result
     checked = np.asarray(quality, dtype=np.float64)
-    if checked.shape != eligible.shape:
-        raise ValueError(f"there must be {len(eligible)} qualities, not {checked.shape}")
-    if not (np.isfinite(checked[eligible]) & (checked[eligible] > 0)).all():
+    if checked.shape != (rows,):
+        raise ValueError(f"there must be {rows} qualities, not {checked.shape}")
+    own = checked[part.rows[part.allowed]]
+    if not (np.isfinite(own) & (own > 0)).all():
         raise ValueError("quality must be finite and above 0")
-    result[eligible] = 2.0 * np.log(checked[eligible])
+    result[part.allowed] = 2.0 * np.log(own)
     return result
 
 
@@ -180,15 +157,15 @@ class _Search:
         residuals: Residuals,
         is_open: NDArray[np.bool_],
         log_quality: FloatArray,
-        allowance: Allowance,
+        costs: Costs,
     ) -> None:
         self.rows: list[int] = []
         self.gains: list[float] = []
         self._residuals = residuals
         self._is_open = is_open.copy()
         self._log_quality = log_quality
-        self._costs = allowance.costs
-        self._left = allowance.limit
+        self._costs = costs.each
+        self._left = costs.limit
         self._bounds = np.full(len(is_open), -np.inf)
 
     def run(

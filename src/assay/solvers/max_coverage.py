@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from assay.progress import SILENT, Progress
 from assay.samples import FloatArray, IndexArray, Selection
+from assay.solvers.arrays import Candidates
 from assay.solvers.greedy import FacilityLocationOptions, Greedy, lazy_greedy
 from assay.solvers.nearest import Neighbors
 
@@ -14,41 +13,30 @@ _GAIN_UNIT = "share of the pool covered"
 _BATCH = 4096
 
 
-def max_coverage(  # noqa: PLR0913  one keyword per thing that a caller may leave out
+def max_coverage(
     graph: Neighbors,
-    count: int,
+    candidates: Candidates,
     *,
     weights: IndexArray | None = None,
-    start: IndexArray | None = None,
     fill: bool = False,
-    allowed: NDArray[np.bool_] | None = None,
-    costs: FloatArray | None = None,
-    limit: float | None = None,
-    progress: Progress = SILENT,
 ) -> Selection:
     """Take, again and again, the row that covers the most that no row taken covers yet.
 
     A row covers itself and the rows it lists in `graph`. Candidates are looked at lazily, with
     the picks of the plain greedy, ties to the lowest row; counts are whole numbers, so nothing
-    depends on the order of the work. At least 1 - 1/e of what `count` rows can cover at most,
+    depends on the order of the work. At least 1 - 1/e of what as many rows can cover at most,
     if they all cost the same.
 
     Args:
         graph: which rows each row covers besides itself, as from `neighbors_above`.
-        count: how many to choose in all, `start` included; as many as there are, or more, gives
-            all of them if the limit pays for all, those that cover nothing new last.
+        candidates: the rows to choose from and to cover, and how many; as many as there are, or
+            more, gives all of them if the limit pays for all, those that cover nothing new last.
         weights: shape (n,), integers >= 0, what covering each row counts for; None for 1 each.
-        start: shape (s,), rows already chosen; they come first in the result.
         fill: when all is covered, cover all of it once more with rows not taken yet, and so on.
-        allowed: shape (n,), True for the rows to choose from and to cover; None for all.
-        costs: shape (n,), what each row costs; rows of `start` are paid for, too. A row that no
-            longer fits is passed over for the next best that does.
-        limit: most that all picks may cost together; None, with `costs`, for no limit.
-        progress: where to report how far it is.
 
     Returns:
         Picks in order. Gains are shares of the total weight that each covered first, or first
-        since the cover began anew; NaN for `start`. `stop` is "exhausted" when every allowed row
+        since the cover began anew; NaN for the start. `stop` is "exhausted" when every allowed row
         is chosen, "budget" when the count is reached or no row fits the limit any more, "no_gain"
         when all is covered. Every prefix is the answer for its own length and, with costs, for
         its own cost.
@@ -58,19 +46,16 @@ def max_coverage(  # noqa: PLR0913  one keyword per thing that a caller may leav
         for looking at few candidates.
     """
     rows = len(graph.indptr) - 1
-    options = FacilityLocationOptions(
-        start=start, allowed=allowed, weights=weights, costs=costs, limit=limit, progress=progress
-    )
-    greedy = Greedy(options, rows, count, units=1.0)
+    greedy = Greedy(candidates, FacilityLocationOptions(weights=weights), rows, units=1.0)
     covered = _Covered(graph, greedy.weights, greedy.start)
     is_anew = False
     with greedy.told("coverage"):
         while greedy.wants_more():
             before = greedy.size
-            candidates = np.flatnonzero(greedy.is_open)
-            gains = covered.gains_of(candidates)
-            covered.candidates = candidates
-            lazy_greedy(covered, greedy, gains, picks=count, candidates=candidates)
+            open_rows = np.flatnonzero(greedy.is_open)
+            gains = covered.gains_of(open_rows)
+            covered.candidates = open_rows
+            lazy_greedy(covered, greedy, gains, picks=rows, candidates=open_rows)
             if not fill or (is_anew and greedy.size == before):
                 break
             covered.forget()

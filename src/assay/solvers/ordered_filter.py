@@ -7,9 +7,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.progress import SILENT, Progress, Task
-from assay.samples import FloatArray, IndexArray
-from assay.solvers.arrays import Allowance, checked_allowance, checked_positions
+from assay.progress import Task
+from assay.samples import IndexArray
+from assay.solvers.arrays import Candidates, Costs, checked_mask, checked_positions
 from assay.solvers.cover import rounding_error
 from assay.solvers.similarity import (
     QUANTUM,
@@ -41,13 +41,10 @@ class Filtered(NamedTuple):
 def ordered_filter(
     vectors: AnyFloatArray,
     order: IndexArray,
+    candidates: Candidates,
     *,
     threshold: float,
-    count: int | None = None,
     batch_size: int = 1,
-    costs: FloatArray | None = None,
-    limit: float | None = None,
-    progress: Progress = SILENT,
 ) -> Filtered:
     """Keep each row of a ranking whose cosine to every row kept before it is at most `threshold`.
 
@@ -59,16 +56,13 @@ def ordered_filter(
         vectors: shape (n, d), any float dtype, memory-mapped or not, brought to unit length here.
             A zero row has similarity 0 to everything, other zero rows included.
         order: shape (m,), the rows to walk through, best first, without repeats. Others are not
-            read.
+            read, nor are those that are not allowed.
+        candidates: how many rows to keep at most, and what may be spent on them. A row that is
+            similar to no kept one but no longer fits is passed over: neither kept nor rejected.
         threshold: largest cosine that is tolerated, in [0, 1].
-        count: how many rows to keep at most; None for no bound.
         batch_size: 1 compares a row with kept rows only. Above 1 the first row stands alone, the
             others form batches of this many, and a row is compared besides with all rows before
             it in its batch, rejected ones among them.
-        costs: shape (n,), what each row costs. A row that is similar to no kept one but no longer
-            fits is passed over: neither kept nor rejected.
-        limit: most that all kept rows may cost together.
-        progress: where to report how far it is.
 
     Returns:
         The rows kept and rejected up to the moment when the count is reached, or when nothing
@@ -82,18 +76,21 @@ def ordered_filter(
     """
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold must lie in [0, 1]: {threshold}")
-    if (count is not None and count < 0) or batch_size < 1:
-        raise ValueError(f"count must be at least 0 and batch_size 1: {count}, {batch_size}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1: {batch_size}")
+    if candidates.start is not None:
+        raise ValueError("a walk begins with its first row, and has no start")
     rows = len(vectors)
     walk = checked_positions(order, rows)
-    allowance = checked_allowance(costs, limit, rows)
+    walk = walk[checked_mask(candidates.allowed, rows)[walk]]
+    most = candidates.checked_count(rows)
+    costs = candidates.checked_costs(rows).of(walk)
     places = np.sort(walk)
     unit = exact_unit_vectors(vectors if len(places) == rows else vectors[places])
     rank = np.searchsorted(places, walk)
-    affordable = Allowance(allowance.costs[walk], allowance.limit)
-    most = affordable.picks(len(walk) if count is None else min(count, len(walk)))
-    with progress.task("ordered filter", most, unit="rows kept") as task:
-        filtered = _Walk(unit, rank, threshold, affordable, batch_size).go(count, task)
+    total = costs.picks(min(most, len(walk)))
+    with candidates.progress.task("ordered filter", total, unit="rows kept") as task:
+        filtered = _Walk(unit, rank, threshold, costs, batch_size).go(candidates.count, task)
     return Filtered(walk[filtered.kept], walk[filtered.rejected], filtered.stop)
 
 
@@ -105,17 +102,17 @@ class _Walk:
         unit: NDArray[np.float32],
         row_at: IndexArray,
         threshold: float,
-        allowance: Allowance,
+        costs: Costs,
         batch_size: int,
     ) -> None:
         self._unit = unit
         self._row_at = row_at
         self._threshold = float(quantised(np.array([threshold]))[0])
         self._window = QUANTUM + 2.0 * rounding_error(unit.shape[1])
-        self._costs = allowance.costs.tolist()
-        self._limit = allowance.limit
+        self._costs = costs.each.tolist()
+        self._limit = costs.limit
         # The least that anything from here on costs: when it does not fit, nothing ever will.
-        self._cheapest = np.minimum.accumulate(allowance.costs[::-1])[::-1].tolist()
+        self._cheapest = np.minimum.accumulate(costs.each[::-1])[::-1].tolist()
         self._batch_size = batch_size
         self._spent = 0.0
         self._passed_over = False

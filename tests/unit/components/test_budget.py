@@ -71,6 +71,20 @@ def _allowance(count: int | None = None, limit: float | None = None) -> Allowanc
     return Allowance(eligible, count, costs, limit)
 
 
+def test_solvers_are_handed_what_may_be_chosen_and_what_it_may_cost() -> None:
+    start = np.array([1])
+
+    counted, priced = _allowance(count=9).candidates(start), _allowance(limit=6.0).candidates()
+
+    assert (counted.count, counted.costs, counted.limit) == (4, None, None)
+    assert counted.start is start
+    assert (priced.count, priced.limit, priced.start) == (4, 6.0, None)
+    assert priced.costs is not None
+    assert priced.costs.tolist() == [4.0, 3.0, 1.0, 2.0, 9.0]
+    assert priced.allowed is not None
+    assert priced.allowed.tolist() == [True, True, False, True, True]
+
+
 def test_a_ranking_is_cut_at_the_count_and_skips_ineligible_rows() -> None:
     chosen, stop = _allowance(count=2).take(np.array([2, 4, 0, 1]))
 

@@ -3,6 +3,7 @@ import pytest
 
 from assay.errors import NonFiniteError
 from assay.samples import FloatArray, Selection
+from assay.solvers.arrays import Candidates
 from assay.solvers.facility_euclidean import facility_location_euclidean
 
 
@@ -53,7 +54,7 @@ def test_all_pairs_give_the_plain_greedy(seed: int) -> None:
     vectors = clustered(60, 8, seed)
     picks, gains = naive(kernel(vectors), 20)
 
-    found = facility_location_euclidean(vectors, 20)
+    found = facility_location_euclidean(vectors, Candidates(20))
 
     assert answer(found) == picks
     assert found.gains.tolist() == pytest.approx(gains, abs=1e-5)
@@ -65,7 +66,7 @@ def test_a_graph_of_all_pairs_gives_the_plain_greedy_too(seed: int) -> None:
     vectors = clustered(60, 8, seed)
     picks, gains = naive(kernel(vectors), 20)
 
-    found = facility_location_euclidean(vectors, 20, dense_rows=0, neighbors=59)
+    found = facility_location_euclidean(vectors, Candidates(20), dense_rows=0, neighbors=59)
 
     assert answer(found) == picks
     assert found.gains.tolist() == pytest.approx(gains, abs=1e-3)
@@ -76,7 +77,7 @@ def test_pairs_that_are_no_neighbours_count_as_the_farthest_possible(seed: int) 
     vectors = clustered(60, 8, seed)
     picks, gains = naive(with_neighbours_alone(kernel(vectors), 8, 6), 20)
 
-    found = facility_location_euclidean(vectors, 20, dense_rows=0, neighbors=6)
+    found = facility_location_euclidean(vectors, Candidates(20), dense_rows=0, neighbors=6)
 
     assert answer(found) == picks
     assert answer(found) != naive(kernel(vectors), 20)[0]
@@ -86,7 +87,8 @@ def test_pairs_that_are_no_neighbours_count_as_the_farthest_possible(seed: int) 
 def test_few_rows_are_looked_at_whole_and_more_than_that_by_neighbours() -> None:
     vectors = clustered(60, 8)
     dense, sparse = (
-        facility_location_euclidean(vectors, 20, dense_rows=rows, neighbors=6) for rows in (60, 59)
+        facility_location_euclidean(vectors, Candidates(20), dense_rows=rows, neighbors=6)
+        for rows in (60, 59)
     )
 
     assert answer(dense) == naive(kernel(vectors), 20)[0]
@@ -97,8 +99,8 @@ def test_few_rows_are_looked_at_whole_and_more_than_that_by_neighbours() -> None
 def test_copies_end_the_selection_unless_it_is_to_be_filled(dense_rows: int) -> None:
     vectors = np.array([[1.0, 0.0], [0.0, 1.0]])[[0, 0, 1, 1, 0]]
 
-    ended = facility_location_euclidean(vectors, 4, dense_rows=dense_rows)
-    filled = facility_location_euclidean(vectors, 4, fill=True, dense_rows=dense_rows)
+    ended = facility_location_euclidean(vectors, Candidates(4), dense_rows=dense_rows)
+    filled = facility_location_euclidean(vectors, Candidates(4), fill=True, dense_rows=dense_rows)
 
     assert (answer(ended), ended.stop) == ([0, 2], "no_gain")
     assert (answer(filled), filled.stop) == ([0, 2, 1, 3], "budget")
@@ -109,7 +111,7 @@ def test_copies_end_the_selection_unless_it_is_to_be_filled(dense_rows: int) -> 
 def test_zero_rows_are_like_nothing_and_come_last(dense_rows: int) -> None:
     vectors = np.array([[0.0, 0.0], [1.0, 0.0], [0.8, 0.6], [0.0, 0.0]])
 
-    found = facility_location_euclidean(vectors, 4, dense_rows=dense_rows)
+    found = facility_location_euclidean(vectors, Candidates(4), dense_rows=dense_rows)
 
     near = np.exp(-np.sqrt(0.4) / 2)
     assert answer(found) == [1, 2, 0, 3]
@@ -124,7 +126,7 @@ def test_a_row_that_does_not_fit_is_passed_over(dense_rows: int) -> None:
     costs[first] = 9.0
 
     found = facility_location_euclidean(
-        vectors, 30, costs=costs, limit=5.0, dense_rows=dense_rows, neighbors=29
+        vectors, Candidates(30, costs=costs, limit=5.0), dense_rows=dense_rows, neighbors=29
     )
 
     assert len(found.indices) == 5
@@ -136,7 +138,9 @@ def test_a_row_that_does_not_fit_is_passed_over(dense_rows: int) -> None:
 def test_nothing_from_nothing_is_an_empty_answer(
     dense_rows: int, rows: int, count: int, stop: str
 ) -> None:
-    found = facility_location_euclidean(clustered(5, 4)[:rows], count, dense_rows=dense_rows)
+    found = facility_location_euclidean(
+        clustered(5, 4)[:rows], Candidates(count), dense_rows=dense_rows
+    )
 
     assert (answer(found), found.stop) == ([], stop)
 
@@ -144,4 +148,14 @@ def test_nothing_from_nothing_is_an_empty_answer(
 @pytest.mark.parametrize("dense_rows", [0, 100])
 def test_a_row_with_nan_is_refused(dense_rows: int) -> None:
     with pytest.raises(NonFiniteError):
-        facility_location_euclidean(np.array([[1.0], [np.nan]]), 1, dense_rows=dense_rows)
+        facility_location_euclidean(
+            np.array([[1.0], [np.nan]]), Candidates(1), dense_rows=dense_rows
+        )
+
+
+@pytest.mark.parametrize(
+    "candidates", [Candidates(2, np.ones(5, np.bool_)), Candidates(2, start=np.array([0]))]
+)
+def test_rows_that_are_not_to_be_chosen_are_not_taken(candidates: Candidates) -> None:
+    with pytest.raises(ValueError, match="hand in no others"):
+        facility_location_euclidean(clustered(5, 4), candidates)

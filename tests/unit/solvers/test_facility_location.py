@@ -1,3 +1,4 @@
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from numpy.typing import NDArray
 from assay.errors import NonFiniteError
 from assay.samples import FloatArray
 from assay.solvers import facility_opening, facility_sparse, similarity_columns
+from assay.solvers.arrays import Candidates
 from assay.solvers.facility_dense import dense_coverage, facility_location_dense
 from assay.solvers.facility_sparse import facility_location_sparse
 from assay.solvers.greedy import FacilityLocationOptions, FacilityLocationResult
@@ -17,20 +19,29 @@ from assay.solvers.nearest import Neighbors, nearest_neighbors
 FAN = np.array([[1.0, 0, 0], [0.8, 0.6, 0], [0, 1.0, 0], [0, 0, 1.0]])
 
 
+def split(count: int, options: dict[str, Any]) -> tuple[Candidates, FacilityLocationOptions]:
+    """Return what some settings say of the candidates, and of what they are worth."""
+    names = {each.name for each in fields(Candidates)}
+    own = {name: value for name, value in options.items() if name in names}
+    rest = {name: value for name, value in options.items() if name not in names}
+    return Candidates(count, **own), FacilityLocationOptions(**rest)
+
+
 def solve_dense(vectors: FloatArray, count: int, **options: Any) -> FacilityLocationResult:
-    return facility_location_dense(vectors, count, options=FacilityLocationOptions(**options))
+    candidates, rest = split(count, options)
+    return facility_location_dense(vectors, candidates, options=rest)
 
 
 def solve_sparse(vectors: FloatArray, count: int, **options: Any) -> FacilityLocationResult:
     neighbors = nearest_neighbors(vectors, len(vectors))
-    return facility_location_sparse(neighbors, count, options=FacilityLocationOptions(**options))
+    candidates, rest = split(count, options)
+    return facility_location_sparse(neighbors, candidates, options=rest)
 
 
 def solve_opened(vectors: FloatArray, count: int, **options: Any) -> FacilityLocationResult:
     neighbors = nearest_neighbors(vectors, len(vectors))
-    return facility_location_sparse(
-        neighbors, count, vectors=vectors, options=FacilityLocationOptions(**options)
-    )
+    candidates, rest = split(count, options)
+    return facility_location_sparse(neighbors, candidates, vectors=vectors, options=rest)
 
 
 every_solver = pytest.mark.parametrize("solve", [solve_dense, solve_sparse, solve_opened])
@@ -290,29 +301,29 @@ def test_negative_count_is_refused(solve: Any) -> None:
 
 def test_rows_that_are_not_finite_are_named() -> None:
     with pytest.raises(NonFiniteError, match="rows 1"):
-        facility_location_dense(np.array([[1.0, 0], [np.inf, 0]]), 1)
+        facility_location_dense(np.array([[1.0, 0], [np.inf, 0]]), Candidates(1))
 
 
 def test_neither_cache_nor_blocks_change_a_dense_pick(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = clustered(300, 8)
-    whole = facility_location_dense(vectors, 150).selection
+    whole = facility_location_dense(vectors, Candidates(150)).selection
     monkeypatch.setattr(similarity_columns, "_TILE", 41)
     monkeypatch.setattr(similarity_columns, "_LARGEST_BATCH", 5)
     monkeypatch.setattr(similarity_columns, "_ADDED_VALUES", 1)
 
     for cache_bytes in (0, 300 * 4 * 7, 300 * 4 * 300):
-        cut = facility_location_dense(vectors, 150, cache_bytes=cache_bytes).selection
+        cut = facility_location_dense(vectors, Candidates(150), cache_bytes=cache_bytes).selection
         assert cut.indices.tolist() == whole.indices.tolist()
         assert cut.gains.tolist() == whole.gains.tolist()
 
 
 def test_blocks_do_not_change_a_sparse_pick(monkeypatch: pytest.MonkeyPatch) -> None:
     neighbors = nearest_neighbors(clustered(300, 8), 12)
-    whole = facility_location_sparse(neighbors, 150).selection
+    whole = facility_location_sparse(neighbors, Candidates(150)).selection
     monkeypatch.setattr(facility_sparse, "_BLOCK_ROWS", 23)
     monkeypatch.setattr(facility_sparse, "_BLOCK_EDGES", 31)
 
-    cut = facility_location_sparse(neighbors, 150).selection
+    cut = facility_location_sparse(neighbors, Candidates(150)).selection
 
     assert cut.indices.tolist() == whole.indices.tolist()
     assert cut.gains.tolist() == whole.gains.tolist()
@@ -326,7 +337,7 @@ def test_an_edge_counts_in_both_directions_at_its_larger_similarity() -> None:
         zero_rows=np.empty(0, dtype=np.int64),
     )
 
-    result = facility_location_sparse(neighbors, 3)
+    result = facility_location_sparse(neighbors, Candidates(3))
 
     assert picks(result) == [2, 1, 0]
     assert result.selection.gains.tolist() == [1.75, 0.75, 0.5]
@@ -335,7 +346,7 @@ def test_an_edge_counts_in_both_directions_at_its_larger_similarity() -> None:
 def test_sparse_objective_is_at_most_the_dense_value_of_its_picks() -> None:
     vectors = clustered(600, 8)
 
-    result = facility_location_sparse(nearest_neighbors(vectors, 10), 40)
+    result = facility_location_sparse(nearest_neighbors(vectors, 10), Candidates(40))
 
     value = dense_coverage(vectors, result.selection.indices).sum()
     assert 0.5 * value < result.objective < value
@@ -344,9 +355,9 @@ def test_sparse_objective_is_at_most_the_dense_value_of_its_picks() -> None:
 def test_sparse_with_an_opening_reaches_the_dense_value() -> None:
     vectors = clustered(3000, 16)
     neighbors = nearest_neighbors(vectors, 32)
-    dense = facility_location_dense(vectors, 150)
+    dense = facility_location_dense(vectors, Candidates(150))
 
-    sparse = facility_location_sparse(neighbors, 150, vectors=vectors)
+    sparse = facility_location_sparse(neighbors, Candidates(150), vectors=vectors)
 
     value = dense_coverage(vectors, sparse.selection.indices).sum()
     assert value > 0.995 * dense.coverage
@@ -359,7 +370,7 @@ def test_an_opening_from_a_sample_counts_what_it_covers_of_all_rows(
     vectors = clustered(1000, 8)
     neighbors = nearest_neighbors(vectors, 20)
 
-    result = facility_location_sparse(neighbors, 20, vectors=vectors)
+    result = facility_location_sparse(neighbors, Candidates(20), vectors=vectors)
 
     covered = dense_coverage(vectors, result.selection.indices).sum()
     assert result.coverage == pytest.approx(covered)
@@ -430,10 +441,9 @@ def test_under_a_limit_one_costly_row_may_keep_out_many_that_add_more() -> None:
     # Eleven copies of one axis at 90 each, ten of each of nine others at 10 each.
     axes = np.concatenate([np.zeros(11, np.int64), np.repeat(np.arange(1, 10), 10)])
     vectors, costs = np.eye(10)[axes], np.where(axes == 0, 90.0, 10.0)
-    options = FacilityLocationOptions(costs=costs, limit=90.0)
 
-    found = facility_location_dense(vectors, 101, options=options)
+    found = facility_location_dense(vectors, Candidates(101, costs=costs, limit=90.0))
 
     assert found.coverage == pytest.approx(11)
     assert found.coverage < (1 - 1 / np.e) * 90
-    assert facility_location_dense(vectors, 9).coverage >= (1 - 1 / np.e) * 91
+    assert facility_location_dense(vectors, Candidates(9)).coverage >= (1 - 1 / np.e) * 91

@@ -11,6 +11,7 @@ from assay.errors import NonFiniteError
 from assay.progress import SILENT
 from assay.samples import FloatArray
 from assay.solvers import graph_cut as module
+from assay.solvers.arrays import Candidates
 from assay.solvers.graph_cut import graph_cut, graph_cut_order
 from assay.solvers.similarity import exact_unit_vectors
 
@@ -82,7 +83,7 @@ def small_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_picks_are_those_of_the_full_matrix(trade_off: float) -> None:
     vectors = clustered(400, 12)
 
-    found = graph_cut(vectors, 400, trade_off=trade_off).indices.tolist()
+    found = graph_cut(vectors, Candidates(400), trade_off=trade_off).indices.tolist()
 
     assert found == naive(vectors, 400, trade_off=trade_off)
 
@@ -92,13 +93,13 @@ def test_short_rounds_change_no_pick(seed: int, monkeypatch: pytest.MonkeyPatch)
     small_rounds(monkeypatch)
     vectors = clustered(700, 16, seed)
 
-    assert graph_cut(vectors, 700).indices.tolist() == naive(vectors, 700)
+    assert graph_cut(vectors, Candidates(700)).indices.tolist() == naive(vectors, 700)
 
 
 def test_a_pool_larger_than_a_round_gives_the_same_picks() -> None:
     vectors = clustered(6000, 24)
 
-    assert graph_cut(vectors, 1500).indices.tolist() == naive(vectors, 1500)
+    assert graph_cut(vectors, Candidates(1500)).indices.tolist() == naive(vectors, 1500)
 
 
 @pytest.mark.parametrize("short", [False, True])
@@ -109,7 +110,9 @@ def test_exact_ties_and_copies_go_to_the_lowest_row(
         small_rounds(monkeypatch)
     vectors = corners(200)
 
-    assert graph_cut(vectors.astype(np.float32), 200).indices.tolist() == exact_naive(vectors, 200)
+    assert graph_cut(vectors.astype(np.float32), Candidates(200)).indices.tolist() == exact_naive(
+        vectors, 200
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -122,13 +125,13 @@ def test_rows_off_the_mean_rise_while_a_round_lasts(
     core = np.eye(11)[0] + 0.001 * random_vectors(5, 11, seed)
     vectors = np.concatenate([np.repeat(core, 12, axis=0), across])
 
-    assert graph_cut(vectors, 200).indices.tolist() == exact_naive(vectors, 200)
+    assert graph_cut(vectors, Candidates(200)).indices.tolist() == exact_naive(vectors, 200)
 
 
 def test_half_the_gain_of_the_papers_distances_up_to_a_constant() -> None:
     vectors = clustered(60, 8)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = graph_cut(vectors, 40)
+    found = graph_cut(vectors, Candidates(40))
 
     for place in range(40):
         chosen = found.indices[:place].tolist()
@@ -140,7 +143,7 @@ def test_half_the_gain_of_the_papers_distances_up_to_a_constant() -> None:
 
 
 def test_gains_may_be_negative_and_do_not_stop_the_greedy() -> None:
-    found = graph_cut(clustered(50, 6), 50)
+    found = graph_cut(clustered(50, 6), Candidates(50))
 
     assert found.stop == "exhausted"
     assert len(found.indices) == 50
@@ -151,7 +154,7 @@ def test_three_rows_by_hand() -> None:
     # Sums of cosines with all: 1.6, 2.4, 1.8. Then r0: 1.6 - 1.2, r2: 1.8 - 1.6.
     vectors = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
 
-    found = graph_cut(vectors, 3)
+    found = graph_cut(vectors, Candidates(3))
 
     assert found.indices.tolist() == [1, 0, 2]
     assert found.gains.tolist() == pytest.approx([2.4, 0.4, 0.2], abs=1e-6)
@@ -161,7 +164,7 @@ def test_three_rows_by_hand() -> None:
 def test_a_start_counts_is_left_out_of_gains_and_pushes_away() -> None:
     vectors = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
 
-    found = graph_cut(vectors, 2, start=np.array([1]))
+    found = graph_cut(vectors, Candidates(2, start=np.array([1])))
 
     assert found.indices.tolist() == [1, 0]
     assert found.gains.tolist() == pytest.approx([np.nan, 0.4], abs=1e-6, nan_ok=True)
@@ -169,9 +172,9 @@ def test_a_start_counts_is_left_out_of_gains_and_pushes_away() -> None:
 
 def test_continuing_from_a_start_is_going_on() -> None:
     vectors = clustered(300, 10)
-    whole = graph_cut(vectors, 80)
+    whole = graph_cut(vectors, Candidates(80))
 
-    rest = graph_cut(vectors, 80, start=whole.indices[:30])
+    rest = graph_cut(vectors, Candidates(80, start=whole.indices[:30]))
 
     assert rest.indices.tolist() == whole.indices.tolist()
     assert rest.gains[30:].tolist() == whole.gains[30:].tolist()
@@ -180,9 +183,9 @@ def test_continuing_from_a_start_is_going_on() -> None:
 def test_rows_that_are_not_allowed_change_nothing() -> None:
     vectors = clustered(300, 10)
     allowed = np.arange(300) % 3 > 0
-    alone = graph_cut(vectors[allowed], 50)
+    alone = graph_cut(vectors[allowed], Candidates(50))
 
-    found = graph_cut(np.where(allowed[:, None], vectors, np.nan), 50, allowed=allowed)
+    found = graph_cut(np.where(allowed[:, None], vectors, np.nan), Candidates(50, allowed=allowed))
 
     assert found.indices.tolist() == np.flatnonzero(allowed)[alone.indices].tolist()
     assert found.gains.tolist() == alone.gains.tolist()
@@ -208,7 +211,7 @@ def test_a_row_that_no_longer_fits_is_passed_over(
         gains -= 2 * (unit @ unit[expected[-1]])
         left -= costs[expected[-1]]
 
-    found = graph_cut(vectors, 160, costs=costs, limit=limit)
+    found = graph_cut(vectors, Candidates(160, costs=costs, limit=limit))
 
     assert found.indices.tolist() == expected
     assert found.stop == ("exhausted" if limit > 1e6 else "budget")
@@ -216,10 +219,10 @@ def test_a_row_that_no_longer_fits_is_passed_over(
 
 def test_prefixes_are_the_answers_to_smaller_budgets() -> None:
     vectors = clustered(200, 8)
-    whole = graph_cut(vectors, 150)
+    whole = graph_cut(vectors, Candidates(150))
 
     for count in (0, 1, 17, 149):
-        part = graph_cut(vectors, count)
+        part = graph_cut(vectors, Candidates(count))
         assert part.indices.tolist() == whole.indices[:count].tolist()
         assert part.gains.tolist() == whole.gains[:count].tolist()
         assert (part.nested, part.stop) == (True, "budget")
@@ -229,13 +232,13 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     vectors = clustered(900, 16)
     order = np.random.Generator(np.random.Philox(9)).permutation(900)
 
-    turned = graph_cut(vectors[order], 300)
+    turned = graph_cut(vectors[order], Candidates(300))
 
-    assert order[turned.indices].tolist() == graph_cut(vectors, 300).indices.tolist()
+    assert order[turned.indices].tolist() == graph_cut(vectors, Candidates(300)).indices.tolist()
 
 
 def test_equal_rows_are_all_taken_from_the_lowest_on() -> None:
-    found = graph_cut(np.ones((40, 3)), 40)
+    found = graph_cut(np.ones((40, 3)), Candidates(40))
 
     assert found.indices.tolist() == list(range(40))
     assert found.gains[:2].tolist() == pytest.approx([40.0, 38.0], abs=1e-5)
@@ -244,7 +247,7 @@ def test_equal_rows_are_all_taken_from_the_lowest_on() -> None:
 def test_zero_rows_gain_nothing_and_are_never_nan() -> None:
     vectors = np.concatenate([np.zeros((2, 2)), [[1.0, 0.0], [-1.0, 0.0]]])
 
-    found = graph_cut(vectors, 4)
+    found = graph_cut(vectors, Candidates(4))
 
     # The sum of all is zero, so that every gain is 0; after r0 and r1 nothing has changed.
     assert found.indices.tolist() == [0, 1, 2, 3]
@@ -253,7 +256,7 @@ def test_zero_rows_gain_nothing_and_are_never_nan() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_tiny_pools_are_no_error(rows: int) -> None:
-    found = graph_cut(np.ones((rows, 3)), 5)
+    found = graph_cut(np.ones((rows, 3)), Candidates(5))
 
     assert found.indices.tolist() == list(range(rows))
     assert found.stop == "exhausted"
@@ -264,13 +267,13 @@ def test_rows_with_nan_are_refused() -> None:
     vectors[7, 2] = np.nan
 
     with pytest.raises(NonFiniteError, match="rows 7"):
-        graph_cut(vectors, 3)
+        graph_cut(vectors, Candidates(3))
 
 
 @pytest.mark.parametrize("trade_off", [-1.0, np.nan, np.inf])
 def test_a_senseless_trade_off_is_refused(trade_off: float) -> None:
     with pytest.raises(ValueError, match="trade_off"):
-        graph_cut(np.ones((3, 2)), 1, trade_off=trade_off)
+        graph_cut(np.ones((3, 2)), Candidates(1), trade_off=trade_off)
 
 
 def test_the_order_alone_is_that_of_the_selection() -> None:
@@ -279,16 +282,17 @@ def test_the_order_alone_is_that_of_the_selection() -> None:
     with SILENT.task("graph cut", 16) as task:
         order = graph_cut_order(exact_unit_vectors(vectors), 16, task)
 
-    assert order.tolist() == graph_cut(vectors, 16).indices.tolist()
+    assert order.tolist() == graph_cut(vectors, Candidates(16)).indices.tolist()
     assert order.tolist() == exact_naive(PLANE, 16)
 
 
 _PROGRAM = """
 import hashlib, numpy as np
+from assay.solvers.arrays import Candidates
 from assay.solvers.graph_cut import graph_cut
 generator = np.random.Generator(np.random.Philox(3))
 vectors = np.repeat(generator.standard_normal((1500, 48)) + 0.3, 2, axis=0)
-found = graph_cut(vectors, 2500)
+found = graph_cut(vectors, Candidates(2500))
 print(hashlib.sha256(found.indices.tobytes() + found.gains.tobytes()).hexdigest())
 """
 

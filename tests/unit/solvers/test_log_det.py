@@ -10,6 +10,7 @@ import pytest
 from assay.errors import NonFiniteError
 from assay.samples import FloatArray
 from assay.solvers import log_det as module
+from assay.solvers.arrays import Candidates
 from assay.solvers.log_det import LogDetOptions, log_det, median_distance
 
 KERNELS: tuple[Literal["cosine", "rbf"], ...] = ("cosine", "rbf")
@@ -61,7 +62,7 @@ def test_picks_and_gains_are_those_of_the_determinants(
     options = LogDetOptions(kernel=kernel, bandwidth=0.8, quality=quality if with_quality else None)
     picks, gains = brute_force(vectors, 39, options)
 
-    found = log_det(vectors, 39, options=options)
+    found = log_det(vectors, Candidates(39), options=options)
 
     assert found.indices.tolist() == picks
     assert found.gains.tolist() == pytest.approx(gains, abs=1e-6)
@@ -74,12 +75,12 @@ def test_small_rounds_change_nothing(
 ) -> None:
     vectors = random_vectors(900, 16) + 0.4
     options = LogDetOptions(kernel=kernel)
-    whole = log_det(vectors, 120, options=options)
+    whole = log_det(vectors, Candidates(120), options=options)
     monkeypatch.setattr(module, "_CANDIDATES", 8)
     monkeypatch.setattr(module, "_ENOUGH", 2)
     monkeypatch.setattr(module, "_UPDATES_PER_ROUND", 64)
 
-    small = log_det(vectors, 120, options=options)
+    small = log_det(vectors, Candidates(120), options=options)
 
     assert small.indices.tolist() == whole.indices.tolist()
     assert small.gains.tolist() == whole.gains.tolist()
@@ -87,7 +88,7 @@ def test_small_rounds_change_nothing(
 
 def test_every_pick_of_a_larger_pool_is_a_best_one_by_the_textbook_cholesky() -> None:
     vectors = random_vectors(3000, 24) + 0.2
-    found = log_det(vectors, 200)
+    found = log_det(vectors, Candidates(200))
     matrix = kernel_matrix(vectors, LogDetOptions())
     residual, factors = matrix.diagonal().copy(), np.empty((0, 3000))
 
@@ -104,7 +105,7 @@ def test_two_rows_by_hand() -> None:
     # det [[1.5, 0.6], [0.6, 1.5]] = 1.89; the third row is at right angles: 1.5 * 1.5.
     vectors = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 2.0]])
 
-    found = log_det(vectors, 3, options=LogDetOptions(ridge=0.5))
+    found = log_det(vectors, Candidates(3), options=LogDetOptions(ridge=0.5))
 
     assert found.indices.tolist() == [0, 2, 1]
     assert found.gains.tolist() == pytest.approx(np.log([1.5, 1.5, 1.89 / 1.5]), abs=2e-6)
@@ -115,7 +116,7 @@ def test_the_width_of_rbf_by_hand() -> None:
     # |x - y|^2 = 2, so k = exp(-1 / bandwidth^2) = exp(-4).
     options = LogDetOptions(kernel="rbf", bandwidth=0.5, ridge=0.0)
 
-    found = log_det(np.eye(2), 2, options=options)
+    found = log_det(np.eye(2), Candidates(2), options=options)
 
     assert found.gains.tolist() == pytest.approx([0.0, np.log(1 - np.exp(-8))], abs=2e-6)
 
@@ -126,7 +127,7 @@ def test_copies_come_last_and_gain_about_twice_the_ridge(
 ) -> None:
     vectors = np.repeat(random_vectors(6, 8), 3, axis=0)
 
-    found = log_det(vectors, 7, options=LogDetOptions(kernel=kernel, bandwidth=0.3))
+    found = log_det(vectors, Candidates(7), options=LogDetOptions(kernel=kernel, bandwidth=0.3))
 
     assert sorted(found.indices[:6].tolist()) == [0, 3, 6, 9, 12, 15]
     assert found.gains[6] == pytest.approx(np.log(2e-3), abs=0.01)
@@ -140,7 +141,7 @@ def test_without_a_ridge_it_ends_when_nothing_new_is_left(
     vectors = np.repeat(random_vectors(9, 4), 2, axis=0)
     options = LogDetOptions(kernel=kernel, ridge=0.0, bandwidth=0.5)
 
-    found = log_det(vectors, 12, options=options)
+    found = log_det(vectors, Candidates(12), options=options)
 
     assert len(found.indices) == distinct
     assert found.stop == "no_gain"
@@ -151,7 +152,7 @@ def test_filling_goes_by_quality_then_row() -> None:
     quality = np.array([0.5, 0.5, 0.9, 0.2, 0.9])
     options = LogDetOptions(ridge=0.0, quality=quality, fill=True)
 
-    found = log_det(np.ones((5, 3)), 4, options=options)
+    found = log_det(np.ones((5, 3)), Candidates(4), options=options)
 
     assert found.indices.tolist() == [2, 4, 0, 1]
     assert np.isnan(found.gains[1:]).all()
@@ -159,7 +160,7 @@ def test_filling_goes_by_quality_then_row() -> None:
 
 
 def test_as_many_as_there_are_is_all_of_them() -> None:
-    found = log_det(np.ones((5, 3)), 9, options=LogDetOptions(ridge=0.0))
+    found = log_det(np.ones((5, 3)), Candidates(9), options=LogDetOptions(ridge=0.0))
 
     assert found.indices.tolist() == [0, 1, 2, 3, 4]
     assert found.stop == "exhausted"
@@ -169,7 +170,7 @@ def test_as_many_as_there_are_is_all_of_them() -> None:
 def test_zero_rows_are_like_nothing_but_each_other(kernel: Literal["cosine", "rbf"]) -> None:
     vectors = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 
-    found = log_det(vectors, 4, options=LogDetOptions(kernel=kernel, bandwidth=0.4))
+    found = log_det(vectors, Candidates(4), options=LogDetOptions(kernel=kernel, bandwidth=0.4))
 
     assert np.isfinite(found.gains).all()
     expected = {"cosine": [2, 3, 0, 1], "rbf": [0, 2, 3, 1]}
@@ -179,10 +180,10 @@ def test_zero_rows_are_like_nothing_but_each_other(kernel: Literal["cosine", "rb
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_continuing_from_a_start_is_going_on(kernel: Literal["cosine", "rbf"]) -> None:
     vectors = random_vectors(120, 10)
-    whole = log_det(vectors, 40, options=LogDetOptions(kernel=kernel))
-    options = LogDetOptions(kernel=kernel, start=whole.indices[:15])
+    whole = log_det(vectors, Candidates(40), options=LogDetOptions(kernel=kernel))
+    options = LogDetOptions(kernel=kernel)
 
-    rest = log_det(vectors, 40, options=options)
+    rest = log_det(vectors, Candidates(40, start=whole.indices[:15]), options=options)
 
     assert rest.indices.tolist() == whole.indices.tolist()
     assert np.isnan(rest.gains[:15]).all()
@@ -190,9 +191,10 @@ def test_continuing_from_a_start_is_going_on(kernel: Literal["cosine", "rbf"]) -
 
 
 def test_a_copy_in_the_start_does_no_harm() -> None:
-    options = LogDetOptions(ridge=0.0, start=np.array([0, 1]))
+    vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    candidates = Candidates(3, start=np.array([0, 1]))
 
-    found = log_det(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), 3, options=options)
+    found = log_det(vectors, candidates, options=LogDetOptions(ridge=0.0))
 
     assert found.indices.tolist() == [0, 1, 2]
 
@@ -200,20 +202,18 @@ def test_a_copy_in_the_start_does_no_harm() -> None:
 def test_rows_that_are_not_allowed_change_nothing() -> None:
     vectors = random_vectors(90, 6)
     allowed = np.arange(90) % 3 > 0
-    alone = log_det(vectors[allowed], 30)
+    alone = log_det(vectors[allowed], Candidates(30))
 
-    found = log_det(
-        np.where(allowed[:, None], vectors, np.nan), 30, options=LogDetOptions(allowed=allowed)
-    )
+    found = log_det(np.where(allowed[:, None], vectors, np.nan), Candidates(30, allowed=allowed))
 
     assert found.indices.tolist() == np.flatnonzero(allowed)[alone.indices].tolist()
 
 
 def test_costs_are_kept_and_rows_that_fit_no_more_passed_over() -> None:
     vectors = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.0, 1.0]])
-    options = LogDetOptions(costs=np.array([2.0, 5.0, 1.0, 2.0]), limit=5.0)
+    costs = np.array([2.0, 5.0, 1.0, 2.0])
 
-    found = log_det(vectors, 4, options=options)
+    found = log_det(vectors, Candidates(4, costs=costs, limit=5.0))
 
     # r0; r1 would cost 5 more; r3 is at right angles; r2 is what still fits.
     assert found.indices.tolist() == [0, 3, 2]
@@ -222,10 +222,12 @@ def test_costs_are_kept_and_rows_that_fit_no_more_passed_over() -> None:
 
 def test_prefixes_are_the_answers_to_smaller_budgets() -> None:
     vectors = random_vectors(150, 9)
-    whole = log_det(vectors, 100)
+    whole = log_det(vectors, Candidates(100))
 
     for count in (0, 1, 50):
-        assert log_det(vectors, count).indices.tolist() == whole.indices[:count].tolist()
+        assert (
+            log_det(vectors, Candidates(count)).indices.tolist() == whole.indices[:count].tolist()
+        )
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -233,10 +235,12 @@ def test_the_order_of_the_rows_does_not_matter(kernel: Literal["cosine", "rbf"])
     vectors = random_vectors(400, 12)
     quality = np.random.Generator(np.random.Philox(3)).uniform(0.5, 1.0, 400)
     order = np.random.Generator(np.random.Philox(9)).permutation(400)
-    straight = log_det(vectors, 90, options=LogDetOptions(kernel=kernel, quality=quality))
+    straight = log_det(
+        vectors, Candidates(90), options=LogDetOptions(kernel=kernel, quality=quality)
+    )
 
     turned = log_det(
-        vectors[order], 90, options=LogDetOptions(kernel=kernel, quality=quality[order])
+        vectors[order], Candidates(90), options=LogDetOptions(kernel=kernel, quality=quality[order])
     )
 
     assert order[turned.indices].tolist() == straight.indices.tolist()
@@ -245,9 +249,11 @@ def test_the_order_of_the_rows_does_not_matter(kernel: Literal["cosine", "rbf"])
 
 _PROGRAM = """
 import hashlib, numpy as np
+from assay.solvers.arrays import Candidates
 from assay.solvers.log_det import LogDetOptions, log_det
 vectors = np.random.Generator(np.random.Philox(3)).standard_normal((2500, 48)) + 0.3
-found = [log_det(vectors, 60, options=LogDetOptions(kernel=k)) for k in ("cosine", "rbf")]
+options = [LogDetOptions(kernel=kernel) for kernel in ("cosine", "rbf")]
+found = [log_det(vectors, Candidates(60), options=each) for each in options]
 print(hashlib.sha256(b"".join(f.indices.tobytes() + f.gains.tobytes() for f in found)).hexdigest())
 """
 
@@ -295,31 +301,31 @@ def test_equal_rows_have_a_width_all_the_same() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_tiny_pools_are_no_error(rows: int) -> None:
-    assert log_det(np.ones((rows, 3)), 2).indices.tolist() == list(range(rows))
+    assert log_det(np.ones((rows, 3)), Candidates(2)).indices.tolist() == list(range(rows))
 
 
 def test_senseless_options_are_refused() -> None:
     vectors = np.ones((3, 2))
     with pytest.raises(ValueError, match="ridge"):
-        log_det(vectors, 1, options=LogDetOptions(ridge=-1.0))
+        log_det(vectors, Candidates(1), options=LogDetOptions(ridge=-1.0))
     with pytest.raises(ValueError, match="bandwidth"):
-        log_det(vectors, 1, options=LogDetOptions(kernel="rbf", bandwidth=0.0))
+        log_det(vectors, Candidates(1), options=LogDetOptions(kernel="rbf", bandwidth=0.0))
     with pytest.raises(ValueError, match="above 0"):
-        log_det(vectors, 1, options=LogDetOptions(quality=np.array([1.0, 0.0, 1.0])))
+        log_det(vectors, Candidates(1), options=LogDetOptions(quality=np.array([1.0, 0.0, 1.0])))
     with pytest.raises(NonFiniteError, match="rows 1"):
-        log_det(np.array([[1.0], [np.inf]]), 1)
+        log_det(np.array([[1.0], [np.inf]]), Candidates(1))
 
 
 def test_without_quality_the_lowest_row_opens() -> None:
     for seed in range(5):
-        assert log_det(random_vectors(20, 6, seed), 1).indices.tolist() == [0]
+        assert log_det(random_vectors(20, 6, seed), Candidates(1)).indices.tolist() == [0]
 
 
 def test_beyond_the_rank_a_copy_is_no_worse_than_a_row_of_its_own() -> None:
     # Row 2 is a copy of row 0; row 3 is none, but two rows span the plane already.
     vectors = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.6, 0.8]])
 
-    found = log_det(vectors, 4, options=LogDetOptions(ridge=1e-3))
+    found = log_det(vectors, Candidates(4), options=LogDetOptions(ridge=1e-3))
 
     assert found.indices.tolist() == [0, 1, 2, 3]
     assert found.gains[2:].tolist() == pytest.approx([np.log(2e-3)] * 2, abs=0.5)
@@ -328,7 +334,7 @@ def test_beyond_the_rank_a_copy_is_no_worse_than_a_row_of_its_own() -> None:
 def test_within_the_rank_copies_come_after_every_new_direction() -> None:
     vectors = np.vstack([np.eye(6)[[0, 0, 0]], random_vectors(4, 6, 2)])
 
-    found = log_det(vectors, 7, options=LogDetOptions(ridge=1e-3))
+    found = log_det(vectors, Candidates(7), options=LogDetOptions(ridge=1e-3))
 
     assert sorted(found.indices[:5].tolist()) == [0, 3, 4, 5, 6]
     assert found.gains[5:].tolist() == pytest.approx([np.log(2e-3)] * 2, abs=0.6)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from assay.progress import Progress, Task
+from assay.solvers.arrays import Candidates
 from assay.solvers.facility_dense import facility_location_dense
 from assay.solvers.facility_euclidean import facility_location_euclidean
 from assay.solvers.facility_sparse import facility_location_sparse
 from assay.solvers.graph_cut import graph_cut
-from assay.solvers.greedy import FacilityLocationOptions
 from assay.solvers.k_center import k_center
 from assay.solvers.k_means import k_means
-from assay.solvers.log_det import LogDetOptions, log_det
+from assay.solvers.log_det import log_det
 from assay.solvers.max_coverage import max_coverage
 from assay.solvers.nearest import nearest_neighbors, neighbors_above
 from assay.solvers.ordered_filter import ordered_filter
@@ -52,27 +52,22 @@ class _Heard:
 
 def _sparse(progress: Progress) -> object:
     graph = nearest_neighbors(_VECTORS, 8)
-    options = FacilityLocationOptions(progress=progress)
-    return facility_location_sparse(graph, 100, vectors=_VECTORS, options=options)
+    return facility_location_sparse(graph, Candidates(100, progress=progress), vectors=_VECTORS)
 
 
 _WHOLE: dict[str, Callable[[Progress], object]] = {
     "nearest neighbours": lambda told: nearest_neighbors(_VECTORS, 5, progress=told),
     "similar rows": lambda told: neighbors_above(_VECTORS, 0.5, progress=told),
-    "all pairs": lambda told: facility_location_dense(
-        _VECTORS, 20, options=FacilityLocationOptions(progress=told)
-    ),
+    "all pairs": lambda told: facility_location_dense(_VECTORS, Candidates(20, progress=told)),
     "facility location": _sparse,
     "facility location: graph": _sparse,
     "facility location: opening": _sparse,
     "facility location: sample": _sparse,
-    "k-center": lambda told: k_center(_VECTORS, 20, progress=told),
-    "graph cut": lambda told: graph_cut(_VECTORS, 20, progress=told),
-    "log-determinant": lambda told: log_det(
-        _VECTORS, 10, options=LogDetOptions(progress=told)
-    ),
+    "k-center": lambda told: k_center(_VECTORS, Candidates(20, progress=told)),
+    "graph cut": lambda told: graph_cut(_VECTORS, Candidates(20, progress=told)),
+    "log-determinant": lambda told: log_det(_VECTORS, Candidates(10, progress=told)),
     "ordered filter": lambda told: ordered_filter(
-        _VECTORS, _ORDER, threshold=1.0, count=50, progress=told
+        _VECTORS, _ORDER, Candidates(50, progress=told), threshold=1.0
     ),
     "pairs within clusters": lambda told: repeats_in_clusters(
         _VECTORS, _LABELS, _ORDER, threshold=0.9, progress=told
@@ -82,7 +77,7 @@ _WHOLE: dict[str, Callable[[Progress], object]] = {
         _VECTORS, 6, rng=np.random.Generator(np.random.Philox(1)), progress=told
     ),
     "coverage": lambda told: max_coverage(
-        neighbors_above(_VECTORS, 0.9), 20, progress=told
+        neighbors_above(_VECTORS, 0.9), Candidates(20, progress=told)
     ),
     "near-duplicates: hashing": lambda told: near_duplicate_pairs(_TEXTS, progress=told),
     "near-duplicates: candidates": lambda told: near_duplicate_pairs(_TEXTS, progress=told),
@@ -118,7 +113,7 @@ def test_with_a_limit_the_picks_expected_are_those_of_rows_of_common_cost() -> N
     heard = _Heard()
     costs = np.full(_ROWS, 10.0)
 
-    k_center(_VECTORS, _ROWS, costs=costs, limit=200.0, progress=heard)
+    k_center(_VECTORS, Candidates(_ROWS, costs=costs, limit=200.0, progress=heard))
 
     assert heard.tasks["k-center"] == (20, 20.0)
 
@@ -126,6 +121,8 @@ def test_with_a_limit_the_picks_expected_are_those_of_rows_of_common_cost() -> N
 def test_distances_of_many_rows_are_told_as_neighbours_are_found() -> None:
     heard = _Heard()
 
-    facility_location_euclidean(_VECTORS, 10, dense_rows=100, neighbors=5, progress=heard)
+    facility_location_euclidean(
+        _VECTORS, Candidates(10, progress=heard), dense_rows=100, neighbors=5
+    )
 
     assert heard.tasks["nearest neighbours"] == (_ROWS, float(_ROWS))

@@ -136,13 +136,8 @@ class Coreset(Selector):
             start, _ = allowance.take(_centres(kept, groups))
         selection = k_center(
             vectors.array,
-            allowance.rows,
-            start=start,
+            replace(allowance.candidates(start), allowed=kept),
             fill=self.fill,
-            allowed=kept,
-            costs=allowance.costs,
-            limit=allowance.limit,
-            progress=allowance.progress,
         )
         lost = allowance.eligible & ~kept
         rejected = {

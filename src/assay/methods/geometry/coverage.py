@@ -120,14 +120,9 @@ class Coverage(Selector):
         """Return the picks in order. Gains add up to the share of the pool that is covered."""
         return max_coverage(
             graph,
-            allowance.rows,
+            allowance.candidates(start_rows(start, allowance)),
             weights=self._weights(quality, allowance),
-            start=start_rows(start, allowance),
             fill=self.fill,
-            allowed=allowance.eligible,
-            costs=allowance.costs,
-            limit=allowance.limit,
-            progress=allowance.progress,
         )
 
     def _weights(self, scores: Scores | None, allowance: Allowance) -> IndexArray | None:

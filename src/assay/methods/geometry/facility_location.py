@@ -169,23 +169,17 @@ class FacilityLocation(Selector):
     ) -> Selection:
         """Return the picks in order. Gains are what each added to the sum."""
         ranks = self._ranks(quality, allowance)
+        candidates = allowance.candidates(start_rows(start, allowance))
         options = FacilityLocationOptions(
-            start=start_rows(start, allowance),
-            allowed=allowance.eligible,
             quality=ranks,
             trade_off=self.trade_off if ranks is not None else 0.0,
             balance=self._scale(allowance),
-            costs=allowance.costs,
-            limit=allowance.limit,
-            progress=allowance.progress,
             fill=self.fill,
         )
         result = (
-            facility_location_dense(vectors.array, allowance.rows, options=options)
+            facility_location_dense(vectors.array, candidates, options=options)
             if graph is None
-            else facility_location_sparse(
-                graph, allowance.rows, vectors=vectors.array, options=options
-            )
+            else facility_location_sparse(graph, candidates, vectors=vectors.array, options=options)
         )
         # The scale depends on the budget, so a prefix is not the answer to a smaller one.
         scaled_by_budget = ranks is not None and self.balance == "budget"

@@ -97,11 +97,6 @@ class GraphCut(Selector):
         """Return the picks in order. Gains are sums of cosines, and may be negative."""
         return graph_cut(
             vectors.array,
-            allowance.rows,
+            allowance.candidates(start_rows(start, allowance)),
             trade_off=self.trade_off,
-            start=start_rows(start, allowance),
-            allowed=allowance.eligible,
-            costs=allowance.costs,
-            limit=allowance.limit,
-            progress=allowance.progress,
         )

@@ -108,11 +108,6 @@ class KCenterGreedy(Selector):
         """Return the picks in order. Gains are cosine distances to the nearest earlier pick."""
         return k_center(
             vectors.array,
-            allowance.rows,
-            start=start_rows(start, allowance),
+            allowance.candidates(start_rows(start, allowance)),
             fill=self.fill,
-            allowed=allowance.eligible,
-            costs=allowance.costs,
-            limit=allowance.limit,
-            progress=allowance.progress,
         )

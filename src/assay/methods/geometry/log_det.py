@@ -118,19 +118,15 @@ class LogDet(Selector):
         bandwidth = self.bandwidth
         if self.kernel == "rbf" and bandwidth is None:
             bandwidth = median_distance(vectors.array, rng, allowed=allowance.eligible)
+        candidates = allowance.candidates(start_rows(start, allowance))
         options = LogDetOptions(
             kernel=self.kernel,
             ridge=self.ridge,
             bandwidth=bandwidth or 1.0,
             quality=self._quality(quality, allowance),
-            start=start_rows(start, allowance),
             fill=self.fill,
-            allowed=allowance.eligible,
-            costs=allowance.costs,
-            limit=allowance.limit,
-            progress=allowance.progress,
         )
-        return log_det(vectors.array, allowance.rows, options=options)
+        return log_det(vectors.array, candidates, options=options)
 
     def _quality(self, scores: Scores | None, allowance: Allowance) -> FloatArray | None:
         if scores is None or self.quality is None:

@@ -1,5 +1,6 @@
 """DEITA's filter: the best rows first, each unlike all that were taken before."""
 
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -129,13 +130,11 @@ class DeitaFilter(Selector):
         order = best_first(by, self.by.sign)
         found = ordered_filter(
             vectors.array,
-            order[allowance.eligible[order]],
+            order,
+            # As it was asked for: a walk that meets no more rows than that has exhausted them.
+            replace(allowance.candidates(), count=allowance.count),
             threshold=self.threshold,
-            count=allowance.count,
             batch_size=self.batch_size,
-            costs=allowance.costs,
-            limit=allowance.limit,
-            progress=allowance.progress,
         )
         # Whether a row is taken depends on the rows before it alone, in batches too.
         return Selection(

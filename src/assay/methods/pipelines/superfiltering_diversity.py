@@ -147,10 +147,7 @@ class SuperfilteringDiversity(Selector):
         rows = np.sort(ranking[:size])
         found = facility_location_euclidean(
             vectors.array[rows],
-            allowance.rows,
-            costs=None if allowance.costs is None else allowance.costs[rows],
-            limit=allowance.limit,
-            progress=allowance.progress,
+            allowance.candidates().among(rows),
             fill=self.fill or self.mode == "reference",
         )
         return replace(
