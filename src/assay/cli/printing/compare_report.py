@@ -41,8 +41,8 @@ def print_plan(runner: "Runner", *, dry_run: bool) -> None:
     for note in runner.division.notes():
         page.note(f"note: {note}", style="yellow")
     runner.check()
-    for note in runner.notes:
-        page.warn(page.spelled(note))
+    for words in runner.notes:
+        page.warn(page.spelled(words))
     planned = runner.plan
     if dry_run and page.settings.as_json:
         page.document(_planned(runner))

@@ -95,7 +95,7 @@ def carry_out(
     rows = {part.name: summary(comparison, part.name) for part in comparison.sets}
     found = verdict(comparison, rows[comparison.primary])
     written = [] if best is None else _export(runner, found, best)
-    notes = [*runner.division.notes(), *runner.notes]
+    notes = [*runner.division.notes(), *map(str, runner.notes)]
     return Outcome(comparison, rows, found, runner.records, place, written, notes)
 
 
