@@ -8,10 +8,10 @@ import typer
 
 from assay.cli.app import app
 from assay.cli.options import grammar
-from assay.cli.options.groups import Everywhere, Reading, Working
+from assay.cli.options.groups import Everywhere, Loading, Working
 from scripts.docs_text import page, table
 
-_SHARED = {"Reading": Reading, "Working": Working, "Everywhere": Everywhere}
+_SHARED = {"Loading": Loading, "Working": Working, "Everywhere": Everywhere}
 _MARKUP = re.compile(r"(?<!\\)\[/?(?:cyan|bold|dim|yellow|green)\]")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from assay.backends.held import HeldModels
 from assay.compare.experiment import Experiment
-from assay.compare.questions import Questions
+from assay.compare.questions import QuestionSet
 from assay.compare.records import Comparison, Trial
 from assay.compare.runner import Runner
 from assay.components.budget import Budget
@@ -82,7 +82,7 @@ def measured_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _made_up(
-    model: Path, questions: Questions, experiment: Experiment, engine: Engine, *, cache: Path
+    model: Path, questions: QuestionSet, experiment: Experiment, engine: Engine, *, cache: Path
 ) -> FloatArray:
     key = int.from_bytes(hashlib.blake2b("/".join(model.parts[-3:]).encode()).digest()[:8])
     noise = np.random.Generator(np.random.Philox(key)).normal(0, 0.1, len(questions.record))

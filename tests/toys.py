@@ -43,7 +43,7 @@ class ToyPass(Pass):
 class ToyLength(RowFeature):
     """Characters of the response; "broken" fails, "later" is unfinished, "" is empty."""
 
-    name: ClassVar[str] = "toy_length"
+    name = "toy_length"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
     value: ClassVar[type[RowValue]] = Numbers
 
@@ -70,7 +70,7 @@ class ToyLength(RowFeature):
 class ToyVectors(RowFeature):
     """Two numbers per row."""
 
-    name: ClassVar[str] = "toy_vectors"
+    name = "toy_vectors"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
     value: ClassVar[type[RowValue]] = Matrix
 
@@ -90,7 +90,7 @@ class ToyVectors(RowFeature):
 class ToyMean(PoolFeature):
     """The mean of the vectors."""
 
-    name: ClassVar[str] = "toy_mean"
+    name = "toy_mean"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
 
     vectors: ToyVectors = ToyVectors()
@@ -111,7 +111,7 @@ class ToyMean(PoolFeature):
 class ToyScore(Scorer):
     """The length itself."""
 
-    name: ClassVar[str] = "toy_score"
+    name = "toy_score"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
 
     factor: float = 1.0
@@ -128,7 +128,7 @@ class ToyScore(Scorer):
 class ToyOdd(Scorer):
     """The length where it is odd; even rows are out of range."""
 
-    name: ClassVar[str] = "toy_odd"
+    name = "toy_odd"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
 
     def requires(self) -> dict[str, Component]:

@@ -56,8 +56,8 @@ class Brief:
     __slots__ = ()
 
     def __repr__(self) -> str:
-        told = ((each.name, getattr(self, each.name)) for each in fields(self) if each.repr)  # type: ignore[arg-type]
-        shown = ", ".join(f"{name}={brief(value)}" for name, value in told)
+        reported = ((each.name, getattr(self, each.name)) for each in fields(self) if each.repr)  # type: ignore[arg-type]
+        shown = ", ".join(f"{name}={brief(value)}" for name, value in reported)
         return f"{type(self).__name__}({shown})"
 
 
@@ -75,10 +75,10 @@ def card(
         columns: headings of a table; none for no table.
         rows: its cells.
     """
-    told = [(label, value) for label, value in facts if value is not None]
+    reported = [(label, value) for label, value in facts if value is not None]
     parts: list[Child] = [element("strong", _cell(title))]
-    if told:
-        lines = ([element("dt", label), element("dd", _cell(value))] for label, value in told)
+    if reported:
+        lines = ([element("dt", label), element("dd", _cell(value))] for label, value in reported)
         parts.append(element("dl", *(joined(pair) for pair in lines)))
     if columns:
         cells = ([_cell(value) for value in row] for row in rows)

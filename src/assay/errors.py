@@ -170,7 +170,7 @@ class AssayError(Exception):
     @property
     def message(self) -> str:
         """What is wrong."""
-        return self.told()[0]
+        return self.reported()[0]
 
     @message.setter
     def message(self, words: Words) -> None:
@@ -180,13 +180,13 @@ class AssayError(Exception):
     @property
     def hint(self) -> str | None:
         """What to do about it; None where nobody knows."""
-        return self.told()[1]
+        return self.reported()[1]
 
     @hint.setter
     def hint(self, words: Words | None) -> None:
         self._hint = words
 
-    def told(self, spelling: Spelling = in_python) -> tuple[str, str | None]:
+    def reported(self, spelling: Spelling = in_python) -> tuple[str, str | None]:
         """Return message and hint with parameters as a kind of reader writes them."""
         in_file = self._file
 

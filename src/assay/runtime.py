@@ -152,7 +152,7 @@ class Runtime:
         return open_base(pinned, recipe, self)
 
     def parameter_count(self, pinned: str) -> int:
-        """Return how many weights a language model has, 0 if that cannot be told from here."""
+        """Return how many weights a language model has, 0 if that is not known from here."""
         from assay.backends.model_size import count_parameters  # noqa: PLC0415  opens files
 
         return count_parameters(pinned, offline=self.offline)

@@ -334,7 +334,7 @@ class ScoreTable:
 
 @dataclass(frozen=True, repr=False)
 class SelectionRecord(Brief):
-    """A selection, with what became of every row.
+    """A selection, with the state of every row.
 
     Attributes:
         selection: the rows chosen, in order.

@@ -116,7 +116,7 @@ def test_a_selection_takes_no_reason_from_other_rows(
 class AboveTarget(Scorer):
     """The length of the answer over the mean length of another file's answers."""
 
-    name: ClassVar[str] = "above_target"
+    name = "above_target"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
 
     def requires(self) -> dict[str, Component]:
@@ -131,7 +131,7 @@ class AboveTarget(Scorer):
 class BesideTarget(Scorer):
     """The same, where what it requires comes as a sequence of both."""
 
-    name: ClassVar[str] = "beside_target"
+    name = "beside_target"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
 
     def requires(self) -> dict[str, Sequence[Component]]:

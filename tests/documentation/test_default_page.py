@@ -10,7 +10,7 @@ from scripts.docs_default import default_page
 from scripts.docs_default_evidence import RESULT, Evidence
 from scripts.docs_default_picture import picture
 
-from assay.components.default_selection import default_recipe
+from assay.components.default_selection import default_selection
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -125,7 +125,7 @@ def line(page: str, begin: str) -> str:
 def test_the_evidence_is_of_the_default_that_runs() -> None:
     content = json.loads(RESULT.read_text(encoding="utf-8"))
     recorded = content["candidates"][content["default"]]
-    runs: Any = default_recipe("5%").selector
+    runs: Any = default_selection("5%").selector
 
     assert (recorded["method"], recorded["trade_off"]) == (runs.name, runs.trade_off)
     assert recorded["quality"]["method"] == runs.quality.name

@@ -40,7 +40,7 @@ class LetterPass(Pass):
 class HashedVectors(RowFeature):
     """How often each group of letters occurs."""
 
-    name: ClassVar[str] = "hashed_vectors"
+    name = "hashed_vectors"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="vectors for tests, without a model")
     value: ClassVar[type[RowValue]] = Matrix
 

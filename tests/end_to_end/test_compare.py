@@ -45,7 +45,7 @@ _RECIPE = Recipe(
 class FewWords(Scorer):
     """Prefers answers of many words for their characters: the clean ones."""
 
-    name: ClassVar[str] = "words_per_character"
+    name = "words_per_character"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
 
     def requires(self) -> dict[str, Any]:

@@ -190,7 +190,7 @@ from assay.features.text import Lengths
 class Own(Scorer):
     """Characters of an answer, less some."""
 
-    name: ClassVar[str] = "own_length"
+    name = "own_length"
     paper: ClassVar[NoPaper] = NoPaper(reason="a test")
 
     least: float = 0.0

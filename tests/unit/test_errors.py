@@ -88,7 +88,7 @@ def test_braces_of_data_are_no_places_for_parameters() -> None:
     error = AssayError(Phrase("{}: {}", hostile, Parameter("model")), hint=hostile)
 
     assert error.message == f"{hostile}: model=..."
-    assert error.told(on_command_line) == (f"{hostile}: --model", hostile)
+    assert error.reported(on_command_line) == (f"{hostile}: --model", hostile)
 
 
 def test_what_a_file_cannot_say_is_left_to_who_reads_the_error() -> None:
@@ -97,7 +97,7 @@ def test_what_a_file_cannot_say_is_left_to_who_reads_the_error() -> None:
     ).of_file(in_yaml)
 
     assert error.hint == "Runtime(offline=True) or limits.max_unscored"
-    assert error.told(on_command_line)[1] == "--offline or limits.max_unscored"
+    assert error.reported(on_command_line)[1] == "--offline or limits.max_unscored"
 
 
 def test_sentences_of_several_errors_are_one() -> None:
@@ -130,7 +130,7 @@ def test_an_error_of_a_worker_arrives_as_it_was(error: AssayError) -> None:
 
     assert type(again) is type(error)
     assert (str(again), vars(again).keys()) == (str(error), vars(error).keys())
-    assert again.told(on_command_line) == error.told(on_command_line)
+    assert again.reported(on_command_line) == error.reported(on_command_line)
 
 
 def test_words_can_be_replaced() -> None:

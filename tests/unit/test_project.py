@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assay.components.default_selection import default_recipe
+from assay.components.default_selection import default_selection
 from assay.errors import AssayError, ConfigError, DataError, IncompleteError
 from assay.formats.records import SourceSpec
 from assay.methods.text.compression_ifd import CompressionIFD
@@ -114,7 +114,7 @@ def test_a_selector_object_takes_a_budget_and_parameters_beside_it(tmp_path: Pat
 def test_without_a_method_it_is_the_default_recipe(tmp_path: Path) -> None:
     selector = _project(tmp_path).selector(budget="5%", seed=3, neighbors=9)
 
-    assert selector.name == default_recipe("5%").selector.name
+    assert selector.name == default_selection("5%").selector.name
     assert (selector.seed, selector.model_dump()["neighbors"]) == (3, 9)
 
 

@@ -1,4 +1,4 @@
-"""How well a cheap model ranks a pool's rows as a dear one does, measured on a sample of them."""
+"""How well a cheap model ranks rows as an expensive one does, measured on a sample."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.agreement.sample_reading import Reader, SampleReading, sampled_rows
+from assay.agreement.sample_reading import SampleReader, SampleReading, sampled_rows
 from assay.components.component import Scorer
 from assay.echo import Brief
 from assay.methods.text.compression_ifd import CompressionIFD
@@ -77,9 +77,9 @@ class Report(Brief):
 
     rows: int
     sample: IndexArray
-    readers: Sequence[Reader]
-    floors: Sequence[Reader]
-    reference: Reader
+    readers: Sequence[SampleReader]
+    floors: Sequence[SampleReader]
+    reference: SampleReader
     agreements: Sequence[Agreement] = field(default_factory=list)
 
 
@@ -89,7 +89,7 @@ def compare(
     *,
     sample: int,
     seed: int = 0,
-) -> tuple[IndexArray, list[Reader], list[Reader]]:
+) -> tuple[IndexArray, list[SampleReader], list[SampleReader]]:
     """Read a sample with every scorer, and with the floors that need no model.
 
     Args:
@@ -114,8 +114,8 @@ def compare(
 def report(
     project: Workspace,
     sample: IndexArray,
-    readers: Sequence[Reader],
-    floors: Sequence[Reader],
+    readers: Sequence[SampleReader],
+    floors: Sequence[SampleReader],
     reference: str,
 ) -> Report:
     """Return how far every reader and floor agrees with the reference.
@@ -140,12 +140,12 @@ def report(
     )
 
 
-def agreement(reader: Reader, reference: Reader, length: FloatArray) -> Agreement:
+def agreement(reader: SampleReader, reference: SampleReader, length: FloatArray) -> Agreement:
     """Return how far one score of a sample agrees with another.
 
     Args:
         reader: the cheap score.
-        reference: the dear one.
+        reference: the expensive one.
         length: of the answers. Shape (n,).
     """
     first, second = (each.scorer.sign * each.scores.values for each in (reader, reference))
@@ -210,7 +210,9 @@ def partial(first: FloatArray, second: FloatArray, fixed: FloatArray) -> float:
     return float((spearman(first, second) - with_first * with_second) / np.sqrt(rest))
 
 
-def _overlap(reader: Reader, reference: Reader, both: NDArray[np.bool_], share: float) -> Overlap:
+def _overlap(
+    reader: SampleReader, reference: SampleReader, both: NDArray[np.bool_], share: float
+) -> Overlap:
     """Return what the best rows of both scores have in common, each by its own rule."""
     known = int(np.count_nonzero(both))
     count = max(1, int(share * known)) if known else 0
@@ -222,7 +224,7 @@ def _overlap(reader: Reader, reference: Reader, both: NDArray[np.bool_], share: 
     return Overlap(share, in_common, max(sizes) / known)
 
 
-def _best(reader: Reader, among: NDArray[np.bool_], count: int) -> IndexArray:
+def _best(reader: SampleReader, among: NDArray[np.bool_], count: int) -> IndexArray:
     """Return the rows that a selection by a score would take first."""
     values = reader.scores.values
     allowed = among & reader.scorer.default_rule().admits(values)
@@ -233,7 +235,7 @@ def _best(reader: Reader, among: NDArray[np.bool_], count: int) -> IndexArray:
 # What it comes to
 
 
-class Verdict(NamedTuple):
+class Judgement(NamedTuple):
     """One sentence, the model to score all rows with, and whether more rows would tell more."""
 
     sentence: str
@@ -244,36 +246,42 @@ class Verdict(NamedTuple):
 _ALMOST, _ROUGHLY = 0.9, 0.7
 
 
-def verdict(found: Report) -> Verdict:
+def verdict(found: Report) -> Judgement:
     """Return what the numbers come to; the bounds of the words are a convention of ours."""
     names = {reader.name for reader in found.readers}
     best = _best_model(found, [each for each in found.agreements if each.name in names])
     floors = [each for each in found.agreements if each.name not in names]
-    dear = found.reference.name
+    expensive = found.reference.name
     if np.isnan(best.interval.low):
         why = f"below {FEWEST}" if best.both < FEWEST else "where scores do not differ"
         sentence = (
-            f"{best.both} rows have a score from both {best.name} and {dear}: {why} an interval is "
-            "not meaningful, so nothing can be said"
+            f"{best.both} rows have a score from both {best.name} and {expensive}: {why} an "
+            "interval is not meaningful, so nothing can be said"
         )
-        return Verdict(sentence, dear, more=len(found.sample) < found.rows)
+        return Judgement(sentence, expensive, more=len(found.sample) < found.rows)
     floor = max(floors, key=lambda each: np.nan_to_num(each.correlation, nan=-2.0))
     low, high = best.interval
     numbers = f"{best.correlation:.2f}, 95 % from {low:.2f} to {high:.2f}"
     if low <= floor.correlation:
         sentence = (
-            f"{best.name} ranks no more like {dear} ({numbers}) than {floor.name} does "
-            f"({floor.correlation:.2f}), which needs no model: it cannot stand in for {dear}"
+            f"{best.name} ranks no more like {expensive} ({numbers}) than {floor.name} does "
+            f"({floor.correlation:.2f}), which needs no model: it cannot stand in for {expensive}"
         )
-        return Verdict(sentence, dear)
+        return Judgement(sentence, expensive)
     if low >= _ALMOST:
-        sentence = f"{best.name} ranks almost as {dear} does ({numbers}){_price(found, best.name)}"
-        return Verdict(sentence, best.name)
+        sentence = (
+            f"{best.name} ranks almost as {expensive} does ({numbers}){_price(found, best.name)}"
+        )
+        return Judgement(sentence, best.name)
     alike = f"{best.overlaps[1].in_common:.0%} of their best tenth are the same rows"
     if low >= _ROUGHLY:
-        sentence = f"{best.name} ranks much as {dear} does ({numbers}){_price(found, best.name)}"
-        return Verdict(f"{sentence}, but {alike}", best.name)
-    return Verdict(f"{best.name} ranks otherwise than {dear} ({numbers}); {alike}", dear)
+        sentence = (
+            f"{best.name} ranks much as {expensive} does ({numbers}){_price(found, best.name)}"
+        )
+        return Judgement(f"{sentence}, but {alike}", best.name)
+    return Judgement(
+        f"{best.name} ranks otherwise than {expensive} ({numbers}); {alike}", expensive
+    )
 
 
 def _best_model(found: Report, models: Sequence[Agreement]) -> Agreement:
@@ -288,7 +296,7 @@ def _best_model(found: Report, models: Sequence[Agreement]) -> Agreement:
 def _price(found: Report, name: str) -> str:
     """Return how much less a model takes than the reference, in words; nothing if it does not."""
     costs = {reader.name: reader.cost for reader in found.readers}
-    cheap, dear = costs[name], costs[found.reference.name]
-    if cheap is None or dear is None or not cheap.all_seconds * 1.5 < dear.all_seconds:
+    cheap, expensive = costs[name], costs[found.reference.name]
+    if cheap is None or expensive is None or not cheap.all_seconds * 1.5 < expensive.all_seconds:
         return ""
-    return f" in 1/{dear.all_seconds / cheap.all_seconds:.0f} of the time"
+    return f" in 1/{expensive.all_seconds / cheap.all_seconds:.0f} of the time"

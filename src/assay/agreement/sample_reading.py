@@ -46,7 +46,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Reader:
+class SampleReader:
     """One score of the sample: of a model, or of a floor that needs none."""
 
     name: str
@@ -86,7 +86,7 @@ class SampleReading:
         self._view = PoolView(project.pool, sample)
         self._distinct = len(project.pool.unique[0])
 
-    def reader(self, name: str, scorer: Scorer, *, timed: bool = True) -> Reader:
+    def reader(self, name: str, scorer: Scorer, *, timed: bool = True) -> SampleReader:
         """Return the scores of the sample by one scorer, and what reading took.
 
         Raises:
@@ -96,7 +96,7 @@ class SampleReading:
         resolved = self._engine.resolve(scorer)
         spent = [self._fill(group, timed=timed) for group in self._groups(resolved)]
         cost = self._cost(spent) if timed else None
-        return Reader(name, resolved, self._value(resolved), cost)
+        return SampleReader(name, resolved, self._value(resolved), cost)
 
     def priced(self, scorer: Scorer) -> tuple[int, float]:
         """Return how many rows have to be read for a scorer, and about how many seconds it takes.

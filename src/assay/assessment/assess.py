@@ -20,7 +20,7 @@ from assay.assessment.measures import (
     share_of,
     variety,
 )
-from assay.assessment.reading import ENCODER, Reader
+from assay.assessment.reading import ENCODER, RowReader
 from assay.assessment.records import (
     Assessment,
     DatasetRecord,
@@ -88,7 +88,7 @@ def assess(
         runtime: how to work.
     """
     options = options or Options()
-    reader = Reader(runtime or Runtime())
+    reader = RowReader(runtime or Runtime())
     model = options.model
     records = []
     total = sum(len(rows) for rows in datasets)
@@ -110,7 +110,7 @@ def assess(
     )
 
 
-def _settings(options: Options, model: str, reader: Reader) -> dict[str, Any]:
+def _settings(options: Options, model: str, reader: RowReader) -> dict[str, Any]:
     settings: dict[str, Any] = asdict(options)
     del settings["no_model"]
     return settings | {
@@ -131,7 +131,7 @@ def likelihood_scorers(model: str, dtype: DType) -> list[Scorer]:
 class _Dataset:
     """Everything that is measured of one dataset alone."""
 
-    def __init__(self, rows: Rows, reader: Reader, options: Options, model: str) -> None:
+    def __init__(self, rows: Rows, reader: RowReader, options: Options, model: str) -> None:
         self.rows, self.reader, self.options, self.model = rows, reader, options, model
         self.sampled = min(options.sample, len(rows))
 
@@ -249,7 +249,7 @@ def _empty(rows: Rows) -> DatasetRecord:
     )  # fmt: skip
 
 
-def _pairs(datasets: Sequence[Rows], reader: Reader, options: Options) -> list[PairRecord]:
+def _pairs(datasets: Sequence[Rows], reader: RowReader, options: Options) -> list[PairRecord]:
     """Return every ordered pair, in the order of the datasets."""
     couples = list(combinations(range(len(datasets)), 2))
     common: dict[tuple[int, int], tuple[int, int]] = {}

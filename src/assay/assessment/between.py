@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.assessment.reading import Kept, Reader
+from assay.assessment.reading import Kept, RowReader
 from assay.assessment.rows import Rows
 from assay.pool.pool import HashArray
 from assay.progress import SILENT, Progress
@@ -74,7 +74,7 @@ def near_rows(
     return Common(*counts)
 
 
-def common_near(first: Rows, second: Rows, reader: Reader) -> Common:
+def common_near(first: Rows, second: Rows, reader: RowReader) -> Common:
     """Return `near_rows` of two datasets, from the cache where they were compared before."""
     if not len(first) or not len(second):
         return Common(0, 0)
@@ -120,7 +120,7 @@ def nearest_similarities(
     return np.sort(found.similarities[last])
 
 
-def nearest_of(queried: Rows, base: Rows, sample: int, reader: Reader) -> Similarities:
+def nearest_of(queried: Rows, base: Rows, sample: int, reader: RowReader) -> Similarities:
     """Return `nearest_similarities` of a sample of one dataset to all rows of another, or its own.
 
     Kept, so that a second run does not search again.

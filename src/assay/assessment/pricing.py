@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from assay.assessment.assess import Options, likelihood_scorers
-from assay.assessment.reading import Reader
+from assay.assessment.reading import RowReader
 from assay.assessment.rows import Rows
 from assay.engine.engine import Engine
 from assay.engine.planning import Step, plan, seconds_per_row
@@ -26,7 +26,7 @@ def price(datasets: Sequence[Rows], options: Options, runtime: Runtime) -> list[
         options: as for `assess`.
         runtime: how to work.
     """
-    reader = Reader(runtime)
+    reader = RowReader(runtime)
     near = [_near(rows, reader) for rows in datasets]
     pairs = sum((one.missing and one.seconds) or 0.0 for one in near)
     steps = [
@@ -66,13 +66,15 @@ def _texts(options: Options) -> list[RowFeature]:
     return [counts, DetectedLanguage(), CompressedLengths()]
 
 
-def _sampled(rows: Rows, features: Sequence[RowFeature], options: Options, reader: Reader) -> Step:
+def _sampled(
+    rows: Rows, features: Sequence[RowFeature], options: Options, reader: RowReader
+) -> Step:
     view = None if rows.view is None else rows.sample(options.sample)
     return _rows(rows, view, features, reader)
 
 
 def _rows(
-    rows: Rows, view: PoolView | None, features: Sequence[RowFeature], reader: Reader
+    rows: Rows, view: PoolView | None, features: Sequence[RowFeature], reader: RowReader
 ) -> Step:
     """Return what the passes of some features take over the rows in view that lack a value."""
     if view is None:
@@ -91,7 +93,7 @@ def _rows(
     return Step(rows.name, len(view), most, seconds)
 
 
-def _near(rows: Rows, reader: Reader) -> Step:
+def _near(rows: Rows, reader: RowReader) -> Step:
     if rows.view is None:
         return Step(rows.name, 0, 0, 0.0)
     if reader.has_near_groups(rows.view):

@@ -26,7 +26,7 @@ from assay.values import Groups, Matrix, RowValue
 ENCODER = "assay:encoder"
 
 
-class Reader:
+class RowReader:
     """Reads rows of several pools with one set of models.
 
     All datasets are read by the same encoder in the same form: vectors of two forms cannot be

@@ -57,7 +57,7 @@ class Base:
 
     Args:
         opened: its tokenizer, and weights that nobody else holds.
-        runtime: device, and where progress is told.
+        runtime: device, and where progress is reported.
     """
 
     def __init__(self, opened: TransformersModel, runtime: Workplace) -> None:
@@ -99,7 +99,7 @@ def train(opened: TransformersModel, training: Training, work: Path, runtime: Wo
         opened: the base; its weights are changed.
         training: what is trained, and how.
         work: folder to fill.
-        runtime: device, and where progress is told.
+        runtime: device, and where progress is reported.
 
     Raises:
         TuningError: if the training changes no weight.

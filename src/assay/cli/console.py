@@ -106,9 +106,9 @@ class Terminal:
             for line in others:
                 self.note(line, style="bold cyan")
 
-    def told(self, error: AssayError) -> tuple[str, str | None]:
+    def reported(self, error: AssayError) -> tuple[str, str | None]:
         """Return message and hint of an error, with options where it names parameters."""
-        return error.told(self._spelling)
+        return error.reported(self._spelling)
 
     def spelled(self, words: "Words") -> str:
         """Return words with options, or keys of a file, where they name parameters."""
@@ -167,9 +167,9 @@ def _width(stream: Any) -> int:
         with contextlib.suppress(OSError):
             if columns := os.get_terminal_size(stream.fileno()).columns:
                 return columns
-    told = os.environ.get("COLUMNS", "")
-    if told.isdecimal() and int(told):
-        return int(told)
+    reported = os.environ.get("COLUMNS", "")
+    if reported.isdecimal() and int(reported):
+        return int(reported)
     return _UNKNOWN_WIDTH if stream.isatty() else _PIPE_WIDTH
 
 
@@ -193,7 +193,7 @@ def print_error(error: AssayError) -> None:
     """Write an error and its hint to stderr; the traceback too, if verbose."""
     if terminal().settings.verbose:
         sys.stderr.write(plain("".join(traceback.format_exception(error))))
-    _print_lines(*terminal().told(error))
+    _print_lines(*terminal().reported(error))
 
 
 def print_bug(error: Exception) -> None:

@@ -107,7 +107,7 @@ class ComparisonPlan(Brief):
 
     @property
     def seconds(self) -> float | None:
-        """About how long all takes; None if a step cannot be told."""
+        """About how long all takes; None if a step is not known."""
         times = [step.seconds for step in self.steps]
         if None in times:
             return None

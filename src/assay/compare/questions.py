@@ -31,7 +31,7 @@ _BATCHES = "token_budgets"
 
 
 @dataclass(frozen=True)
-class Questions:
+class QuestionSet:
     """Rows whose answers are scored, and the losses of the base model on them.
 
     Attributes:
@@ -92,7 +92,7 @@ def _sample(view: PoolView, most: int) -> PoolView:
 
 def ask_base(
     sets: Sequence[tuple[str, SetKind, PoolView]], experiment: Experiment, engine: Engine
-) -> list[Questions]:
+) -> list[QuestionSet]:
     """Return the sets with the base model's losses, rows without one left out.
 
     Raises:
@@ -111,12 +111,12 @@ def ask_base(
             )
         part = PoolView(view.pool, view.positions[kept])
         record = EvaluationSet(name, kind, part.ids, value.count[kept].astype(np.int64))
-        asked.append(Questions(record, part, -value.mean()[kept], len(view) - len(kept)))
+        asked.append(QuestionSet(record, part, -value.mean()[kept], len(view) - len(kept)))
     return asked
 
 
 def losses(
-    model: Path, questions: Questions, experiment: Experiment, engine: Engine, *, cache: Path
+    model: Path, questions: QuestionSet, experiment: Experiment, engine: Engine, *, cache: Path
 ) -> FloatArray:
     """Return a tuned model's loss on every question. Shape (q,), in nats per scored token.
 

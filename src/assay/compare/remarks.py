@@ -24,12 +24,12 @@ def few_steps(recipe: Recipe, steps_of: Sequence[tuple[str, int]]) -> Words:
     few = [(words, steps) for words, steps in steps_of if steps < LEAST_STEPS]
     if not few:
         return ""
-    told = listed([f"{number_of(steps, 'optimiser step')} at {words}" for words, steps in few])
+    reported = listed([f"{number_of(steps, 'optimiser step')} at {words}" for words, steps in few])
     remedy: Words = "more steps, or leave them out"
     if recipe.steps is None:
         smaller = f"a smaller {{}} (now {recipe.batch_size}) or more {{}}"
         remedy = Phrase(smaller, Parameter("batch_size"), Parameter("epochs"))
-    few_say = f"a training has {told}: fewer than {LEAST_STEPS} hardly show what rows teach"
+    few_say = f"a training has {reported}: fewer than {LEAST_STEPS} hardly show what rows teach"
     return Phrase("{}; {}", few_say, remedy)
 
 
@@ -42,12 +42,12 @@ def limits(rows: Sequence[Row]) -> Iterator[str]:
 def _few_steps_taken(rows: Sequence[Row]) -> Iterator[str]:
     few = {row.budget: row.steps for row in rows if row.budget and 0 < row.steps < LEAST_STEPS}
     if few:
-        told = listed([
+        reported = listed([
             f"{number_of(round(steps), 'optimiser step')} at {words}"
             for words, steps in few.items()
         ])  # fmt: skip
         yield (
-            f"A training had {told}: fewer than {LEAST_STEPS} hardly show what rows teach. A "
+            f"A training had {reported}: fewer than {LEAST_STEPS} hardly show what rows teach. A "
             "smaller batch or more epochs make more of them."
         )
 
@@ -62,12 +62,12 @@ def _cut_off(rows: Sequence[Row]) -> Iterator[str]:
                 worst[row.arm] = (share, row)
     if not worst or max(share for share, _ in worst.values()) < _WORTH_SAYING:
         return
-    told = [
+    reported = [
         f"{whole_percent(share)} of the tokens of {row.label} ({count(row.cut_rows)} of "
         f"{number_of(round(row.rows), 'row')})"
         for share, row in sorted(worst.values(), key=lambda pair: -pair[0])
     ]
-    cut = listed(told)
+    cut = listed(reported)
     yield f"Not all of a row is trained on where the limit on its length cuts it off: {cut}."
 
 

@@ -16,7 +16,7 @@ from assay.compare.experiment import Experiment, selector_of
 from assay.compare.ledger import Ledger
 from assay.compare.plan import ComparisonPlan, Job, make_plan
 from assay.compare.power import power_check
-from assay.compare.questions import HELD_OUT, Questions, ask_base, candidates, scoring
+from assay.compare.questions import HELD_OUT, QuestionSet, ask_base, candidates, scoring
 from assay.compare.record_files import write_comparison
 from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, SetKind, Trial
 from assay.compare.remarks import few_steps
@@ -102,8 +102,8 @@ class Runner:
         files = self.engine.read_files([*others, *arms])
         read = [*arms, scoring(self.experiment.base, self.experiment.recipe)]
         own = few_steps(self.experiment.recipe, self._steps_of_budgets())
-        told = (*file_notes(file.facts() for file in files), *self.project.advice(read))
-        return (*told, own) if own else told
+        reported = (*file_notes(file.facts() for file in files), *self.project.advice(read))
+        return (*reported, own) if own else reported
 
     def _steps_of_budgets(self) -> list[tuple[str, int]]:
         """Return the budgets in words, with the optimiser steps of a training of so many rows."""
@@ -120,7 +120,7 @@ class Runner:
             raise PlanError(joined(self.plan.refusals))
 
     @cached_property
-    def questions(self) -> Sequence[Questions]:
+    def questions(self) -> Sequence[QuestionSet]:
         """The sets of questions, with the losses of the base model."""
         return ask_base(self._candidates, self.experiment, self.engine)
 
@@ -146,7 +146,7 @@ class Runner:
             return None
         return self._power(asked, questions=len(view))
 
-    def _power(self, primary: Questions, questions: int | None = None) -> PowerCheck:
+    def _power(self, primary: QuestionSet, questions: int | None = None) -> PowerCheck:
         claims = len(self.plan.sizes) * sum(
             each.arm.kind not in ("random", *BUDGETLESS) for each in self.plan.contenders
         )
@@ -265,15 +265,15 @@ class Runner:
         division = self.division
         asked = f"{len(division.held_out):,} of {len(division.pool):,} rows held out"
         by = "" if division.share is None else " by the comparison"
-        told = [f"{self._pool_name} ({self.project.pool.digest})", asked + by]
+        reported = [f"{self._pool_name} ({self.project.pool.digest})", asked + by]
         if self.near_duplicates:
-            told.append(f"{self.near_duplicates:,} others nearly equal to one of these")
-        told += [
+            reported.append(f"{self.near_duplicates:,} others nearly equal to one of these")
+        reported += [
             f"{rows:,} that repeat questions of {Path(file).name} left out"
             for file, rows in division.repeated.items()
             if rows
         ]
-        return ", ".join(told)
+        return ", ".join(reported)
 
     def _models(self) -> dict[str, str]:
         """Return the models that the methods read, and which methods these are."""
@@ -297,10 +297,10 @@ def _tried(bench: Bench, job: Job) -> tuple[Trial, bool]:
         return bench.run(job)
     except Exception as error:  # a method of a plugin may raise anything
         first = (str(error).strip() or "no reason given").partition("\n")[0]
-        told = first if isinstance(error, AssayError) else f"{type(error).__name__}: {first}"
-        _log.warning("%s failed: %s", job, told)
+        reported = first if isinstance(error, AssayError) else f"{type(error).__name__}: {first}"
+        _log.warning("%s failed: %s", job, reported)
         _log.debug("%s", job, exc_info=error)
-        return Trial(job.arm.name, job.budget, 0, 0, job.draw, job.seed, "failed", told), False
+        return Trial(job.arm.name, job.budget, 0, 0, job.draw, job.seed, "failed", reported), False
 
 
 def recipe_words(recipe: Recipe, *, equal_steps: bool = False) -> str:

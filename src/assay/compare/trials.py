@@ -10,7 +10,7 @@ import numpy as np
 from assay.compare.experiment import Experiment
 from assay.compare.ledger import Cost, Ledger
 from assay.compare.plan import Job
-from assay.compare.questions import Questions, as_trained, losses
+from assay.compare.questions import QuestionSet, as_trained, losses
 from assay.compare.record_files import read_trial, write_trial
 from assay.compare.records import Trial
 from assay.components.component import Chosen, Selector
@@ -111,7 +111,7 @@ class Bench:
         engine: Engine,
         experiment: Experiment,
         choices: Choices,
-        sets: Sequence[Questions],
+        sets: Sequence[QuestionSet],
         folder: Path,
     ) -> None:
         self._engine = engine

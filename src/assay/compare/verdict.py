@@ -23,7 +23,7 @@ class Verdict(Brief):
 
     Attributes:
         outcome: "better", an arm beats random rows; "random", none does and random rows beat an
-            arm; "undecided", nothing can be told from random rows; "nothing", there is no result.
+            arm; "undecided", nothing differs from random rows; "nothing", there is no result.
         arm: the arm to use; None without a result.
         budget: the budget to use it at.
         headline: the conclusion in a few words.

@@ -115,7 +115,7 @@ class Component(BaseModel, Part):
         from when they are raised.
         """
         raised = raised_versions(self)
-        content = [recipe(self), raised] if raised else recipe(self)
+        content = [identity(self), raised] if raised else identity(self)
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
 
@@ -161,7 +161,7 @@ def _label_text(value: Any) -> str:
     return f"[{', '.join(_label_text(item) for item in value)}]"
 
 
-def recipe(value: Any) -> Any:
+def identity(value: Any) -> Any:
     """Return the JSON-like form of a component or parameter that its key is taken over.
 
     Of a pinned name only the digest counts: the same file under another path is the same thing.
@@ -169,7 +169,7 @@ def recipe(value: Any) -> Any:
     if isinstance(value, BaseModel):
         pinned = pinned_fields(type(value))
         fields = {
-            name: identity_of(item) if name in pinned else recipe(item)
+            name: identity_of(item) if name in pinned else identity(item)
             for name, item in changed_fields(value).items()
         }
         if not isinstance(value, Component):
@@ -177,7 +177,7 @@ def recipe(value: Any) -> Any:
         own = [value.code_digest] if value.code_digest else []
         return [value.kind, value.name, value.version, fields, *own]
     if isinstance(value, (tuple, list)):
-        return [recipe(item) for item in value]
+        return [identity(item) for item in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     if value is None or isinstance(value, (str, int, float, bool)):

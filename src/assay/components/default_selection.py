@@ -11,7 +11,7 @@ QUALITY = "substance"
 _QUALITY_SHARE = 0.5
 
 
-class Recipe(NamedTuple):
+class DefaultSelection(NamedTuple):
     """A selector with a name and a sentence that says what it does."""
 
     name: str
@@ -19,7 +19,9 @@ class Recipe(NamedTuple):
     selector: Selector
 
 
-def default_recipe(budget: Budget | str | int, *, within: Selector | None = None) -> Recipe:
+def default_selection(
+    budget: Budget | str | int, *, within: Selector | None = None
+) -> DefaultSelection:
     """Return the recipe of `assay select` without a method.
 
     It runs from the core install, without torch, hub, key or GPU.
@@ -27,7 +29,7 @@ def default_recipe(budget: Budget | str | int, *, within: Selector | None = None
     method = find("facility_location", "selector")
     selector = method(budget=budget, within=within, quality=QUALITY, trade_off=_QUALITY_SHARE)
     assert isinstance(selector, Selector)  # noqa: S101  narrows what the registry returns
-    return Recipe(
+    return DefaultSelection(
         "facility_location+substance",
         "facility location over assay:encoder, weighed by answers that are long enough, speak of "
         "what was asked and do not just repeat it",

@@ -122,12 +122,12 @@ def _one_method(description: Any) -> str:
     parts = dict(description)
     name = str(parts.pop("method", ""))
     hidden = ("within", "budget")
-    told = [f"{key}={_words(value)}" for key, value in parts.items() if key not in hidden]
+    reported = [f"{key}={_words(value)}" for key, value in parts.items() if key not in hidden]
     if name == "top_score" and "by" in parts:
         best = _one_method(parts.pop("by"))
         rest = [f"{key}={_words(value)}" for key, value in parts.items() if key not in hidden]
         return f"best by {best}" + (f" ({', '.join(rest)})" if rest else "")
-    return f"{name}({', '.join(told)})" if told else name
+    return f"{name}({', '.join(reported)})" if reported else name
 
 
 def _words(value: Any) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticUndefined
 
 from assay.components.budget import Budget
 from assay.components.component import Component, Selector
-from assay.components.default_selection import default_recipe
+from assay.components.default_selection import default_selection
 from assay.components.defaults import with_defaults
 from assay.components.parts import changed_fields
 from assay.components.references import SPELLED_ENCODER, name_of, pinned_fields, short_name
@@ -93,7 +93,7 @@ def _parts(component: Component) -> Iterator[str]:
 
 def _recipe(selector: Selector) -> str:
     """Return the name of the recipe of `assay select` without a method, if that is what it is."""
-    recipe = default_recipe(selector.budget or "1%")
+    recipe = default_selection(selector.budget or "1%")
     # With the encoder that a pool of rare words is given in place of the plain one, too.
     forms = [recipe.selector, with_defaults(recipe.selector, encoder=SPELLED_ENCODER)]
     return recipe.name if _bare(selector) in [_bare(form) for form in forms] else ""
@@ -151,8 +151,8 @@ def _plain(value: Any) -> str:
 
 def _inside(fields: Mapping[str, Any], seed: int) -> Iterator[str]:
     for name, value in fields.items():
-        told = _words(value, seed)
-        yield told if isinstance(value, (str, Component, tuple)) else f"{name}-{told}"
+        reported = _words(value, seed)
+        yield reported if isinstance(value, (str, Component, tuple)) else f"{name}-{reported}"
 
 
 def _budget(budget: Budget) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from assay.components.budget import Budget
 from assay.components.building import find_for
 from assay.components.component import Component, Scorer, Selector
-from assay.components.default_selection import default_recipe
+from assay.components.default_selection import default_selection
 from assay.components.defaults import with_defaults
 from assay.components.descriptions import ComponentType
 from assay.components.table import Kind
@@ -225,7 +225,7 @@ class _Names:
                 built = built.model_copy(update={"budget": Budget.model_validate(budget)})
             return built
         wanted = {"budget": budget} | parameters
-        recipe = default_recipe(Budget.model_validate(wanted["budget"] or _ANY_BUDGET)).selector
+        recipe = default_selection(Budget.model_validate(wanted["budget"] or _ANY_BUDGET)).selector
         own = {name: getattr(recipe, name) for name in recipe.model_fields_set} | wanted
         return self._builder.build({"method": recipe.name, **own}, "selector", place)
 

@@ -153,7 +153,7 @@ def _head(source: str, seen: Seen) -> Iterator[str]:
     yield f"# Fields: {_commented(', '.join(seen.fields))}"
     total = sum(rows for _, rows in seen.languages)
     shares = [f"{word} {_whole_percent(rows / total)}" for word, rows in seen.languages if total]
-    yield f"# Languages: {', '.join(shares) or 'not told'}"
+    yield f"# Languages: {', '.join(shares) or 'not reported'}"
     yield ""
 
 

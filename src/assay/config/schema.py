@@ -15,7 +15,7 @@ from pydantic_core import core_schema
 
 from assay.components.building import SHARED_FIELDS
 from assay.components.component import Component, Dataset, Feature, Scorer, Selector
-from assay.components.default_selection import default_recipe
+from assay.components.default_selection import default_selection
 from assay.components.descriptions import REFERENCE, plain_value
 from assay.components.registry import components, find
 from assay.components.wishes import WrittenSelection
@@ -126,7 +126,7 @@ def _described(model: type[Component], definitions: dict[str, Schema]) -> Schema
 def _selection(wishes: dict[str, Schema], definitions: dict[str, Schema]) -> Schema:
     """Return the schema of an entry of `selections`: a selector, and wishes beside it."""
     keys = sorted(key for key in definitions if key.startswith("selector."))
-    default = definitions[_key(type(default_recipe("1%").selector))]["properties"]
+    default = definitions[_key(type(default_selection("1%").selector))]["properties"]
     unnamed = {name: schema for name, schema in default.items() if name != "method"}
     copied = wishes | {"method": _REFERRED}
     return {

@@ -47,7 +47,7 @@ class Plan(Brief):
 
     @property
     def seconds(self) -> float | None:
-        """Estimated time of all steps; None if one cannot be told."""
+        """Estimated time of all steps; None if one is not known."""
         times = [step.seconds for step in self.steps]
         return None if None in times else sum(time for time in times if time is not None)
 
@@ -197,7 +197,7 @@ def _too_big(name: str, needed_bytes: float) -> Iterable[str]:
 
 
 def available_memory_bytes() -> int:
-    """Return the memory that is free for use now; a large number where that cannot be told."""
+    """Return the memory that is free for use now; a large number where that is not known."""
     try:
         with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123  not a file of ours
             for line in file:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.components.component import recipe
+from assay.components.component import identity
 from assay.components.references import asks_a_service
 from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.pool.pool import HashArray, Pool
@@ -221,11 +221,11 @@ def _work(
 ) -> Unfinished:
     """Read one shard's rows and store each feature's values."""
     job, conversations, prepared = loaded
-    told = 0
+    reported = 0
 
     def tell(count: int) -> None:
-        nonlocal told
-        told += count
+        nonlocal reported
+        reported += count
         advance(count)
 
     if not isinstance(read, StagedReading):
@@ -235,7 +235,7 @@ def _work(
             unfinished = _store(job, read.finish(prepared, job.features, tell, kept), runtime)
             if not unfinished:  # else what a service was paid for is still needed
                 kept.remove()
-    advance(len(job.hashes) - told)
+    advance(len(job.hashes) - reported)
     return unfinished
 
 
@@ -283,7 +283,7 @@ def _open_pool(path: Path) -> Pool:
 
 def open_store(cache: Path, feature: RowFeature) -> RowStore:
     """Return the store of a feature, described for people and tools."""
-    spec = {"feature": feature.label(), "recipe": recipe(feature), "key": feature.row_key}
+    spec = {"feature": feature.label(), "recipe": identity(feature), "key": feature.row_key}
     folder = cache / feature.name / feature.row_key
     return RowStore(folder, feature.value, spec, bought=asks_a_service(feature))
 

@@ -139,10 +139,10 @@ def check_unscored(
             for place, code in enumerate(scores.reason.tolist())
             if Reason(code).kind == "failure"
         )
-        told = why(first)
+        reported = why(first)
         raise TooManyUnscoredError(
             f"{scorer.name}: {failed:,} of {len(scores.reason):,} rows failed ({table})"
-            + (f"; {told}" if told else ""),
+            + (f"; {reported}" if reported else ""),
             hint=Phrase("mend the rows, or allow more with {}", Parameter("max_unscored")),
         )
 
@@ -169,7 +169,7 @@ def record_of(
     reason: ReasonArray,
     files: Sequence[FileReading] = (),
 ) -> SelectionRecord:
-    """Check what a selector returned, and say of every row what became of it.
+    """Check what a selector returned, and say the state of every row.
 
     Args:
         selector: what chose.

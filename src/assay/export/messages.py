@@ -15,7 +15,7 @@ Json = dict[str, object]
 
 
 class Remark(NamedTuple):
-    """What became of one sample: its place among those that were given, counted from 0, and why."""
+    """The state of one sample: its place among those that were given, counted from 0, and why."""
 
     place: int
     what: str

@@ -136,7 +136,7 @@ def _refused(repository: str, problem: Exception) -> DataError:
 
 
 def shape_facts(described: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what a card's table says of a selection, from what is told of it.
+    """Return what a card's table says of a selection, from what is known of it.
 
     Args:
         described: ``chosen``, ``pool``, ``tokens``, ``method_text``, ``budget``, ``shape`` and

@@ -30,7 +30,7 @@ from assay.models.language_model import (
     Unsteady,
 )
 from assay.rendering.token_rows import TokenRow, Window
-from assay.rendering.tokenization import Given, token_rows
+from assay.rendering.tokenization import Preceding, token_rows
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Float32Array, FloatArray, IndexArray
 from assay.values import RowValue
@@ -49,7 +49,7 @@ class CausalPass(Pass):
 
     model: ModelRef
     rendering: Rendering
-    given: Given
+    given: Preceding
     dtype: DType
 
     @contextlib.contextmanager
@@ -114,7 +114,7 @@ class CausalFeature(RowFeature):
         # A server has its own format, which is seldom a full one.
         return _TOLERANCES["bfloat16" if is_endpoint(self.model) else self.dtype]
 
-    def context(self) -> Given:
+    def context(self) -> Preceding:
         """Return what the answers are scored after."""
         return "prompt"
 

@@ -34,7 +34,7 @@ class Clusters(PoolFeature):
     cluster. Fewer clusters than asked for come back where rows differ in fewer ways.
     """
 
-    name: ClassVar[str] = "clusters"
+    name = "clusters"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Concept Decompositions for Large Sparse Text Data Using Clustering",
         authors="Dhillon and Modha",

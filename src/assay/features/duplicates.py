@@ -40,7 +40,7 @@ class DuplicateGroups(PoolFeature):
     takes part, so a selector asks for the groups of the rows that it may choose, and of no other.
     """
 
-    name: ClassVar[str] = "duplicate_groups"
+    name = "duplicate_groups"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="On the resemblance and containment of documents",
         authors="Broder",
@@ -154,7 +154,7 @@ def _groups(count: int, pairs: IndexArray, similarity: FloatArray) -> Groups:
 class Contamination(PoolFeature):
     """Rows that repeat runs of words of evaluation texts."""
 
-    name: ClassVar[str] = "contamination"
+    name = "contamination"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Language Models are Few-Shot Learners",

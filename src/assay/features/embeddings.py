@@ -103,7 +103,7 @@ class EmbeddingReading:
 class Embeddings(RowFeature):
     """One vector of length 1 per row, kept as float16; zeros, flagged, for a text without words."""
 
-    name: ClassVar[str] = "embeddings"
+    name = "embeddings"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks",
         authors="Reimers and Gurevych",

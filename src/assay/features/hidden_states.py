@@ -23,7 +23,7 @@ class HiddenStates(CausalFeature):
     prompt. A row longer than the window is represented by its end, and flagged.
     """
 
-    name: ClassVar[str] = "hidden_states"
+    name = "hidden_states"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(
         reason="what LESS, DEITA, DiverseEvol, RDS+ and IFD's first phase embed with"

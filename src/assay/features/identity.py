@@ -21,7 +21,7 @@ class Identities(Brief):
 class Identity(PoolFeature):
     """The ids of the rows."""
 
-    name: ClassVar[str] = "identity"
+    name = "identity"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names the rows")
     stored: ClassVar[bool] = False
 

@@ -55,7 +55,7 @@ class ImportedNumbers(Brief):
 class ImportedColumn(PoolFeature):
     """The numbers of a file's column for the rows they belong to."""
 
-    name: ClassVar[str] = "imported_column"
+    name = "imported_column"
     paper: ClassVar[Paper | NoPaper] = COMMON
     stored: ClassVar[bool] = False
 

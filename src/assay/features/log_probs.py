@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from assay.components.component import NoPaper, Paper
 from assay.features.causal_pass import CausalFeature, ReadRows
 from assay.rendering.chat_spans import UNRENDERED
-from assay.rendering.tokenization import Given
+from assay.rendering.tokenization import Preceding
 from assay.samples import FloatArray, Reason
 from assay.values import LogProbs, Numbers, RowValue
 
@@ -24,16 +24,16 @@ class ResponseLogProbs(CausalFeature):
     scored on its beginning, and flagged.
     """
 
-    name: ClassVar[str] = "response_log_probs"
+    name = "response_log_probs"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = LogProbs
 
-    given: Given = "prompt"
+    given: Preceding = "prompt"
     """"prompt", "nothing", or {text: ...}, which stands before the prompt."""
     tokens: bool = False
     """Also keep the number of every token."""
 
-    def context(self) -> Given:
+    def context(self) -> Preceding:
         """Return what the answers are scored after."""
         return self.given
 
@@ -52,7 +52,7 @@ class PromptLogProbs(CausalFeature):
     A model is causal, so what it makes of a prompt does not depend on the answer that follows.
     """
 
-    name: ClassVar[str] = "prompt_log_probs"
+    name = "prompt_log_probs"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = LogProbs
@@ -81,12 +81,12 @@ class TokenStatistics(CausalFeature):
     largest), rank (of the true token, 1 for the most probable) and accuracy (share of rank 1).
     """
 
-    name: ClassVar[str] = "token_statistics"
+    name = "token_statistics"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = Numbers
     statistics: ClassVar[bool] = True
 
-    given: Given = "prompt"
+    given: Preceding = "prompt"
     """"prompt", "nothing", or {text: ...}, which stands before the prompt."""
 
     @property
@@ -94,7 +94,7 @@ class TokenStatistics(CausalFeature):
         """Ranks jump where two tokens are almost equally probable; a mean moves by a step."""
         return super().tolerance * 1e4
 
-    def context(self) -> Given:
+    def context(self) -> Preceding:
         """Return what the answers are scored after."""
         return self.given
 

@@ -26,7 +26,7 @@ _PER_ROW = 3e6
 class NearestNeighbors(PoolFeature):
     """The most similar rows of every row, by cosine; a row is not its own neighbour."""
 
-    name: ClassVar[str] = "nearest_neighbors"
+    name = "nearest_neighbors"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a data structure, not a method")
 
     vectors: AnyFeature = Embeddings()

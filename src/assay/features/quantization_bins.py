@@ -32,7 +32,7 @@ class QuantizationBins(PoolFeature):
     approximation, as a bin then is like its part.
     """
 
-    name: ClassVar[str] = "quantization_bins"
+    name = "quantization_bins"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Dataset Quantization",
         authors="Zhou, Wang, Gu, Peng, Lian, Zhang, You and Feng",

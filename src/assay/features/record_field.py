@@ -31,7 +31,7 @@ class RecordField(PoolFeature):
     Its name counts with a digest of the values, as nothing else that is kept depends on them.
     """
 
-    name: ClassVar[str] = "record_field"
+    name = "record_field"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a field of the data")
     stored: ClassVar[bool] = False
 

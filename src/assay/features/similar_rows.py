@@ -46,7 +46,7 @@ def pairs_work(rows: int, width: int, alike: float, *, search: SearchMethod = "a
 class SimilarRows(PoolFeature):
     """The rows whose cosine with a row is at least a threshold; a row is not its own neighbour."""
 
-    name: ClassVar[str] = "similar_rows"
+    name = "similar_rows"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a data structure, not a method")
 
     vectors: AnyFeature = Embeddings()

@@ -76,7 +76,7 @@ class Lengths(TextFeature):
     A word is a run of letters in scripts with spaces and one character in scripts without.
     """
 
-    name: ClassVar[str] = "lengths"
+    name = "lengths"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = Numbers
 
@@ -101,7 +101,7 @@ class TokenCounts(RowFeature):
     the numbers do not depend on a model's chat format.
     """
 
-    name: ClassVar[str] = "token_counts"
+    name = "token_counts"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = Numbers
 
@@ -138,7 +138,7 @@ class LexicalDiversity(TextFeature):
     Columns ttr, mtld, hdd (NaN below 42 words) and compression_ratio. Words are case-folded.
     """
 
-    name: ClassVar[str] = "lexical_diversity"
+    name = "lexical_diversity"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="MTLD, vocd-D, and HD-D: A validation study of sophisticated approaches to lexical "
         "diversity assessment",
@@ -177,7 +177,7 @@ class CompressedLengths(TextFeature):
     the turn. Below 64 plain bytes the row is flagged: one byte more or less shows in every ratio.
     """
 
-    name: ClassVar[str] = "compressed_lengths"
+    name = "compressed_lengths"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="our own measure; needs no model")
     value: ClassVar[type[RowValue]] = Numbers
@@ -210,7 +210,7 @@ class CompressedLengths(TextFeature):
 class DetectedLanguage(TextFeature):
     """The language a conversation is mostly in, as ISO 639-1, "und" if nothing tells it."""
 
-    name: ClassVar[str] = "detected_language"
+    name = "detected_language"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="py3langid's model, scripts first")
     value: ClassVar[type[RowValue]] = Labels
 
@@ -227,7 +227,7 @@ class DetectedLanguage(TextFeature):
 class Script(TextFeature):
     """The writing system most of a conversation's letters belong to, such as Latin or Han."""
 
-    name: ClassVar[str] = "script"
+    name = "script"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = Labels
 
@@ -250,7 +250,7 @@ class RowAttribute(PoolFeature):
     The language is what the data says, or else what is detected.
     """
 
-    name: ClassVar[str] = "attribute"
+    name = "attribute"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     stored: ClassVar[bool] = False
 

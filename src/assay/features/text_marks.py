@@ -24,7 +24,7 @@ class TextMarks(TextFeature):
     Columns characters, words, refusals, boilerplate, html, urls, emails, phones.
     """
 
-    name: ClassVar[str] = "text_marks"
+    name = "text_marks"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = Numbers
 
@@ -47,7 +47,7 @@ class TextMarks(TextFeature):
 class PartLanguage(TextFeature):
     """The language that one text is mostly in, as ISO 639-1, "und" if nothing tells it."""
 
-    name: ClassVar[str] = "part_language"
+    name = "part_language"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="py3langid's model, scripts first")
     value: ClassVar[type[RowValue]] = Labels
 
@@ -62,7 +62,7 @@ class PartLanguage(TextFeature):
 class TextMatch(TextFeature):
     """Whether a pattern is found in a text. Column `found`, 0 or 1."""
 
-    name: ClassVar[str] = "text_match"
+    name = "text_match"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = Numbers
 

@@ -61,7 +61,7 @@ class TrainingTokens(RowFeature):
     answer, has a reason in place of numbers.
     """
 
-    name: ClassVar[str] = "training_tokens"
+    name = "training_tokens"
     extra: ClassVar[str] = "models"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="counts what fine-tuning reads")
     value: ClassVar[type[RowValue]] = Numbers

@@ -300,10 +300,10 @@ def first_difference(folder: Path, sums: Mapping[str, str]) -> str | None:
 def damaged(path: Path, reason: str, *beside: Path) -> DamagedError:
     """Set a damaged file or folder aside, with what counts only with it; return the error."""
     kept = [_set_aside(each) for each in (path, *beside)]
-    told = f"{path} is damaged ({reason})"
+    reported = f"{path} is damaged ({reason})"
     if kept[0] is None:
-        return DamagedError(told, hint=f"move {path} away and run again", path=path)
-    return DamagedError(f"{told}; kept as {kept[0].name}", hint=_AGAIN, path=path)
+        return DamagedError(reported, hint=f"move {path} away and run again", path=path)
+    return DamagedError(f"{reported}; kept as {kept[0].name}", hint=_AGAIN, path=path)
 
 
 def _set_aside(path: Path) -> Path | None:

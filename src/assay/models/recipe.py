@@ -187,8 +187,8 @@ class Tuned(BaseModel):
     producer: Mapping[str, str]
 
     def __repr__(self) -> str:
-        told = f"{self.rows:,} rows, {self.steps:,} steps, {str(self.folder)!r}"
-        return f"{type(self).__name__}({short_name(self.base)!r}, {told})"
+        reported = f"{self.rows:,} rows, {self.steps:,} steps, {str(self.folder)!r}"
+        return f"{type(self).__name__}({short_name(self.base)!r}, {reported})"
 
     def after(self, epoch: int) -> Path:
         """Return the model after an epoch, as a name that every model option takes; 0: the base.

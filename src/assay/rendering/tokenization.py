@@ -24,12 +24,15 @@ class Context(BaseModel):
     text: str
 
 
-Given = Literal["prompt", "nothing"] | Context
+Preceding = Literal["prompt", "nothing"] | Context
 """What an answer is scored after: its own prompt, nothing, or a text and then its prompt."""
 
 
 def token_rows(
-    model: TextEncoding, rendering: Rendering, given: Given, conversations: Sequence[Conversation]
+    model: TextEncoding,
+    rendering: Rendering,
+    given: Preceding,
+    conversations: Sequence[Conversation],
 ) -> list[TokenRow]:
     """Return each conversation as the sequences that a model reads.
 
@@ -73,14 +76,14 @@ def _context_token(model: TextEncoding, rendering: Rendering) -> tuple[int, ...]
 
 
 class _Rendered(NamedTuple):
-    """Spans of a row, those that are not scored numbered -1, or why they cannot be told."""
+    """Spans of a row, those that are not scored numbered -1, or why they are not known."""
 
     spans: list[Span] | NotFound
     flags: Flag
 
 
 def _render(
-    model: TextEncoding, rendering: Rendering, given: Given, conversation: Conversation
+    model: TextEncoding, rendering: Rendering, given: Preceding, conversation: Conversation
 ) -> _Rendered:
     flags = Flag.NONE if conversation.prompt.strip() else Flag.EMPTY_PROMPT
     if rendering.is_chat:

@@ -62,7 +62,7 @@ def facility_location_dense(
     if candidates.count != 0:
         with greedy.progress.task("all pairs", len(vectors) ** 2, unit="pairs") as task:
             gains = coverage.first_gains(task)
-    with greedy.told("facility location"):
+    with greedy.reported("facility location"):
         lazy_greedy(coverage, greedy, gains, picks=len(vectors), candidates=np.arange(len(vectors)))
     return greedy.result(coverage.covered)
 

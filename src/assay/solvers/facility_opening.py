@@ -34,7 +34,7 @@ def sampled_opening(
     """
     coverage = _SampledCoverage(exact_unit_vectors(vectors), candidates, greedy)
     first_gains = coverage.gains(np.arange(len(candidates)))
-    with greedy.told("facility location: first picks"):
+    with greedy.reported("facility location: first picks"):
         lazy_greedy(coverage, greedy, first_gains, picks=_PICKS, candidates=candidates)
     return coverage.current.astype(np.int32)
 

@@ -67,7 +67,7 @@ def facility_location_sparse(
     else:
         first = _first_picks(edges, candidates, options)
         graph = _Graph(edges, greedy.weights, sampled_opening(vectors, first, greedy))
-    with greedy.told("facility location"):
+    with greedy.reported("facility location"):
         _pick_all(graph, greedy)
     return greedy.result(graph.covered)
 
@@ -93,7 +93,7 @@ def _first_picks(
     greedy = Greedy(free, replace(options, cost_ratio=False, fill=True), rows, units=_UNITS)
     graph = _Graph(edges, greedy.weights, np.zeros(rows, dtype=np.int32))
     greedy.set_scale(graph.gains[greedy.is_open])
-    with greedy.told("facility location: opening"):
+    with greedy.reported("facility location: opening"):
         _pick_all(graph, greedy)
     return np.sort(greedy.result(graph.covered).selection.indices)
 

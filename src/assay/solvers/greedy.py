@@ -94,7 +94,7 @@ class Greedy:
         self._task: Task | None = None
 
     @contextlib.contextmanager
-    def told(self, label: str) -> Iterator[None]:
+    def reported(self, label: str) -> Iterator[None]:
         """Report picks, under a label, while the context is open."""
         total = self._costs.picks(self._count) - self.size
         with self.progress.task(label, max(total, 1), unit="picks") as self._task:

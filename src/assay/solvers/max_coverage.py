@@ -49,7 +49,7 @@ def max_coverage(
     greedy = Greedy(candidates, FacilityLocationOptions(weights=weights), rows, units=1.0)
     covered = _Covered(graph, greedy.weights, greedy.start)
     is_anew = False
-    with greedy.told("coverage"):
+    with greedy.reported("coverage"):
         while greedy.wants_more():
             before = greedy.size
             open_rows = np.flatnonzero(greedy.is_open)

@@ -36,7 +36,7 @@ class TunedModel(PoolFeature):
     order of the rows nor how often a run was killed changes a byte of it on a processor.
     """
 
-    name: ClassVar[str] = "tuned_model"
+    name = "tuned_model"
     version: ClassVar[int] = 2
     extra: ClassVar[str] = "tune"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="supervised fine-tuning; see `Recipe`")

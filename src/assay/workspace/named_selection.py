@@ -40,7 +40,7 @@ class NamedSelection:
     Attributes:
         project: whose rows they are.
         selector: what chose them, everything it names pinned.
-        record: the rows, and what became of the others.
+        record: the rows, and the state of the others.
         seconds: that the computation took, 0 if it was at hand.
         label: name by which it was asked for; empty for the one that its result has.
     """

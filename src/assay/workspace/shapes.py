@@ -111,18 +111,18 @@ def lopsided(found: Shapes, chosen: Shares, pool: Shares) -> list[str]:
         chosen: share of the rows chosen that have a word.
         pool: share of all rows, for attributes for which it is known.
     """
-    told = []
+    reported = []
     mine, all_rows = found.chosen, found.pool
     if mine.tiny > max(2 * all_rows.tiny, all_rows.tiny + _MORE_TINY):
-        told.append(
+        reported.append(
             f"{percent(mine.tiny)} of the answers chosen have fewer than {TINY} characters "
             f"({percent(all_rows.tiny)} of the pool's)"
         )
     longer = (mine.median_characters + 1) / (all_rows.median_characters + 1)
     if longer >= _LONGER:
-        told.append(f"the answers chosen are {times(longer)} times as long as the pool's")
+        reported.append(f"the answers chosen are {times(longer)} times as long as the pool's")
     elif longer <= 1 / _LONGER:
-        told.append(f"the answers chosen are {times(1 / longer)} times shorter than the pool's")
+        reported.append(f"the answers chosen are {times(1 / longer)} times shorter than the pool's")
     for attribute, words in pool.items():
         mine_of = chosen.get(attribute, {})
         for word in {**words, **mine_of}:
@@ -130,8 +130,8 @@ def lopsided(found: Shapes, chosen: Shares, pool: Shares) -> list[str]:
             if (before >= _MUCH and after < _LITTLE * before) or (
                 after >= _MUCH and before < _LITTLE * after
             ):
-                told.append(
+                reported.append(
                     f"{attribute} {word or '(none)'} is {percent(after)} of what was chosen and "
                     f"{percent(before)} of the pool"
                 )
-    return told
+    return reported

@@ -14,7 +14,7 @@ from assay.features.passes import StagedReading
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.superfiltering import Superfiltering
 from assay.rendering.token_rows import TokenRow
-from assay.rendering.tokenization import Given
+from assay.rendering.tokenization import Preceding
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Reason, Scores
 from assay.values import LogProbs
@@ -118,7 +118,7 @@ def token_view(conversation: Conversation, scorer: IFD, runtime: Runtime) -> Tok
 
 
 def _read(
-    conversation: Conversation, scorer: IFD, given: Given, runtime: Runtime
+    conversation: Conversation, scorer: IFD, given: Preceding, runtime: Runtime
 ) -> tuple[TokenRow, LogProbs]:
     feature = scorer.log_probs(given).model_copy(update={"tokens": True})
     with feature.reading().open(runtime) as reading:

@@ -12,7 +12,7 @@ import polars as pl
 
 from assay.components.budget import Budget
 from assay.components.component import Component, FileSet, Scorer, Selector, build
-from assay.components.default_selection import default_recipe
+from assay.components.default_selection import default_selection
 from assay.components.registry import find
 from assay.components.result_names import check_given
 from assay.components.table import project_names
@@ -217,7 +217,7 @@ class Workspace:
             if budget is None:
                 raise ConfigError("a selection needs a budget", hint=Parameter("budget", "5%"))
             within = chosen.pop("within", None)
-            recipe = default_recipe(Budget.model_validate(budget), within=within)
+            recipe = default_selection(Budget.model_validate(budget), within=within)
             return recipe.selector.model_copy(update=chosen_fields(recipe.selector, chosen))
         if isinstance(method, Component):
             if isinstance(method, Scorer):

@@ -15,7 +15,7 @@ _SENTENCE_END = re.compile(r"[.!?。！？]+(?=\s|$)")
 class TextStatistics(assay.RowFeature):
     """Letters, words and sentences of a text; a text that ends without a mark ends a sentence."""
 
-    name: ClassVar[str] = "example_text_statistics"
+    name = "example_text_statistics"
     paper: ClassVar[assay.Paper | assay.NoPaper] = assay.NoPaper(reason="plain counts")
     value: ClassVar[type[assay.RowValue]] = assay.Numbers
 
@@ -50,7 +50,7 @@ class ColemanLiau(assay.Scorer):
     L is letters and S sentences per 100 words. Meant for English.
     """
 
-    name: ClassVar[str] = "example_readability"
+    name = "example_readability"
     paper: ClassVar[assay.Paper | assay.NoPaper] = assay.Paper(
         title="A computer readability formula designed for machine scoring",
         authors="Coleman and Liau",

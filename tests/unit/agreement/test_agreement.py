@@ -15,7 +15,7 @@ from assay.agreement.agreement import (
     report,
     verdict,
 )
-from assay.agreement.sample_reading import Cost, Reader, SampleReading, sampled_rows
+from assay.agreement.sample_reading import Cost, SampleReader, SampleReading, sampled_rows
 from assay.components.component import Scorer
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.text.longest import LongestResponse
@@ -31,10 +31,10 @@ def _rng(seed: int = 0) -> np.random.Generator:
 
 def _reader(
     name: str, values: FloatArray, scorer: Scorer | None = None, seconds: float = 1.0
-) -> Reader:
+) -> SampleReader:
     reason = np.where(np.isnan(values), 1, 0).astype(np.uint8)
     scores = Scores(np.asarray(values, np.float64), reason)
-    return Reader(name, scorer or LongestResponse(), scores, Cost(0, 1.0, seconds, seconds))
+    return SampleReader(name, scorer or LongestResponse(), scores, Cost(0, 1.0, seconds, seconds))
 
 
 def test_a_rank_correlation_is_scipy_s() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from assay.backends.models import pin_language_model
 from assay.backends.pins import folder_digest, is_pinned, pin_model, split_pin
-from assay.components.component import recipe
+from assay.components.component import identity
 from assay.engine.engine import Engine
 from assay.errors import ModelLoadError
 from assay.methods.likelihood.perplexity import Perplexity
@@ -76,7 +76,7 @@ def test_a_copy_elsewhere_is_the_same_model(folder: Path, tmp_path: Path) -> Non
 
     assert split_pin(_pin(copy))[1] == split_pin(_pin(folder))[1]
     one, other = (Perplexity(model=_pin(each)) for each in (folder, copy))
-    assert recipe(one) == recipe(other)
+    assert identity(one) == identity(other)
     assert one.key == other.key
 
 

@@ -29,7 +29,7 @@ _NOTHING = NoPaper(reason="a toy for tests")
 class BrokenText(TextFeature):
     """Shares its pass with all that reads text, and fails."""
 
-    name: ClassVar[str] = "broken_text_for_ledgers"
+    name = "broken_text_for_ledgers"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
     value: ClassVar[type[RowValue]] = Numbers
 
@@ -40,7 +40,7 @@ class BrokenText(TextFeature):
 class BrokenTextScore(Scorer):
     """A score of it."""
 
-    name: ClassVar[str] = "broken_text_score_for_ledgers"
+    name = "broken_text_score_for_ledgers"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
 
     def requires(self) -> dict[str, Any]:

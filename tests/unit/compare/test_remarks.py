@@ -49,7 +49,7 @@ def test_where_nothing_is_cut_off_nothing_is_said_of_it() -> None:
     assert "--max-length" not in _notes(made)
 
 
-def test_few_steps_are_told_with_the_options_that_make_more() -> None:
+def test_few_steps_are_told_with_what_makes_more() -> None:
     made = synthetic()
     for arm in ("random", "ifd", "k_center", "longest_response"):
         made = replace(
@@ -63,7 +63,7 @@ def test_few_steps_are_told_with_the_options_that_make_more() -> None:
     notes = _notes(made)
 
     assert "A training had 6 optimiser steps at 1%: fewer than 30" in notes
-    assert "--batch-size" in notes
+    assert "smaller batch or more epochs" in notes
     assert "--epochs" in notes
 
 

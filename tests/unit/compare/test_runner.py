@@ -41,7 +41,7 @@ pytest.importorskip("trl")
 class Broken(Scorer):
     """A method that cannot be computed."""
 
-    name: ClassVar[str] = "broken_for_comparisons"
+    name = "broken_for_comparisons"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
 
     def requires(self) -> dict[str, Any]:

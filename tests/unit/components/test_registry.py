@@ -18,7 +18,7 @@ from assay.features.text import Lengths
 
 class {cls}(Scorer):
     """A score of one file."""
-    name: ClassVar[str] = "{name}"
+    name = "{name}"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a test")
 
     def requires(self) -> dict[str, Any]:

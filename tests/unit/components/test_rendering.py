@@ -1,6 +1,6 @@
 import pytest
 
-from assay.components.component import recipe
+from assay.components.component import identity
 from assay.components.rendering import CHERRY, COMMON, SUPERFILTERING, Rendering, as_published
 from assay.errors import ConfigError
 from assay.features.log_probs import ResponseLogProbs
@@ -47,7 +47,7 @@ def test_renderings_that_came_to_mean_other_tokens_have_other_keys_and_no_others
 ) -> None:
     assert rendering.revision() == revision
 
-    written = recipe(rendering)
+    written = identity(rendering)
 
     assert written.pop("revision", 1) == revision
     assert set(written) == {name for name, value in rendering if value != getattr(COMMON, name)}

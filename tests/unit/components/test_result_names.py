@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from assay.components.component import Selector, build
-from assay.components.default_selection import default_recipe
+from assay.components.default_selection import default_selection
 from assay.components.result_names import check_given, derived_name, free_name
 from assay.errors import UsageError
 
@@ -56,7 +56,7 @@ def test_a_pinned_default_is_still_the_default() -> None:
 
 
 def test_the_choice_of_select_without_a_method_goes_by_its_recipe() -> None:
-    recipe = default_recipe("10%")
+    recipe = default_selection("10%")
     other = build({**_described(recipe.selector), "budget": "10%"}, "selector")
     assert derived_name(recipe.selector) == f"{recipe.name}-10pct" == derived_name(other)
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from assay.components.component import Chosen, Component, Given, Selector, build
-from assay.components.default_selection import default_recipe
+from assay.components.default_selection import default_selection
 from assay.components.defaults import with_defaults
 from assay.components.registry import components
 from assay.components.rendering import Rendering
@@ -409,13 +409,13 @@ selections:
 
 
 def test_without_a_method_the_default_recipe_is_meant(tmp_path: Path) -> None:
-    assert _selection(tmp_path, "{budget: 5%}") == default_recipe("5%").selector
+    assert _selection(tmp_path, "{budget: 5%}") == default_selection("5%").selector
 
 
 def test_the_default_recipe_takes_parameters(tmp_path: Path) -> None:
     chosen = _selection(tmp_path, "{budget: 5%, trade_off: 0.1}")
 
-    expected = default_recipe("5%").selector.model_copy(update={"trade_off": 0.1})
+    expected = default_selection("5%").selector.model_copy(update={"trade_off": 0.1})
     assert chosen == expected
 
 

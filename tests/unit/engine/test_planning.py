@@ -27,7 +27,7 @@ _PAIRS = [(f"question {n:02d}", "x" * (n + 1)) for n in range(30)]
 class Huge(PoolFeature):
     """A feature that no machine has the memory for."""
 
-    name: ClassVar[str] = "planned_huge"
+    name = "planned_huge"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a test")
 
     def memory(self, rows: int, runtime: Runtime) -> float:
@@ -40,7 +40,7 @@ class Huge(PoolFeature):
 class Extra(Huge):
     """A feature that needs a package that is not there."""
 
-    name: ClassVar[str] = "planned_extra"
+    name = "planned_extra"
     extra: ClassVar[str] = "models"
 
 

@@ -87,7 +87,7 @@ class StagedPass(Pass):
 class StagedLength(RowFeature):
     """Twice the length of the answer."""
 
-    name: ClassVar[str] = "staged_length"
+    name = "staged_length"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
     value: ClassVar[type[RowValue]] = Numbers
 

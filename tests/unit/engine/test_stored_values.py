@@ -28,7 +28,7 @@ _PAIRS = [(f"question {n:02d}", "x" * (n + 1)) for n in range(30)]
 class _ToyBoth(Scorer):
     """The length and the first number of the vector, which one pass makes."""
 
-    name: ClassVar[str] = "toy_both_in_one_pass"
+    name = "toy_both_in_one_pass"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
 
     def requires(self) -> dict[str, Component]:

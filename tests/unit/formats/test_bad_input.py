@@ -41,7 +41,7 @@ def test_trouble_with_a_file_stops_with_its_name_and_a_remedy(
 
     assert str(folder / case.location) in caught.value.message
     assert case.message in caught.value.message
-    assert case.hint in (caught.value.told(on_command_line)[1] or "")
+    assert case.hint in (caught.value.reported(on_command_line)[1] or "")
 
 
 @pytest.mark.parametrize("case", ROW_CASES, ids=lambda case: case.name)

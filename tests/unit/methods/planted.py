@@ -24,7 +24,7 @@ _NOTHING = NoPaper(reason="planted for tests")
 class PlantedVectors(RowFeature):
     """The numbers after the bar in a prompt: "name | 1 0 0"."""
 
-    name: ClassVar[str] = "planted_vectors"
+    name = "planted_vectors"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
     value: ClassVar[type[RowValue]] = Matrix
 
@@ -37,7 +37,7 @@ class PlantedVectors(RowFeature):
 class PlantedNumber(RowFeature):
     """The number that a response begins with; "none" has no value."""
 
-    name: ClassVar[str] = "planted_number"
+    name = "planted_number"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
     value: ClassVar[type[RowValue]] = Numbers
 
@@ -51,7 +51,7 @@ class PlantedNumber(RowFeature):
 class PlantedScore(Scorer):
     """That number as a score of which more is better."""
 
-    name: ClassVar[str] = "planted_score"
+    name = "planted_score"
     paper: ClassVar[Paper | NoPaper] = _NOTHING
 
     def requires(self) -> dict[str, Component]:
@@ -64,7 +64,7 @@ class PlantedScore(Scorer):
 class PlantedLoss(PlantedScore):
     """That number as a score of which less is better."""
 
-    name: ClassVar[str] = "planted_loss"
+    name = "planted_loss"
     prefer: ClassVar[Literal["high", "low"]] = "low"
 
 

@@ -8,7 +8,7 @@ import pytest
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError
 from assay.rendering.token_rows import TokenRow
-from assay.rendering.tokenization import Context, Given, token_rows
+from assay.rendering.tokenization import Context, Preceding, token_rows
 from assay.samples import Conversation, Flag, Message, Reason
 from tests.causal_rows import CALLS, turns
 from tests.letters_model import BOS, EOS, MARK, Letters, refusing, tagged
@@ -18,7 +18,7 @@ _SHOWN = {BOS: "<", EOS: ">", MARK: "#"}
 
 
 def _row(
-    asked: Conversation, given: Given = "prompt", model: Letters | None = None, **rendering: Any
+    asked: Conversation, given: Preceding = "prompt", model: Letters | None = None, **rendering: Any
 ) -> TokenRow:
     settings = Rendering(**({"template": "plain"} | rendering))
     (row,) = token_rows(model or Letters(), settings, given, [asked])
@@ -410,7 +410,7 @@ def test_alone_such_an_answer_is_not_read() -> None:
 
 @pytest.mark.parametrize("given", ["prompt", "nothing"])
 @pytest.mark.parametrize("reference", ["", "superfiltering", "cherry"])
-def test_a_row_without_an_answer_to_learn_has_no_value(given: Given, reference: str) -> None:
+def test_a_row_without_an_answer_to_learn_has_no_value(given: Preceding, reference: str) -> None:
     rejected = Conversation((Message("user", "Q"), Message("assistant", "A", weight=0.0)))
 
     row = _row(rejected, given, reference=reference, template="alpaca")

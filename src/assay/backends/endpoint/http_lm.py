@@ -218,8 +218,10 @@ class EndpointModel:
             for number, ids in enumerate(plan.sequences)
             if (answer := kept.find(key_of(ids))) is not None
         }
-        told = [number for number, outcome in found.items() if outcome.values is not None]
-        some = next(iter(batches(plan.sequences, told, _CHECKED if self._form.several else 1)), [])
+        reported = [number for number, outcome in found.items() if outcome.values is not None]
+        some = next(
+            iter(batches(plan.sequences, reported, _CHECKED if self._form.several else 1)), []
+        )
         before = [found[number].values for number in some]
         again = self._read([plan.sequences[number] for number in some]) if some else []
         for old, new in zip(before, again, strict=True):
@@ -372,9 +374,9 @@ class EndpointModel:
         return entries.get(self._address.model, {})
 
     def _find_window(self) -> int:
-        told = whole_number(self._entry.get("max_model_len")) or self._tokens.window
+        reported = whole_number(self._entry.get("max_model_len")) or self._tokens.window
         # A prompt has to leave room for the one token that servers insist on making.
-        window = min(told - 1 if told else 1 << 30, self._address.window or 1 << 30)
+        window = min(reported - 1 if reported else 1 << 30, self._address.window or 1 << 30)
         if window == 1 << 30:
             raise ModelLoadError(
                 f"{self._address.base} does not say how many tokens it reads at once"

@@ -70,7 +70,7 @@ class Form(NamedTuple):
         answer = requests.post(url, body) if patient else requests.ask(url, body)
         found = answer.get("choices") if isinstance(answer, dict) else None
         if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-            said = requests.told(answer)
+            said = requests.reported(answer)
             raise MisreadError(f"no choices: {said}" if said else "no choices")
         places = [each.get("index") or 0 for each in found]
         if not all(type(place) is int for place in places):

@@ -154,9 +154,9 @@ class Requests:
         """What made all stop."""
         return self._why
 
-    def told(self, answer: Any) -> str:
+    def reported(self, answer: Any) -> str:
         """Return what an answer says of an error, as a line that is safe to show; "" if nothing."""
-        return self._words.told(answer)
+        return self._words.reported(answer)
 
     def get(self, url: str) -> Any:
         """Return what a route answers at once; see `post`."""

@@ -154,7 +154,7 @@ class _Route(NamedTuple):
 class ServerTokens:
     """The routes of a server that make tokens and texts.
 
-    Names of special tokens cannot be told from plain text there. Text that looks like one and
+    Names of special tokens cannot be read off plain text there. Text that looks like one and
     comes back as a single token is sent in two parts, so that no row can put one in.
 
     Raises:
@@ -233,7 +233,7 @@ class ServerTokens:
                 if _ids_of(answer):
                     self.window = whole_number(answer.get("max_model_len"))
                     return route
-                refused.append(self._requests.told(answer) or "no list of tokens")
+                refused.append(self._requests.reported(answer) or "no list of tokens")
         raise ModelLoadError(
             f"POST {self._address.root}/tokenize gives no tokens ({refused[0]})", hint=self._hint
         )
@@ -243,7 +243,7 @@ class ServerTokens:
         answer = self._requests.post(self._route.url, body)
         ids = _ids_of(answer)
         if ids is None:
-            said = self._requests.told(answer)
+            said = self._requests.reported(answer)
             raise ModelLoadError(
                 f"POST {self._route.url} gives no list of tokens" + (f": {said}" if said else ""),
                 hint=self._hint,

@@ -41,7 +41,7 @@ class Words:
             said = self._first(reply) or reply.phrase
         return self.line(f"{reply.status} {said}".strip())
 
-    def told(self, answer: Any) -> str:
+    def reported(self, answer: Any) -> str:
         """Return what an answer in JSON says of an error, "" if it says nothing."""
         found = answer
         while isinstance(found, dict):
@@ -62,7 +62,7 @@ class Words:
             found = json.loads(reply.content)
         except (ValueError, RecursionError):
             return self._page(reply)
-        return self.told(found) or ("" if found in (None, "", {}, []) else _json(found))
+        return self.reported(found) or ("" if found in (None, "", {}, []) else _json(found))
 
     def begin(self, reply: Reply) -> str:
         """Return the first words of a body that is no JSON."""

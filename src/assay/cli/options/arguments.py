@@ -10,13 +10,13 @@ from assay.cli.options.parsing import parse_share
 from assay.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from assay.cli.options.groups import Reading
+    from assay.cli.options.groups import Loading
     from assay.formats.records import SourceSpec
     from assay.pool.loading import LoadRecord
 
 
 def project_arguments(
-    sources: Sequence[Source], project: Path | None, reading: "Reading"
+    sources: Sequence[Source], project: Path | None, reading: "Loading"
 ) -> tuple[Path, dict[str, Any]]:
     """Return the folder and the arguments of `Project`.
 
@@ -52,7 +52,7 @@ def project_arguments(
     return folder, _arguments(_merged(record, named, reading), hold_out, reading)
 
 
-def _arguments(specs: "list[SourceSpec]", hold_out: float, reading: "Reading") -> dict[str, Any]:
+def _arguments(specs: "list[SourceSpec]", hold_out: float, reading: "Loading") -> dict[str, Any]:
     arguments: dict[str, Any] = {"data": specs, "hold_out": hold_out}
     if reading.max_set_aside is not None:
         arguments["max_set_aside"] = parse_share(reading.max_set_aside, "--max-set-aside")
@@ -74,7 +74,7 @@ def _only_project() -> Path:
     raise DataError("no data is named", hint="name a file: assay load data.json")
 
 
-def _options(reading: "Reading") -> dict[str, Any]:
+def _options(reading: "Loading") -> dict[str, Any]:
     """Return the fields of a source that the options set."""
     given = {
         "layout": reading.layout,
@@ -86,7 +86,7 @@ def _options(reading: "Reading") -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _spec(source: Source, reading: "Reading") -> "SourceSpec":
+def _spec(source: Source, reading: "Loading") -> "SourceSpec":
     from assay.formats.records import SourceSpec
 
     # Absolute, so that the project can be opened from any folder.
@@ -96,7 +96,7 @@ def _spec(source: Source, reading: "Reading") -> "SourceSpec":
 
 
 def _merged(
-    record: "LoadRecord", named: Mapping[str, str | None], reading: "Reading"
+    record: "LoadRecord", named: Mapping[str, str | None], reading: "Loading"
 ) -> "list[SourceSpec]":
     """Return the stored sources, changed where the command line says otherwise.
 

@@ -153,14 +153,14 @@ def _bases(
 ) -> "Iterator[tuple[str, Selector]]":
     """Yield a label and the selector of each method, before quotas and filters."""
     from assay.cli.options.parameters import describe_methods, parse_settings, set_inside
-    from assay.components.default_selection import default_recipe
+    from assay.components.default_selection import default_selection
 
     methods: Sequence[str] = words.methods
     inner_budget = None if choosing.per else budget
     if not methods:
         if budget is None and not choosing.share:
             raise UsageError("a selection needs a budget", hint="add --budget 5%")
-        recipe = default_recipe(budget or "1%").selector
+        recipe = default_selection(budget or "1%").selector
         settings = parse_settings(choosing.settings or [], [recipe.name])
         own = [replace(setting, method=setting.method or recipe.name) for setting in settings]
         base = set_inside(recipe, own)

@@ -64,50 +64,50 @@ class Everywhere:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Loading:
     """Options that say how sources are read."""
 
     hold_out: Annotated[
         str | None,
         typer.Option(metavar="SHARE", show_default=False,
                      help="Share of rows that selections are made without, such as 1%.",
-                     rich_help_panel="Reading",),
+                     rich_help_panel="Loading",),
     ] = None  # fmt: skip
     max_set_aside: Annotated[
         str | None,
         typer.Option(metavar="SHARE", show_default=False,
                      help="Share of rows that may be unusable; 2% by default.",
-                     rich_help_panel="Reading",),
+                     rich_help_panel="Loading",),
     ] = None  # fmt: skip
     mapping: Annotated[
         list[str] | None,
         typer.Option("--map", metavar="FIELD=TEMPLATE",
                      help="Make fields of others: 'instruction=Classify: {text}'. Repeatable.",
-                     rich_help_panel="Reading", show_default=False),
+                     rich_help_panel="Loading", show_default=False),
     ] = None  # fmt: skip
     layout: Annotated[
         str | None,
         typer.Option(metavar="NAME", show_default=False,
                      help="Layout of the data, instead of finding it.",
-                     rich_help_panel="Reading",),
+                     rich_help_panel="Loading",),
     ] = None  # fmt: skip
     split: Annotated[
         str | None,
         typer.Option(metavar="NAME", show_default=False,
                      help="Split to read, such as train.",
-                     rich_help_panel="Reading",),
+                     rich_help_panel="Loading",),
     ] = None  # fmt: skip
     config: Annotated[
         str | None,
         typer.Option(metavar="NAME", show_default=False,
                      help="Configuration (sub-dataset) on the Hub.",
-                     rich_help_panel="Reading",),
+                     rich_help_panel="Loading",),
     ] = None  # fmt: skip
     revision: Annotated[
         str | None,
         typer.Option(metavar="NAME", show_default=False,
                      help="Branch, tag or commit on the Hub.",
-                     rich_help_panel="Reading",),
+                     rich_help_panel="Loading",),
     ] = None  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay.cli.console import terminal
-from assay.cli.options.groups import Everywhere, Reading, Working
+from assay.cli.options.groups import Everywhere, Loading, Working
 from assay.cli.options.parsing import parse_device
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runti
 def open_project(
     sources: Sequence["Source"],
     everywhere: Everywhere,
-    reading: Reading | None = None,
+    reading: Loading | None = None,
     *,
     working: Working | None = None,
     plugin_files: Sequence[Path] = (),
@@ -65,7 +65,7 @@ def open_project(
     from assay.project import Project
     from assay.workspace.imports import imported_names
 
-    folder, arguments = project_arguments(sources, everywhere.project, reading or Reading())
+    folder, arguments = project_arguments(sources, everywhere.project, reading or Loading())
     if as_loaded and (folder / "load.json").exists():
         arguments = {}  # its sources are what it holds, read as they were read
     runtime = runtime_of(everywhere, working)
@@ -89,7 +89,7 @@ def open_project(
 def open_words(
     words: "Words",
     everywhere: Everywhere,
-    reading: Reading,
+    reading: Loading,
     working: Working,
     *,
     settings: Sequence[str] | None = None,

@@ -41,10 +41,10 @@ def check_replaceable(path: Path, *, yes: bool, inputs: Sequence[Path] = ()) -> 
         )
     if _is_own(path):
         return
-    told = f"{path}, a link to {path.readlink()}," if path.is_symlink() else str(path)
-    if not confirmed(f"write over {told}?", yes=yes):
+    reported = f"{path}, a link to {path.readlink()}," if path.is_symlink() else str(path)
+    if not confirmed(f"write over {reported}?", yes=yes):
         raise DataError(
-            f"{told} {'exists, and' if path.exists() else 'which'} is not as Assay wrote it",
+            f"{reported} {'exists, and' if path.exists() else 'which'} is not as Assay wrote it",
             hint="name another file with -o, or add --yes",
         )
 

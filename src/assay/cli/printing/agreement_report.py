@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from assay.agreement.agreement import Agreement, Report
-    from assay.agreement.sample_reading import Reader
+    from assay.agreement.sample_reading import SampleReader
     from assay.workspace.workspace import Workspace
 
 
@@ -41,7 +41,7 @@ def describe_agreement(found: "Report", sizes: Mapping[str, int | None]) -> dict
     }
 
 
-def _reader(reader: "Reader", size: int | None) -> dict[str, Any]:
+def _reader(reader: "SampleReader", size: int | None) -> dict[str, Any]:
     import numpy as np
 
     from assay.values import reason_counts

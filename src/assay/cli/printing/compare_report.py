@@ -96,8 +96,11 @@ def _facts(runner: "Runner") -> Iterator[tuple[str, object]]:
     yield "work", f"{trained}: {runs}"
     total = planned.seconds
     first = "" if total is None else f"about {format_seconds(total)} in all, "
-    told = format_seconds(planned.training_seconds)
-    yield "time", f"{first}{told} of it for training and questions; what is done already is less"
+    reported = format_seconds(planned.training_seconds)
+    yield (
+        "time",
+        f"{first}{reported} of it for training and questions; what is done already is less",
+    )
 
 
 def _measured(runner: "Runner") -> Iterator[tuple[str, object]]:

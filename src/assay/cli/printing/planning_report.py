@@ -94,4 +94,4 @@ def _in_all(planned: "Plan") -> None:
     elif planned.seconds is not None:
         page.note(f"about {format_seconds(planned.seconds)} in all; nothing was computed")
     else:
-        page.note("how long it takes cannot be told yet; nothing was computed")
+        page.note("how long it takes is not known yet; nothing was computed")

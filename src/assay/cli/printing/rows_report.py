@@ -146,9 +146,9 @@ def row_parts(
         for part in (part for part in parts + message["tool_calls"] if part):
             for shown in _shortened(part, full=full) if isinstance(part, str) else part:
                 yield Padding(shown, (0, 0, 0, 2))
-    told = [*_score_lines(row["scores"]), *_fate_lines(row["selections"])]
-    if told:
-        yield facts(told)
+    reported = [*_score_lines(row["scores"]), *_fate_lines(row["selections"])]
+    if reported:
+        yield facts(reported)
 
 
 def _shortened(text: str, *, full: bool) -> "Iterator[RenderableType]":

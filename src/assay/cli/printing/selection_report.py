@@ -223,12 +223,12 @@ def _shape(shape: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, str]
     """Yield what was chosen beside the pool, in brackets."""
     chosen, pool = shape["chosen"], shape["pool"]
     middle, usual = chosen["median_characters"], pool["median_characters"]
-    told = [
+    reported = [
         f"median {middle:,.0f} characters ({usual:,.0f} in the pool)",
         f"fewer than {TINY}: {percent(chosen['tiny'])} ({percent(pool['tiny'])})",
         f"more than {VERY_LONG:,}: {percent(chosen['very_long'])} ({percent(pool['very_long'])})",
     ]
-    yield "answers", "; ".join(told)
+    yield "answers", "; ".join(reported)
     ratio = chosen["text_bytes"] / max(pool["text_bytes"], 1)
     text = f"{times(ratio)} times the text of the pool's"
     turns = f", {chosen['turns']:.1f} answers ({pool['turns']:.1f})" if pool["turns"] > 1 else ""
@@ -310,10 +310,10 @@ def _example(entry: Mapping[str, Any], selection: "NamedSelection") -> "Renderab
     numbers = [f"{name} {number_text(value)}" for name, value in entry["scores"].items()]
     if entry["gain"] is not None and selection.record.selection.gain_unit not in ("", "score"):
         numbers.insert(0, f"gain {number_text(entry['gain'])}")
-    told = [entry["why"]] if entry["why"] else []
+    reported = [entry["why"]] if entry["why"] else []
     return facts(
         [
-            (f"  {entry['id'][:8]}", "; ".join([*told, *numbers])),
+            (f"  {entry['id'][:8]}", "; ".join([*reported, *numbers])),
             ("    asked", shortened(one_line(entry["prompt"], width), width)),
             ("    answered", shortened(one_line(entry["response"], width), width)),
         ]
@@ -322,8 +322,8 @@ def _example(entry: Mapping[str, Any], selection: "NamedSelection") -> "Renderab
 
 def _end(described: Mapping[str, Any], stages: Mapping[str, float]) -> None:
     page = terminal()
-    told = [f"{name} {format_seconds(seconds)}" for name, seconds in stages.items()]
-    page.note(labelled("time:", ", ".join(told), "dim"))
+    reported = [f"{name} {format_seconds(seconds)}" for name, seconds in stages.items()]
+    page.note(labelled("time:", ", ".join(reported), "dim"))
     for path in described["written"]:
         page.note(labelled("wrote:", shown_path(Path(path))))
     if "pushed" in described:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from assay.workspace.token_view import Token, TokenView, TurnTokens
 
-Reading = Literal["given_prompt", "alone"]
-READINGS: Mapping[Reading, str] = {"given_prompt": "given the prompt", "alone": "alone"}
+Side = Literal["given_prompt", "alone"]
+READINGS: Mapping[Side, str] = {"given_prompt": "given the prompt", "alone": "alone"}
 
 LEAST = (0.5, 0.1, 0.01, 0.001, 0.0)
 """Least probability of each colour, from the most probable tokens to the least."""
@@ -70,7 +70,7 @@ def _scored(view: "TokenView") -> int:
 
 
 def has_colours(console: "Console") -> bool:
-    """Return whether colours can be told from each other on a console."""
+    """Return whether colours differ on a console."""
     return console.is_terminal and not console.no_color and console.color_system is not None
 
 
@@ -101,7 +101,7 @@ def _coloured(turn: "TurnTokens", tokens: "Sequence[Token]") -> "Iterator[Render
         yield coloured_text(tokens, reading)
 
 
-def coloured_text(tokens: "Sequence[Token]", reading: Reading) -> "Text":
+def coloured_text(tokens: "Sequence[Token]", reading: Side) -> "Text":
     """Return tokens as text, each on the colour of its probability.
 
     A character of several tokens has the colour of their mean log-probability.
@@ -199,6 +199,6 @@ def _facts(view: "TokenView") -> Iterator[tuple[str, object]]:
     else:
         reason = view.reason.name.lower().replace("_", " ")
         yield "no IFD", f"{reason}: {view.why}" if view.why else reason
-    told = [_FLAGS.get(flag, str(flag.name).lower().replace("_", " ")) for flag in view.flags]
-    if told:
-        yield "note", "; ".join(told)
+    reported = [_FLAGS.get(flag, str(flag.name).lower().replace("_", " ")) for flag in view.flags]
+    if reported:
+        yield "note", "; ".join(reported)

@@ -93,15 +93,15 @@ def _last(entries: Sequence[dict[str, Any]]) -> Path:
 
 
 def _warn_of_few_steps(recipe: Recipe, steps_of: Sequence[tuple[str, int]]) -> None:
-    told = few_steps(recipe, steps_of)
-    if told:
-        terminal().warn(terminal().spelled(told))
+    reported = few_steps(recipe, steps_of)
+    if reported:
+        terminal().warn(terminal().spelled(reported))
 
 
 def _facts(entry: dict[str, Any]) -> "list[tuple[str, object]]":
     kind = "all weights" if entry["recipe"]["weights"] == "full" else "adapter"
     share = entry["trained_parameters"] / entry["parameters"]
-    told: list[tuple[str, object]] = [
+    reported: list[tuple[str, object]] = [
         ("trained", (f"{short_name(entry['base'])} on {entry['training']}: {kind}, "
                      f"{entry['trained_parameters']:,} parameters ({share:.1%} of the base)")),
         ("rows", f"{entry['rows']:,} as {entry['sequences']:,} sequences"),
@@ -115,6 +115,6 @@ def _facts(entry: dict[str, Any]) -> "list[tuple[str, object]]":
     for label, counts in (("left out", entry["left_out"]), ("note", entry["noted"])):
         if counts:
             words = (f"{name.lower().replace('_', ' ')} {n:,}" for name, n in counts.items())
-            told.append((label, ", ".join(words)))
-    told += [("model", shown_path(Path(path))) for path in entry["models"]]
-    return told
+            reported.append((label, ", ".join(words)))
+    reported += [("model", shown_path(Path(path))) for path in entry["models"]]
+    return reported

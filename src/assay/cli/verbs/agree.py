@@ -1,4 +1,4 @@
-"""``assay agree``: how well a cheap model ranks your rows as a dear one does."""
+"""``assay agree``: how well a cheap model ranks your rows as an expensive one does."""
 
 import sys
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from typer.core import TyperCommand
 
 from assay.cli.app import LOOK, app, verb
 from assay.cli.console import terminal
-from assay.cli.options.groups import Everywhere, Reading, Words, Working
+from assay.cli.options.groups import Everywhere, Loading, Words, Working
 from assay.cli.options.models import DTypeOption
 from assay.cli.options.opening import open_words
 
 if TYPE_CHECKING:
-    from assay.agreement.sample_reading import Reader
+    from assay.agreement.sample_reading import SampleReader
     from assay.components.component import Scorer
     from assay.project import Project
 
@@ -62,12 +62,12 @@ class Comparing:
 )
 def agree(
     words: Words,
-    reading: Reading,
+    reading: Loading,
     everywhere: Everywhere,
     working: Working,
     comparing: Comparing,
 ) -> None:
-    """Measure on your own rows how well a cheap model ranks like a dear one.
+    """Measure on your own rows how well a cheap model ranks like an expensive one.
 
     A random sample is scored with every model. Beside each model's agreement with the reference
     stand two floors that need no model, the length of the answer and compression_ifd, and what
@@ -202,7 +202,7 @@ def _repeated(comparing: Comparing) -> list[str]:
     return [*words("--set", comparing.settings), *words("--dtype", comparing.dtype)]
 
 
-def _size(reader: "Reader") -> int | None:
+def _size(reader: "SampleReader") -> int | None:
     """Return the weights of a model: None where not at hand, 0 for the one in the wheel."""
     from assay.backends.model_size import count_parameters
     from assay.components.references import EMBEDDED_MODEL, name_of, pinned_fields

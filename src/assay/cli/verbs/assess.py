@@ -12,7 +12,7 @@ import typer
 from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
 from assay.cli.options.completion import complete_words
-from assay.cli.options.groups import Everywhere, Reading, ThreadsOption, Working
+from assay.cli.options.groups import Everywhere, Loading, ThreadsOption, Working
 from assay.cli.options.models import DeviceOption, DTypeOption
 from assay.cli.options.opening import open_project
 
@@ -97,7 +97,7 @@ def assess(
         ),
     ],
     measuring: Measuring,
-    reading: Reading,
+    reading: Loading,
     everywhere: Everywhere,
 ) -> None:
     """Put whole datasets side by side: size, lengths, languages, tasks, duplicates, variety.
@@ -185,7 +185,7 @@ def _typed() -> str:
 
 
 def _datasets(
-    words: Sequence[str], reading: Reading, everywhere: Everywhere, measuring: Measuring
+    words: Sequence[str], reading: Loading, everywhere: Everywhere, measuring: Measuring
 ) -> "tuple[list[Project], list[Rows]]":
     """Return the projects that the words mean, and the datasets in them.
 
@@ -259,7 +259,7 @@ def _several(
         try:
             project = opened([source], None)
         except EmptyPoolError as error:
-            message, _ = terminal().told(error)
+            message, _ = terminal().reported(error)
             terminal().warn(f"{place}: {message}")
             datasets.append(Rows(name, place, None, notes=(message,)))
             continue

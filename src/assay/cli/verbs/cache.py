@@ -49,7 +49,7 @@ def cache(
     page = terminal()
     if action == "prune":
         removed, freed = prune(folder)
-        told: Any = {"cache": str(folder), "files_removed": removed, "bytes_freed": freed}
+        reported: Any = {"cache": str(folder), "files_removed": removed, "bytes_freed": freed}
         line = f"removed {removed:,} files, {size_text(freed)} freed"
     elif action == "clear":
         entries = [e for e in cache_entries(folder) if not features or e.feature in features]
@@ -61,12 +61,16 @@ def cache(
             raise UsageError("nothing was removed", hint="say yes with -y")
         for entry in entries:
             clear(folder, entry.feature)
-        told = {"cache": str(folder), "features": [e.feature for e in entries], "bytes_freed": size}
+        reported = {
+            "cache": str(folder),
+            "features": [e.feature for e in entries],
+            "bytes_freed": size,
+        }
         line = f"removed {size_text(size)}"
     else:
         _list(folder)
         return
-    page.document(told) if page.settings.as_json else page.result(line)
+    page.document(reported) if page.settings.as_json else page.result(line)
 
 
 def _check(wanted: list[str], known: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from assay.cli.app import CHOOSE, verb
-from assay.cli.options.groups import Everywhere, Reading, Words, Working
+from assay.cli.options.groups import Everywhere, Loading, Words, Working
 from assay.cli.options.models import Models
 from assay.cli.options.opening import open_words
 from assay.cli.options.recipe_options import HOW, RecipeOptions, recipe_of
@@ -57,7 +57,7 @@ class Terms:
     others: Annotated[
         list[str] | None,
         typer.Option("--on", metavar="FILE", show_default=False, rich_help_panel=_WHAT,
-                     help="Questions of another source to measure on, too. Repeatable."),
+                     help="QuestionSet of another source to measure on, too. Repeatable."),
     ] = None  # fmt: skip
     questions: Annotated[
         int,
@@ -121,7 +121,7 @@ def compare(
     recipes: RecipeOptions,
     models: Models,
     made: Made,
-    reading: Reading,
+    reading: Loading,
     everywhere: Everywhere,
     working: Working,
 ) -> None:
@@ -159,7 +159,7 @@ def _selectors(
 ) -> "dict[str, Selector]":
     """Return what every method chooses by, by the names of the arms."""
     from assay.cli.options.choosing import Choosing, requests
-    from assay.components.default_selection import default_recipe
+    from assay.components.default_selection import default_selection
     from assay.components.defaults import kinds_named
 
     plain = requests(project, parsed, Choosing(budget="1%", settings=terms.settings))
@@ -172,7 +172,7 @@ def _selectors(
         Choosing(budget="1%", settings=terms.settings),
         replace(models, dtype=dtype),
     )
-    names = parsed.methods or (default_recipe("1%").name,)
+    names = parsed.methods or (default_selection("1%").name,)
     return {name: request.selector for name, request in zip(names, wanted, strict=True)}
 
 
@@ -181,7 +181,7 @@ def _experiment(
     terms: Terms,
     recipes: RecipeOptions,
     models: Models,
-    reading: Reading,
+    reading: Loading,
 ) -> "Experiment":
     from assay.cli.options.parsing import parse_share
     from assay.compare.experiment import Experiment

@@ -9,7 +9,7 @@ import typer
 
 from assay.cli.app import KEEP, verb
 from assay.cli.console import facts, terminal
-from assay.cli.options.groups import Everywhere, Reading
+from assay.cli.options.groups import Everywhere, Loading
 from assay.cli.options.opening import open_project
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def import_scores(
                        help="The data or its project, then the file that holds the numbers."),
     ],
     everywhere: Everywhere,
-    reading: Reading,
+    reading: Loading,
     column: Annotated[
         str, typer.Option(help="Column of the numbers.", show_default=False)
     ] = "",
@@ -203,7 +203,7 @@ def _report(
     from assay.cli.printing.next_lines import first_selection
 
     scored = int((numbers.reason == 0).sum())
-    told = {
+    reported = {
         "score": name,
         "file": str(path),
         "match": description["match"],
@@ -216,13 +216,13 @@ def _report(
     }
     page = terminal()
     if page.settings.as_json:
-        page.document(told)
+        page.document(reported)
     else:
-        page.result(_matching(told, description, len(project)))
+        page.result(_matching(reported, description, len(project)))
     page.next(first_selection(project, name))
 
 
-def _matching(told: dict[str, Any], description: dict[str, Any], rows: int) -> "RenderableType":
+def _matching(reported: dict[str, Any], description: dict[str, Any], rows: int) -> "RenderableType":
     by = {
         "row": "their place in the data",
         "id": f"the id in {description['key']!r}",
@@ -230,11 +230,11 @@ def _matching(told: dict[str, Any], description: dict[str, Any], rows: int) -> "
     }
     return facts(
         [
-            ("score", f"{told['score']}, matched by {by[told['match']]}"),
-            ("with a number", f"{told['rows_with_a_number']:,} of {rows:,} rows"),
-            ("rows of the file", told["file_rows"]),
-            ("  without a number", told["file_rows_without_number"]),
-            ("  not in the data", told["file_rows_unused"]),
-            ("ambiguous keys", told["ambiguous_keys"]),
+            ("score", f"{reported['score']}, matched by {by[reported['match']]}"),
+            ("with a number", f"{reported['rows_with_a_number']:,} of {rows:,} rows"),
+            ("rows of the file", reported["file_rows"]),
+            ("  without a number", reported["file_rows_without_number"]),
+            ("  not in the data", reported["file_rows_unused"]),
+            ("ambiguous keys", reported["ambiguous_keys"]),
         ]
     )

@@ -7,7 +7,7 @@ import typer
 
 from assay.cli.app import KEEP, verb
 from assay.cli.console import terminal
-from assay.cli.options.groups import Everywhere, Reading
+from assay.cli.options.groups import Everywhere, Loading
 
 
 @verb(
@@ -21,7 +21,7 @@ from assay.cli.options.groups import Everywhere, Reading
 )
 def init(
     everywhere: Everywhere,
-    reading: Reading,
+    reading: Loading,
     source: Annotated[
         str | None,
         typer.Argument(help="Data; the only data file here by default.", show_default=False),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
-from assay.cli.options.groups import Everywhere, Reading, Words, Working
+from assay.cli.options.groups import Everywhere, Loading, Words, Working
 from assay.cli.options.opening import open_project
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         "assay load tatsu-lab/alpaca --hold-out 1%",
     ),
 )
-def load(words: Words, reading: Reading, everywhere: Everywhere, working: Working) -> None:
+def load(words: Words, reading: Loading, everywhere: Everywhere, working: Working) -> None:
     """Read data, say what is in it, and keep it as a project.
 
     Finds the format, sets unusable rows aside with the reason, counts duplicates and languages.

@@ -10,7 +10,7 @@ import typer
 
 from assay.cli.app import CHOOSE, verb
 from assay.cli.console import table, terminal
-from assay.cli.options.groups import Everywhere, Reading, Words, Working
+from assay.cli.options.groups import Everywhere, Loading, Words, Working
 from assay.cli.options.models import Models
 from assay.cli.options.opening import open_words, rows_to_price
 from assay.cli.options.writing import REPORT_HELP
@@ -74,7 +74,7 @@ class Scoring:
 )
 def score(
     words: Words,
-    reading: Reading,
+    reading: Loading,
     everywhere: Everywhere,
     working: Working,
     models: Models,

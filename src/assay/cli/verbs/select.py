@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from assay.cli.app import CHOOSE, verb
 from assay.cli.console import terminal
 from assay.cli.options.choosing import Choosing
-from assay.cli.options.groups import Everywhere, Reading, Words, Working
+from assay.cli.options.groups import Everywhere, Loading, Words, Working
 from assay.cli.options.models import Models
 from assay.cli.options.opening import open_words, rows_to_price
 from assay.cli.options.writing import Writing
@@ -40,7 +40,7 @@ def select(
     choosing: Choosing,
     models: Models,
     writing: Writing,
-    reading: Reading,
+    reading: Loading,
     everywhere: Everywhere,
     working: Working,
 ) -> None:

@@ -1,4 +1,4 @@
-"""``assay show``: rows to read, with their scores and what became of them."""
+"""``assay show``: rows to read, with their scores and their state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -199,8 +199,8 @@ def _show_list(project: "Project", name: str, kind: str, limit: int) -> None:
     for note in [note for fit in fits for note in fit.notes()]:
         page.warn(note)
     if page.settings.as_json:
-        told = {"name": name, "kind": kind, "rows": rows}
-        page.document(told | {"models": [fit.facts() for fit in fits]})
+        reported = {"name": name, "kind": kind, "rows": rows}
+        page.document(reported | {"models": [fit.facts() for fit in fits]})
         return
     page.result(listing(name, kind, rows))
     if rows:

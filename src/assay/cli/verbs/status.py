@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from assay.cli.app import KEEP, verb
 from assay.cli.console import facts, table, terminal
-from assay.cli.options.groups import Everywhere, Reading, Words
+from assay.cli.options.groups import Everywhere, Loading, Words
 from assay.wording import size_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def status(words: Words, everywhere: Everywhere) -> None:
     if names:
         raise UsageError(f"{names[0]!r} is not a source", hint="assay status DATA, or -p PROJECT")
     if sources or everywhere.project:
-        folder, _arguments = project_arguments(sources, everywhere.project, Reading())
+        folder, _arguments = project_arguments(sources, everywhere.project, Loading())
         folders = [folder]
     else:
         folders = sorted(path.parent for path in Path().glob("*.assay/load.json"))

@@ -12,7 +12,7 @@ import typer
 
 from assay.cli.app import CHOOSE, verb
 from assay.cli.console import terminal
-from assay.cli.options.groups import Everywhere, Reading, Words, Working
+from assay.cli.options.groups import Everywhere, Loading, Words, Working
 from assay.cli.options.models import DTypeOption
 from assay.cli.options.opening import open_words
 from assay.cli.options.recipe_options import HOW, RecipeOptions, recipe_of
@@ -78,7 +78,7 @@ def tune(
     words: Words,
     training: Training,
     recipes: RecipeOptions,
-    reading: Reading,
+    reading: Loading,
     everywhere: Everywhere,
     working: Working,
 ) -> None:

@@ -15,7 +15,7 @@ from assay.samples import FloatArray, Scores, Selection
 class RandomNumber(Scorer):
     """A number in [0, 1) that depends on the seed and the row alone."""
 
-    name: ClassVar[str] = "random_number"
+    name = "random_number"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="chance")
     guide: ClassVar[Guide | None] = Guide(
         formula="score = u(seed, id), uniform in [0, 1)",
@@ -48,7 +48,7 @@ class RandomSample(Selector):
     rows that no longer fit, which a larger one may take.
     """
 
-    name: ClassVar[str] = "random"
+    name = "random"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="chance")
     guide: ClassVar[Guide | None] = Guide(
         formula="take rows by ascending u(seed, id), uniform in [0, 1)",

@@ -49,7 +49,7 @@ class Combination(Scorer):
 class RankMean(Combination):
     """Weighted mean of the scores' ranks, as shares in (0, 1]: immune to scale and outliers."""
 
-    name: ClassVar[str] = "rank_mean"
+    name = "rank_mean"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice (Borda count)")
     guide: ClassVar[Guide | None] = Guide(
         formula="score = sum_i w_i r_i(x) / sum_i w_i,  r_i: rank of x by score i, as a share",
@@ -75,7 +75,7 @@ class RankMean(Combination):
 class WeightedSum(Combination):
     """Weighted sum of the scores, each scaled to [0, 1] from its smallest to its largest."""
 
-    name: ClassVar[str] = "weighted_sum"
+    name = "weighted_sum"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
     guide: ClassVar[Guide | None] = Guide(
         formula="score = sum_i w_i (x_i - min_i) / (max_i - min_i) / sum_i w_i",
@@ -108,7 +108,7 @@ class Product(Combination):
     would be divided by, has no product.
     """
 
-    name: ClassVar[str] = "product"
+    name = "product"
     rowwise: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
     guide: ClassVar[Guide | None] = Guide(

@@ -37,7 +37,7 @@ class Quota(Selector):
     quota may choose from, not of each group apart.
     """
 
-    name: ClassVar[str] = "quota"
+    name = "quota"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice (stratified selection)")
     guide: ClassVar[Guide | None] = Guide(

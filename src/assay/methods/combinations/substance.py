@@ -30,7 +30,7 @@ class Substance(Scorer):
     classifications, rewritten sentences, single facts.
     """
 
-    name: ClassVar[str] = "substance"
+    name = "substance"
     rowwise: ClassVar[bool] = False
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="our own; the default page has its evidence")
     guide: ClassVar[Guide | None] = Guide(

@@ -16,7 +16,7 @@ _COMMON = NoPaper(reason="common practice")
 class TopScore(Selector):
     """The rows that a score prefers most, within the score's own rule."""
 
-    name: ClassVar[str] = "top_score"
+    name = "top_score"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     guide: ClassVar[Guide | None] = Guide(
         formula="choose rows by descending score (ascending where low is better), ties by id",

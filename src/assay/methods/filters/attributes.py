@@ -17,7 +17,7 @@ _COMMON = NoPaper(reason="common practice")
 class Everything(Selector):
     """All rows that may be chosen, in order of id: the full-data arm of a comparison."""
 
-    name: ClassVar[str] = "everything"
+    name = "everything"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     guide: ClassVar[Guide | None] = Guide(
         formula="choose all rows that may be chosen, by id",
@@ -38,7 +38,7 @@ class Everything(Selector):
 class Where(Selector):
     """The rows whose source, split, task or language is one of some words."""
 
-    name: ClassVar[str] = "where"
+    name = "where"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     guide: ClassVar[Guide | None] = Guide(
         formula="choose the rows whose word is one of values",

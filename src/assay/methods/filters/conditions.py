@@ -27,7 +27,7 @@ class WhereField(Selector):
     A record without the field does not pass; with `keep` off it does.
     """
 
-    name: ClassVar[str] = "where_field"
+    name = "where_field"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     guide: ClassVar[Guide | None] = Guide(
         formula="choose the rows whose field is one of words, holds pattern, lies in bounds",
@@ -62,7 +62,7 @@ class WhereText(Selector):
     numbers.
     """
 
-    name: ClassVar[str] = "where_text"
+    name = "where_text"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     guide: ClassVar[Guide | None] = Guide(
         formula="choose the rows of which a text holds pattern, or measures within bounds",

@@ -40,7 +40,7 @@ class _Cut(Selector):
 class Threshold(_Cut):
     """All rows whose score lies between two values, both included."""
 
-    name: ClassVar[str] = "threshold"
+    name = "threshold"
     lets_through: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = _COMMON
     guide: ClassVar[Guide | None] = Guide(
@@ -68,7 +68,7 @@ class Band(_Cut):
     id, so that neighbouring bands never share a row and never lose one.
     """
 
-    name: ClassVar[str] = "band"
+    name = "band"
     paper: ClassVar[Paper | NoPaper] = _COMMON
     guide: ClassVar[Guide | None] = Guide(
         formula="choose the ranks floor(low n) to floor(high n) of n scores, best first",

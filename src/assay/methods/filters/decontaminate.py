@@ -22,7 +22,7 @@ class Decontaminate(Selector):
     text, and is not found inside a longer prompt.
     """
 
-    name: ClassVar[str] = "decontaminate"
+    name = "decontaminate"
     paper: ClassVar[Paper | NoPaper] = Contamination.paper
     guide: ClassVar[Guide | None] = Guide(
         formula="out: rows that share a run of ngram words with a question\n"

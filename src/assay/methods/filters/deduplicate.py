@@ -30,7 +30,7 @@ class Deduplicate(Selector):
     200,000 rows, and looked for approximately above.
     """
 
-    name: ClassVar[str] = "deduplicate"
+    name = "deduplicate"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Deduplicating Training Data Makes Language Models Better",

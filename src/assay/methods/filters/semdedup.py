@@ -33,7 +33,7 @@ class SemDeDup(Selector):
     says, so that a budget takes as good as a random part of it, across all clusters.
     """
 
-    name: ClassVar[str] = "semdedup"
+    name = "semdedup"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="SemDeDup: Data-efficient learning at web-scale through semantic deduplication",
         authors="Abbas, Tirumala, Simig, Ganguli and Morcos",

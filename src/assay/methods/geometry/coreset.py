@@ -39,7 +39,7 @@ class Coreset(Selector):
     pool a task keeps are choices of ours, and parameters here.
     """
 
-    name: ClassVar[str] = "coreset"
+    name = "coreset"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Maybe Only 0.5% Data is Needed: A Preliminary Exploration of Low Training Data "

@@ -50,7 +50,7 @@ class Coverage(Selector):
     add up to the share of the pool that is covered, which says whether it suits.
     """
 
-    name: ClassVar[str] = "coverage"
+    name = "coverage"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="An analysis of approximations for maximizing submodular set functions—I",

@@ -31,7 +31,7 @@ class DatasetQuantization(Selector):
     to the rows, not to the budget, and are kept.
     """
 
-    name: ClassVar[str] = "dataset_quantization"
+    name = "dataset_quantization"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Dataset Quantization",
         authors="Zhou, Wang, Gu, Peng, Lian, Zhang, You and Feng",

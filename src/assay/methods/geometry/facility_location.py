@@ -46,7 +46,7 @@ class FacilityLocation(Selector):
     approximately.
     """
 
-    name: ClassVar[str] = "facility_location"
+    name = "facility_location"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Data Diversity Matters for Robust Instruction Tuning",

@@ -28,7 +28,7 @@ class GraphCut(Selector):
     heuristic, without a bound on what it misses.
     """
 
-    name: ClassVar[str] = "graph_cut"
+    name = "graph_cut"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Dataset Quantization",
         authors="Zhou, Wang, Gu, Peng, Lian, Zhang, You and Feng",

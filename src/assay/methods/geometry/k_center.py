@@ -24,7 +24,7 @@ class KCenterGreedy(Selector):
     unit vectors. Gains are cosine distances, half the square of it: in these the factor is four.
     """
 
-    name: ClassVar[str] = "k_center"
+    name = "k_center"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Active Learning for Convolutional Neural Networks: A Core-Set Approach",
         authors="Sener and Savarese",

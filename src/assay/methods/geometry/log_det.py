@@ -37,7 +37,7 @@ class LogDet(Selector):
     on all gains are small, and copies come in between.
     """
 
-    name: ClassVar[str] = "log_det"
+    name = "log_det"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Diversity Measurement and Subset Selection for Instruction Tuning Datasets",
         authors="Wang, Shen, Guo, Stallone, Kim, Golland and Panda",

@@ -23,7 +23,7 @@ class Relevance(Scorer):
     that, such as compression IFD. Short answers and code are low without being bad.
     """
 
-    name: ClassVar[str] = "relevance"
+    name = "relevance"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
     guide: ClassVar[Guide | None] = Guide(
         formula="score = cos(e(Q), e(A)),  e: sentence embedding",

@@ -16,7 +16,7 @@ class Imported(Scorer):
     folded. A row that the file gives no number, or several different ones, has none.
     """
 
-    name: ClassVar[str] = "imported"
+    name = "imported"
     rowwise: ClassVar[bool] = False
     paper: ClassVar[Paper | NoPaper] = COMMON
     guide: ClassVar[Guide | None] = Guide(
@@ -47,7 +47,7 @@ class Imported(Scorer):
         return self.better
 
     def column_feature(self) -> ImportedColumn:
-        """Return the column with what became of the file's rows."""
+        """Return the column with the state of the file's rows."""
         return ImportedColumn(
             file=self.file,
             column=self.column,

@@ -26,7 +26,7 @@ class IFD(PromptComparison):
     learn. Above 1 it misleads, and the paper leaves those rows out.
     """
 
-    name: ClassVar[str] = "ifd"
+    name = "ifd"
     version: ClassVar[int] = 2
     prefer = "high"
     paper: ClassVar[Paper | NoPaper] = Paper(

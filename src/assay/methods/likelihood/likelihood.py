@@ -9,7 +9,7 @@ from assay.components.guide import Comparison
 from assay.components.references import EMBEDDED_MODEL, DType, ModelRef
 from assay.components.rendering import COMMON, Rendering, as_published
 from assay.features.log_probs import ResponseLogProbs
-from assay.rendering.tokenization import Given
+from assay.rendering.tokenization import Preceding
 from assay.samples import Flag, FloatArray, Reason, Scores
 from assay.values import LogProbs
 
@@ -57,7 +57,7 @@ class LikelihoodScore(Scorer):
         """Return the rendering; methods with a reference mode have one of their own there."""
         return self.rendering
 
-    def log_probs(self, given: Given = "prompt") -> ResponseLogProbs:
+    def log_probs(self, given: Preceding = "prompt") -> ResponseLogProbs:
         """Return the log-probabilities of the answers after their prompts, or after nothing."""
         return ResponseLogProbs(
             model=self.model, rendering=self.used_rendering(), dtype=self.dtype, given=given

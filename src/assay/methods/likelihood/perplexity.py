@@ -19,7 +19,7 @@ class Perplexity(LikelihoodScore):
     so a selection names its own (`perplexity_pruning`). On instruction data the highest do badly.
     """
 
-    name: ClassVar[str] = "perplexity"
+    name = "perplexity"
     version: ClassVar[int] = 2
     prefer = "low"
     paper: ClassVar[Paper | NoPaper] = Paper(

@@ -29,7 +29,7 @@ class PerplexityPruning(Selector):
     middle, and on instruction data the highest did worse than random rows (Superfiltering).
     """
 
-    name: ClassVar[str] = "perplexity_pruning"
+    name = "perplexity_pruning"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="When Less is More: Investigating Data Pruning for Pretraining LLMs at Scale",
         authors="Marion et al.",
@@ -78,7 +78,7 @@ class PerplexityPruning(Selector):
         return [*rules, (self.by, Rule(low_quantile=max(low, 0.0), high_quantile=min(high, 1.0)))]
 
     def select(self, allowance: Allowance, rng: np.random.Generator, *, by: Scores) -> Selection:
-        """Return the rows of the band, its heart first. Gains are the scores themselves.
+        """Return the rows of the band, its middle first. Gains are the scores themselves.
 
         Raises:
             ConfigError: if there is neither a share nor a budget.

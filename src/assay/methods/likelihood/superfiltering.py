@@ -26,7 +26,7 @@ class Superfiltering(PromptComparison):
     paper leaves those rows out. Another order than IFD's ratio of losses, with the same boundary.
     """
 
-    name: ClassVar[str] = "superfiltering"
+    name = "superfiltering"
     prefer = "high"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Superfiltering: Weak-to-Strong Data Filtering for Fast Instruction-Tuning",

@@ -33,7 +33,7 @@ class TokenEntropy(_StatisticScore):
     true token, so noise in an answer counts only by what it makes of the rest.
     """
 
-    name: ClassVar[str] = "token_entropy"
+    name = "token_entropy"
     prefer = "high"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="uncertainty sampling by predictive entropy")
     guide: ClassVar[Guide | None] = Guide(
@@ -64,7 +64,7 @@ class TokenRank(_StatisticScore):
     High where the answer is not what the model would have said.
     """
 
-    name: ClassVar[str] = "token_rank"
+    name = "token_rank"
     prefer = "high"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a model's surprise, free of its scale")
     guide: ClassVar[Guide | None] = Guide(

@@ -31,7 +31,7 @@ class DeitaFilter(Selector):
     nothing, so it is taken; its flag tells which rows these are.
     """
 
-    name: ClassVar[str] = "deita_filter"
+    name = "deita_filter"
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="What Makes Good Data for Alignment? A Comprehensive Study of Automatic Data "
         "Selection in Instruction Tuning",

@@ -45,7 +45,7 @@ class SuperfilteringDiversity(Selector):
     rows sets more apart than a smaller one would; the selection is then not nested.
     """
 
-    name: ClassVar[str] = "superfiltering_diversity"
+    name = "superfiltering_diversity"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Superfiltering: Weak-to-Strong Data Filtering for Fast Instruction-Tuning",

@@ -30,7 +30,7 @@ class CompressionIFD(Scorer):
     language model the same question; likelihood methods are reported against it.
     """
 
-    name: ClassVar[str] = "compression_ifd"
+    name = "compression_ifd"
     version: ClassVar[int] = 2
     prefer = "high"
     paper: ClassVar[Paper | NoPaper] = NoPaper(

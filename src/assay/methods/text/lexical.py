@@ -31,7 +31,7 @@ class _Diversity(Scorer):
 class TypeTokenRatio(_Diversity):
     """Distinct words over words of the responses, in (0, 1]; falls with length."""
 
-    name: ClassVar[str] = "ttr"
+    name = "ttr"
     column: ClassVar[str] = "ttr"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a common measure of a text")
     guide: ClassVar[Guide | None] = Guide(
@@ -55,7 +55,7 @@ class TypeTokenRatio(_Diversity):
 class MTLD(_Diversity):
     """Mean run of words over which the type-token ratio stays above 0.72; hardly length-bound."""
 
-    name: ClassVar[str] = "mtld"
+    name = "mtld"
     column: ClassVar[str] = "mtld"
     paper: ClassVar[Paper | NoPaper] = LexicalDiversity.paper
     guide: ClassVar[Guide | None] = Guide(
@@ -109,7 +109,7 @@ class MTLD(_Diversity):
 class HDD(_Diversity):
     """Expected type-token ratio of 42 words drawn from the responses, in (0, 1]."""
 
-    name: ClassVar[str] = "hdd"
+    name = "hdd"
     version: ClassVar[int] = 2
     column: ClassVar[str] = "hdd"
     paper: ClassVar[Paper | NoPaper] = LexicalDiversity.paper
@@ -144,7 +144,7 @@ class HDD(_Diversity):
 class CompressionRatio(_Diversity):
     """Compressed over plain bytes of the responses: low for repetitive text."""
 
-    name: ClassVar[str] = "compression_ratio"
+    name = "compression_ratio"
     column: ClassVar[str] = "compression_ratio"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a common measure of a text")
     guide: ClassVar[Guide | None] = Guide(

@@ -19,7 +19,7 @@ class LongestResponse(Scorer):
     White space at both ends does not count, and an empty answer has no number.
     """
 
-    name: ClassVar[str] = "longest_response"
+    name = "longest_response"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="Long Is More for Alignment: A Simple but Tough-to-Beat Baseline for Instruction "
@@ -90,7 +90,7 @@ class LongestResponse(Scorer):
 class LongestInstruction(Scorer):
     """The length of the first instruction, its input left out."""
 
-    name: ClassVar[str] = "longest_instruction"
+    name = "longest_instruction"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a baseline that shows what length explains")
     guide: ClassVar[Guide | None] = Guide(

@@ -19,7 +19,7 @@ class MarksOfText(Scorer):
     The first column is the sum of the others. None is certain; see the page on filters.
     """
 
-    name: ClassVar[str] = "marks"
+    name = "marks"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
     guide: ClassVar[Guide | None] = Guide(
         formula="refusals + stock phrases + HTML tags + addresses + phone numbers",

@@ -84,17 +84,19 @@ def _for_others(found: Assessment) -> Assessment:
     given = [each.name for each in found.datasets]
     known = [*given, *(each.source for each in found.datasets)]
 
-    def told(text: str) -> str:
+    def reported(text: str) -> str:
         return without_folders(text, known)
 
-    names = dict(zip(given, distinct_names([*map(told, given)], [""] * len(given)), strict=True))
+    names = dict(
+        zip(given, distinct_names([*map(reported, given)], [""] * len(given)), strict=True)
+    )
     datasets = [
         replace(
             each,
             name=names[each.name],
-            source=told(each.source),
-            notes=[*map(told, each.notes)],
-            remarks=[*map(told, each.remarks)],
+            source=reported(each.source),
+            notes=[*map(reported, each.notes)],
+            remarks=[*map(reported, each.remarks)],
         )
         for each in found.datasets
     ]
@@ -104,8 +106,8 @@ def _for_others(found: Assessment) -> Assessment:
         settings=all_without_folders(found.settings),
         datasets=datasets,
         pairs=pairs,
-        left_out=[*map(told, found.left_out)],
-        notes=[*map(told, found.notes)],
+        left_out=[*map(reported, found.left_out)],
+        notes=[*map(reported, found.notes)],
     )
 
 

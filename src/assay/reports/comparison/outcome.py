@@ -58,8 +58,8 @@ class Outcome(Brief):
     def facts(self) -> dict[str, Any]:
         """Return all of it as plain values, but for the losses, which lie with the records."""
         rows = {name: [asdict(row) for row in rows] for name, rows in self.rows.items()}
-        told: dict[str, Any] = jsonable({"rows": rows, "comparison": to_json(self.comparison)})
-        return self.brief() | told
+        reported: dict[str, Any] = jsonable({"rows": rows, "comparison": to_json(self.comparison)})
+        return self.brief() | reported
 
 
 def carry_out(
@@ -118,7 +118,7 @@ class Winner(NamedSelection):
     def manifest(self) -> dict[str, Any]:
         """Return what made the selection, and the claim of the comparison."""
         found = self.verdict
-        told = {
+        reported = {
             "outcome": found.outcome,
             "arm": found.arm,
             "budget": found.budget,
@@ -126,7 +126,7 @@ class Winner(NamedSelection):
             "caveats": list(found.caveats),
             "records": self.records.name,
         }
-        return super().manifest() | {"comparison": told}
+        return super().manifest() | {"comparison": reported}
 
 
 def winner(runner: Runner, found: Verdict) -> Winner | None:

@@ -48,21 +48,21 @@ def _for_others(comparison: Comparison) -> Comparison:
     """Return a comparison in which models and files go by their names, not by where they lie."""
     known = [name_of(comparison.base)]
 
-    def told(text: str) -> str:
+    def reported(text: str) -> str:
         return without_folders(text, known)
 
     return replace(
         comparison,
-        title=told(comparison.title),
-        base=told(comparison.base),
-        pool=told(comparison.pool),
-        recipe=told(comparison.recipe),
-        arms=tuple(replace(arm, words=told(arm.words)) for arm in comparison.arms),
+        title=reported(comparison.title),
+        base=reported(comparison.base),
+        pool=reported(comparison.pool),
+        recipe=reported(comparison.recipe),
+        arms=tuple(replace(arm, words=reported(arm.words)) for arm in comparison.arms),
         trials=tuple(
-            trial if trial.error is None else replace(trial, error=told(trial.error))
+            trial if trial.error is None else replace(trial, error=reported(trial.error))
             for trial in comparison.trials
         ),
-        models={told(name): told(words) for name, words in comparison.models.items()},
+        models={reported(name): reported(words) for name, words in comparison.models.items()},
     )
 
 

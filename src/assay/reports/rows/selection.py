@@ -31,7 +31,7 @@ def selection_page(
 
     Args:
         selection: what was chosen.
-        described: what is told of it: ``tokens``, ``method_text``, ``shape``, ``lopsided``,
+        described: what is known of it: ``tokens``, ``method_text``, ``shape``, ``lopsided``,
             ``training_cost``.
         stages: seconds by what was done.
         command: the words that make it.

@@ -18,7 +18,7 @@ from assay.errors import ConfigError, MissingExtraError, ModelLoadError
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.superfiltering import Superfiltering
 from assay.models.language_model import Answers, Questions
-from assay.rendering.tokenization import Given, token_rows
+from assay.rendering.tokenization import Preceding, token_rows
 from assay.runtime import Runtime
 from assay.samples import Conversation, Float32Array, Reason
 from assay.testing import pool as pool_of
@@ -47,8 +47,8 @@ _ODD = (
     ("A long word", "", "Donaudampfschifffahrtsgesellschaft" * 8),
     ("One blank", "", " x"),
 )
-ReadByNumpy = dict[Given, tuple[Questions, Answers]]
-_GIVEN: tuple[Given, ...] = ("prompt", "nothing")
+ReadByNumpy = dict[Preceding, tuple[Questions, Answers]]
+_GIVEN: tuple[Preceding, ...] = ("prompt", "nothing")
 _ROWS: tuple[Conversation, ...] = (
     *(exchange(row) for row in EDGE_ROWS.values()),
     *(exchange(row) for row in _ODD),
@@ -73,7 +73,7 @@ def read_by_numpy(by_numpy: EmbeddedModel) -> ReadByNumpy:
     return found
 
 
-def _questions(model: EmbeddedModel, given: Given) -> Questions:
+def _questions(model: EmbeddedModel, given: Preceding) -> Questions:
     """Return questions about the answers of all rows, and weights for half of the sequences."""
     windows = [
         window
@@ -111,7 +111,7 @@ def _some(questions: Questions, places: Sequence[int]) -> Questions:
 
 
 @pytest.mark.parametrize("given_", _GIVEN)
-def test_numpy_gives_the_numbers_of_torch(read_by_numpy: ReadByNumpy, given_: Given) -> None:
+def test_numpy_gives_the_numbers_of_torch(read_by_numpy: ReadByNumpy, given_: Preceding) -> None:
     pytest.importorskip("torch")
     questions, found = read_by_numpy[given_]
     assert len(questions.sequences) >= 40

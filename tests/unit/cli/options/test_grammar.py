@@ -19,7 +19,7 @@ from assay.features.text import Lengths
 class Grammatical(Scorer):
     """Length again."""
 
-    name: ClassVar[str] = "grammatical"
+    name = "grammatical"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a test")
 
     def requires(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from assay.cli.options.grammar import parse_words
-from assay.cli.options.groups import Everywhere, Reading, Working
+from assay.cli.options.groups import Everywhere, Loading, Working
 from assay.cli.options.opening import open_words, runtime_of
 from assay.processors import usable_processors
 
@@ -27,7 +27,7 @@ _METHOD = """
 from typing import ClassVar
 from assay import NoPaper, Scorer
 class Own(Scorer):
-    name: ClassVar[str] = "opened_by_words"
+    name = "opened_by_words"
     paper: ClassVar[NoPaper] = NoPaper(reason="an example")
 """
 
@@ -43,7 +43,7 @@ def test_a_project_is_opened_with_the_files_and_the_notes_of_a_line(
 
     words = parse_words(["data.jsonl", "mtld", "one.py"])
     project, files = open_words(
-        words, Everywhere(), Reading(), Working(), settings=["by=two.py", "seed=1"]
+        words, Everywhere(), Loading(), Working(), settings=["by=two.py", "seed=1"]
     )
 
     assert files == [Path("one.py"), Path("two.py")]

@@ -205,14 +205,14 @@ from assay import NoPaper, Scorer
 class First(Scorer):
     \"\"\"One.\"\"\"
 
-    name: ClassVar[str] = "first_of_a_file"
+    name = "first_of_a_file"
     paper: ClassVar[NoPaper] = NoPaper(reason="a test")
 
 
 class Second(First):
     \"\"\"Another.\"\"\"
 
-    name: ClassVar[str] = "second_of_a_file"
+    name = "second_of_a_file"
 """
 
 

@@ -30,7 +30,7 @@ from assay.features.identity import Identity
 class BrokenInAFile(Scorer):
     """Fails."""
 
-    name: ClassVar[str] = "broken_in_a_file"
+    name = "broken_in_a_file"
     paper: ClassVar[NoPaper] = NoPaper(reason="a test")
 
     def requires(self):

@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ _COUNT = 60
 class PlantedRatio(PlantedScore):
     """A planted score of which values from 1 on are not to be selected."""
 
-    name: ClassVar[str] = "planted_ratio"
+    name = "planted_ratio"
 
     def default_rule(self) -> Rule:
         return Rule(below=1.0)
