@@ -4,6 +4,7 @@ import functools
 import inspect
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,8 @@ _EXAMPLES: dict[str, object] = {
     "of": ["compression_ifd", "mtld"],
     "by": "compression_ifd",
     "keep": "mid",
+    "field": "meta.source",
+    "condition": {"pattern": "wiki"},
 }
 """Values for the examples of methods that cannot do without."""
 
@@ -253,6 +256,8 @@ def _use(method: type[Component]) -> Iterator[list[str]]:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, dict):
+        return shlex.quote(json.dumps(value))
     return ",".join(value) if isinstance(value, list) else str(value)
 
 
