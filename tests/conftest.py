@@ -21,6 +21,8 @@ settings.register_profile(
 settings.load_profile("assay")
 
 
+# A worker is given the width of a terminal that it has not.
+os.environ.pop("COLUMNS", None)
 if "PYTEST_XDIST_WORKER" in os.environ:  # the workers have a core each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("POLARS_MAX_THREADS", "1")

@@ -68,7 +68,7 @@ def test_a_served_model_scores_and_selects_as_the_model_itself(
 def test_the_next_command_names_the_server_as_it_was_typed(here: Here, server: ModelServer) -> None:
     called = here("score", "data.jsonl", "ifd", "--model", server.address)
 
-    proposed = f"facility_location --set quality=ifd --model '{server.address}' --budget 5%"
+    proposed = f"facility_location --set quality=ifd --model '{server.address}' --budget 1"
     assert f"assay select data.jsonl {proposed}" in _one_line(called.err)
 
 

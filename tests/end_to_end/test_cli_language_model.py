@@ -120,8 +120,9 @@ def test_a_model_scores_selects_and_is_named_in_the_next_command(here: Here, fol
     assert (entry["name"], entry["scored"], other["name"]) == ("ifd", 12, "compression_ifd")
     assert entry["label"].startswith("ifd(model=tiny@")
     assert "ifd-model-tiny-rendering-template-plain" in again.out
-    proposed = "assay select data.jsonl facility_location --set quality=ifd --model tiny"
-    assert f"{proposed} --budget 5% -o subset.jsonl" in _one_line(again.err)
+    quality = """'quality={"method": "ifd", "rendering": {"template": "plain"}}'"""
+    proposed = f"assay select data.jsonl facility_location --set {quality} --model tiny"
+    assert f"{proposed} --budget 1 -o subset.jsonl" in _one_line(again.err)
     assert chosen.code == 0
     stored = pl.read_parquet(next((folder / "data.assay" / "scores").glob("ifd-*")))
     best = stored.sort("value", descending=True)["value"].to_list()

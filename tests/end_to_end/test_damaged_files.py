@@ -99,7 +99,7 @@ def test_damaged_imported_numbers_stop_and_can_be_imported_again(
     assert stopped.code == 1
     said = " ".join(stopped.err.split())
     assert f"quality.{ending} is damaged" in said
-    assert "import them again: assay import-scores" in said
+    assert "import them again as 'quality': `assay import-scores`" in said
     assert "bug" not in said
     assert assay("import-scores", "data.jsonl", "quality.csv", "--column", "quality").code == 0
     assert _select(assay, "quality", "5")[0] == expected

@@ -214,7 +214,7 @@ def peek_metadata(path: Path) -> dict[str, str]:
     no file, or none that can be made out.
     """
     try:
-        found = pl.read_parquet_metadata(path)
+        found = parquet_metadata(path)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return {}
     found.pop(_KEY, None)

@@ -40,7 +40,7 @@ def test_a_template_that_cannot_be_used_is_one_error_for_all_rows(
         caught
     ):
         by_transformers(template)(_ASKED, [])
-    assert caught.value.hint == "--set rendering.template=alpaca"
+    assert caught.value.hint == 'rendering={"template": "alpaca"}'
 
 
 def test_a_conversation_that_is_too_deep_for_a_template_is_refused_alone() -> None:

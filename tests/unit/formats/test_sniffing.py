@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[str, bytes, str, str]] = {
     "bzip2": ("a.json", bz2.compress(LINES[0].encode()), "packed by bzip2", "bunzip2"),
     "xz": ("a.json", lzma.compress(LINES[0].encode()), "packed by xz", "unxz"),
     "questions in turns": ("a.jsonl", b'{"messages": [{"role": "user", "content": "q"}]}\n' * 2,
-                           "turns that ask and no answers", "--against"),
+                           "turns that ask and no answers", "against=..."),
     "a list nested deeply": ("a.json", b"[" * 200_000, "nested too deeply", "correct"),
     "an object nested deeply": ("a.json", b'{"a":' * 200_000, "nested too deeply", "correct"),
     "a line nested deeply": ("a.jsonl", b'{"a":' + b"[" * 200_000, "nested too deeply", "expected"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assay.cli.console import terminal
-from assay.cli.options.written import remember
+from assay.cli.options.written import begin, remember
 from assay.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -125,11 +125,11 @@ def write_selection(selection: "NamedSelection", path: Path, writing: "Writing")
     if path == _STDOUT:
         return Written([], _write_stdout(selection, writing))
     sidecar = not writing.no_sidecar
+    begin(path)
     report = selection.export(path, layout=writing.layout_out, sidecar=sidecar)
     beside = [path.with_name(f"{path.name}.assay.{ending}") for ending in ("parquet", "json")]
     say_export(report, len(selection), beside[0] if sidecar else None)
-    if not sidecar:
-        remember(*report.paths)
+    remember(path, *report.paths)
     paths = [*report.paths, *(beside if sidecar else [])]
     return Written(paths, selection.described_export(report))
 

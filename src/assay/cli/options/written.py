@@ -9,6 +9,13 @@ from pathlib import Path
 
 from assay.files import write_text
 
+_UNDER_WAY = "under way"
+
+
+def begin(path: Path) -> None:
+    """Keep that a file is about to be written, for the line that is run again after a kill."""
+    write_text(_place(path), _UNDER_WAY)
+
 
 def remember(*paths: Path) -> None:
     """Keep what some files hold now, as written by Assay."""
@@ -20,11 +27,11 @@ def remember(*paths: Path) -> None:
 
 
 def is_as_written(path: Path) -> bool:
-    """Return whether a file holds what Assay wrote there last."""
+    """Return whether a file holds what Assay wrote there last, or was about to write."""
     from assay.formats.streams import digest_of
 
     try:
-        return _place(path).read_text(encoding="ascii") == digest_of(path)
+        return _place(path).read_text(encoding="ascii") in (_UNDER_WAY, digest_of(path))
     except (OSError, ValueError):
         return False
 

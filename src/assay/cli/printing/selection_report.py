@@ -39,7 +39,7 @@ WHY = {
     Reason.CONTAMINATED: "repeats an evaluation question",
     Reason.HELD_OUT: "held out",
     Reason.QUOTA: "its group has no share",
-    Reason.FILTERED: "its source, split, task or language is not asked for",
+    Reason.FILTERED: "a condition on it does not hold",
     Reason.OFF_TARGET: "far from the task that is aimed at",
 }
 

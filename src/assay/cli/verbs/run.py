@@ -46,6 +46,7 @@ def run(
     from assay.cli.naming import shown_path
     from assay.cli.options.models import check_work
     from assay.cli.options.replacing import check_replaceable
+    from assay.cli.options.written import begin, remember
     from assay.cli.printing.compare_report import print_both_plans, tell
     from assay.cli.printing.compare_report import print_plan as print_comparison_plan
     from assay.cli.printing.planning_report import print_plan
@@ -78,7 +79,10 @@ def run(
     if runner is not None:
         print_comparison_plan(runner, dry_run=False)
     with recorded(project, "run", sys.argv[2:], config.components()) as record:
+        for export in config.exports:
+            begin(export.output)
         result = config.run(project=project, runner=runner, tell=tell)
+        remember(*(path for made in result.exports for path in made.report.paths))
         described = _describe(result) | {
             "models": [fit.facts() for fit in project.model_fits(config.components())]
         }
