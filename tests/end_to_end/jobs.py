@@ -67,6 +67,10 @@ def write_rows(path: Path, count: int, *, seed: int = 0) -> list[dict[str, str]]
 
 
 @dataclass(frozen=True)
+_OF_RUNS = {"runs", "written"}
+"""Folders of what is kept about runs, which goes by time and place."""
+
+
 class Job:
     """`assay select` over some files, in a folder of its own."""
 
@@ -148,7 +152,7 @@ class Job:
         found: dict[str, str] = {}
         for name, root in roots.items():
             for path in sorted(root.rglob("*") if name != "output" else root.glob("out.json*")):
-                if path.is_file() and "runs" not in path.parts and not is_temporary(path):
+                if path.is_file() and not _OF_RUNS & {*path.parts} and not is_temporary(path):
                     content = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
                     found[f"{name}/{path.relative_to(root)}"] = content
         return found

@@ -1,6 +1,7 @@
 """Language models from the command line: what is needed, what is refused, and what is shown."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -128,7 +129,7 @@ def test_a_model_scores_selects_and_is_named_in_the_next_command(here: Here, fol
     best = stored.sort("value", descending=True)["value"].to_list()
     sidecar = pl.read_parquet(folder / "out.jsonl.assay.parquet")
     assert sorted(sidecar.filter(pl.col("rank") >= 1)["ifd"].to_list()) == sorted(best[:2])
-    assert here(*proposed.split()[1:], "--budget", "2", "-o", "covering.jsonl").code == 0
+    assert here(*shlex.split(proposed)[1:], "--budget", "2", "-o", "covering.jsonl").code == 0
 
 
 def test_a_run_with_a_model_is_replayed_from_what_was_written(here: Here, folder: Path) -> None:

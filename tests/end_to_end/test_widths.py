@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 from pathlib import Path
 
@@ -88,6 +89,8 @@ LINES = {
     "an error": ["show", DATA, f"no{NAMED}"],
 }  # fmt: skip
 # What they print depends on what was run before, or on the machine's load.
+_PROGRESS = re.compile(r"^.*: \d+% of .*$", re.MULTILINE)
+"""Of work that may or may not be quick enough not to be heard of."""
 _CHANGING = ("cache", "status", "doctor")
 
 
@@ -99,7 +102,7 @@ def _said(called: Called) -> str:
 @pytest.mark.parametrize("name", LINES)
 def test_every_screen_has_the_names_and_numbers_of_a_wide_one(folder: Path, name: str) -> None:
     assay(folder, *LINES[name])  # what is computed once is told once
-    wide = _said(assay(folder, *LINES[name]))
+    wide = _PROGRESS.sub("", _said(assay(folder, *LINES[name])))
 
     for width in WIDTHS:
         narrow = _said(assay(folder, *LINES[name], COLUMNS=str(width)))

@@ -66,7 +66,7 @@ def test_every_screen_has_the_names_and_numbers_of_a_wide_one(
         narrow = here(*LINES[name])
         shown = narrow.out + narrow.err
         assert misfits(shown, wide if name not in _CHANGING else shown, width, NAMES) == []
-        assert BASE in "".join(shown.split())
+        assert BASE in "".join(shown.split()) or BASE not in wide  # quick work is not heard of
 
 
 @pytest.mark.parametrize("name", [name for name in LINES if "dry" not in name])

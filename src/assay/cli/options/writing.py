@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assay.cli.console import terminal
-from assay.cli.options.written import begin, remember
+from assay.cli.options.written import begin, end, remember
 from assay.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -129,7 +129,9 @@ def write_selection(selection: "NamedSelection", path: Path, writing: "Writing")
     report = selection.export(path, layout=writing.layout_out, sidecar=sidecar)
     beside = [path.with_name(f"{path.name}.assay.{ending}") for ending in ("parquet", "json")]
     say_export(report, len(selection), beside[0] if sidecar else None)
-    remember(path, *report.paths)
+    end(path)
+    if not sidecar:
+        remember(*report.paths)
     paths = [*report.paths, *(beside if sidecar else [])]
     return Written(paths, selection.described_export(report))
 

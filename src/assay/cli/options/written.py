@@ -17,6 +17,16 @@ def begin(path: Path) -> None:
     write_text(_place(path), _UNDER_WAY)
 
 
+def end(*paths: Path) -> None:
+    """Forget that some files were about to be written: what lies beside them speaks for them."""
+    for path in paths:
+        place = _place(path)
+        place.unlink(missing_ok=True)
+        for folder in (place.parent, place.parent.parent):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
 def remember(*paths: Path) -> None:
     """Keep what some files hold now, as written by Assay."""
     from assay.formats.streams import digest_of

@@ -46,7 +46,7 @@ def run(
     from assay.cli.naming import shown_path
     from assay.cli.options.models import check_work
     from assay.cli.options.replacing import check_replaceable
-    from assay.cli.options.written import begin, remember
+    from assay.cli.options.written import begin, end, remember
     from assay.cli.printing.compare_report import print_both_plans, tell
     from assay.cli.printing.compare_report import print_plan as print_comparison_plan
     from assay.cli.printing.planning_report import print_plan
@@ -82,7 +82,15 @@ def run(
         for export in config.exports:
             begin(export.output)
         result = config.run(project=project, runner=runner, tell=tell)
-        remember(*(path for made in result.exports for path in made.report.paths))
+        end(*(export.output for export in config.exports))
+        remember(
+            *(
+                path
+                for made in result.exports
+                if not made.export.sidecar
+                for path in made.report.paths
+            )
+        )
         described = _describe(result) | {
             "models": [fit.facts() for fit in project.model_fits(config.components())]
         }
