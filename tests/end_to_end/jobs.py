@@ -66,11 +66,11 @@ def write_rows(path: Path, count: int, *, seed: int = 0) -> list[dict[str, str]]
     return rows
 
 
-@dataclass(frozen=True)
 _OF_RUNS = {"runs", "written"}
 """Folders of what is kept about runs, which goes by time and place."""
 
 
+@dataclass(frozen=True)
 class Job:
     """`assay select` over some files, in a folder of its own."""
 
