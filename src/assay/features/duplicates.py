@@ -1,7 +1,7 @@
 """Groups of rows that say the same, and rows that repeat evaluation texts."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -15,9 +15,10 @@ from assay.features.passes import PoolFeature, Sampled
 from assay.features.similar_rows import SAMPLED_ROWS, pairs_work, similar_share
 from assay.features.text import part_of
 from assay.pool.view import PoolView
+from assay.progress import SILENT
 from assay.runtime import Runtime
-from assay.samples import FloatArray, IndexArray, Part
-from assay.solvers.duplicates import connected_groups, normalised_text
+from assay.samples import MEDIA_KINDS, Conversation, FloatArray, IndexArray, Part
+from assay.solvers.duplicates import connected_groups, exact_groups, normalised_text
 from assay.solvers.nearest import neighbors_above
 from assay.texts.minhash import minhash_signatures, near_duplicate_pairs
 from assay.texts.overlap import NGRAM, ContaminationReport, contaminated
@@ -38,9 +39,11 @@ class DuplicateGroups(PoolFeature):
 
     Groups are chains: two rows may be in one group because each is like a third. Every row in view
     takes part, so a selector asks for the groups of the rows that it may choose, and of no other.
+    Rows are only in one group if the same pictures, films and sounds are attached to them.
     """
 
     name = "duplicate_groups"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="On the resemblance and containment of documents",
         authors="Broder",
@@ -74,27 +77,41 @@ class DuplicateGroups(PoolFeature):
         if self.match == "exact":
             return _equal(view)
         threshold = self.threshold or _THRESHOLDS[self.match]
-        if self.match == "near":
-            texts = [
-                part_of(conversation, self.part)
-                for _, block in view.blocks()
-                for conversation in block
-            ]
-            found = near_duplicate_pairs(
-                texts, threshold, threads=runtime.workers, progress=runtime.stages
-            )
-            return _groups(len(view), found.pairs, found.jaccard)
-        if vectors is None:
+        if self.match == "semantic" and vectors is None:
             raise TypeError("semantic duplicates need vectors")
-        whole = len(view) == len(vectors)
-        graph = neighbors_above(
-            vectors.array if whole else vectors.array[view.positions],
-            threshold,
-            progress=runtime.stages,
-        )
-        rows = np.repeat(np.arange(len(view)), np.diff(graph.indptr))
-        pairs = np.column_stack([rows, graph.indices.astype(np.int64)])
-        return _groups(len(view), pairs, graph.similarities.astype(np.float64))
+        texts: list[str] = []
+        attached: list[tuple[tuple[str, bytes], ...]] = []
+        for _, block in view.blocks():
+            attached.extend(map(_attached, block))
+            if vectors is None:
+                texts.extend(part_of(conversation, self.part) for conversation in block)
+        pairs, similarity = [np.empty((0, 2), np.int64)], [np.empty(0)]
+        # What is attached is not compared, so rows of other pictures are never taken for copies.
+        for rows in _equal_rows(attached):
+            progress = runtime.stages if len(rows) > _FEW_ROWS else SILENT
+            everything = len(rows) == len(view)
+            if vectors is None:
+                near = near_duplicate_pairs(
+                    texts if everything else [texts[row] for row in rows.tolist()],
+                    threshold,
+                    threads=runtime.workers,
+                    progress=progress,
+                )
+                found, alike = near.pairs, near.jaccard
+            else:
+                own = len(view) == len(vectors)  # or they are those of the whole pool
+                places = rows if own else view.positions[rows]
+                graph = neighbors_above(
+                    vectors.array if own and everything else vectors.array[places],
+                    threshold,
+                    progress=progress,
+                )
+                first = np.repeat(np.arange(len(rows)), np.diff(graph.indptr))
+                found = np.column_stack([first, graph.indices.astype(np.int64)])
+                alike = graph.similarities.astype(np.float64)
+            pairs.append(rows[found])
+            similarity.append(alike)
+        return _groups(len(view), np.concatenate(pairs), np.concatenate(similarity))
 
     sampled_rows: ClassVar[int] = SAMPLED_ROWS
 
@@ -142,6 +159,26 @@ def _equal(view: PoolView) -> Groups:
     np.minimum.at(first, inverse, np.arange(len(view)))
     counts = np.bincount(inverse, minlength=len(first))
     return Groups(first[inverse], np.where(counts[inverse] > 1, 1.0, np.nan))
+
+
+def _attached(conversation: Conversation) -> tuple[tuple[str, bytes], ...]:
+    """Return kind and digest of each picture, film and sound, in order; of most rows none."""
+    return tuple(
+        (kind, ref.digest)
+        for message in conversation.messages
+        if message.images or message.videos or message.audios
+        for kind in MEDIA_KINDS
+        for ref in message.media(kind)
+    )
+
+
+def _equal_rows(keys: Sequence[Hashable]) -> list[IndexArray]:
+    """Return the rows of each key that two or more have, ascending."""
+    groups = exact_groups(keys)
+    shared = np.flatnonzero(np.bincount(groups, minlength=len(groups))[groups] > 1)
+    order = shared[np.argsort(groups[shared], kind="stable")]
+    starts = np.flatnonzero(np.diff(groups[order])) + 1
+    return np.split(order, starts) if len(order) else []
 
 
 def _groups(count: int, pairs: IndexArray, similarity: FloatArray) -> Groups:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -6,8 +7,21 @@ import pytest
 from assay.components.component import FileSet
 from assay.features.duplicates import Contamination, DuplicateGroups
 from assay.features.embeddings import Embeddings
+from assay.formats.records import Block
+from assay.pool.building import build_pool
 from assay.pool.view import PoolView
+from assay.runtime import Runtime
+from assay.samples import (
+    MEDIA_KINDS,
+    Conversation,
+    MediaKind,
+    MediaRef,
+    Message,
+    Origin,
+    Sample,
+)
 from assay.texts.overlap import contaminated
+from assay.values import Matrix
 from tests.unit.methods.planted import names, planted_engine
 
 _LONG = "The quick brown fox jumps over the lazy dog while the cat sleeps in the warm sun today"
@@ -20,6 +34,17 @@ def _together(folder: Path, rows: list[tuple[str, str]], feature: DuplicateGroup
     known = names(engine)
     groups = (np.flatnonzero(labels == label) for label in np.unique(labels))
     return {"".join(sorted(known[place] for place in group)) for group in groups if len(group) > 1}
+
+
+def _showing(kind: MediaKind, files: list[str]) -> Message:
+    refs = tuple(MediaRef(file, file.encode() * 16) for file in files)
+    return Message(
+        "user",
+        "What is there to see?",
+        images=refs if kind == "image" else (),
+        videos=refs if kind == "video" else (),
+        audios=refs if kind == "audio" else (),
+    )
 
 
 def test_equal_conversations_are_a_group_of_lowest_position(tmp_path: Path) -> None:
@@ -71,6 +96,38 @@ def test_near_and_exact_groups_are_kept_and_read_back(tmp_path: Path) -> None:
 
         assert read.labels.tolist() == made.labels.tolist()
         assert np.array_equal(read.similarity, made.similarity, equal_nan=True)
+
+
+@pytest.mark.parametrize("kind", MEDIA_KINDS)
+@pytest.mark.parametrize("match", ["near", "semantic"])
+def test_rows_are_copies_only_with_the_same_picture(
+    tmp_path: Path, match: Literal["near", "semantic"], kind: MediaKind
+) -> None:
+    # Of the same words "a" and "c" show one thing, "b" another, "d" both and "e" none.
+    shown = {"a": ["1"], "b": ["2"], "c": ["1"], "d": ["1", "2"], "e": []}
+    samples = [
+        Sample(
+            Conversation((_showing(kind, files), Message("assistant", _LONG))),
+            "test",
+            external_id=name,
+        )
+        for name, files in shown.items()
+    ]
+    pool = build_pool([Block(samples, [Origin(0, at) for at in range(5)])], tmp_path / "pool")
+    none = np.zeros(5, np.uint8)
+    vectors = Matrix(none, none.astype(np.uint16), np.ones((5, 4), np.float16))
+    words = {"near": None, "semantic": vectors}
+
+    groups = DuplicateGroups(match=match).compute(PoolView(pool), Runtime(), vectors=words[match])
+
+    together = np.flatnonzero(np.isfinite(groups.similarity))
+    assert sorted(pool.column("external_id")[together]) == ["a", "c"]
+    assert len(np.unique(groups.labels)) == 4
+    some = np.array([at for at, name in enumerate(pool.column("external_id")) if name in "acd"])
+    fewer = DuplicateGroups(match=match).compute(
+        PoolView(pool, some), Runtime(), vectors=words[match]
+    )
+    assert len(np.unique(fewer.labels)) == 2
 
 
 def test_a_contamination_report_survives_its_storage() -> None:

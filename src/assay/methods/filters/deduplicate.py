@@ -24,6 +24,7 @@ class Deduplicate(Selector):
     The row of lowest id is kept, or the one that a score prefers. Groups are chains of similar
     rows, so of a chain one row stays; SemDeDup's clusters are another method. A chain runs through
     rows that may be chosen alone: what a filter or a score's rule leaves out joins no others.
+    Rows to which other pictures, films or sounds are attached are never duplicates.
 
     Near pairs are looked for by MinHash, which finds one at the threshold with a chance of 99 % and
     closer ones more surely; what it finds is confirmed. Semantic pairs are all compared up to
