@@ -29,9 +29,11 @@ class SemDeDup(Selector):
 
     Clusters are those of the whole pool; only rows that may be chosen are compared. Rows of two
     clusters are never compared: fewer clusters find more repeats, and take longer. A row whose
-    vector is zero stays. Attached pictures, films and sounds are not looked at, unless `vectors` are
-    made of them; `deduplicate` compares rows only where they show the same. What stays comes in order of id, which has nothing to do with what a row
-    says, so that a budget takes as good as a random part of it, across all clusters.
+    vector is zero stays. Attached pictures, films and sounds are not looked at, unless `vectors`
+    are made of them; `deduplicate` compares rows only where they show the same.
+
+    What stays comes in order of id, which has nothing to do with what a row says, so that a budget
+    takes as good as a random part of it, across all clusters.
     """
 
     name = "semdedup"
