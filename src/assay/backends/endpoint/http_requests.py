@@ -250,7 +250,7 @@ class Requests:
                 running = {pool.submit(function, item): n for n, item in enumerate(items)}
                 for done in as_completed(running):
                     yield running[done], done.result()
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, GeneratorExit):  # here, or while a result was looked at
                 self.break_off()
                 raise
             finally:

@@ -220,6 +220,29 @@ def test_requests_under_way_are_broken_off_at_once_when_the_run_is_interrupted()
     assert requests.stopped
 
 
+def test_requests_under_way_are_broken_off_when_the_run_is_interrupted_between_two_results() -> (
+    None
+):
+    arrived = threading.Event()
+
+    def silent(connection: socket.socket, over: threading.Event) -> None:
+        arrived.set()
+        over.wait()
+
+    with _asking(silent) as (server, requests):
+
+        def kept_then_interrupted() -> None:
+            # The first item needs no request, and the signal comes while its result is kept.
+            for _ in requests.each(lambda url: url and requests.post(url, {}), ["", server.base]):
+                arrived.wait()
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            kept_then_interrupted()
+
+    assert requests.stopped
+
+
 def test_a_server_that_only_ever_announces_is_left_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
