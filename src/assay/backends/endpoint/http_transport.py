@@ -104,7 +104,7 @@ class Transport:
         self._interrupted = False
         thread = threading.Thread(target=_run, args=(self._loop,), name="http", daemon=True)
         thread.start()
-        self.close = weakref.finalize(self, _close, client, self._loop, thread)
+        self.close = weakref.finalize(self, _close, client, self._loop, thread, self._running)
 
     def send(self, method: str, url: str, body: bytes | None) -> Reply:
         """Return the reply to a request; of one that tells of an error only the beginning.
@@ -230,15 +230,22 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _close(
-    client: httpx2.AsyncClient, loop: asyncio.AbstractEventLoop, thread: threading.Thread
+    client: httpx2.AsyncClient,
+    loop: asyncio.AbstractEventLoop,
+    thread: threading.Thread,
+    running: set[Future[Reply]],
 ) -> None:
-    """Close connections, then end the thread; waits for neither in that thread itself."""
+    """Close connections, then end the thread; waits for neither in that thread itself.
+
+    Only requests are cancelled: what they have started for themselves they end, and a task that is
+    cancelled before its first step would leave a coroutine behind that nobody has awaited.
+    """
+    for future in list(running):
+        future.cancel()
 
     async def shut() -> None:
         try:
             others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
             with contextlib.suppress(httpx2.HTTPError, OSError):
                 await client.aclose()

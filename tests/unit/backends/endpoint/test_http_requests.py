@@ -1,14 +1,18 @@
 """Requests to servers that break off, drip, flood, pack, redirect, or ask to wait."""
 
 import contextlib
+import gc
 import gzip
 import itertools
 import json
 import logging
 import socket
 import threading
+import time
+import warnings
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -16,6 +20,7 @@ import pytest
 
 from assay.backends.endpoint import http_requests
 from assay.backends.endpoint.http_requests import RefusedError, Requests, UnansweredError
+from assay.backends.endpoint.http_transport import BrokenError, Transport
 from assay.errors import ConfigError
 from tests.raw_server import Answer, RawServer, always, dripping, reply, serving_raw
 
@@ -241,6 +246,34 @@ def test_requests_under_way_are_broken_off_when_the_run_is_interrupted_between_t
             kept_then_interrupted()
 
     assert requests.stopped
+
+
+def test_a_request_that_is_broken_off_before_its_first_step_leaves_nothing_behind() -> None:
+    held, arrived = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        arrived.set()
+        held.wait()
+
+    transport = Transport({}, seconds=60.0, reply_bytes=100, connections=1, proxied=False)
+    with warnings.catch_warnings(record=True) as said, ThreadPoolExecutor(2) as pool:
+        warnings.simplefilter("always")
+        # Request, interruption and end all come while the loop is busy: it meets them at once.
+        transport._loop.call_soon_threadsafe(hold)
+        arrived.wait()
+        sent = pool.submit(transport.send, "GET", "http://127.0.0.1:9/", None)
+        while not transport._running:
+            time.sleep(0.001)
+        transport.interrupt()
+        with pytest.raises(BrokenError, match="interrupted"):
+            sent.result()
+        closed = pool.submit(transport.close)
+        time.sleep(0.1)  # until it is queued, too
+        held.set()
+        closed.result()
+        gc.collect()
+
+    assert [str(warning.message) for warning in said] == []
 
 
 def test_a_server_that_only_ever_announces_is_left_in_time(
