@@ -17,6 +17,7 @@ from assay.compare.records import Comparison, Trial
 from assay.compare.runner import Runner
 from assay.components.budget import Budget
 from assay.engine.engine import Engine
+from assay.features.made_models import model_name
 from assay.models.recipe import RECORD, Recipe, Tuned, training_flops
 from assay.pool.view import PoolView
 from assay.project import Project
@@ -93,7 +94,7 @@ def _made_up(
 def _nudged(self: TunedModel, view: PoolView, runtime: Runtime) -> Tuned:
     store = self.store(runtime.cache, view)
     TRAINED.append(view.digest)
-    base = Path(self.base.rpartition("@")[0])
+    base = Path(model_name(self.base).rpartition("@")[0])
     state = hashlib.blake2b(f"{store.path.name}/{self.row_key}".encode(), digest_size=4)
     with store.filling() as work:
         epoch = work / "epoch-1"

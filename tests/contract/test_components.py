@@ -18,6 +18,7 @@ from assay.samples import Scores
 _GOLDEN = Path(__file__).with_name("golden_keys.json")
 _MINIMUM: dict[str, dict[str, Any]] = {
     "band": {"by": "compression_ifd"},
+    "checkpoint": {"run": {"method": "tuned_model", "base": "some/model"}, "epoch": 1},
     "chosen": {"by": "random"},
     "contamination": {"against": {"method": "file", "source": "questions.jsonl"}},
     "decontaminate": {"against": "questions.jsonl"},

@@ -54,14 +54,14 @@ def _are_epochs_sound(work: Path) -> bool:
                 "%s of an interrupted training is damaged (%s): it begins anew", folder, wrong
             )
             shutil.rmtree(work / STATE)
-            for kept in work.glob("epoch-*"):
+            for kept in (*work.glob("epoch-*"), *work.glob("step-*")):
                 shutil.rmtree(kept)
             return False
     return True
 
 
-def sums_of_epoch(folder: Path) -> Path:
-    """Return where the checksums of an epoch's weights lie until the training has ended."""
+def sums_of_kept(folder: Path) -> Path:
+    """Return where the checksums of a folder that is kept lie until the training has ended."""
     return folder.parent / STATE / f"{folder.name}{_SUMS}"
 
 

@@ -26,13 +26,14 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from assay.backends.causal_lm import TransformersModel
 from assay.backends.models import load_language_model
+from assay.backends.moments import write_moments
 from assay.backends.pins import split_pin
 from assay.backends.training_state import (
     STATE,
     WHOLE,
     newest_state,
     seconds_of,
-    sums_of_epoch,
+    sums_of_kept,
 )
 from assay.backends.weight_changes import Beginning
 from assay.backends.weights import write_adapter, write_model
@@ -41,7 +42,16 @@ from assay.errors import FeatureError, ModelLoadError, Parameter, Phrase, Tuning
 from assay.files import write_text
 from assay.files.checksums import folder_sums, write_json
 from assay.models.language_model import LanguageModel
-from assay.models.recipe import RECORD, Recipe, Tuned, epoch_folder, training_flops
+from assay.models.recipe import (
+    MOMENTS,
+    RECORD,
+    Recipe,
+    Tuned,
+    epoch_folder,
+    moments_file,
+    step_folder,
+    training_flops,
+)
 from assay.models.training import Training, TrainingOrder, TrainingRows
 from assay.models.workplace import Workplace
 from assay.progress import Task
@@ -157,6 +167,7 @@ def _record(
         recipe=recipe,
         seed=training.seed,
         epochs=tuple(kept),
+        kept_steps=tuple(sorted({step for step in recipe.kept_steps if step < steps})),
         rows=rows.rows,
         sequences=len(rows.sequences),
         left_out=dict(rows.left_out) | held_out,
@@ -275,13 +286,22 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
         step, training = state.global_step, self._training
         epoch = training.ended_epoch(step)
         if epoch and (training.recipe.keeps(epoch) or step == training.steps):
-            folder = epoch_folder(self._work, epoch)
-            self._trainer.write(folder)
-            write_json(sums_of_epoch(folder), {"files": folder_sums(folder)})
+            self._keep(epoch_folder(self._work, epoch), step)
+        if step in training.recipe.kept_steps and step < training.steps:
+            self._keep(step_folder(self._work, step), step)
         waited = time.perf_counter() - self._saved
         control.should_save = step < training.steps and waited >= self._pause
         self._started_saving = time.perf_counter()
         self._task.advance(1)
+
+    def _keep(self, folder: Path, step: int) -> None:
+        """Keep the weights as they are now, and what the recipe keeps with them."""
+        self._trainer.write(folder)
+        write_json(sums_of_kept(folder), {"files": folder_sums(folder)})
+        if self._training.recipe.moments:
+            beside = moments_file(folder).parent
+            write_moments(self._trainer.model, self._trainer.optimizer, step, beside / MOMENTS)
+            write_json(sums_of_kept(beside), {"files": folder_sums(beside)})
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **kwargs: Any

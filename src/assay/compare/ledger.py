@@ -19,6 +19,7 @@ from assay.engine.engine import Engine
 from assay.engine.planning import plan
 from assay.errors import DamagedError
 from assay.features.causal_pass import CausalFeature
+from assay.features.made_models import first_model
 from assay.features.passes import PoolFeature, RowFeature
 from assay.files.checksums import read_json, warn, write_json
 from assay.values import LogProbs
@@ -191,7 +192,7 @@ def _forward(engine: Engine, feature: CausalFeature, values: Sequence[Any]) -> f
         return float("nan")
     _, first, _ = engine.view(feature.dataset).unique
     tokens = float(np.nansum(read.total_tokens[first]))
-    return 2.0 * _parameters(engine, feature.model) * tokens
+    return 2.0 * _parameters(engine, first_model(feature.model)) * tokens
 
 
 def _parameters(engine: Engine, model: str) -> float:

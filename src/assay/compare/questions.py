@@ -17,6 +17,7 @@ from assay.engine.engine import Engine
 from assay.engine.row_work import RowWork
 from assay.errors import DamagedError, DataError, FeatureError
 from assay.features.log_probs import ResponseLogProbs
+from assay.features.made_models import model_name
 from assay.features.training_tokens import TrainingTokens
 from assay.files.checksums import read_json, warn, write_json
 from assay.models.recipe import Recipe
@@ -133,7 +134,8 @@ def losses(
     runtime = dataclasses.replace(engine.runtime, cache=cache)
     feature = engine.resolve(scoring(str(model), experiment.recipe))
     base = engine.resolve(scoring(experiment.base, experiment.recipe))
-    _batch_alike(engine.runtime.cache, cache, _digest(base.model), _digest(feature.model))
+    digests = [_digest(model_name(each.model)) for each in (base, feature)]
+    _batch_alike(engine.runtime.cache, cache, *digests)
     value = _read(questions.view, feature, runtime)
     broken = np.count_nonzero(value.reason)
     if broken:

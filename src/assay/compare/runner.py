@@ -30,6 +30,7 @@ from assay.engine.engine import Engine
 from assay.engine.read_files import file_notes
 from assay.errors import AssayError, DataError, PlanError, Words, joined
 from assay.features.duplicates import evaluation_file
+from assay.features.made_models import model_name
 from assay.models.recipe import Recipe
 from assay.pool.view import PoolView
 from assay.progress import Progress, Silent, seconds_left
@@ -255,7 +256,8 @@ class Runner:
 
     @cached_property
     def _base(self) -> str:
-        return self.engine.resolve(scoring(self.experiment.base, self.experiment.recipe)).model
+        scored = self.engine.resolve(scoring(self.experiment.base, self.experiment.recipe))
+        return model_name(scored.model)
 
     @property
     def _pool_name(self) -> str:
@@ -282,8 +284,9 @@ class Runner:
             selector = contender.selector
             for part in walk([] if selector is None else [self.engine.resolve(selector)]):
                 for name, kind in pinned_fields(type(part)).items():
-                    if kind in ("encoder", "language_model") and getattr(part, name):
-                        model = f"{kind.replace('_', ' ')} {shared_name(getattr(part, name))}"
+                    named = getattr(part, name)
+                    if kind in ("encoder", "language_model") and named and isinstance(named, str):
+                        model = f"{kind.replace('_', ' ')} {shared_name(named)}"
                         readers.setdefault(model, []).append(contender.arm.name)
         return {
             model: f"read by {listed(list(dict.fromkeys(names)))}"

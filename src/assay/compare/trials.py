@@ -17,6 +17,7 @@ from assay.components.component import Chosen, Selector
 from assay.components.defaults import with_defaults
 from assay.engine.engine import Engine
 from assay.errors import DamagedError, DataError
+from assay.features.made_models import model_name
 from assay.files import write_text
 from assay.files.checksums import warn
 from assay.models.recipe import Tuned
@@ -205,7 +206,7 @@ class Bench:
 
     def _named(self, job: Job, choice: Choice, stored: Trial, tuned: TunedModel) -> Trial:
         own = {asked.record.name: stored.losses[asked.digest] for asked in self._sets}
-        counting = as_trained(tuned.base, tuned.recipe).at(tuned.dataset)
+        counting = as_trained(model_name(tuned.base), tuned.recipe).at(tuned.dataset)
         tokens: Numbers = self._engine.value(counting)
         return replace(
             stored,

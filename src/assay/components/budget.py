@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validato
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from assay.components.references import DType, ModelRef, TokenizerRef
+from assay.components.references import DType, ModelName, TokenizerRef
 from assay.components.rendering import Rendering
 from assay.errors import BudgetError
 from assay.progress import SILENT, Progress
@@ -31,7 +31,7 @@ class TrainingReading(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: ModelRef
+    model: ModelName
     """Causal language model that is trained."""
     rendering: Rendering
     """Template and limit of the training."""

@@ -106,10 +106,14 @@ def _refuse_unknown(
 
 def _made(component: type[Any], parameters: Mapping[str, Any], reading: Reading) -> Part:
     holds = component_fields(component)
+    pinned = pinned_fields(component)
     read: dict[str, Any] = {}
     for name, value in parameters.items():
         with _inside(name):
-            if name in holds and value is not None:
+            named = name in pinned and isinstance(value, str)
+            if named and (meant := reading.component(value, holds.get(name))) is not None:
+                read[name] = meant
+            elif name in holds and value is not None and not named:
                 several = is_several(component.model_fields[name].annotation)
                 read[name] = _held(value, holds[name], several, reading)
             else:

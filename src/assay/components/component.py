@@ -169,7 +169,7 @@ def identity(value: Any) -> Any:
     if isinstance(value, BaseModel):
         pinned = pinned_fields(type(value))
         fields = {
-            name: identity_of(item) if name in pinned else identity(item)
+            name: identity_of(item) if name in pinned and isinstance(item, str) else identity(item)
             for name, item in changed_fields(value).items()
         }
         if not isinstance(value, Component):

@@ -36,7 +36,7 @@ def _fields(model: BaseModel, relative_to: Path | None) -> dict[str, Any]:
     pinned = pinned_fields(type(model))
     return {
         name: _moved(value, relative_to, pinned[name])
-        if name in pinned
+        if name in pinned and isinstance(value, str)
         else _plain(value, relative_to)
         for name, value in changed_fields(model).items()
     }

@@ -24,7 +24,7 @@ def needed_extra(component: "BaseModel") -> str:
     from assay.components.references import is_endpoint, name_of, pinned_fields  # noqa: PLC0415  help starts without
 
     models = [
-        getattr(component, name)
+        str(getattr(component, name))
         for name, kind in pinned_fields(type(component)).items()
         if kind == "language_model"
     ]

@@ -37,7 +37,7 @@ TokenizerRef: TypeAlias = Annotated[str, Pinned("tokenizer")]
 """Name of a tokenizer: ``assay:estimate``, a ``tokenizer.json``, a folder, or ``org/name``."""
 FileRef: TypeAlias = Annotated[str, Pinned("file")]
 """Path of a file."""
-ModelRef: TypeAlias = Annotated[str, Pinned("language_model")]
+ModelName: TypeAlias = Annotated[str, Pinned("language_model")]
 """Name of a causal language model: a folder with safetensors, ``org/name``, or an address."""
 FieldRef: TypeAlias = Annotated[str, Pinned("field")]
 """Name of a field of the records; dots lead into nested ones."""

@@ -115,7 +115,7 @@ def _changed(model: BaseModel) -> dict[str, Any]:
 def _is_default(model: BaseModel, name: str, value: Any) -> bool:
     info = type(model).model_fields[name]
     default = info.get_default(call_default_factory=True, validated_data={})
-    if name in pinned_fields(type(model)):
+    if name in pinned_fields(type(model)) and isinstance(value, str):
         return default is not PydanticUndefined and name_of(value) == default
     return isinstance(default, BaseModel) and _words(value, 0) == _words(default, 0)
 

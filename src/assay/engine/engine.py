@@ -34,6 +34,7 @@ from assay.engine.settling import (
 from assay.engine.shown_rows import ShownRows
 from assay.engine.unread_rows import why_unread
 from assay.errors import DamagedError, IncompleteError, Parameter, Phrase, PlanError
+from assay.features.made_models import MadeModel, models_read, stage, with_names
 from assay.features.passes import PoolFeature, RowFeature
 from assay.features.record_field import pinned_field
 from assay.files.checksums import warn
@@ -76,6 +77,8 @@ class Engine:
         self._shown_values: dict[str, Any] = {}
         self._views = {Given().key: PoolView(pool)}
         self._pins: dict[tuple[str, str], str] = {}
+        self._settled: dict[str, Component] = {}
+        self._runs: dict[str, MadeModel] = {}
         self._trusted: set[str] = set()
         self._rows = RowWork(runtime)
 
@@ -100,7 +103,8 @@ class Engine:
         pinned = pinned_fields(type(value))
         for name in type(value).model_fields:
             old = getattr(value, name)
-            named = name in pinned and (old or pinned[name] in REQUIRED_KINDS)
+            text = name in pinned and isinstance(old, str)
+            named = text and (old or pinned[name] in REQUIRED_KINDS)
             new = self._pin(pinned[name], old) if named else self._resolve(old)
             if new is not old:
                 update[name] = new
@@ -117,6 +121,42 @@ class Engine:
             self._pins[kind, text] = pinned
         return self._pins[kind, text]
 
+    # Models that are made on the way
+
+    def settled(self, component: ComponentType) -> ComponentType:
+        """Return a component that names every model it reads by its weights; made where need be.
+
+        What is read under it is kept under its key, and so under the digest of what it read.
+        """
+        if component.key not in self._settled:
+            self._settled[component.key] = self.resolve(with_names(component, self._made))
+        found = self._settled[component.key]
+        assert isinstance(found, type(component))  # noqa: S101  narrows what with_names keeps
+        return found
+
+    def _made(self, model: MadeModel) -> str:
+        return model.named(self._value(self.resolve(model)))
+
+    def is_settled(self, component: Component) -> bool:
+        """Return whether every model that a component reads is named, or at hand."""
+        if component.key in self._settled:
+            return True
+        return all(self.is_stored(self.resolve(model)) for model in models_read(component))
+
+    def _share_runs(self, wanted: Iterable[Component]) -> None:
+        """Let what is wanted of one run be made by it at once."""
+        runs: dict[str, list[MadeModel]] = {}
+        for part in walk(wanted, resolve=self.resolve):
+            if isinstance(part, MadeModel):
+                runs.setdefault(part.run_key, []).append(part)
+        for key, (first, *others) in runs.items():
+            before = self._runs.get(key)
+            joined = first.together([*others, *([] if before is None else [before])])
+            self._runs[key] = joined
+            if before is not None and before.key != joined.key:  # more is to be kept of it now
+                for part in (first, *others):
+                    self._values.pop(part.key, None)
+
     # Computation
 
     def compute(self, components: Sequence[Component]) -> list[Any]:
@@ -129,6 +169,7 @@ class Engine:
         found: set[Path | None] = set()
         while True:
             try:
+                self._share_runs(wanted)
                 self._fill_rows(wanted)
                 return [self._value(component) for component in wanted]
             except DamagedError as error:
@@ -146,15 +187,20 @@ class Engine:
 
     def _fill_rows(self, wanted: Iterable[Component]) -> None:
         """Run the row-scope passes of all that is wanted, equal passes together."""
-        groups: dict[tuple[str, str], list[RowFeature]] = {}
+        stages: dict[int, list[RowFeature]] = {}
+        known: dict[str, int] = {}
         for component in walk(wanted, skip=self.is_stored, resolve=self.resolve):
             if isinstance(component, RowFeature) and component.chosen_by is None:
                 if isinstance(component.dataset, Chosen):
                     continue
-                place = (component.dataset.key, repr(component.reading()))
-                groups.setdefault(place, []).append(component)
-        for features in groups.values():
-            self._rows.fill(self.view(features[0].dataset), features)
+                stages.setdefault(stage(component, known), []).append(component)
+        for number in sorted(stages):
+            groups: dict[tuple[str, str], list[RowFeature]] = {}
+            for feature in map(self.settled, stages[number]):
+                place = (feature.dataset.key, repr(feature.reading()))
+                groups.setdefault(place, []).append(feature)
+            for features in groups.values():
+                self._rows.fill(self.view(features[0].dataset), features)
 
     def is_stored(self, component: Component) -> bool:
         """Return whether a component's value is at hand, so that nothing it requires is needed.
@@ -177,7 +223,7 @@ class Engine:
         if not isinstance(component, PoolFeature) or not component.stored:
             return False
         known = component.dataset.key in self._views
-        return known and self._is_kept(component)
+        return known and self.is_settled(component) and self._is_kept(self.settled(component))
 
     def _is_kept(self, feature: PoolFeature) -> bool:
         return feature.store(self.runtime.cache, self.view_shown(feature.dataset)).exists()
@@ -278,6 +324,7 @@ class Engine:
     # Features
 
     def _row_value(self, feature: RowFeature) -> RowValue:
+        feature = self.settled(feature)
         view = self.view(feature.dataset)
         if feature.chosen_by is None:
             self._rows.fill(view, [feature])
@@ -302,6 +349,9 @@ class Engine:
         return self._rows.read(view, feature)
 
     def _pool_value(self, feature: PoolFeature) -> Any:
+        if isinstance(feature, MadeModel):
+            feature = self._runs.get(feature.run_key, feature)
+        feature = self.settled(feature)
         view = self.view_shown(feature.dataset)
         store = feature.store(self.runtime.cache, view)
         if feature.stored:

@@ -98,7 +98,8 @@ def _is_among(code: str, languages: Sequence[str]) -> bool:
 
 def known_models(components: Iterable[Component]) -> list[str]:
     """Return the language models whose numbers some components show, of those with a card."""
-    names = [name_of(item.model) for item in walk(components) if isinstance(item, CausalFeature)]
+    read = [item.model for item in walk(components) if isinstance(item, CausalFeature)]
+    names = [name_of(model) for model in read if isinstance(model, str)]
     return [name for name in dict.fromkeys(names) if name in LANGUAGES]
 
 

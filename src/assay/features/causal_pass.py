@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from assay.components.references import (
     EMBEDDED_MODEL,
     DType,
-    ModelRef,
+    ModelName,
     is_endpoint,
     name_of,
     short_name,
 )
 from assay.components.rendering import COMMON, Rendering
 from assay.errors import ConfigError, Parameter, Phrase
+from assay.features.made_models import ModelRef, first_model, model_name
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.seen_rows import seen
 from assay.models.language_model import (
@@ -47,7 +48,7 @@ class CausalPass(Pass):
     parallel: ClassVar[bool] = False  # a model uses all cores of its device by itself
     sampled_rows: ClassVar[int] = 32
 
-    model: ModelRef
+    model: ModelName
     rendering: Rendering
     given: Preceding
     dtype: DType
@@ -102,7 +103,8 @@ class CausalFeature(RowFeature):
     """Whether tokens that are not scored are wanted, too."""
 
     model: ModelRef = EMBEDDED_MODEL
-    """Causal language model: the embedded one, a folder with safetensors, org/name, an address."""
+    """Causal language model: the embedded one, a folder with safetensors, org/name, an address,
+    or one that is made on the way."""
     rendering: Rendering = COMMON
     """Template, turns, limit and context token."""
     dtype: DType = "float32"
@@ -112,7 +114,7 @@ class CausalFeature(RowFeature):
     def tolerance(self) -> float:
         """Bound of what batches and devices may change a mean by, at this number format."""
         # A server has its own format, which is seldom a full one.
-        return _TOLERANCES["bfloat16" if is_endpoint(self.model) else self.dtype]
+        return _TOLERANCES["bfloat16" if is_endpoint(first_model(self.model)) else self.dtype]
 
     def context(self) -> Preceding:
         """Return what the answers are scored after."""
@@ -124,13 +126,14 @@ class CausalFeature(RowFeature):
         Raises:
             ConfigError: if the model is behind HTTP, and more than log-probabilities is wanted.
         """
-        if is_endpoint(self.model):
-            self._check_endpoint()
+        model = model_name(self.model)
+        if is_endpoint(model):
+            self._check_endpoint(model)
         return CausalPass(
-            model=self.model, rendering=self.rendering, given=self.context(), dtype=self.dtype
+            model=model, rendering=self.rendering, given=self.context(), dtype=self.dtype
         )
 
-    def _check_endpoint(self) -> None:
+    def _check_endpoint(self, model: str) -> None:
         lacking = ""
         if self.statistics:
             lacking = "the distributions that predict the tokens"
@@ -138,13 +141,12 @@ class CausalFeature(RowFeature):
             lacking = "hidden states"
         if lacking:
             raise ConfigError(
-                f"{self.name} needs {lacking}, which {short_name(self.model)} behind HTTP does "
-                "not give",
+                f"{self.name} needs {lacking}, which {short_name(model)} behind HTTP does not give",
                 hint="name the model itself: a folder, or org/name on the Hugging Face Hub",
             )
         if self.dtype != "float32":
             raise ConfigError(
-                f"the number format of {name_of(self.model)} is its server's own",
+                f"the number format of {name_of(model)} is its server's own",
                 hint=Phrase("leave {} away", Parameter("dtype")),
             )
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from assay.components.component import NoPaper, Paper
 from assay.features.causal_pass import CausalFeature, ReadRows
+from assay.features.made_models import first_model
 from assay.rendering.token_rows import Window
 from assay.runtime import Runtime
 from assay.samples import Flag, Float32Array, Reason
@@ -42,7 +43,9 @@ class HiddenStates(CausalFeature):
 
     def width(self, runtime: Runtime) -> int:
         """Return the length of a vector."""
-        return runtime.hidden_width(runtime.pin("language_model", self.model), self.dtype)
+        return runtime.hidden_width(
+            runtime.pin("language_model", first_model(self.model)), self.dtype
+        )
 
     def weights(self, window: Window) -> Float32Array | None:
         """Return the share of each position in the pooled vector."""

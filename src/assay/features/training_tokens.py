@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
-from assay.components.references import EMBEDDED_MODEL, DType, ModelRef, short_name
+from assay.components.references import EMBEDDED_MODEL, DType, ModelName, short_name
 from assay.components.rendering import COMMON, Rendering
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.models.language_model import LanguageModel
@@ -27,7 +27,7 @@ class TokenPass(Pass):
 
     parallel: ClassVar[bool] = False  # every process would open the model
 
-    model: ModelRef
+    model: ModelName
     dtype: DType
 
     @contextlib.contextmanager
@@ -66,7 +66,7 @@ class TrainingTokens(RowFeature):
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="counts what fine-tuning reads")
     value: ClassVar[type[RowValue]] = Numbers
 
-    model: ModelRef = EMBEDDED_MODEL
+    model: ModelName = EMBEDDED_MODEL
     """Causal language model that is trained: a folder with safetensors, or org/name."""
     rendering: Rendering = COMMON
     """Template and limit of the training."""

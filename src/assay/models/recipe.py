@@ -15,7 +15,10 @@ from assay.files.checksums import damaged
 
 RECORD = "tuned.json"
 """File of a training run's folder that tells what came of it."""
+MOMENTS = "moments.safetensors"
+"""File with Adam's moments, in the folder that lies beside the weights they go with."""
 _RATES: Mapping[str, float] = {"full": 2e-5, "lora": 2e-4}
+_LEAST = {"checkpoints": "last", "kept_steps": (), "moments": False}
 
 
 class Recipe(BaseModel):
@@ -68,6 +71,10 @@ class Recipe(BaseModel):
     """Number format of products and of frozen weights; trained weights are always float32."""
     checkpoints: tuple[int, ...] | Literal["all", "last"] = "last"
     """Epochs whose weights are kept; those after the last step are kept always."""
+    kept_steps: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Optimiser steps, counted from 1, after which weights are kept besides."""
+    moments: bool = False
+    """Keep Adam's two moments of every trained parameter, too, wherever weights are kept."""
 
     @field_validator("dtype")
     @classmethod
@@ -136,6 +143,21 @@ class Recipe(BaseModel):
             return self.checkpoints == "all"
         return epoch in self.checkpoints
 
+    def keeping_least(self) -> Self:
+        """Return the same training, of which only the end is kept."""
+        return self.model_copy(update=_LEAST)
+
+    def keeping(self, other: "Recipe") -> Self:
+        """Return the same training, of which is kept what either recipe keeps."""
+        either = (self.checkpoints, other.checkpoints)
+        epochs = {each for found in either if not isinstance(found, str) for each in found}
+        checkpoints = "all" if "all" in either else tuple(sorted(epochs)) or "last"
+        steps = tuple(sorted({*self.kept_steps, *other.kept_steps}))
+        moments = self.moments or other.moments
+        return self.model_copy(
+            update={"checkpoints": checkpoints, "kept_steps": steps, "moments": moments}
+        )
+
 
 class Tuned(BaseModel):
     """What came of a training run.
@@ -146,6 +168,7 @@ class Tuned(BaseModel):
         recipe: how, everything it names pinned.
         seed: of the order of rows, and of LoRA's first weights.
         epochs: epochs whose weights are kept, ascending; the last is the end of the training.
+        kept_steps: optimiser steps after which weights were kept besides, ascending.
         rows: rows that were trained on.
         sequences: what they were read as; a row of several turns that is too long is several.
         left_out: rows that were not trained on, by reason.
@@ -171,6 +194,7 @@ class Tuned(BaseModel):
     recipe: Recipe
     seed: int
     epochs: tuple[int, ...]
+    kept_steps: tuple[int, ...] = ()
     rows: int
     sequences: int
     left_out: Mapping[str, int]
@@ -190,21 +214,69 @@ class Tuned(BaseModel):
         reported = f"{self.rows:,} rows, {self.steps:,} steps, {str(self.folder)!r}"
         return f"{type(self).__name__}({short_name(self.base)!r}, {reported})"
 
-    def after(self, epoch: int) -> Path:
-        """Return the model after an epoch, as a name that every model option takes; 0: the base.
+    def after(self, epoch: int | None = None, *, step: int | None = None) -> Path:
+        """Return the model at a moment, as a name that every model option takes; 0: the base.
+
+        Args:
+            epoch: that has ended, counted from 1.
+            step: optimiser step that was taken, counted from 1; one of both is given.
 
         Raises:
-            ConfigError: if the weights after that epoch were not kept.
+            ConfigError: if the weights of that moment were not kept.
         """
-        if epoch == 0:
+        if (epoch is None) == (step is None):
+            raise ConfigError("name an epoch or a step")
+        if 0 in (epoch, step):
             return Path(name_of(self.base))
-        if epoch not in self.epochs:
-            kept = ", ".join(map(str, self.epochs))
-            raise ConfigError(
-                f"the weights after epoch {epoch} were not kept; those after {kept} were",
-                hint=f"checkpoints=[{epoch}]",
-            )
-        return epoch_folder(self.folder, epoch)
+        if epoch is not None and epoch in self.epochs:
+            return epoch_folder(self.folder, epoch)
+        if step is not None and step in self.kept_steps:
+            return step_folder(self.folder, step)
+        if step == self.steps:
+            return self.last
+        kept = self.epochs if step is None else (*self.kept_steps, self.steps)
+        unit, wanted = ("epoch", epoch) if step is None else ("step", step)
+        raise ConfigError(
+            f"the weights after {unit} {wanted} were not kept; those after "
+            f"{', '.join(map(str, kept))} were",
+            hint=f"checkpoints=[{wanted}]" if step is None else f"kept_steps=[{wanted}]",
+        )
+
+    def moments(self, weights: Path) -> Path | None:
+        """Return the file of Adam's moments beside weights that are kept; None if there is none.
+
+        Tensors ``<parameter>.exp_avg`` and ``<parameter>.exp_avg_sq``, float32, of the shape of the
+        parameter, and ``step``, the number of steps that they hold.
+        """
+        path = moments_file(weights)
+        return path if path.is_file() else None
+
+    def mean_rate(self, epoch: int | None = None, *, step: int | None = None) -> float:
+        """Return the mean learning rate over the steps of an epoch up to the moment named.
+
+        Args:
+            epoch: that has ended, counted from 1.
+            step: optimiser step that was taken, counted from 1; one of both is given.
+        """
+        per_epoch = self.recipe.epoch_steps(self.sequences)
+        if step is None:
+            first, stop = per_epoch * ((epoch or 1) - 1), min(per_epoch * (epoch or 1), self.steps)
+        else:
+            first, stop = per_epoch * ((step - 1) // per_epoch), step
+        heights = [self.recipe.height(each, self.steps) for each in range(first, stop)]
+        return self.recipe.rate * math.fsum(heights) / len(heights)
+
+    def serves(self, recipe: Recipe) -> bool:
+        """Return whether all is kept that a recipe of the same training keeps."""
+        last = self.epochs[-1]
+        epochs = range(1, last + 1) if recipe.checkpoints == "all" else recipe.checkpoints
+        wanted = set() if isinstance(epochs, str) else {each for each in epochs if each <= last}
+        steps = {each for each in recipe.kept_steps if each <= self.steps}
+        return (
+            wanted <= set(self.epochs)
+            and steps <= {*self.kept_steps, self.steps}
+            and (self.recipe.moments or not recipe.moments)
+        )
 
     @property
     def last(self) -> Path:
@@ -228,6 +300,16 @@ class Tuned(BaseModel):
 def epoch_folder(folder: Path, epoch: int) -> Path:
     """Return where a run keeps the weights after an epoch."""
     return folder / f"epoch-{epoch}"
+
+
+def step_folder(folder: Path, step: int) -> Path:
+    """Return where a run keeps the weights after an optimiser step that ends no epoch."""
+    return folder / f"step-{step}"
+
+
+def moments_file(weights: Path) -> Path:
+    """Return where Adam's moments lie that go with the weights in a folder."""
+    return weights.with_name(f"{weights.name}.moments") / MOMENTS
 
 
 def training_flops(weights: str, parameters: int, tokens: int) -> float:

@@ -14,6 +14,7 @@ from assay.components.component import Chosen, Dataset, Given, Selector
 from assay.engine.engine import Engine
 from assay.errors import BudgetError, DataError
 from assay.features.log_probs import ResponseLogProbs
+from assay.features.made_models import first_model
 from assay.models.recipe import Recipe, Tuned, training_flops
 from assay.models.training import Trainable, Training, TrainingRows
 from assay.tuning.rows import training_rows
@@ -111,7 +112,7 @@ def price(engine: Engine, feature: TunedModel) -> Price:
     feature = engine.resolve(feature)
     clock = _Clock()
     recipe = feature.recipe
-    opened = replace(engine.runtime, progress=clock).trainable(feature.base, recipe)
+    opened = replace(engine.runtime, progress=clock).trainable(first_model(feature.base), recipe)
     free = np.flatnonzero(~engine.pool.held_out)
     places = free[np.linspace(0, len(free) - 1, min(_SAMPLED_ROWS, len(free))).astype(np.int64)]
     sample = training_rows(
@@ -150,7 +151,11 @@ def _seconds_per_token(
     size = feature.recipe.micro_batch
     changed = {"batch_size": size, "steps": _TIMED_STEPS, "checkpoints": "last"}
     training = Training(
-        feature.base, feature.recipe.model_copy(update=changed), feature.seed, sample, 0
+        first_model(feature.base),
+        feature.recipe.model_copy(update=changed),
+        feature.seed,
+        sample,
+        0,
     )
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         opened.train(training, Path(folder))

@@ -1,19 +1,21 @@
 """A fine-tuned model as a feature: trained once for its rows, its recipe and its seed."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from assay.components.component import NoPaper, Paper
+from assay.components.component import Component, NoPaper, Paper
 from assay.components.extras import is_installed
-from assay.components.references import ModelRef, short_name
+from assay.components.references import short_name
 from assay.engine.pace import Paced
-from assay.errors import DataError
-from assay.features.passes import PoolFeature
+from assay.errors import DamagedError, DataError
+from assay.features.made_models import MadeModel, ModelRef, first_model, model_name
 from assay.models.recipe import Recipe, Tuned, training_flops
 from assay.models.training import Training
 from assay.pool.view import PoolView
@@ -27,13 +29,15 @@ _USUAL_TOKENS = 256
 _BYTES_PER_WEIGHT = {"full": 16.0, "lora": 4.0}
 
 
-class TunedModel(PoolFeature):
+class TunedModel(MadeModel):
     """A language model after training on the answers of some rows.
 
-    Its value is a folder: an adapter or a whole model for every epoch that is kept, and a record
-    of what it cost. Rows that are held out are never trained on. The value is kept by the rows'
-    texts, so rows added to the pool train nothing anew while the same ones are chosen; neither the
-    order of the rows nor how often a run was killed changes a byte of it on a processor.
+    It stands wherever a language model is named, and is the model at the end of the training;
+    `after` names the model at another moment. Its value is a folder: an adapter or a whole model
+    for every moment that is kept, and a record of what it cost. Rows that are held out are
+    never trained on. The value is kept by the rows' texts, so rows added to the pool train nothing
+    anew while the same ones are chosen; neither the order of the rows nor how often a run was
+    killed changes a byte of it on a processor.
     """
 
     name = "tuned_model"
@@ -42,11 +46,50 @@ class TunedModel(PoolFeature):
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="supervised fine-tuning; see `Recipe`")
 
     base: ModelRef = ""
-    """Causal language model that is trained: a folder with safetensors, or org/name."""
+    """Causal language model that is trained: a folder with safetensors, org/name, or one that is
+    tuned itself."""
     recipe: Recipe = Recipe()
     """How it is trained."""
     seed: int = 0
     """Seed of the order of rows, and of LoRA's first weights."""
+
+    @cached_property
+    def run_key(self) -> str:
+        """Key of the training, whatever is kept of it."""
+        return self._least.key
+
+    @property
+    def _least(self) -> Self:
+        return self.model_copy(update={"recipe": self.recipe.keeping_least()})
+
+    def together(self, others: Sequence[Self]) -> Self:
+        """Return the training of which everything is kept that it or others keep."""
+        recipe = self.recipe
+        for other in others:
+            recipe = recipe.keeping(other.recipe)
+        return self.model_copy(update={"recipe": recipe})
+
+    def named(self, value: Tuned) -> str:
+        """Return the folder of the weights at the end."""
+        return str(value.last)
+
+    def before(self) -> ModelRef:
+        """Return the base."""
+        return self.base
+
+    def after(
+        self, epoch: int | None = None, *, step: int | None = None, moments: bool = False
+    ) -> ModelRef:
+        """Return the model at a moment of the training; at 0 that is the base.
+
+        Args:
+            epoch: that has ended, counted from 1.
+            step: optimiser step that was taken, counted from 1; one of both is given.
+            moments: keep Adam's moments of that time, too.
+        """
+        if 0 in (epoch, step):
+            return self.base
+        return Checkpoint(run=self, epoch=epoch, step=step, moments=moments)
 
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return the products of the training, for rows of common length."""
@@ -54,19 +97,40 @@ class TunedModel(PoolFeature):
         if self.recipe.steps is None:
             sequences = self.recipe.epochs * rows
         tokens = sequences * min(_USUAL_TOKENS, self.recipe.max_length)
-        return training_flops(self.recipe.weights, runtime.parameter_count(self.base), tokens)
+        return training_flops(
+            self.recipe.weights, runtime.parameter_count(first_model(self.base)), tokens
+        )
 
     def memory(self, rows: int, runtime: Runtime) -> float:
         """Return the bytes of weights, gradients and moments; none here if a card holds them."""
         if is_installed("models") and runtime.devices()[0] != "cpu":
             return 0.0
-        return _BYTES_PER_WEIGHT[self.recipe.weights] * runtime.parameter_count(self.base)
+        return _BYTES_PER_WEIGHT[self.recipe.weights] * runtime.parameter_count(
+            first_model(self.base)
+        )
 
     def store(self, cache: Path, view: PoolView) -> FolderStore:
         """Return where the model trained on the rows in view is kept: by their texts, in order."""
         hashes = view.pool.content_hashes[view.positions][_places(view)]
-        digest = hashlib.blake2b(np.ascontiguousarray(hashes).tobytes(), digest_size=8)
-        return FolderStore(cache / self.name / self.row_key, digest.hexdigest())
+        digest = hashlib.blake2b(np.ascontiguousarray(hashes).tobytes(), digest_size=8).hexdigest()
+        folder = cache / self.name / self._least.row_key
+        own = FolderStore(folder, digest + self._kept_besides())
+        others = (FolderStore(folder, path.name) for path in sorted(folder.glob(f"{digest}*")))
+        return own if own.exists() else next((each for each in others if self._fits(each)), own)
+
+    def _kept_besides(self) -> str:
+        """Return what tells apart the folders of one run of which different things are kept."""
+        if self.recipe == self.recipe.keeping_least():
+            return ""
+        kept = (self.recipe.checkpoints, self.recipe.kept_steps, self.recipe.moments)
+        return f"-{hashlib.blake2b(repr(kept).encode(), digest_size=4).hexdigest()}"
+
+    def _fits(self, store: FolderStore) -> bool:
+        """Return whether a run is stored of which all is kept that is wanted."""
+        try:
+            return Tuned.read(store.path).serves(self.recipe)
+        except DamagedError:
+            return False
 
     def compute(self, view: PoolView, runtime: Runtime) -> Tuned:
         """Return the model trained on the rows in view.
@@ -77,26 +141,27 @@ class TunedModel(PoolFeature):
             TuningError: if the training changes no weight.
             FeatureError: if the training leaves the finite numbers, or memory runs out.
         """
+        base = model_name(self.base)
         paced = Paced(
             runtime.progress,
             runtime.cache,
-            f"training {self.base.rpartition('@')[2]} {self.recipe.weights} {self.recipe.dtype} "
+            f"training {base.rpartition('@')[2]} {self.recipe.weights} {self.recipe.dtype} "
             f"{runtime.device}",
             threads=runtime.threads,
         )
-        opened = replace(runtime, progress=paced).trainable(self.base, self.recipe)
+        opened = replace(runtime, progress=paced).trainable(base, self.recipe)
         rows = training_rows(opened.model, self.recipe.rendering, _blocks(view, _places(view)))
         if not rows.sequences:
             reasons = ", ".join(f"{name}: {count:,}" for name, count in rows.left_out.items())
             raise DataError(
-                f"there is no row to train {short_name(self.base)} on"
+                f"there is no row to train {short_name(base)} on"
                 + (f" ({reasons})" if reasons else "")
                 + (f"; of the first, {rows.why}" if rows.why else ""),
                 hint="choose more rows",
             )
         paced.units = float(rows.lengths.mean()) * self.recipe.batch_size  # tokens in a step
         store = self.store(runtime.cache, view)
-        training = Training(self.base, self.recipe, self.seed, rows, _held_out(view))
+        training = Training(base, self.recipe, self.seed, rows, _held_out(view))
         with store.filling() as work:
             opened.train(training, work)
         return self.unpack(store.path)
@@ -107,7 +172,84 @@ class TunedModel(PoolFeature):
 
     def unpack(self, folder: Path) -> Tuned:
         """Return what the folder tells; the base goes by the name that it has now."""
-        return Tuned.read(folder).model_copy(update={"base": self.base})
+        return Tuned.read(folder).model_copy(update={"base": model_name(self.base)})
+
+
+class Weights(NamedTuple):
+    """A model at a moment of its training.
+
+    Attributes:
+        folder: what opens it.
+        learning_rate: mean over the steps of that epoch up to this moment.
+        moments: file of Adam's moments at that time; None if they were not asked for.
+    """
+
+    folder: Path
+    learning_rate: float
+    moments: Path | None
+
+
+class Checkpoint(MadeModel):
+    """A language model at a moment of its training, which need not be the end.
+
+    After the first of three epochs is not after a training of one epoch: the learning rate falls
+    over all three. Everything that is wanted of one run is made by it at once.
+    """
+
+    name = "checkpoint"
+    stored: ClassVar[bool] = False
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names a moment of a training")
+
+    run: TunedModel
+    """The training."""
+    epoch: Annotated[int, Field(ge=1)] | None = None
+    """Epoch that has ended; this or `step` is given."""
+    step: Annotated[int, Field(ge=1)] | None = None
+    """Optimiser step that was taken."""
+    moments: bool = False
+    """Also keep Adam's moments of that time."""
+
+    @model_validator(mode="after")
+    def _check_moment(self) -> Self:
+        if (self.epoch is None) == (self.step is None):
+            raise ValueError("name an epoch or a step")
+        epochs = self.run.recipe.epochs
+        if self.run.recipe.steps is None and (self.epoch or 0) > epochs:
+            raise ValueError(f"there is no epoch {self.epoch} of {epochs}")
+        return self
+
+    def requires(self) -> Mapping[str, Component]:
+        """Return the training, of which this moment is kept."""
+        return {"run": self._keeping()}
+
+    def _keeping(self) -> TunedModel:
+        recipe = self.run.recipe.keeping_least()
+        kept: dict[str, Any] = {"moments": self.moments}
+        if self.epoch is not None:
+            kept["checkpoints"] = (self.epoch,)
+        if self.step is not None:
+            kept["kept_steps"] = (self.step,)
+        return self.run.model_copy(
+            update={"recipe": self.run.recipe.keeping(recipe.model_copy(update=kept))}
+        )
+
+    def named(self, value: Weights) -> str:
+        """Return the folder of its weights."""
+        return str(value.folder)
+
+    def before(self) -> ModelRef:
+        """Return the base of the training."""
+        return self.run.base
+
+    def compute(self, view: PoolView, runtime: Runtime, *, run: Tuned) -> Weights:
+        """Return where the weights lie.
+
+        Raises:
+            ConfigError: if the training has ended before that moment.
+        """
+        folder = run.after(self.epoch, step=self.step)
+        rate = run.mean_rate(self.epoch, step=self.step)
+        return Weights(folder, rate, run.moments(folder) if self.moments else None)
 
 
 def _places(view: PoolView) -> IndexArray:

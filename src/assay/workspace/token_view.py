@@ -10,6 +10,7 @@ import numpy as np
 from assay.components.references import name_of
 from assay.components.rendering import Rendering
 from assay.echo import Brief
+from assay.features.made_models import model_name
 from assay.features.passes import StagedReading
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.superfiltering import Superfiltering
@@ -92,7 +93,8 @@ def token_view(conversation: Conversation, scorer: IFD, runtime: Runtime) -> Tok
     perplexities = Superfiltering().score(conditioned=conditioned, alone=alone)
     reason = _reason(conditioned, alone, ratios)
     parts = _by_turn(row, conditioned), _by_turn(row_alone, alone)
-    pieces = runtime.language_model(scorer.model, scorer.dtype).pieces
+    model = model_name(scorer.model)
+    pieces = runtime.language_model(model, scorer.dtype).pieces
     turns = []
     for turn in sorted(parts[0] | parts[1]):
         ids, given_prompt, by_itself = _aligned(*(part.get(turn, _Scored()) for part in parts))
@@ -101,7 +103,7 @@ def token_view(conversation: Conversation, scorer: IFD, runtime: Runtime) -> Tok
         turns.append(TurnTokens(shown, tuple(Token(*token) for token in tokens)))
     known = reason == Reason.OK
     return TokenView(
-        model=name_of(scorer.model),
+        model=name_of(model),
         dtype=scorer.dtype,
         rendering=rendering,
         turns=tuple(turns),

@@ -19,6 +19,7 @@ from assay.errors import FeatureError, ModelLoadError
 from assay.features.causal_pass import CausalPass
 from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import ResponseLogProbs
+from assay.features.made_models import model_name
 from assay.models.recipe import Recipe
 from assay.pool.pool import Pool
 from assay.pool.view import PoolView
@@ -296,7 +297,7 @@ def test_a_worker_process_has_one_model_at_a_time_too(
     assert opened == [llama_folder.name, gpt2_folder.name, llama_folder.name]
     assert others == [0, 0, 0]
     for feature in features[:2]:
-        alone = _engine(rows, tmp_path / feature.row_key, Path(name_of(feature.model)))
+        alone = _engine(rows, tmp_path / feature.row_key, Path(name_of(model_name(feature.model))))
         expected, found = alone.value(feature), Engine(rows, runtime).value(feature)
         assert found.reason.tolist() == expected.reason.tolist()
         assert found.difference(expected) <= 1e-5  # a process may have other threads

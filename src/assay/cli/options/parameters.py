@@ -15,6 +15,7 @@ from assay.components.component import Component
 from assay.components.descriptions import plain_value
 from assay.components.parameter_errors import unknown_parameter
 from assay.components.registry import find, load_file
+from assay.components.table import is_known
 from assay.errors import ConfigError, UnknownMethodError, UsageError, did_you_mean
 
 ComponentType = TypeVar("ComponentType", bound=Component)
@@ -152,7 +153,9 @@ def _held_kind(plain: Any, annotation: Any) -> type[BaseModel] | None:
     for part in parts:
         if issubclass(part, Component):
             name = plain.get("method") if isinstance(plain, dict) else plain
-            return find(name, part.kind) if isinstance(name, str) else None
+            if not isinstance(name, str) or (str in parts and not is_known(name, part.kind)):
+                return None
+            return find(name, part.kind)
     return next((part for part in parts if issubclass(part, BaseModel)), None)
 
 

@@ -313,7 +313,7 @@ def _options(project: "Project", measuring: Measuring) -> "Options":
     [scorer] = with_models([IFD()], Models(model=measuring.model, dtype=measuring.dtype))
     check_models(project, [scorer])
     return Options(
-        model=project.engine.resolve(scorer).model,
+        model=str(project.engine.resolve(scorer).model),
         sample=measuring.sample,
         alike=measuring.alike,
         tokenizer=measuring.tokenizer or "",

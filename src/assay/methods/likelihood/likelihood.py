@@ -6,9 +6,10 @@ import numpy as np
 
 from assay.components.component import Scorer
 from assay.components.guide import Comparison
-from assay.components.references import EMBEDDED_MODEL, DType, ModelRef
+from assay.components.references import EMBEDDED_MODEL, DType
 from assay.components.rendering import COMMON, Rendering, as_published
 from assay.features.log_probs import ResponseLogProbs
+from assay.features.made_models import ModelRef
 from assay.rendering.tokenization import Preceding
 from assay.samples import Flag, FloatArray, Reason, Scores
 from assay.values import LogProbs
@@ -46,8 +47,8 @@ class LikelihoodScore(Scorer):
     extra: ClassVar[str] = "models"
 
     model: ModelRef = EMBEDDED_MODEL
-    """Causal language model: the embedded one, a folder with safetensors, org/name such as gpt2, or
-    an address."""
+    """Causal language model: the embedded one, a folder with safetensors, org/name such as gpt2, an
+    address, or one that is made on the way."""
     rendering: Rendering = COMMON
     """Template, turns, limit and context token."""
     dtype: DType = "float32"
