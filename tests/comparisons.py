@@ -23,6 +23,7 @@ from assay.pool.view import PoolView
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray
+from assay.tuning.timing import Timing
 from assay.tuning.trainings import Price
 from assay.tuning.tuned_model import TunedModel
 from tests.causal_rows import ordinary_rows, set_budget
@@ -75,6 +76,9 @@ def trained_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     TRAINED.clear()
     monkeypatch.setattr(TunedModel, "compute", _nudged)
     monkeypatch.setattr("assay.compare.plan.price", lambda project, feature: _PRICE)
+    monkeypatch.setattr(
+        "assay.tuning.tuned_model.timing", lambda *given: Timing(1.0, 50.0, 1e-3, 9)
+    )
 
 
 def measured_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:

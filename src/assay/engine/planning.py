@@ -1,23 +1,27 @@
 """What some work would cost, before any of it is done; and every reason why it cannot start."""
 
+import contextlib
 import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from assay.components.component import Chosen, Component, FileSet, Selector
+from assay.components.component import Chosen, Component, Dataset, Feature, FileSet, Selector
 from assay.components.extras import is_installed, needed_extra
 from assay.components.walk import walk
 from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.engine.sampling import sampled_of
 from assay.errors import AssayError, BudgetError, ConfigError, Parameter, Phrase, Words
+from assay.features.made_models import first_model, models_read, with_names
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
+
+FeatureType = TypeVar("FeatureType", bound=Feature)
 
 _MATRIX_SIDE = 1536
 _RATE_TRIES = 3
@@ -83,21 +87,17 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
             continue
         if isinstance(component, RowFeature):
             try:
-                place = f"{component.dataset.key}/{component.reading()!r}"
+                place = _place(engine, component)
             except ConfigError as error:
                 refusals.append(error.sentence())
                 continue
             steps.append(_row_step(engine, component, place, per_row, rows))
         elif isinstance(component, PoolFeature):
             view = _view_shown(engine, component)
-            count = _scaled(engine, component.dataset, len(view), rows)
-            needed = component.memory(count, engine.runtime)
-            refusals.extend(_too_big(component.name, needed))
-            found = sampled_of(engine, component, view, per_row)
-            alike[component.key] = found.alike
-            work = component.work(count, engine.runtime, alike=found.alike)
-            seconds = rate.seconds(work) + found.seconds_per_row * count
-            steps.append(Step(component.name, count, count, seconds))
+            count = rows_of(engine, component.dataset, among=rows)
+            alike[component.key], step = _pool_step(engine, component, view, count, per_row, rate)
+            refusals.extend(_too_big(component.name, component.memory(count, engine.runtime)))
+            steps.append(step)
         elif isinstance(component, Selector) and (
             component in wanted or not component.lets_through
         ):
@@ -108,10 +108,62 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
     return Plan(steps, list(dict.fromkeys(refusals)))
 
 
+def rows_of(engine: Engine, dataset: Dataset, *, among: int | None = None) -> int:
+    """Return the number of rows of a dataset that methods see.
+
+    Of rows that are still to be chosen that is how many the budget allows, at most all.
+
+    Args:
+        engine: over the pool.
+        dataset: whose rows are counted.
+        among: rows that the pool would have; None for those that it has.
+    """
+    if not isinstance(dataset, Chosen):
+        return _scaled(engine, dataset, len(engine.view_shown(dataset)), among)
+    selector = engine.resolve(dataset.by)
+    if among is None and engine.is_stored(selector):
+        return len(engine.view_shown(dataset))
+    count = len(engine.shown) if among is None else among
+    with contextlib.suppress(BudgetError):
+        if selector.budget is not None:
+            return selector.budget.count(pool=count, eligible=count) or count
+    return count
+
+
 def _scaled(engine: Engine, dataset: Component, count: int, rows: int | None) -> int:
     """Return how many rows of a dataset there would be; only the pool's own become more."""
     own = rows is not None and not isinstance(dataset, FileSet)
     return round(count * rows / max(len(engine.shown), 1)) if own and rows is not None else count
+
+
+def _priced(engine: Engine, feature: FeatureType) -> FeatureType:
+    """Return what takes as long as a feature: under models at hand, or those they are made from."""
+    if engine.is_settled(feature):
+        return engine.settled(feature)
+    return engine.resolve(with_names(feature, first_model))
+
+
+def _place(engine: Engine, feature: RowFeature) -> str:
+    """Return what names a feature's pass: its rows, its reading, and the models still to make."""
+    reading = _priced(engine, feature).reading()
+    coming = [] if engine.is_settled(feature) else [each.key for each in models_read(feature)]
+    return "/".join([feature.dataset.key, repr(reading), *coming])
+
+
+def _pool_step(
+    engine: Engine,
+    feature: PoolFeature,
+    view: PoolView,
+    count: int,
+    per_row: dict[str, float],
+    rate: "_Rate",
+) -> tuple[float, Step]:
+    """Return which share of the pairs of rows is alike, and what a feature of all rows takes."""
+    priced = _priced(engine, feature)
+    found = sampled_of(engine, priced, view, per_row)
+    work = priced.work(count, engine.runtime, alike=found.alike)
+    seconds = rate.seconds(work) + found.seconds_per_row * count + found.seconds
+    return found.alike, Step(feature.name, count, count, seconds)
 
 
 def _row_step(
@@ -130,12 +182,14 @@ def _row_step(
     if isinstance(feature.dataset, Chosen) or feature.chosen_by is not None:
         return Step(feature.name, rows, rows, None, "depends on a selection not yet made")
     per_row.setdefault(place, math.nan)
-    missing = engine.missing_rows(feature) if among is None else rows
+    known = among is None and engine.is_settled(feature)
+    missing = engine.missing_rows(engine.settled(feature)) if known else rows
     if not missing or not first:
         note = "" if first else "in the same pass"
         return Step(feature.name, rows, missing, 0.0, note)
-    per_row[place] = seconds_per_row(engine.runtime, view, [feature])
-    reading = feature.reading()
+    priced = _priced(engine, feature)
+    per_row[place] = seconds_per_row(engine.runtime, view, [priced])
+    reading = priced.reading()
     workers = engine.runtime.workers if reading.parallel else len(reading.devices(engine.runtime))
     note = reading.label() if feature.extra else ""  # which of a model's passes it is
     return Step(feature.name, rows, missing, per_row[place] * missing / max(1, workers), note)

@@ -23,10 +23,12 @@ class Sampled(NamedTuple):
     Attributes:
         seconds_per_row: of what grows with the number of rows.
         alike: share of all pairs of rows that are alike, in [0, 1].
+        seconds: of what takes as long for any number of rows.
     """
 
     seconds_per_row: float = 0.0
     alike: float = 0.0
+    seconds: float = 0.0
 
 
 Reading = Callable[[Sequence[Conversation], Sequence["RowFeature"]], Sequence[RowValue]]

@@ -1,10 +1,5 @@
 """Fine-tuning on a project's rows: training, loss before and after, and what it will cost."""
 
-import contextlib
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,17 +7,13 @@ import numpy as np
 
 from assay.components.component import Chosen, Dataset, Given, Selector
 from assay.engine.engine import Engine
-from assay.errors import BudgetError, DataError
+from assay.engine.planning import rows_of
 from assay.features.log_probs import ResponseLogProbs
 from assay.features.made_models import first_model
 from assay.models.recipe import Recipe, Tuned, training_flops
-from assay.models.training import Trainable, Training, TrainingRows
-from assay.tuning.rows import training_rows
+from assay.tuning.timing import SAMPLED_ROWS, timing
 from assay.tuning.tuned_model import TunedModel
 from assay.values import LogProbs
-
-_SAMPLED_ROWS = 64
-_TIMED_STEPS = 4
 
 
 def tuned_model(
@@ -110,74 +101,14 @@ def price(engine: Engine, feature: TunedModel) -> Price:
         AssayError: whatever would stop the training, too.
     """
     feature = engine.resolve(feature)
-    clock = _Clock()
     recipe = feature.recipe
-    opened = replace(engine.runtime, progress=clock).trainable(first_model(feature.base), recipe)
-    free = np.flatnonzero(~engine.pool.held_out)
-    places = free[np.linspace(0, len(free) - 1, min(_SAMPLED_ROWS, len(free))).astype(np.int64)]
-    sample = training_rows(
-        opened.model, recipe.rendering, [engine.pool.conversations(np.unique(places))]
-    )
-    if not sample.sequences:
-        raise DataError("no row has an answer to learn", hint="train on other rows")
-    rows = _rows(engine, feature)
-    sequences = max(1, round(rows * len(sample.sequences) / max(len(np.unique(places)), 1)))
-    steps = recipe.all_steps(sequences)
-    read = recipe.epochs * sequences if recipe.steps is None else steps * recipe.batch_size
-    tokens = round(read * float(sample.lengths.mean()))
-    flops = training_flops(recipe.weights, opened.parameters, tokens)
-    seconds = tokens * _seconds_per_token(opened, feature, sample, clock)
-    return Price(rows, steps, tokens, flops, seconds)
-
-
-def _rows(engine: Engine, feature: TunedModel) -> int:
-    """Return the number of rows, or what they are at most before they are chosen."""
-    free = int(np.count_nonzero(~engine.pool.held_out))
-    if not isinstance(feature.dataset, Chosen):
-        return free
-    selector = engine.resolve(feature.dataset.by)
-    if engine.is_stored(selector):
-        return len(engine.view(feature.dataset))
-    with contextlib.suppress(BudgetError):
-        if selector.budget is not None:
-            return selector.budget.count(pool=free, eligible=free) or free
-    return free
-
-
-def _seconds_per_token(
-    opened: Trainable, feature: TunedModel, sample: TrainingRows, clock: "_Clock"
-) -> float:
-    """Return the time of some small steps by their tokens, the first and the last left out."""
-    size = feature.recipe.micro_batch
-    changed = {"batch_size": size, "steps": _TIMED_STEPS, "checkpoints": "last"}
-    training = Training(
-        first_model(feature.base),
-        feature.recipe.model_copy(update=changed),
-        feature.seed,
-        sample,
-        0,
-    )
-    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
-        opened.train(training, Path(folder))
-    read = [training.order.total(sample.lengths, step) for step in range(1, _TIMED_STEPS)]
-    # The last step is followed by writing the weights. Of the others the fastest was disturbed
-    # least by what else the machine does.
-    return float(np.min(np.diff(clock.times[:-1]) / np.diff(read)))
-
-
-class _Clock:
-    """Progress that notes when each step was done."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-
-    @contextlib.contextmanager
-    def task(
-        self, label: str, total: float | None, *, unit: str = "rows", reused: float = 0
-    ) -> Iterator["_Clock"]:
-        """Open a stretch of work."""
-        yield self
-
-    def advance(self, amount: float) -> None:
-        """Note the time."""
-        self.times.append(time.perf_counter())
+    shown = engine.shown
+    places = np.linspace(0, len(shown) - 1, min(SAMPLED_ROWS, len(shown))).astype(np.int64)
+    sample = shown.conversations(np.unique(places))
+    base = first_model(feature.base)
+    found = timing(base, recipe, feature.seed, sample, engine.runtime)
+    rows = rows_of(engine, feature.dataset)
+    steps = recipe.all_steps(found.sequences(rows))
+    tokens = found.tokens(recipe, rows)
+    flops = training_flops(recipe.weights, found.parameters, tokens)
+    return Price(rows, steps, tokens, flops, tokens * found.seconds_per_token)

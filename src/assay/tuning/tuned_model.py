@@ -16,6 +16,7 @@ from assay.components.references import short_name
 from assay.engine.pace import Paced
 from assay.errors import DamagedError, DataError
 from assay.features.made_models import MadeModel, ModelRef, first_model, model_name
+from assay.features.passes import Sampled
 from assay.models.recipe import Recipe, Tuned, training_flops
 from assay.models.training import Training
 from assay.pool.view import PoolView
@@ -23,6 +24,7 @@ from assay.runtime import Runtime
 from assay.samples import Conversation, IndexArray
 from assay.stores.cache import FolderStore
 from assay.tuning.rows import training_rows
+from assay.tuning.timing import SAMPLED_ROWS, timing
 
 _BLOCK_ROWS = 4096
 _USUAL_TOKENS = 256
@@ -100,6 +102,21 @@ class TunedModel(MadeModel):
         return training_flops(
             self.recipe.weights, runtime.parameter_count(first_model(self.base)), tokens
         )
+
+    sampled_rows: ClassVar[int] = SAMPLED_ROWS
+
+    def sample(self, view: PoolView, runtime: Runtime) -> Sampled:
+        """Return how long some small steps on the rows in view take, for each row of a training."""
+        rows = view.conversations(np.arange(len(view)))
+        found = timing(first_model(self.base), self.recipe, self.seed, rows, runtime)
+        if self.recipe.steps is not None:  # then it takes as long whatever the rows
+            return Sampled(seconds=found.tokens(self.recipe, 1) * found.seconds_per_token)
+        tokens = found.tokens(self.recipe, len(rows)) / len(rows)
+        return Sampled(seconds_per_row=tokens * found.seconds_per_token)
+
+    def work(self, rows: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return nothing: steps are timed, which tells more than their products."""
+        return 0.0
 
     def memory(self, rows: int, runtime: Runtime) -> float:
         """Return the bytes of weights, gradients and moments; none here if a card holds them."""

@@ -1,0 +1,124 @@
+"""How long a training takes: some small steps on rows like its own, timed."""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from assay.errors import DataError
+from assay.models.recipe import Recipe
+from assay.models.training import Trainable, Training, TrainingRows
+from assay.runtime import Runtime
+from assay.samples import Conversation
+from assay.tuning.rows import training_rows
+
+SAMPLED_ROWS = 64
+"""Rows that are enough to tell how long all take."""
+_TIMED_STEPS = 4
+
+
+class Timing(NamedTuple):
+    """What a training on some rows tells of one on more.
+
+    Attributes:
+        sequences_per_row: sequences that a row is read as, on average.
+        tokens_per_sequence: mean number of tokens of a sequence.
+        seconds_per_token: time that a token takes in training.
+        parameters: of the base.
+    """
+
+    sequences_per_row: float
+    tokens_per_sequence: float
+    seconds_per_token: float
+    parameters: int
+
+    def sequences(self, rows: float) -> int:
+        """Return the number of sequences of so many rows."""
+        return max(1, round(rows * self.sequences_per_row))
+
+    def tokens(self, recipe: Recipe, rows: float) -> int:
+        """Return the number of tokens that a training on so many rows reads."""
+        sequences = self.sequences(rows)
+        read = recipe.epochs * sequences
+        if recipe.steps is not None:
+            read = recipe.steps * recipe.batch_size
+        return round(read * self.tokens_per_sequence)
+
+
+_measured: dict[str, Timing] = {}
+
+
+def timing(
+    base: str, recipe: Recipe, seed: int, rows: Sequence[Conversation], runtime: Runtime
+) -> Timing:
+    """Return what some small steps on some rows tell; nothing is kept, and none is timed twice.
+
+    Args:
+        base: pinned name of the model that is trained.
+        recipe: how.
+        seed: of LoRA's first weights.
+        rows: that are like those of the training.
+        runtime: how to work.
+
+    Raises:
+        AssayError: whatever would stop the training, too.
+    """
+    plain = recipe.keeping_least().model_copy(update={"epochs": 1, "steps": None})
+    texts = [row.content_hash.hex() for row in rows]
+    key = f"{base} {plain!r} {runtime.device} {runtime.threads} {texts}"
+    if key not in _measured:
+        _measured[key] = _timed(base, plain, seed, rows, runtime)
+    return _measured[key]
+
+
+def _timed(
+    base: str, recipe: Recipe, seed: int, rows: Sequence[Conversation], runtime: Runtime
+) -> Timing:
+    clock = _Clock()
+    opened = replace(runtime, progress=clock).trainable(base, recipe)
+    sample = training_rows(opened.model, recipe.rendering, [rows])
+    if not sample.sequences:
+        raise DataError("no row has an answer to learn", hint="train on other rows")
+    return Timing(
+        len(sample.sequences) / len(rows),
+        float(sample.lengths.mean()),
+        _seconds_per_token(opened, Training(base, recipe, seed, sample, 0), sample, clock),
+        opened.parameters,
+    )
+
+
+def _seconds_per_token(
+    opened: Trainable, training: Training, sample: TrainingRows, clock: "_Clock"
+) -> float:
+    """Return the time of some small steps by their tokens, the first and the last left out."""
+    changed = {"batch_size": training.recipe.micro_batch, "steps": _TIMED_STEPS}
+    short = replace(training, recipe=training.recipe.model_copy(update=changed))
+    with tempfile.TemporaryDirectory(prefix="assay-") as folder:
+        opened.train(short, Path(folder))
+    read = [short.order.total(sample.lengths, step) for step in range(1, _TIMED_STEPS)]
+    # The last step is followed by writing the weights. Of the others the fastest was disturbed
+    # least by what else the machine does.
+    return float(np.min(np.diff(clock.times[:-1]) / np.diff(read)))
+
+
+class _Clock:
+    """Progress that notes when each step was done."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    @contextlib.contextmanager
+    def task(
+        self, label: str, total: float | None, *, unit: str = "rows", reused: float = 0
+    ) -> Iterator["_Clock"]:
+        """Open a stretch of work."""
+        yield self
+
+    def advance(self, amount: float) -> None:
+        """Note the time."""
+        self.times.append(time.perf_counter())
