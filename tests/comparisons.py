@@ -24,8 +24,8 @@ from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray
 from assay.tuning.timing import Timing
-from assay.tuning.trainings import Price
 from assay.tuning.tuned_model import TunedModel
+from assay.workspace.trainings import Price
 from tests.causal_rows import ordinary_rows, set_budget
 
 RECIPE = Recipe(epochs=1, batch_size=4, device_batch=4, max_length=256, learning_rate=1e-3)

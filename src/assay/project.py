@@ -91,7 +91,7 @@ class Project(Workspace):
         self, selection: "NamedSelection | Selector | None" = None, *, base: str,
         recipe: Recipe | None = None, seed: int = 0,
     ) -> Tuned:  # fmt: skip
-        """Train a model on a selection's rows, or on all; see `assay.tuning.trainings.tune`."""
+        """Train a model on a selection's rows, or on all; see `assay.workspace.trainings.tune`."""
         selector = selection.selector if isinstance(selection, NamedSelection) else selection
         return trainings.tune(self.engine, selector, base=base, recipe=recipe, seed=seed)
 

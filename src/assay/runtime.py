@@ -25,10 +25,14 @@ from assay.stores.cache import default_cache_folder
 from assay.stores.unfinished import default_interval_seconds
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from assay.components.references import DType
     from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
     from assay.models.training import Trainable
+    from assay.samples import IndexArray
 
 
 @dataclass
@@ -156,6 +160,18 @@ class Runtime:
         from assay.backends.model_size import count_parameters  # noqa: PLC0415  opens files
 
         return count_parameters(pinned, offline=self.offline)
+
+    def distance_k_means(
+        self, vectors: "NDArray[np.floating]", count: int, *, seed: int
+    ) -> "tuple[IndexArray, NDArray[np.float32]]":
+        """Return clusters by distance; see `assay.backends.euclidean_k_means`.
+
+        Raises:
+            MissingExtraError: if scikit-learn is not installed.
+        """
+        from assay.backends.euclidean_k_means import euclidean_k_means  # noqa: PLC0415
+
+        return euclidean_k_means(vectors, count, seed=seed)
 
     def devices(self) -> tuple[str, ...]:
         """Return the devices that language models run on.

@@ -21,8 +21,8 @@ from assay.errors import AssayError, BudgetError, Words
 from assay.features.duplicates import DuplicateGroups
 from assay.models.recipe import Recipe
 from assay.pool.view import PoolView
-from assay.tuning.trainings import price
 from assay.tuning.tuned_model import TunedModel
+from assay.workspace.trainings import price
 from assay.workspace.workspace import Workspace
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.components.references import shown_names
-from assay.engine.pace import Paced
 from assay.engine.row_shards import (
     Job,
     open_store,
@@ -29,6 +28,7 @@ from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import IndexArray, Reason
 from assay.stores.cache import RowStore
+from assay.stores.pace import Paced
 from assay.stores.unfinished import sweep
 from assay.values import RowValue
 

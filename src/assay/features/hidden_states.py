@@ -17,7 +17,7 @@ Over = Literal["prompt", "response", "conversation"]
 
 
 class HiddenStates(CausalFeature):
-    """A vector of length 1 per row: last hidden states of a language model, pooled over tokens.
+    """A vector per row: last hidden states of a language model, pooled over tokens.
 
     The states are those after the model's final normalisation, of the forward in which the answer
     is scored given its prompt; padding has no part in it. The context token counts as one of the
@@ -35,11 +35,13 @@ class HiddenStates(CausalFeature):
     """The first token, the mean of all, the last, or the mean weighted by position from 1 on."""
     over: Over = "conversation"
     """Tokens that are pooled: before the last answer, of the answers, or all."""
+    raw: bool = False
+    """Vectors as they come, in float32; by default at length 1, in float16."""
 
     @property
     def tolerance(self) -> float:
-        """One float16 step at 1, and what the number format allows."""
-        return 2e-3 + super().tolerance
+        """One float16 step at 1, or a little of a vector's own size, and what the format allows."""
+        return 1e-2 + 10 * super().tolerance if self.raw else 2e-3 + super().tolerance
 
     def width(self, runtime: Runtime) -> int:
         """Return the length of a vector."""
@@ -70,7 +72,7 @@ class HiddenStates(CausalFeature):
         return weights
 
     def collect(self, rows: ReadRows) -> Matrix:
-        """Return the pooled vectors, at length 1."""
+        """Return the pooled vectors, at length 1 unless they are wanted raw."""
         index, states = rows.pooled(self)
         vectors = np.zeros((len(rows), rows.width), np.float32)
         vectors[index] = states
@@ -86,5 +88,7 @@ class HiddenStates(CausalFeature):
         reasons[broken] = Reason.NON_FINITE
         vectors[broken] = 0
         flags[known & ~broken & (lengths[:, 0] == 0)] |= np.uint16(Flag.ZERO_VECTOR)
+        if self.raw:
+            return Matrix(reasons, flags, vectors)
         unit = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
         return Matrix(reasons, flags, unit.astype(np.float16))

@@ -13,7 +13,6 @@ from pydantic import Field, model_validator
 from assay.components.component import Component, NoPaper, Paper
 from assay.components.extras import is_installed
 from assay.components.references import short_name
-from assay.engine.pace import Paced
 from assay.errors import DamagedError, DataError
 from assay.features.made_models import MadeModel, ModelRef, first_model, model_name
 from assay.features.passes import Sampled
@@ -23,6 +22,7 @@ from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation, IndexArray
 from assay.stores.cache import FolderStore
+from assay.stores.pace import Paced
 from assay.tuning.rows import training_rows
 from assay.tuning.timing import SAMPLED_ROWS, timing
 

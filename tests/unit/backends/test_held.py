@@ -25,7 +25,7 @@ from assay.pool.pool import Pool
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.testing import pool as pool_of
-from assay.tuning.trainings import losses, tuned_model
+from assay.workspace.trainings import losses, tuned_model
 from tests.causal_rows import PlainLoop, exchange, ordinary_rows, set_budget
 from tests.model_server import serving
 

@@ -28,7 +28,7 @@ def print_prices(project: "Workspace", wanted: "Sequence[tuple[str, TunedModel]]
     Raises:
         AssayError: whatever would stop a training, too.
     """
-    from assay.tuning.trainings import price
+    from assay.workspace.trainings import price
 
     # Trainings that differ in their seed alone take the same time.
     known = {feature.model_copy(update={"seed": 0}): feature for _, feature in wanted}

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from assay.components.component import Selector
     from assay.models.recipe import Recipe, Tuned
     from assay.project import Project
-    from assay.tuning.trainings import Losses
     from assay.tuning.tuned_model import TunedModel
+    from assay.workspace.trainings import Losses
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def _trainings(
     """Return every training by a name that tells it from the others."""
     from assay.components.result_names import derived_name
     from assay.errors import UsageError
-    from assay.tuning.trainings import tuned_model
     from assay.workspace.stored import stored_selection
+    from assay.workspace.trainings import tuned_model
 
     if parsed.methods and training.budget is None:
         raise UsageError("a method needs a budget to choose by", hint="add --budget 5%")
@@ -170,7 +170,7 @@ def _tune(
 ) -> None:
     from assay.cli.printing.tuning_report import print_trainings
     from assay.cli.recording import recorded
-    from assay.tuning.trainings import losses
+    from assay.workspace.trainings import losses
 
     done: list[tuple[str, Tuned, Losses]] = []
     written: list[list[Path]] = []

@@ -1,13 +1,16 @@
 """IFD: how much of an answer's difficulty is left when the instruction is known."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
-from assay.components.component import NoPaper, Paper
+from assay.components.component import Chosen, NoPaper, Paper
 from assay.components.guide import Example, Guide
 from assay.components.rendering import CHERRY, Rendering
 from assay.components.rule import Rule
+from assay.features.hidden_states import HiddenStates
+from assay.features.made_models import ModelRef
 from assay.methods.likelihood.likelihood import (
     AGAINST_PLAIN_LOOP,
     AGAINST_PUBLISHED_COUNTS,
@@ -15,8 +18,15 @@ from assay.methods.likelihood.likelihood import (
     against_authors,
     against_prompt,
 )
+from assay.methods.likelihood.perplexity import Perplexity
+from assay.methods.pipelines.cluster_band import ClusterBand
+from assay.models.recipe import Recipe
 from assay.samples import Scores
+from assay.tuning.tuned_model import TunedModel
 from assay.values import LogProbs
+
+BRIEFLY = Recipe(weights="full", epochs=1, max_length=512)
+"""One epoch as the paper trains: rate 2e-5, batches of 128, 512 tokens."""
 
 
 class IFD(PromptComparison):
@@ -54,8 +64,10 @@ class IFD(PromptComparison):
         differences={
             "model": "`assay:lm` unless another is named. The paper reads with the model that is "
             "to be tuned, LLaMA 7B, and its second version with LLaMA 2 of 7B and 13B.",
-            "warming up": "The paper first tunes that model briefly on rows of each cluster; here "
-            "it is taken as it is, as in the second version.",
+            "phases": "The paper first tunes that model briefly on rows of every cluster. That is "
+            "`phases=full`; by default the model is taken as it is, as in the second version.",
+            "brief experience": "Clusters and perplexities come from the forward that also scores, "
+            "rows of a cluster are taken in order of id, and training is that of `tune`.",
             "tokens": "One rendering of 2,048 tokens is shared with the other likelihood methods, "
             "the same tokens are scored given the prompt and alone, and all assistant turns count.",
             "reference mode": "`mode=reference` counts tokens as the published code does: prompt "
@@ -97,6 +109,28 @@ class IFD(PromptComparison):
     )
 
     published: ClassVar[Rendering] = CHERRY
+
+    phases: Literal["score", "full"] = "score"
+    """"full" first tunes the model on some rows of every cluster, and reads with what that is."""
+    experience: Recipe = BRIEFLY
+    """How the model is tuned in that first phase: by default one epoch of all weights."""
+    clusters: Annotated[int, Field(ge=1)] = 100
+    """Clusters of the first phase."""
+    each: Annotated[int, Field(ge=1)] = 10
+    """Rows of each cluster that the first phase tunes on."""
+
+    def reader(self) -> ModelRef:
+        """Return the model as it is named, or what it is after a brief experience."""
+        if self.phases == "score":
+            return self.model
+        read = {"model": self.model, "rendering": self.used_rendering(), "dtype": self.dtype}
+        some_of_all = ClusterBand(
+            by=Perplexity(**read, target="prompt"),
+            vectors=HiddenStates(**read, over="prompt", raw=True),
+            clusters=self.clusters,
+            each=self.each,
+        )
+        return TunedModel(base=self.model, recipe=self.experience, dataset=Chosen(by=some_of_all))
 
     def score(self, *, conditioned: LogProbs, alone: LogProbs) -> Scores:
         """Return the ratio of losses. Shape (n,), positive."""

@@ -58,10 +58,14 @@ class LikelihoodScore(Scorer):
         """Return the rendering; methods with a reference mode have one of their own there."""
         return self.rendering
 
+    def reader(self) -> ModelRef:
+        """Return the model that reads; methods that first train one have another here."""
+        return self.model
+
     def log_probs(self, given: Preceding = "prompt") -> ResponseLogProbs:
         """Return the log-probabilities of the answers after their prompts, or after nothing."""
         return ResponseLogProbs(
-            model=self.model, rendering=self.used_rendering(), dtype=self.dtype, given=given
+            model=self.reader(), rendering=self.used_rendering(), dtype=self.dtype, given=given
         )
 
 

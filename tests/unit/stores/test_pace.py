@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from assay.engine.pace import Paced
 from assay.progress import SILENT
+from assay.stores.pace import Paced
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """A clock that shows what it is told to."""
     now = [0.0]
-    monkeypatch.setattr("assay.engine.pace.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("assay.stores.pace.time.perf_counter", lambda: now[0])
     yield now
 
 

@@ -1,0 +1,124 @@
+"""Cluster band: of every cluster some rows that are neither too easy nor too odd to a model."""
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from assay.components.budget import Allowance
+from assay.components.component import (
+    AnyFeature,
+    AnyScorer,
+    Component,
+    NoPaper,
+    Paper,
+    Selector,
+)
+from assay.components.guide import Comparison, Guide
+from assay.features.distance_clusters import DistanceClustering, DistanceClusters
+from assay.features.embeddings import Embeddings
+from assay.methods.likelihood.perplexity import Perplexity
+from assay.samples import FloatArray, IndexArray, Scores, Selection
+
+
+class ClusterBand(Selector):
+    """Some rows of every cluster, evenly from the middle of a score within it.
+
+    The first phase of IFD: a model that is tuned on them has seen a little of everything.
+    """
+
+    name = "cluster_band"
+    paper: ClassVar[Paper | NoPaper] = Paper(
+        title="From Quantity to Quality: Boosting LLM Performance with Self-Guided Data Selection "
+        "for Instruction Tuning",
+        authors="Li et al.",
+        year=2024,
+        arxiv="2308.12032",
+        code="https://github.com/tianyi-lab/Cherry_LLM",
+    )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="of each cluster: the rows with q25 <= score <= q75,\n"
+        "of these every (number // 10)-th, 10 at most",
+        choose="To give a model a brief look at all of a pool before it judges it.",
+        avoid="As a selection to train on in the end: it knows nothing of quality.",
+        compared=(
+            Comparison(
+                against="what the authors' own code chose of 129 rows",
+                compared="labels, and rows of 5 clusters of 4 and of 8 clusters of 2",
+                tolerance="exact",
+                test="tests/parity/test_cherry_phase_one.py",
+            ),
+        ),
+        differences={
+            "encoder": "Vectors are those of the embedded encoder unless others are named; in IFD "
+            "they are the model's own hidden states over the prompt, as in the paper.",
+            "model": "`assay:lm` reads the prompts unless another score is named.",
+            "order": "Rows of a cluster are taken in order of id, where the published code takes "
+            "them in that of its file.",
+            "small clusters": "As there, a cluster of fewer rows than wanted gives all of them, "
+            "and one whose middle holds fewer gives those; nothing is filled up.",
+        },
+    )
+    needs_budget: ClassVar[bool] = False
+
+    by: AnyScorer = Perplexity(target="prompt")
+    """Score whose middle is taken."""
+    vectors: AnyFeature = Embeddings()
+    """Vectors that are clustered."""
+    clusters: Annotated[int, Field(ge=1)] = 100
+    """Clusters."""
+    each: Annotated[int, Field(ge=1)] = 10
+    """Rows of each cluster, at most."""
+    low: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Lower quantile of the score within a cluster."""
+    high: Annotated[float, Field(ge=0, le=1)] = 0.75
+    """Upper quantile."""
+
+    def requires(self) -> dict[str, Component]:
+        """Return the clusters and the score."""
+        groups = DistanceClusters(vectors=self.vectors, count=self.clusters, seed=self.seed)
+        return {"groups": groups, "scores": self.by}
+
+    def select(
+        self,
+        allowance: Allowance,
+        rng: np.random.Generator,
+        *,
+        groups: DistanceClustering,
+        scores: Scores,
+    ) -> Selection:
+        """Return the rows by cluster, and in order of id within one. Gains are NaN."""
+        eligible = allowance.eligible & (scores.reason == 0)
+        picked = [
+            in_the_middle(
+                np.flatnonzero(eligible & (groups.labels == label)), scores.values,
+                self.each, (self.low, self.high),
+            )
+            for label in range(len(groups.centroids))
+        ]  # fmt: skip
+        order = np.concatenate([np.empty(0, np.int64), *picked])
+        chosen, stop = allowance.take(order)
+        return Selection(chosen, np.full(len(chosen), np.nan), nested=True, stop=stop)
+
+
+def in_the_middle(
+    rows: IndexArray, values: FloatArray | NDArray[np.floating], count: int,
+    quantiles: tuple[float, float],
+) -> IndexArray:  # fmt: skip
+    """Return evenly some of the rows whose value lies between two of their quantiles.
+
+    Args:
+        rows: of one cluster, ascending.
+        values: of all rows of the pool.
+        count: rows wanted; fewer rows than that are all returned.
+        quantiles: both borders count as inside; between two values they are interpolated.
+    """
+    if len(rows) < count:
+        return rows
+    own = values[rows]
+    low, high = np.quantile(own, quantiles)
+    middle = rows[(own >= low) & (own <= high)]
+    if len(middle) < count:
+        return middle
+    return middle[:: len(middle) // count][:count]
