@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.example_rows import MOON_ANSWERED_BY_SOUP, REPEATED, SOUP
 from assay.components.guide import Absent, Comparison, Example, Guide
 from assay.components.references import EncoderRef
 from assay.components.rule import Rule
@@ -50,20 +51,7 @@ class Substance(Scorer):
         ),
         differences=Absent(reason="a combination of our own"),
         example=Example(
-            rows=(
-                (
-                    "How do I cook a simple soup of tomatoes?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
-                (
-                    "Repeat this sentence: the river Seine runs through the city of Paris.",
-                    "The river Seine runs through the city of Paris.",
-                ),
-                (
-                    "Why do we always see the same side of the moon?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
-            ),
+            rows=(SOUP, REPEATED, MOON_ANSWERED_BY_SOUP),
             parameters={"least_relevant": 0.5},
             shows={"new": "parts.0", "relevant": "parts.1", "tokens": "parts.2"},
             reading="Each column becomes a rank as a share of the rows, where all that have enough "
