@@ -71,7 +71,7 @@ class WhereText(Selector):
         "line `--where response.refusals=0` does it.",
         avoid="As a judgement of quality: marks of a text are not certain. The page on filters "
         "says how often each was wrong.",
-        compared=Absent(reason="each mark was read by a person on real rows instead"),
+        compared=Absent(reason="what it finds in real rows was read instead"),
         differences=NO_REFERENCE,
     )
     needs_budget: ClassVar[bool] = False
