@@ -46,8 +46,10 @@ class Deduplicate(Selector):
         "J: shared over all distinct runs of 5 characters; of a group one row stays",
         choose="Before every selection and every comparison: copies waste the budget, and near "
         "ones reach into what is held out.",
-        avoid="Semantic groups for rows that are alike by design, such as exercises of one "
-        "template: chains take nearly all of them.",
+        avoid="Near and semantic groups for several questions on one long passage: the passage is "
+        "most of each row, so that they are alike whatever is asked and answered. Semantic groups "
+        "for rows that are alike by design, such as exercises of one template: chains take nearly "
+        "all of them.",
         compared=(
             Comparison(
                 against="all pairs, one step at a time",

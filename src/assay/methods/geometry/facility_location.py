@@ -87,7 +87,7 @@ class FacilityLocation(Selector):
         differences={
             "quality": "It enters by rank, so that no score's scale decides.",
             "balance": "Coverage is divided by rows per pick, so that both terms of the sum lie in "
-            "[0, budget]; `balance=none` is the paper's plain sum.",
+            "[0, budget]; `balance=none` leaves them as they are.",
             "missing quality": "A row without it cannot be chosen.",
             "coverage": "It looks at each row's nearest neighbours only, after an opening that a "
             "sample decides, unless `coverage=dense`.",

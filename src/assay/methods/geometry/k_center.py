@@ -54,7 +54,7 @@ class KCenterGreedy(Selector):
         ),
         differences={
             "first pick": "The row nearest to the mean and not a random one.",
-            "copies": "Copies of chosen rows end the selection instead of failing an assertion.",
+            "copies": "Copies of chosen rows end the selection, unless `fill` asks for them.",
             "distance": "Vectors are brought to unit length, so distances are cosine ones.",
             "encoder": "The embedded one unless other vectors are named.",
         },
