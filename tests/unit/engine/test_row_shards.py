@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from assay import files
 from assay.components.component import NoPaper, Paper
 from assay.components.registry import load_file
 from assay.components.rendering import Rendering
@@ -236,6 +237,41 @@ def test_a_run_that_ends_badly_does_not_wait_for_what_a_server_holds_of_the_next
         Engine(_rows(), runtime).value(HeldLength())
 
     assert "held in vain" not in EVENTS
+
+
+def _left_in(folder: Path) -> dict[str, bytes]:
+    """Return every file under a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("ends", [ValueError, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("flushes", [1, 2, 3])
+def test_wherever_a_run_ends_no_thread_and_no_half_file_stay_and_the_next_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: type[BaseException], flushes: int
+) -> None:
+    rows, whole, stopped = _rows(), tmp_path / "whole", tmp_path / "stopped"
+    Engine(rows, Runtime(cache=whole, workers=1)).value(StagedLength())
+    before = threading.active_count()
+    left = flushes
+
+    def ends_at_last(path: Path) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise ends
+
+    with monkeypatch.context() as patched, pytest.raises(ends):
+        patched.setattr(files, "_flush", ends_at_last)
+        Engine(rows, Runtime(cache=stopped, workers=1)).value(StagedLength())
+
+    assert threading.active_count() == before
+    assert [path for path in stopped.rglob("*") if path.name.startswith(".")] == []
+    Engine(rows, Runtime(cache=stopped, workers=1)).value(StagedLength())
+    assert _left_in(stopped) == _left_in(whole)
 
 
 _SLOW_PLUGIN = '''
