@@ -275,11 +275,13 @@ def _work(
 
 def _kept(job: Job, runtime: Runtime) -> KeptAnswers:
     bought = any(asks_a_service(feature) for feature in job.features)
+    # What a service runs on is its own, and it is asked whether its answers hold.
+    made_by = "" if bought else producer(job.reading, runtime)
+    own_code = {feature.code_digest for feature in job.features} - {""}
     return KeptAnswers(
         unfinished_folder(runtime.cache, job.reading),
         job.hashes,
-        # What a service runs on is its own, and it is asked whether its answers hold.
-        made_by="" if bought else producer(job.reading, runtime),
+        made_by=", ".join([made_by, *sorted(own_code)]),
         seconds=runtime.keep_seconds,
         bought=bought,
     )

@@ -217,14 +217,16 @@ class HeldLength(StagedLength):
 
 
 class _Stopping(_Told):
-    """A progress that fails when it is first told of rows."""
+    """A progress that fails when it is told of rows, at first or after so many times."""
 
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error: BaseException, *, after: int = 0) -> None:
         super().__init__()
-        self._error = error
+        self._error, self._after = error, after
 
     def advance(self, amount: float) -> None:
-        raise self._error
+        super().advance(amount)
+        if len(self.amounts) > self._after:
+            raise self._error
 
 
 @pytest.mark.parametrize("error", [ValueError("no room"), KeyboardInterrupt()])
@@ -237,6 +239,71 @@ def test_a_run_that_ends_badly_does_not_wait_for_what_a_server_holds_of_the_next
         Engine(_rows(), runtime).value(HeldLength())
 
     assert "held in vain" not in EVENTS
+
+
+class KeepingPass(StagedPass):
+    """Doubles two rows at a time, and keeps what it has."""
+
+    rows_per_shard: ClassVar[int] = 1024
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        class Keeping(Staged):
+            def finish(
+                self,
+                prepared: list[int],
+                features: Sequence[RowFeature],
+                advance: Callable[[int], None],
+                kept: Kept = NOTHING_KEPT,
+            ) -> list[RowValue]:
+                doubled: list[float] = []
+                for start in range(0, len(prepared), 2):
+                    batch = np.array(prepared[start : start + 2], np.int64)
+                    answer = kept.find(batch.tobytes())
+                    if answer is None:
+                        EVENTS.append(f"read {batch.tolist()}")
+                        answer = {"doubled": 2.0 * batch}
+                        kept.keep(batch.tobytes(), answer)
+                    doubled += answer["doubled"].tolist()
+                    advance(len(batch))
+                empty = np.zeros(len(prepared), np.uint8)
+                column = {"length": np.array(doubled)}
+                return [Numbers(empty, empty.astype(np.uint16), column) for _ in features]
+
+        yield Keeping("")
+
+
+class KeptLength(StagedLength):
+    """The same, of a pass that keeps what it has read of a shard."""
+
+    name = "kept_length"
+
+    def reading(self) -> Pass:
+        return KeepingPass()
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_pass_of_a_plugin_may_keep_what_it_has_read_of_a_shard_until_its_code_is_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: bool
+) -> None:
+    rows = _rows()
+    monkeypatch.setattr(KeptLength, "code_digest", "as it was")
+    stopping = _Stopping(KeyboardInterrupt(), after=5)
+    with pytest.raises(KeyboardInterrupt):
+        Engine(rows, Runtime(cache=tmp_path, workers=1, progress=stopping)).value(KeptLength())
+    before = [event for event in EVENTS if event.startswith("read")]
+    EVENTS.clear()
+    if edited:
+        monkeypatch.setattr(KeptLength, "code_digest", "as it is")
+
+    value = Engine(rows, Runtime(cache=tmp_path, workers=1)).value(KeptLength())
+
+    lengths = [len(c.response) for c in rows.conversations(np.arange(len(rows)))]
+    assert value["length"].tolist() == [2.0 * length for length in lengths]
+    after = [event for event in EVENTS if event.startswith("read")]
+    assert len(before) == 6
+    assert len(after) == (15 if edited else 9)
+    assert not (tmp_path / "unfinished").exists()
 
 
 def _left_in(folder: Path) -> dict[str, bytes]:
