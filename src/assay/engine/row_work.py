@@ -20,7 +20,6 @@ from assay.errors import (
     IncompleteError,
     Parameter,
     Phrase,
-    UnfinishedError,
 )
 from assay.features.passes import Pass, RowFeature
 from assay.files.checksums import warn
@@ -147,7 +146,7 @@ class RowWork:
                 for done in results(task.advance):
                     for key, rows in done.items():
                         self._unfinished.setdefault(key, {}).update(rows)
-        except UnfinishedError:
+        except BaseException:
             for feature in features:  # they are to be tried again, by this run as by the next
                 self._unfinished.pop(feature.row_key, None)
             raise
