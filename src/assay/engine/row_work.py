@@ -206,8 +206,11 @@ class RowWork:
         distinct, first, _ = view.unique
         by_rows: dict[bytes, list[RowFeature]] = {}
         for feature, mask in zip(features, lacking, strict=True):
-            known = np.flatnonzero(~mask)[:_CHECKED_ROWS]
-            if len(known) and mask.any():
+            if not mask.any():
+                continue
+            # Rows that were tried in vain are not lacking any more, and have no value either.
+            known = np.flatnonzero(~self.store(feature).missing(distinct))[:_CHECKED_ROWS]
+            if len(known):
                 by_rows.setdefault(known.tobytes(), []).append(feature)
         if not by_rows:
             return

@@ -178,6 +178,21 @@ def test_what_could_not_be_finished_is_not_tried_twice_in_a_run(tmp_path: Path) 
     assert reasons == {Reason.OK, Reason.TRANSIENT}
 
 
+def test_rows_that_could_not_be_finished_do_not_count_as_stored_when_others_are_added(
+    tmp_path: Path,
+) -> None:
+    pairs = [(f"late {n}", "later") for n in range(9)] + [("done", "x"), ("new", "xy")]
+    work = _work(tmp_path)
+
+    work.fill(_view(tmp_path / "a", pairs[:10]), [ToyLength()])
+    view = _view(tmp_path / "b", pairs)
+    work.fill(view, [ToyLength()])
+
+    reasons = {Reason(code) for code in work.read(view, ToyLength()).reason}
+    assert reasons == {Reason.OK, Reason.TRANSIENT}
+    assert toys.READ.count("late 0") == 1
+
+
 class _Interrupting:
     """A progress that is interrupted when the second shard is done, once."""
 
