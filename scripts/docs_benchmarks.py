@@ -18,7 +18,9 @@ lists fewer.
 
 _ELSEWHERE = {
     "default_selection": "What the default selection was chosen by has a [page of its own]"
-    "(concepts/default.md)."
+    "(concepts/default.md).",
+    "text_marks": "How often each mark of a text was wrong stands on the page on "
+    "[filters](how-to/filter.md).",
 }
 """Results that another page shows."""
 

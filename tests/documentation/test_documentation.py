@@ -1,5 +1,6 @@
 """What the documentation says exists, works and is complete."""
 
+import json
 import os
 import re
 import sys
@@ -203,3 +204,19 @@ def test_every_benchmark_is_listed_with_its_question() -> None:
     scripts = {path.name for path in (ROOT / "benchmarks").glob("*.py")}
 
     assert set(re.findall(r"`(\w+\.py)`", text)) == scripts
+
+
+def test_the_page_on_filters_says_what_was_read_of_the_marks() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "text_marks.json").read_text("utf-8"))
+    text = (DOCS / "how-to" / "filter.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| `(\w+)` \| (\d+) \| (\d+) \| (\d+) \|", text, re.MULTILINE)
+
+    assert found == [
+        (name, str(mark["texts"]), *(str(_places(mark[what])) for what in ("read", "wrong")))
+        for name, mark in result["marks"].items()
+    ]
+    assert f"({sum(result['rows'].values()):,} rows)" in text
+
+
+def _places(by_file: dict[str, list[int]]) -> int:
+    return sum(len(records) for records in by_file.values())

@@ -1,9 +1,32 @@
-"""From tokens back to text, and from messages to a model's own chat format."""
+"""From tokens back to text, and from messages to a model's own chat format.
+
+Some formats print the date. They are given the same one on every day, or else a row's numbers would
+change over night.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from assay.errors import ConfigError, FeatureError, Parameter
+
+_TODAY: Mapping[str, str] = {
+    "%Y": "2024", "%y": "24", "%m": "07", "%-m": "7", "%B": "July", "%b": "Jul", "%h": "Jul",
+    "%d": "26", "%-d": "26", "%e": "26", "%j": "208", "%A": "Friday", "%a": "Fri",
+    "%u": "5", "%w": "5", "%H": "00", "%-H": "0", "%I": "12", "%-I": "12", "%M": "00", "%-M": "0",
+    "%S": "00", "%-S": "0", "%f": "000000", "%p": "AM", "%z": "", "%Z": "",
+    "%F": "2024-07-26", "%T": "00:00:00", "%D": "07/26/24", "%x": "07/26/24", "%X": "00:00:00",
+    "%c": "Fri Jul 26 00:00:00 2024", "%R": "00:00",
+}  # fmt: skip
+"""What directives of `strftime` stand for: the day that Llama's formats name if they know none."""
+_DATE = "strftime_now"
+"""Name of the function by which formats ask for the date."""
+# A macro of the template itself goes before the function of that name that transformers hands it.
+# The line ends behind a block, so that nothing is added to the text.
+_WITH_DATE = (
+    "{% macro " + _DATE + "(format) %}{{ format"
+    + "".join(f" | replace('{each}', '{text}')" for each, text in _TODAY.items())
+    + " }}{% endmacro %}\n"
+)  # fmt: skip
 
 
 def chat_text(
@@ -22,13 +45,17 @@ def chat_text(
         )
     import jinja2  # noqa: PLC0415  comes with torch
 
-    _check_choice(tokenizer.chat_template, name, with_tools=bool(tools))
+    template = _chosen(tokenizer.chat_template, name, with_tools=bool(tools))
+    dated = _WITH_DATE + template if _DATE in template else None
     try:
         return str(
-            tokenizer.apply_chat_template(list(messages), tools=list(tools) or None, tokenize=False)
+            tokenizer.apply_chat_template(
+                list(messages), tools=list(tools) or None, chat_template=dated, tokenize=False
+            )
         )
     except jinja2.TemplateSyntaxError as error:
-        raise _broken(name, f"line {error.lineno}: {error.message}") from error
+        line = error.lineno - (dated is not None)
+        raise _broken(name, f"line {line}: {error.message}") from error
     except (RecursionError, MemoryError, SyntaxError) as error:
         # Of the template itself, if no conversation is short enough.
         if isinstance(error, SyntaxError) or (len(messages) == 1 and not tools):
@@ -44,8 +71,8 @@ def chat_text(
 _OTHER = Parameter("rendering.template", "alpaca")
 
 
-def _check_choice(template: object, name: str, *, with_tools: bool) -> None:
-    """Check that a tokenizer's templates are texts, and that one of several is the default."""
+def _chosen(template: object, name: str, *, with_tools: bool) -> str:
+    """Return a tokenizer's template; of several that for tools if there are any, or the default."""
     if isinstance(template, dict):
         wanted = ("tool_use", "default") if with_tools else ("default",)
         template = next((template[key] for key in wanted if key in template), None)
@@ -53,6 +80,7 @@ def _check_choice(template: object, name: str, *, with_tools: bool) -> None:
             raise _broken(name, "there are several, and none is called default")
     if not isinstance(template, str):
         raise _broken(name, f"it is no text, but a {type(template).__name__}")
+    return template
 
 
 def _broken(name: str, what: str) -> ConfigError:

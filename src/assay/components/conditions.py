@@ -14,10 +14,10 @@ language); a text of the row (instruction, prompt, response, conversation), or a
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from assay.components.component import Selector
 from assay.components.registry import find
@@ -31,6 +31,7 @@ Measure: TypeAlias = Literal[
 _SPLIT = re.compile(r"(?s)(?P<name>.*?)(?P<operator>!=|!~|>=|<=|=|~|>|<)(?P<value>.*)")
 _BOUNDS = {">": "above", ">=": "at_least", "<": "below", "<=": "at_most"}
 _RECORD = "record."
+_Bound: TypeAlias = Annotated[float, Field(allow_inf_nan=False)] | None
 
 
 class Condition(BaseModel):
@@ -42,13 +43,13 @@ class Condition(BaseModel):
     """Words of which the value is one; of a list, one of which is in it."""
     pattern: str = ""
     """Regular expression that is found somewhere in it (the syntax of Rust's regex)."""
-    above: float | None = None
+    above: _Bound = None
     """Number that it is above."""
-    at_least: float | None = None
+    at_least: _Bound = None
     """Number that it is not below."""
-    below: float | None = None
+    below: _Bound = None
     """Number that it is below."""
-    at_most: float | None = None
+    at_most: _Bound = None
     """Number that it is not above."""
     keep: bool = True
     """False for the rows of which this does not hold, those without a value included."""
@@ -111,7 +112,9 @@ def condition_texts(where: object) -> list[str]:
     if isinstance(where, str):
         return [where]
     if isinstance(where, Mapping):
-        return [f"{name}={word}" for name, words in where.items() for word in _as_list(words)]
+        return [
+            f"{name}={_word(word)}" for name, words in where.items() for word in _as_list(words)
+        ]
     if isinstance(where, list | tuple) and all(isinstance(item, str) for item in where):
         return list(where)
     raise UsageError(f"where = {where!r}", hint='{language: en}, or ["language=en", "score>=0.8"]')
@@ -119,6 +122,15 @@ def condition_texts(where: object) -> list[str]:
 
 def _as_list(words: object) -> list[object]:
     return list(words) if isinstance(words, list | tuple) else [words]
+
+
+def _word(word: object) -> str:
+    """Return a word as fields spell it."""
+    if isinstance(word, bool):
+        return str(word).lower()
+    if not isinstance(word, str | int | float):
+        raise UsageError(f"where: {word!r} is no word", hint="{language: en}, or a list of words")
+    return str(word)
 
 
 def _term(text: str) -> _Term:

@@ -95,8 +95,8 @@ def moved_back(text: str, folder: Path, kind: str) -> str:
 
 
 def _is_path(name: str, path: Path, kind: str) -> bool:
-    # The name of a template stays one, even where a folder is called like it.
-    named = kind == "template" and path.suffix != ".json"
+    # The name of a template or a field stays one, even where a folder is called like it.
+    named = kind == "field" or (kind == "template" and path.suffix != ".json")
     return bool(name) and not named and path.exists()
 
 

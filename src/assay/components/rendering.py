@@ -44,9 +44,12 @@ class Rendering(BaseModel, Revised):
         """Return which way of making tokens this is, where there was another one before.
 
         2 of the chat template: arguments of calls as objects, answers found where it strips.
+        3 of it: where it prints the date, that is the same one on every day.
         2 of Cherry's code: the limit of the answer alone is the published constant.
         """
-        return 2 if self.is_chat or self.reference == "cherry" else 1
+        if self.is_chat:
+            return 3
+        return 2 if self.reference == "cherry" else 1
 
     def __str__(self) -> str:
         """Return the template's name and what else differs from the default, for people."""

@@ -4,6 +4,7 @@ The command line, configuration files and `Project.select` read them here, so th
 same everywhere.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias, get_args
@@ -21,6 +22,7 @@ Duplicates: TypeAlias = Literal["exact", "near", "semantic"]
 """What `dedup` may ask for."""
 DUPLICATES: tuple[Duplicates, ...] = get_args(Duplicates)
 _Words: TypeAlias = str | list[str]
+_Word: TypeAlias = str | int | float | bool
 
 
 class WrittenSelection(BaseModel):
@@ -31,7 +33,7 @@ class WrittenSelection(BaseModel):
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
-    where: dict[str, _Words] | _Words
+    where: dict[str, _Word | list[_Word]] | _Words
     """Only rows of which all conditions hold: names with their words, or texts such as
     score>=0.8."""
     dedup: Duplicates
@@ -82,7 +84,6 @@ def read_wishes(
     Raises:
         UsageError: if one cannot be read.
     """
-    files = [against] if isinstance(against, str) else list(against or [])  # type: ignore[call-overload]
     if share is not None and not isinstance(share, Mapping):
         raise UsageError(f"share = {share!r}", hint="{NAME: 2, OTHER: 1}, with `per`")
     conditions = condition_texts(where)
@@ -90,10 +91,19 @@ def read_wishes(
     return Wishes(
         where=tuple(conditions),
         dedup=None if dedup is None else _one_of(str(dedup), DUPLICATES, "dedup"),
-        against=tuple(map(str, files)),
+        against=_files(against),
         per=None if per is None else _one_of(str(per), get_args(Attribute), "per"),
         share=share,
     )
+
+
+def _files(against: object) -> tuple[str, ...]:
+    listed = list(against) if isinstance(against, list | tuple) else [against]
+    if against is None:
+        return ()
+    if not all(isinstance(file, str | os.PathLike) for file in listed):
+        raise UsageError(f"against = {against!r}", hint="FILE, or a list of files")
+    return tuple(map(str, listed))
 
 
 def narrowed(within: Selector | None, wishes: Wishes) -> Selector | None:

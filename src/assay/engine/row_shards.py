@@ -78,29 +78,28 @@ def work_through(jobs: Sequence[Job], total: int, runtime: Runtime) -> Iterator[
         with _processes(jobs, runtime, [runtime.device] * workers) as results:
             yield results
         return
-    with reading.open(runtime) as read:
+    # What is prepared may be held by a server. It is waited for when the pass is closed, and that
+    # gives up what is under way if the work ends badly.
+    with ThreadPoolExecutor(1) as ahead, reading.open(runtime) as read:
         _prepare(jobs[0].features)
-        yield lambda advance: _one_by_one(jobs, read, runtime, advance)
+        yield lambda advance: _one_by_one(jobs, read, runtime, advance, ahead=ahead)
 
 
 def _one_by_one(
-    jobs: Sequence[Job], read: Reading, runtime: Runtime, advance: Callable[[int], None]
+    jobs: Sequence[Job],
+    read: Reading,
+    runtime: Runtime,
+    advance: Callable[[int], None],
+    *,
+    ahead: ThreadPoolExecutor,
 ) -> Iterator[Unfinished]:
     """Do the jobs in turn, the next one's rows being read and prepared meanwhile."""
-    ahead = ThreadPoolExecutor(1)
-    worth_waiting = True
-    try:
-        coming: Future[_Loaded] = ahead.submit(_load, jobs[0], read)
-        for following in [*jobs[1:], None]:
-            loaded = coming.result()
-            if following is not None:
-                coming = ahead.submit(_load, following, read)
-            yield _work(loaded, read, runtime, advance)
-    except KeyboardInterrupt:
-        worth_waiting = False  # whoever opened the pass breaks off what is prepared
-        raise
-    finally:
-        ahead.shutdown(wait=worth_waiting, cancel_futures=True)
+    coming: Future[_Loaded] = ahead.submit(_load, jobs[0], read)
+    for following in [*jobs[1:], None]:
+        loaded = coming.result()
+        if following is not None:
+            coming = ahead.submit(_load, following, read)
+        yield _work(loaded, read, runtime, advance)
 
 
 @contextlib.contextmanager
@@ -117,7 +116,25 @@ def _processes(jobs: Sequence[Job], runtime: Runtime, devices: Sequence[str]) ->
         yield lambda advance: _share_out(jobs, places, advance)
 
 
-def _process_pool(runtime: Runtime, device: str, workers: int) -> Any:
+@contextlib.contextmanager
+def _process_pool(runtime: Runtime, device: str, workers: int) -> Iterator[Any]:
+    """Yield processes, which are asked to end if the work ends badly, and killed if asked again."""
+    pool = _new_process_pool(runtime, device, workers)
+    try:
+        yield pool
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()  # a signal that was not sent to the whole group reached us alone
+        raise
+    finally:
+        try:
+            pool.shutdown()
+        except KeyboardInterrupt:
+            pool.shutdown(kill_workers=True)
+            raise
+
+
+def _new_process_pool(runtime: Runtime, device: str, workers: int) -> Any:
     # New interpreters, as polars deadlocks after a fork, and CUDA as well. Those of the standard
     # library would run a user's script again.
     from loky import ProcessPoolExecutor  # noqa: PLC0415  a small pool needs none
@@ -164,6 +181,16 @@ def _share_out(
 
 
 _worker_runtime: Runtime | None = None
+_at_work = False
+_asked_to_end = False
+
+
+def _end_work(number: int, frame: object) -> None:
+    """End the work at hand, so that it writes what it has, and begin no other."""
+    global _asked_to_end  # noqa: PLW0603  as `_worker_runtime`
+    _asked_to_end = True
+    if _at_work:  # else it waits for work, and breaking that off would kill its neighbours
+        raise KeyboardInterrupt
 
 
 def _begin(
@@ -178,8 +205,8 @@ def _begin(
     global _worker_runtime  # noqa: PLW0603  one runtime per worker process, so models load once
     from assay.components.registry import load_file  # noqa: PLC0415
 
-    # Asked to end, it writes what it has, as after Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _end_work)
     for path in plugin_files:
         load_file(path)
     _worker_runtime = Runtime(
@@ -199,10 +226,17 @@ def _prepare(features: Sequence[RowFeature]) -> None:
 
 
 def _work_elsewhere(job: Job) -> Unfinished:
+    global _at_work  # noqa: PLW0603  as `_worker_runtime`
     if _worker_runtime is None:
         raise RuntimeError("the worker process was not prepared")
-    with job.reading.open(_worker_runtime) as read:
-        return _work(_load(job, read), read, _worker_runtime, lambda count: None)
+    try:
+        _at_work = True
+        if _asked_to_end:
+            raise KeyboardInterrupt
+        with job.reading.open(_worker_runtime) as read:
+            return _work(_load(job, read), read, _worker_runtime, lambda count: None)
+    finally:
+        _at_work = False
 
 
 def _load(job: Job, read: Reading) -> _Loaded:
@@ -241,11 +275,13 @@ def _work(
 
 def _kept(job: Job, runtime: Runtime) -> KeptAnswers:
     bought = any(asks_a_service(feature) for feature in job.features)
+    # What a service runs on is its own, and it is asked whether its answers hold.
+    made_by = "" if bought else producer(job.reading, runtime)
+    own_code = {feature.code_digest for feature in job.features} - {""}
     return KeptAnswers(
         unfinished_folder(runtime.cache, job.reading),
         job.hashes,
-        # What a service runs on is its own, and it is asked whether its answers hold.
-        made_by="" if bought else producer(job.reading, runtime),
+        made_by=", ".join([made_by, *sorted(own_code)]),
         seconds=runtime.keep_seconds,
         bought=bought,
     )

@@ -19,7 +19,6 @@ from assay.errors import (
     IncompleteError,
     Parameter,
     Phrase,
-    UnfinishedError,
 )
 from assay.features.passes import Pass, RowFeature
 from assay.files.checksums import warn
@@ -147,7 +146,7 @@ class RowWork:
                 for done in results(task.advance):
                     for key, rows in done.items():
                         self._unfinished.setdefault(key, {}).update(rows)
-        except UnfinishedError:
+        except BaseException:
             for feature in features:  # they are to be tried again, by this run as by the next
                 self._unfinished.pop(feature.row_key, None)
             raise
@@ -207,8 +206,11 @@ class RowWork:
         distinct, first, _ = view.unique
         by_rows: dict[bytes, list[RowFeature]] = {}
         for feature, mask in zip(features, lacking, strict=True):
-            known = np.flatnonzero(~mask)[:_CHECKED_ROWS]
-            if len(known) and mask.any():
+            if not mask.any():
+                continue
+            # Rows that were tried in vain are not lacking any more, and have no value either.
+            known = np.flatnonzero(~self.store(feature).missing(distinct))[:_CHECKED_ROWS]
+            if len(known):
                 by_rows.setdefault(known.tobytes(), []).append(feature)
         if not by_rows:
             return

@@ -29,6 +29,7 @@ from assay.models.language_model import (
     LanguageModel,
     Questions,
     Unsteady,
+    at_work,
 )
 from assay.rendering.token_rows import TokenRow, Window
 from assay.rendering.tokenization import Preceding, token_rows
@@ -57,14 +58,8 @@ class CausalPass(Pass):
     def open(self, runtime: Runtime) -> Iterator[Reading]:
         """Yield a reader that holds the model."""
         model = runtime.language_model(self.model, self.dtype)
-        if isinstance(model, Unsteady):
-            model.begin()
-        try:
+        with at_work(model):
             yield CausalReading(model, self)
-        except KeyboardInterrupt:
-            if isinstance(model, Unsteady):
-                model.break_off()
-            raise
         if isinstance(model, Unsteady):
             model.settle()  # what was read is stored by now
 
@@ -86,7 +81,8 @@ class CausalPass(Pass):
         if not self.rendering.is_chat:
             return ""
         model = runtime.language_model(self.model, self.dtype)
-        (row,) = token_rows(model, self.rendering, self.given, [conversation])
+        with at_work(model):
+            (row,) = token_rows(model, self.rendering, self.given, [conversation])
         return row.why
 
 

@@ -25,6 +25,7 @@ class TextMarks(TextFeature):
     """
 
     name = "text_marks"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = Numbers
 

@@ -10,7 +10,7 @@ from assay.components.component import NoPaper, Paper
 from assay.components.references import EMBEDDED_MODEL, DType, ModelName, short_name
 from assay.components.rendering import COMMON, Rendering
 from assay.features.passes import Pass, Reading, RowFeature
-from assay.models.language_model import LanguageModel
+from assay.models.language_model import LanguageModel, at_work
 from assay.rendering.token_rows import TokenRow
 from assay.rendering.tokenization import token_rows
 from assay.rendering.trained import trained_sequences
@@ -44,7 +44,8 @@ class TokenPass(Pass):
                 if isinstance(feature, TrainingTokens)
             ]
 
-        yield read
+        with at_work(model):
+            yield read
 
     def label(self) -> str:
         """Return what a progress bar calls it."""

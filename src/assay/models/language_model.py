@@ -1,6 +1,7 @@
 """What a causal language model is asked and what it answers: the border to the backends."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -118,7 +119,21 @@ class Unsteady(Protocol):
         """Take up work, after whatever stopped it before."""
 
     def break_off(self) -> None:
-        """Give up what is under way in any thread: the work was interrupted."""
+        """Give up what is under way in any thread: the work ends before it is done."""
+
+
+@contextlib.contextmanager
+def at_work(model: object) -> Iterator[None]:
+    """Let a model work on something; if that ends badly, nothing of it is under way any more."""
+    if not isinstance(model, Unsteady):
+        yield
+        return
+    model.begin()
+    try:
+        yield
+    except BaseException:
+        model.break_off()
+        raise
 
 
 @runtime_checkable

@@ -14,6 +14,7 @@ from assay.features.made_models import model_name
 from assay.features.passes import StagedReading
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.superfiltering import Superfiltering
+from assay.models.language_model import at_work
 from assay.rendering.token_rows import TokenRow
 from assay.rendering.tokenization import Preceding
 from assay.runtime import Runtime
@@ -93,17 +94,19 @@ def token_view(conversation: Conversation, scorer: IFD, runtime: Runtime) -> Tok
     perplexities = Superfiltering().score(conditioned=conditioned, alone=alone)
     reason = _reason(conditioned, alone, ratios)
     parts = _by_turn(row, conditioned), _by_turn(row_alone, alone)
-    model = model_name(scorer.model)
-    pieces = runtime.language_model(model, scorer.dtype).pieces
+    name = model_name(scorer.model)
+    model = runtime.language_model(name, scorer.dtype)
     turns = []
     for turn in sorted(parts[0] | parts[1]):
         ids, given_prompt, by_itself = _aligned(*(part.get(turn, _Scored()) for part in parts))
         shown = _last_turn(conversation) if rendering.reference else turn
-        tokens = zip(pieces(ids), given_prompt, by_itself, strict=True)
+        with at_work(model):
+            pieces = model.pieces(ids)
+        tokens = zip(pieces, given_prompt, by_itself, strict=True)
         turns.append(TurnTokens(shown, tuple(Token(*token) for token in tokens)))
     known = reason == Reason.OK
     return TokenView(
-        model=name_of(model),
+        model=name_of(name),
         dtype=scorer.dtype,
         rendering=rendering,
         turns=tuple(turns),

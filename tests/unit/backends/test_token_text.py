@@ -1,7 +1,11 @@
 """Chat templates as transformers runs them: what is refused, and what cannot be used at all."""
 
+from datetime import datetime, tzinfo
+from typing import Self
+
 import pytest
 
+from assay.backends import token_text
 from assay.errors import ConfigError, FeatureError
 from tests.chat_templates import by_transformers
 
@@ -41,6 +45,68 @@ def test_a_template_that_cannot_be_used_is_one_error_for_all_rows(
     ):
         by_transformers(template)(_ASKED, [])
     assert caught.value.hint == 'rendering={"template": "alpaca"}'
+
+
+_DATED = """
+{#- Asks for the date as the formats of several published models do. -#}
+{%- macro opening(day) %}{{- '<s>Today: ' + day + '\\n' }}{%- endmacro %}
+{%- if not date_string is defined %}
+    {%- if strftime_now is defined %}
+        {%- set date_string = strftime_now("%d %b %Y") %}
+    {%- else %}
+        {%- set date_string = "26 Jul 2024" %}
+    {%- endif %}
+{%- endif %}
+{{- opening(date_string) }}
+  {%- for m in messages %}
+    {% if loop.last %}{{- strftime_now('%Y-%m-%d, %A %-d %B') + ';' }}{% endif %}
+    {{ m.content }}
+{% endfor %}"""
+
+
+class _AnotherDay(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls(1999, 12, 31, 23, 59, tzinfo=tz)
+
+
+def test_a_template_that_prints_the_date_gives_the_same_text_on_every_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chat = by_transformers(_DATED)
+    whole = by_transformers({"default": "no", "tool_use": _DATED})
+
+    today = chat(_ASKED, [])
+    utilities = pytest.importorskip("transformers.utils.chat_template_utils")
+    monkeypatch.setattr(utilities, "datetime", _AnotherDay)
+    then = chat(_ASKED, [])
+
+    assert today == then == whole(_ASKED, [_TOOL])
+    assert "26 Jul 2024" in today
+    assert "2024-07-26, Friday 26 July;" in today
+
+
+def test_all_that_is_said_of_the_date_is_of_one_day() -> None:
+    day = datetime(2024, 7, 26)  # noqa: DTZ001  a day without a place
+
+    assert {each: day.strftime(each) for each in token_text._TODAY} == token_text._TODAY
+
+
+def test_the_date_changes_nothing_else_of_a_text() -> None:
+    beginnings = ("", "\n", "\n\n  ", "  {% if 1 %}\n", "{# remark #}\n", "{%- set a = 1 -%}\n ")
+    for beginning in beginnings:
+        end = "{% endif %}" if "if" in beginning else ""
+        template = beginning + " x{% for m in messages %}{{ m.content }}\n{% endfor %}\n" + end
+        dated = template.replace(" x", " x{{ strftime_now('%Y') }}")
+
+        assert by_transformers(dated)(_ASKED, []) == by_transformers(
+            template.replace(" x", " x2024")
+        )(_ASKED, [])
+
+
+def test_the_line_of_an_error_is_that_of_the_template_itself() -> None:
+    with pytest.raises(ConfigError, match=r"line 2: .*nonsense"):
+        by_transformers("{{ strftime_now('%Y') }}\n{% nonsense %}")(_ASKED, [])
 
 
 def test_a_conversation_that_is_too_deep_for_a_template_is_refused_alone() -> None:

@@ -79,6 +79,8 @@ def test_words_of_one_name_are_alternatives_and_everything_else_holds_together()
         ("words", "is no condition"),
         ("=x", "is no condition"),
         ("n>=many", "'many' is not a number"),
+        ("n>=nan", "finite number"),
+        ("response.words<inf", "finite number"),
         ("n~", "names no pattern"),
         ("response.shouts=0", "no measure 'shouts'"),
         ("response>5", "asked for a pattern"),
@@ -98,6 +100,7 @@ def test_what_is_none_is_refused(text: str, message: str) -> None:
         ("a=1", ["a=1"]),
         (["a=1", "b>2"], ["a=1", "b>2"]),
         ({"language": ["en", "de"], "n": 3}, ["language=en", "language=de", "n=3"]),
+        ({"flag": [True, False]}, ["flag=true", "flag=false"]),
     ],
 )
 def test_configuration_files_and_python_write_them_in_several_forms(
@@ -109,3 +112,9 @@ def test_configuration_files_and_python_write_them_in_several_forms(
 def test_another_form_is_refused() -> None:
     with pytest.raises(UsageError, match="where = 3"):
         condition_texts(3)
+
+
+@pytest.mark.parametrize("where", [{"language": None}, {"language": ["en", None]}, {"n": {"a": 1}}])
+def test_a_word_that_is_none_is_refused(where: object) -> None:
+    with pytest.raises(UsageError, match="is no word"):
+        condition_texts(where)

@@ -37,8 +37,8 @@ def test_whatever_changes_tokens_changes_keys(change: dict[str, object]) -> None
     [
         (Rendering(), 1),
         (Rendering(template="vicuna", reference="superfiltering"), 1),
-        (Rendering(template="chat"), 2),
-        (Rendering(template="chat@0123456789ab"), 2),
+        (Rendering(template="chat"), 3),
+        (Rendering(template="chat@0123456789ab"), 3),
         (Rendering(reference="cherry"), 2),
     ],
 )

@@ -1,7 +1,9 @@
 """Shards of work: prepared ahead, done in turn, or one on every device."""
 
 import contextlib
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,7 +11,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from assay import files
 from assay.components.component import NoPaper, Paper
+from assay.components.registry import load_file
 from assay.components.rendering import Rendering
 from assay.engine import row_shards
 from assay.engine.engine import Engine
@@ -28,6 +32,7 @@ from assay.testing import pool as pool_of
 from assay.values import Numbers, RowValue
 from tests.causal_rows import exchange, open_runtime, ordinary_rows, set_budget
 
+_SOON_SECONDS = 20.0
 EVENTS: list[str] = []
 """What the staged pass did, in order."""
 
@@ -166,6 +171,245 @@ def test_an_error_in_either_step_comes_out_and_what_was_done_stays(
     finished = sum(event.startswith("finish") for event in EVENTS) - (broken == "finish")
     assert len(stored.shards()) == finished
     assert done < 30
+
+
+class HeldPass(StagedPass):
+    """Prepares a second shard only once the pass has ended badly, as if a server held it."""
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        held, given_up = threading.Event(), threading.Event()
+
+        class Held(Staged):
+            def prepare(
+                self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+            ) -> list[int]:
+                if EVENTS:
+                    held.set()
+                    if not given_up.wait(_SOON_SECONDS):
+                        EVENTS.append("held in vain")
+                return super().prepare(conversations, features)
+
+            def finish(
+                self,
+                prepared: list[int],
+                features: Sequence[RowFeature],
+                advance: Callable[[int], None],
+                kept: Kept = NOTHING_KEPT,
+            ) -> list[RowValue]:
+                assert held.wait(_SOON_SECONDS)
+                return super().finish(prepared, features, advance, kept)
+
+        try:
+            yield Held("")
+        except BaseException:
+            given_up.set()
+            raise
+
+
+class HeldLength(StagedLength):
+    """The same, of a pass that is held."""
+
+    name = "held_length"
+
+    def reading(self) -> Pass:
+        return HeldPass()
+
+
+class _Stopping(_Told):
+    """A progress that fails when it is told of rows, at first or after so many times."""
+
+    def __init__(self, error: BaseException, *, after: int = 0) -> None:
+        super().__init__()
+        self._error, self._after = error, after
+
+    def advance(self, amount: float) -> None:
+        super().advance(amount)
+        if len(self.amounts) > self._after:
+            raise self._error
+
+
+@pytest.mark.parametrize("error", [ValueError("no room"), KeyboardInterrupt()])
+def test_a_run_that_ends_badly_does_not_wait_for_what_a_server_holds_of_the_next_shard(
+    tmp_path: Path, error: BaseException
+) -> None:
+    runtime = Runtime(cache=tmp_path, workers=1, progress=_Stopping(error))
+
+    with pytest.raises(type(error)):
+        Engine(_rows(), runtime).value(HeldLength())
+
+    assert "held in vain" not in EVENTS
+
+
+class KeepingPass(StagedPass):
+    """Doubles two rows at a time, and keeps what it has."""
+
+    rows_per_shard: ClassVar[int] = 1024
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        class Keeping(Staged):
+            def finish(
+                self,
+                prepared: list[int],
+                features: Sequence[RowFeature],
+                advance: Callable[[int], None],
+                kept: Kept = NOTHING_KEPT,
+            ) -> list[RowValue]:
+                doubled: list[float] = []
+                for start in range(0, len(prepared), 2):
+                    batch = np.array(prepared[start : start + 2], np.int64)
+                    answer = kept.find(batch.tobytes())
+                    if answer is None:
+                        EVENTS.append(f"read {batch.tolist()}")
+                        answer = {"doubled": 2.0 * batch}
+                        kept.keep(batch.tobytes(), answer)
+                    doubled += answer["doubled"].tolist()
+                    advance(len(batch))
+                empty = np.zeros(len(prepared), np.uint8)
+                column = {"length": np.array(doubled)}
+                return [Numbers(empty, empty.astype(np.uint16), column) for _ in features]
+
+        yield Keeping("")
+
+
+class KeptLength(StagedLength):
+    """The same, of a pass that keeps what it has read of a shard."""
+
+    name = "kept_length"
+
+    def reading(self) -> Pass:
+        return KeepingPass()
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_pass_of_a_plugin_may_keep_what_it_has_read_of_a_shard_until_its_code_is_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: bool
+) -> None:
+    rows = _rows()
+    monkeypatch.setattr(KeptLength, "code_digest", "as it was")
+    stopping = _Stopping(KeyboardInterrupt(), after=5)
+    with pytest.raises(KeyboardInterrupt):
+        Engine(rows, Runtime(cache=tmp_path, workers=1, progress=stopping)).value(KeptLength())
+    before = [event for event in EVENTS if event.startswith("read")]
+    EVENTS.clear()
+    if edited:
+        monkeypatch.setattr(KeptLength, "code_digest", "as it is")
+
+    value = Engine(rows, Runtime(cache=tmp_path, workers=1)).value(KeptLength())
+
+    lengths = [len(c.response) for c in rows.conversations(np.arange(len(rows)))]
+    assert value["length"].tolist() == [2.0 * length for length in lengths]
+    after = [event for event in EVENTS if event.startswith("read")]
+    assert len(before) == 6
+    assert len(after) == (15 if edited else 9)
+    assert not (tmp_path / "unfinished").exists()
+
+
+def _left_in(folder: Path) -> dict[str, bytes]:
+    """Return every file under a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("ends", [ValueError, KeyboardInterrupt, GeneratorExit])
+@pytest.mark.parametrize("flushes", [1, 2, 3])
+def test_wherever_a_run_ends_no_thread_and_no_half_file_stay_and_the_next_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: type[BaseException], flushes: int
+) -> None:
+    rows, whole, stopped = _rows(), tmp_path / "whole", tmp_path / "stopped"
+    Engine(rows, Runtime(cache=whole, workers=1)).value(StagedLength())
+    before = threading.active_count()
+    left = flushes
+
+    def ends_at_last(path: Path) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            raise ends
+
+    with monkeypatch.context() as patched, pytest.raises(ends):
+        patched.setattr(files, "_flush", ends_at_last)
+        Engine(rows, Runtime(cache=stopped, workers=1)).value(StagedLength())
+
+    assert threading.active_count() == before
+    assert [path for path in stopped.rglob("*") if path.name.startswith(".")] == []
+    Engine(rows, Runtime(cache=stopped, workers=1)).value(StagedLength())
+    assert _left_in(stopped) == _left_in(whole)
+
+
+_SLOW_PLUGIN = '''
+"""A feature whose rows take long."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from assay import NoPaper
+from assay.features.passes import OwnPass, RowFeature
+from assay.values import Numbers
+
+
+class InShards(OwnPass):
+    rows_per_shard = 16
+    least_rows = 16
+
+
+class SlowLength(RowFeature):
+    """Characters of the answer; every shard but the first one takes a minute."""
+
+    name = "slow_length"
+    paper = NoPaper(reason="a toy for tests")
+    value = Numbers
+    folder: str
+
+    def reading(self):
+        return InShards(feature=self)
+
+    def compute(self, conversations, runtime):
+        folder = Path(self.folder)
+        try:
+            (folder / "first").touch(exist_ok=False)
+        except FileExistsError:
+            (folder / f"busy-{os.getpid()}").touch()
+            for _ in range(600):
+                time.sleep(0.1)
+        else:
+            while not list(folder.glob("busy-*")):
+                time.sleep(0.01)
+        empty = np.zeros(len(conversations), np.uint8)
+        lengths = np.array([float(len(each.response)) for each in conversations])
+        return Numbers(empty, empty.astype(np.uint16), {"length": lengths})
+'''
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("error", [ValueError("no room"), KeyboardInterrupt()])
+def test_a_run_that_ends_badly_asks_its_processes_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    file = tmp_path / "slow_plugin.py"
+    file.write_text(_SLOW_PLUGIN)
+    (feature,) = load_file(file)
+    monkeypatch.setattr(row_shards, "_SPAWN_ROWS", 0)
+    runtime = Runtime(
+        cache=tmp_path / "cache", workers=2, progress=_Stopping(error), plugin_files=(file,)
+    )
+    rows = pool_of([(f"question {number}", "x" * (number + 1)) for number in range(64)])
+    begun = time.monotonic()
+
+    with pytest.raises(type(error)):
+        Engine(rows, runtime).value(feature(folder=str(tmp_path)))
+
+    assert time.monotonic() - begun < _SOON_SECONDS + 10  # to start them takes a while
+    for path in tmp_path.glob("busy-*"):
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(path.name.partition("-")[2]), 0)
 
 
 def test_only_the_rows_in_view_are_read(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
+import contextlib
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -174,6 +176,52 @@ def test_what_could_not_be_finished_is_not_tried_twice_in_a_run(tmp_path: Path) 
     assert toys.READ.count("late") == 1
     reasons = {Reason(code) for code in work.read(view, ToyLength()).reason}
     assert reasons == {Reason.OK, Reason.TRANSIENT}
+
+
+def test_rows_that_could_not_be_finished_do_not_count_as_stored_when_others_are_added(
+    tmp_path: Path,
+) -> None:
+    pairs = [(f"late {n}", "later") for n in range(9)] + [("done", "x"), ("new", "xy")]
+    work = _work(tmp_path)
+
+    work.fill(_view(tmp_path / "a", pairs[:10]), [ToyLength()])
+    view = _view(tmp_path / "b", pairs)
+    work.fill(view, [ToyLength()])
+
+    reasons = {Reason(code) for code in work.read(view, ToyLength()).reason}
+    assert reasons == {Reason.OK, Reason.TRANSIENT}
+    assert toys.READ.count("late 0") == 1
+
+
+class _Interrupting:
+    """A progress that is interrupted when the second shard is done, once."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    @contextlib.contextmanager
+    def task(self, label: str, total: float | None, **settings: object) -> Iterator[Self]:
+        yield self
+
+    def advance(self, amount: float) -> None:
+        self._told += 1
+        if self._told == 2:
+            raise KeyboardInterrupt
+
+
+def test_what_a_pass_left_that_was_interrupted_is_tried_again_in_the_same_run(
+    tmp_path: Path,
+) -> None:
+    view = _view(tmp_path, [(f"question {n}", "later") for n in range(40)])
+    work = _work(tmp_path, progress=_Interrupting())
+    with pytest.raises(KeyboardInterrupt):
+        work.fill(view, [ToyLength()])
+    before = list(toys.READ)
+
+    work.fill(view, [ToyLength()])
+
+    assert len(before) < 40
+    assert sorted(toys.READ[len(before) :]) == sorted(f"question {n}" for n in range(40))
 
 
 @pytest.mark.slow

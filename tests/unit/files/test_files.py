@@ -72,13 +72,19 @@ def test_reader_sees_the_old_file_until_the_new_one_is_complete(tmp_path: Path) 
     assert (seen, target.read_bytes()) == (b"old", b"new")
 
 
-def test_failure_keeps_the_old_file_and_removes_the_unfinished_one(tmp_path: Path) -> None:
+_ENDS = (KeyError, KeyboardInterrupt, GeneratorExit, SystemExit)
+
+
+@pytest.mark.parametrize("ends", _ENDS)
+def test_failure_keeps_the_old_file_and_removes_the_unfinished_one(
+    tmp_path: Path, ends: type[BaseException]
+) -> None:
     target = tmp_path / "out.json"
     target.write_bytes(b"old")
 
-    with pytest.raises(KeyError), atomic_stream(target) as stream:
+    with pytest.raises(ends), atomic_stream(target) as stream:
         stream.write(b"half")
-        raise KeyError
+        raise ends
 
     assert target.read_bytes() == b"old"
     assert _names(tmp_path) == ["out.json"]
@@ -234,11 +240,14 @@ def test_a_folder_appears_whole_and_nothing_else_is_left(tmp_path: Path) -> None
     assert _names(target.parent) == ["model"]
 
 
-def test_what_a_failed_block_left_is_there_for_the_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ends", _ENDS)
+def test_what_a_failed_block_left_is_there_for_the_next(
+    tmp_path: Path, ends: type[BaseException]
+) -> None:
     target = tmp_path / "model"
-    with pytest.raises(KeyError), atomic_folder(target) as folder:
+    with pytest.raises(ends), atomic_folder(target) as folder:
         (folder / "done").write_text("once")
-        raise KeyError("stopped")
+        raise ends
     assert not target.exists()
 
     with atomic_folder(target) as folder:

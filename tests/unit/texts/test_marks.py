@@ -45,6 +45,9 @@ def test_a_mark_is_found(mark: str, text: str) -> None:
     "text",
     [
         "I am unable to sleep when it rains, so I read.",
+        "I can't do this, it's impossible.",
+        "I am not able to do it.",
+        r"Search for the pattern I can't do it\b, which ends at a word.",
         "She said she was sorry that the shop was closed.",
         "If x < y and y > z, then swap them; a<b is a comparison.",
         "List<int> numbers = new List<int>();",

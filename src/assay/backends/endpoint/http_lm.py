@@ -70,18 +70,15 @@ def load_endpoint(pinned: str, dtype: DType, runtime: "Workplace") -> "EndpointM
         )
     address = parse_address(pinned)
     check_reachable(address, offline=runtime.offline)
-    requests = Requests(local=address.is_local)
     try:
-        return EndpointModel(address, requests, offline=runtime.offline)
+        return _opened(address, Requests(local=address.is_local), offline=runtime.offline)
     except RefusedError as error:
-        requests.close()
         if error.denied:
             raise _denied(address, error) from error
         raise ModelLoadError(
             f"{address.base} refuses: {error}", hint=error.hint if error.redirects else _SERVE
         ) from error
     except UnansweredError as error:
-        requests.close()
         if error.spoken:
             raise ModelLoadError(
                 f"{address.base} gives no usable answer: {error}",
@@ -91,6 +88,14 @@ def load_endpoint(pinned: str, dtype: DType, runtime: "Workplace") -> "EndpointM
             f"no server answers at {address.base}: {error}",
             hint=_SERVE,
         ) from error
+
+
+def _opened(address: Address, requests: Requests, *, offline: bool) -> "EndpointModel":
+    try:
+        return EndpointModel(address, requests, offline=offline)
+    except BaseException:
+        requests.close()
+        raise
 
 
 class EndpointModel:

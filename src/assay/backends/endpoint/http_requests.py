@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -127,7 +127,6 @@ class Requests:
             connections=2 * self.parallel,
             proxied=not local,
         )
-        self.close = self._transport.close
         self._lock = threading.Lock()
         self._answered = 0
         self._stopped = threading.Event()
@@ -143,6 +142,11 @@ class Requests:
         """Send requests again."""
         self._transport.resume()
         self._stopped.clear()
+
+    def close(self) -> None:
+        """Close all connections, and give up what is under way; nothing is sent any more."""
+        self.break_off()
+        self._transport.close()
 
     def break_off(self) -> None:
         """Send nothing more until `resume`, and give up what is under way."""
@@ -243,19 +247,22 @@ class Requests:
     def each(
         self, function: Callable[[Item], Result], items: Sequence[Item]
     ) -> Iterator[tuple[int, Result]]:
-        """Yield the place and the result of each item, several at a time, as they are done."""
-        with ThreadPoolExecutor(self.parallel) as pool:
-            running: dict[Future[Result], int] = {}
-            try:
-                running = {pool.submit(function, item): n for n, item in enumerate(items)}
-                for done in as_completed(running):
-                    yield running[done], done.result()
-            except (KeyboardInterrupt, GeneratorExit):  # here, or while a result was looked at
+        """Yield the place and the result of each item, several at a time, as they are done.
+
+        If an item fails, its error comes at once: the requests of others may still be under way.
+        """
+        pool = ThreadPoolExecutor(self.parallel)
+        try:
+            running = {pool.submit(function, item): n for n, item in enumerate(items)}
+            for done in as_completed(running):
+                yield running[done], done.result()
+        except BaseException as error:
+            # An interruption comes here, or while a result is looked at.
+            if self.stopped or not isinstance(error, Exception):
                 self.break_off()
-                raise
-            finally:
-                for future in running:
-                    future.cancel()
+            raise
+        finally:
+            pool.shutdown(wait=self.stopped, cancel_futures=True)
 
     def all(self, function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
         """Return the result of each item, in order."""

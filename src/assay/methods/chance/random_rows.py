@@ -6,6 +6,7 @@ import numpy as np
 
 from assay.components.budget import Allowance
 from assay.components.component import NoPaper, Paper, Scorer, Selector
+from assay.components.example_rows import CAPITAL, MOON, SOUP
 from assay.components.guide import NO_REFERENCE, Absent, Example, Guide
 from assay.features.identity import Identities, Identity
 from assay.random_numbers import row_uniform
@@ -62,23 +63,7 @@ class RandomSample(Selector):
         ),
         differences=NO_REFERENCE,
         example=Example(
-            rows=(
-                (
-                    "Name the capital of France and the river that runs through it.",
-                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
-                ),
-                (
-                    "Why do we always see the same side of the moon?",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-                (
-                    "How do I cook a simple soup of tomatoes?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
-            ),
+            rows=(CAPITAL, MOON, SOUP),
             parameters={"budget": 2},
             shows={"number": "number"},
             reading="The smallest numbers are taken. They depend on the seed and the row alone, so "

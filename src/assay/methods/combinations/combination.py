@@ -13,6 +13,13 @@ from assay.errors import ConfigError
 from assay.samples import FloatArray, Scores
 from assay.solvers.ranks import rank_share
 
+_BY_HAND = Comparison(
+    against="values worked out by hand",
+    compared="rows of two scores, with weights and without",
+    tolerance="1e-6 relative",
+    test="tests/unit/methods/combinations/test_combination.py",
+)
+
 
 class Combination(Scorer):
     """Base: inputs oriented so that more is better; null where one is; all their rules bind."""
@@ -58,10 +65,11 @@ class RankMean(Combination):
         compared=(
             Comparison(
                 against="average ranks by polars",
-                compared="200 values with ties and gaps",
+                compared="ranks as shares, of 200 values with ties and gaps",
                 tolerance="1e-6 relative",
                 test="tests/parity/test_selectors.py",
             ),
+            _BY_HAND,
         ),
         differences=NO_REFERENCE,
     )
@@ -82,14 +90,7 @@ class WeightedSum(Combination):
         choose="To join scores whose distances mean something and that have no outliers.",
         avoid="With a single extreme value in one of them: all other rows then lie together at one "
         "end. `rank_mean` does not mind.",
-        compared=(
-            Comparison(
-                against="values worked out by hand",
-                compared="rows of two scores, with weights and without",
-                tolerance="1e-6 relative",
-                test="tests/unit/methods/combinations/test_combination.py",
-            ),
-        ),
+        compared=(_BY_HAND,),
         differences=NO_REFERENCE,
     )
 
@@ -115,14 +116,7 @@ class Product(Combination):
         formula="score = prod_i x_i ^ (m w_i / sum_j w_j),  m: number of scores",
         choose="Where a row must be good by every score, such as complexity times quality.",
         avoid="With scores that may be negative: such rows have no number.",
-        compared=(
-            Comparison(
-                against="values worked out by hand",
-                compared="rows of two scores, with weights and without",
-                tolerance="1e-6 relative",
-                test="tests/unit/methods/combinations/test_combination.py",
-            ),
-        ),
+        compared=(_BY_HAND,),
         differences=NO_REFERENCE,
     )
 

@@ -28,8 +28,9 @@ _INNER = "by."
 class Quota(Selector):
     """Another selector applied to every group of rows with its own part of the budget.
 
-    Without `weights` or `budgets` the parts are in proportion to the groups, so the composition
-    of the pool is kept: to their rows, or to their tokens if the budget is in tokens. What a group
+    Without `weights` or `budgets` the parts are in proportion to the groups: to their rows that may
+    be chosen, or to the tokens of these if the budget is in tokens. So the composition of the pool
+    is kept, as far as filters and the score's rule leave it as it is. What a group
     cannot spend, or does not want, goes to the others in the same proportion. Parts in rows are
     whole by largest remainder; in tokens, what is left of each part when no further row fits is
     put together for the groups with most of it left, until no row fits what is left in all. What

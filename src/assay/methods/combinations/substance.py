@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.example_rows import MOON_ANSWERED_BY_SOUP, REPEATED, SOUP
 from assay.components.guide import Absent, Comparison, Example, Guide
 from assay.components.references import EncoderRef
 from assay.components.rule import Rule
@@ -26,8 +27,9 @@ class Substance(Scorer):
     A row that one of the three cannot judge has no number, with that one's reason; rules of all
     three bind.
 
-    The quality that the default selection weighs rows by. What it passes over is short by nature:
-    classifications, rewritten sentences, single facts.
+    The quality that the default selection weighs rows by. What it passes over is short by nature,
+    such as classifications and single facts, or comes from the input, such as rewritten sentences,
+    extractions and summaries.
     """
 
     name = "substance"
@@ -38,8 +40,9 @@ class Substance(Scorer):
         "r: rank as a share; above the lowest 0.3 all relevance is equal",
         choose="As the quality in a selection of general instruction data, and as the first score "
         "to look at.",
-        avoid="Where short answers are what you want, as in classification: they come out low by "
-        "nature.",
+        avoid="Where short answers are what you want, as in classification, or answers that are "
+        "taken from a passage, as in summaries: they come out low by nature. `quota` by task "
+        "keeps their share.",
         compared=(
             Comparison(
                 against="ranks worked out by hand",
@@ -50,20 +53,7 @@ class Substance(Scorer):
         ),
         differences=Absent(reason="a combination of our own"),
         example=Example(
-            rows=(
-                (
-                    "How do I cook a simple soup of tomatoes?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
-                (
-                    "Repeat this sentence: the river Seine runs through the city of Paris.",
-                    "The river Seine runs through the city of Paris.",
-                ),
-                (
-                    "Why do we always see the same side of the moon?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
-            ),
+            rows=(SOUP, REPEATED, MOON_ANSWERED_BY_SOUP),
             parameters={"least_relevant": 0.5},
             shows={"new": "parts.0", "relevant": "parts.1", "tokens": "parts.2"},
             reading="Each column becomes a rank as a share of the rows, where all that have enough "
@@ -102,6 +92,6 @@ class Substance(Scorer):
         """Return the mean rank share. Shape (n,), in (0, 1]."""
         new, relevant, long = (rank_share(scores.values, 1.0) for scores in parts)
         # By rank: what cosine an answer to another question has differs from pool to pool, from
-        # 0.1 in general instructions to 0.5 in exercises of arithmetic.
+        # 0.03 in general instructions to 0.3 in exercises of arithmetic, in the median.
         relevant = rank_share(np.where(relevant > self.least_relevant, 1.0, relevant), 1.0)
         return np.mean([new, relevant, long], axis=0)

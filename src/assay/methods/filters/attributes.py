@@ -8,7 +8,8 @@ from assay.components.budget import Allowance
 from assay.components.component import NoPaper, Paper, Selector
 from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.features.text import RowAttribute
-from assay.samples import Attribute, Reason, Selection
+from assay.methods.filters.passing import passing_rows
+from assay.samples import Attribute, Selection
 from assay.values import Labels
 
 _COMMON = NoPaper(reason="common practice")
@@ -64,8 +65,4 @@ class Where(Selector):
     def select(self, allowance: Allowance, rng: np.random.Generator, *, words: Labels) -> Selection:
         """Return the rows that pass, in order of id."""
         passing = words.values.is_in(list(self.values)).to_numpy() == self.keep
-        chosen, stop = allowance.take(np.flatnonzero(allowance.eligible & passing))
-        rejected = {Reason.FILTERED: np.flatnonzero(allowance.eligible & ~passing)}
-        return Selection(
-            chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
-        )
+        return passing_rows(allowance, passing)

@@ -15,7 +15,8 @@ from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.components.references import FieldRef
 from assay.features.record_field import RecordField
 from assay.features.text_marks import PartLanguage, TextMarks, TextMatch
-from assay.samples import Part, Reason, Selection
+from assay.methods.filters.passing import passing_rows
+from assay.samples import Part, Selection
 from assay.values import Labels, Numbers
 
 _COMMON = NoPaper(reason="common practice")
@@ -52,7 +53,7 @@ class WhereField(Selector):
         self, allowance: Allowance, rng: np.random.Generator, *, values: pl.Series
     ) -> Selection:
         """Return the rows that pass, in order of id."""
-        return _passing(allowance, _holds(self.condition, values))
+        return passing_rows(allowance, _holds(self.condition, values))
 
 
 class WhereText(Selector):
@@ -70,7 +71,7 @@ class WhereText(Selector):
         "line `--where response.refusals=0` does it.",
         avoid="As a judgement of quality: marks of a text are not certain. The page on filters "
         "says how often each was wrong.",
-        compared=Absent(reason="each mark was read by a person on real rows instead"),
+        compared=Absent(reason="what it finds in real rows was read instead"),
         differences=NO_REFERENCE,
     )
     needs_budget: ClassVar[bool] = False
@@ -118,15 +119,7 @@ class WhereText(Selector):
         else:
             assert marks is not None  # noqa: S101  one of the three is always required
             passing = _holds(self.condition, pl.Series(marks[self.measure]).cast(pl.Int64))
-        return _passing(allowance, passing)
-
-
-def _passing(allowance: Allowance, passing: NDArray[np.bool_]) -> Selection:
-    chosen, stop = allowance.take(np.flatnonzero(allowance.eligible & passing))
-    rejected = {Reason.FILTERED: np.flatnonzero(allowance.eligible & ~passing)}
-    return Selection(
-        chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
-    )
+        return passing_rows(allowance, passing)
 
 
 def _holds(condition: Condition, values: pl.Series) -> NDArray[np.bool_]:

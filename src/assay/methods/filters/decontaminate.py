@@ -10,6 +10,7 @@ from assay.components.component import Component, NoPaper, Paper, Selector
 from assay.components.guide import Comparison, Guide
 from assay.components.references import FileRef
 from assay.features.duplicates import Contamination, evaluation_file
+from assay.methods.filters.passing import passing_rows
 from assay.samples import Reason, Selection
 from assay.texts.overlap import NGRAM, ContaminationReport
 
@@ -66,8 +67,4 @@ class Decontaminate(Selector):
         found: ContaminationReport,
     ) -> Selection:
         """Return the clean rows, in order of id."""
-        chosen, stop = allowance.take(np.flatnonzero(allowance.eligible & ~found.contaminated))
-        rejected = {Reason.CONTAMINATED: np.flatnonzero(allowance.eligible & found.contaminated)}
-        return Selection(
-            chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
-        )
+        return passing_rows(allowance, ~found.contaminated, Reason.CONTAMINATED)

@@ -7,11 +7,13 @@ from pydantic import Field, model_validator
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyScorer, Chosen, Component, NoPaper, Paper, Selector
+from assay.components.example_rows import MOON, SOUP
 from assay.components.guide import Comparison, Example, Guide
 from assay.features.duplicates import DuplicateGroups, with_encoder
 from assay.features.embeddings import Embeddings
 from assay.methods.filters.attributes import Everything
 from assay.methods.filters.cuts import Threshold
+from assay.methods.filters.passing import passing_rows
 from assay.pool.view import PoolView
 from assay.samples import FloatArray, Part, Reason, Scores, Selection
 from assay.solvers.duplicates import representatives
@@ -44,8 +46,10 @@ class Deduplicate(Selector):
         "J: shared over all distinct runs of 5 characters; of a group one row stays",
         choose="Before every selection and every comparison: copies waste the budget, and near "
         "ones reach into what is held out.",
-        avoid="Semantic groups for rows that are alike by design, such as exercises of one "
-        "template: chains take nearly all of them.",
+        avoid="Near and semantic groups for several questions on one long passage: the passage is "
+        "most of each row, so that they are alike whatever is asked and answered. Semantic groups "
+        "for rows that are alike by design, such as exercises of one template: chains take nearly "
+        "all of them.",
         compared=(
             Comparison(
                 against="all pairs, one step at a time",
@@ -71,24 +75,9 @@ class Deduplicate(Selector):
         },
         example=Example(
             rows=(
-                (
-                    "Why do we always see the same side of the moon?",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-                (
-                    "why do we always see the same side of the moon??",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-                (
-                    "How do I cook a simple soup of tomatoes?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
+                MOON,
+                ("why do we always see the same side of the moon??", MOON[1]),
+                SOUP,
             ),
             parameters={"match": "near"},
             shows={"group of": "groups"},
@@ -141,16 +130,13 @@ class Deduplicate(Selector):
         groups: Groups,
         prefer: Scores | None = None,
     ) -> Selection:
-        """Return one row per group. Gains are NaN."""
+        """Return one row per group, in order of id."""
         eligible = np.flatnonzero(allowance.eligible)
         preference: FloatArray | None = None
         if self.prefer is not None and prefer is not None:
             preference = self.prefer.sign * prefer.values[eligible]
         labels = np.arange(len(allowance.eligible))
         labels[rows.positions] = rows.positions[groups.labels]
-        kept = eligible[representatives(labels[eligible], preference)]
-        chosen, stop = allowance.take(kept)
-        rejected = {Reason.NEAR_DUPLICATE: np.setdiff1d(eligible, kept)}
-        return Selection(
-            chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
-        )
+        stays = np.zeros(len(allowance.eligible), np.bool_)
+        stays[eligible[representatives(labels[eligible], preference)]] = True
+        return passing_rows(allowance, stays, Reason.NEAR_DUPLICATE)

@@ -11,6 +11,7 @@ from assay.components.guide import Comparison, Guide
 from assay.features.clusters import Clusters, cluster_sizes
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
+from assay.methods.filters.passing import passing_rows
 from assay.runtime import Runtime
 from assay.samples import Reason, Selection
 from assay.solvers.k_means import Clustering
@@ -109,7 +110,7 @@ class SemDeDup(Selector):
         vectors: Matrix,
         groups: Clustering,
     ) -> Selection:
-        """Return the rows that stay, in order of id. Gains are NaN."""
+        """Return the rows that stay, in order of id."""
         eligible = np.flatnonzero(allowance.eligible)
         centrality = groups.similarities[eligible]
         first = centrality if self.keep == "hard" else -centrality
@@ -121,8 +122,6 @@ class SemDeDup(Selector):
             greedy=self.greedy,
             progress=allowance.progress,
         )
-        chosen, stop = allowance.take(np.setdiff1d(eligible, repeats))
-        rejected = {Reason.NEAR_DUPLICATE: repeats}
-        return Selection(
-            chosen, np.full(len(chosen), np.nan), nested=True, stop=stop, rejected=rejected
-        )
+        stays = np.ones(len(allowance.eligible), np.bool_)
+        stays[repeats] = False
+        return passing_rows(allowance, stays, Reason.NEAR_DUPLICATE)

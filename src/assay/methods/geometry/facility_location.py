@@ -16,6 +16,7 @@ from assay.components.component import (
     Paper,
     Selector,
 )
+from assay.components.example_rows import MOON, MOON_REWORDED, SOUP
 from assay.components.guide import Comparison, Example, Guide
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
@@ -86,7 +87,7 @@ class FacilityLocation(Selector):
         differences={
             "quality": "It enters by rank, so that no score's scale decides.",
             "balance": "Coverage is divided by rows per pick, so that both terms of the sum lie in "
-            "[0, budget]; `balance=none` is the paper's plain sum.",
+            "[0, budget]; `balance=none` leaves them as they are.",
             "missing quality": "A row without it cannot be chosen.",
             "coverage": "It looks at each row's nearest neighbours only, after an opening that a "
             "sample decides, unless `coverage=dense`.",
@@ -94,23 +95,7 @@ class FacilityLocation(Selector):
             "similarities count as 0.",
         },
         example=Example(
-            rows=(
-                (
-                    "Why do we always see the same side of the moon?",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-                (
-                    "Why is it always the same side of the moon that we see?",
-                    ("It turns around itself once while it goes around the earth once."),
-                ),
-                (
-                    "How do I cook a simple soup of tomatoes?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
-            ),
+            rows=(MOON, MOON_REWORDED, SOUP),
             parameters={"budget": 2},
             shows={"cos": "vectors.cosine"},
             reading="The first pick gains the sum of its row of cosines, negative ones as none: it "

@@ -6,6 +6,7 @@ import numpy as np
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyFeature, AnySelector, NoPaper, Paper, Selector
+from assay.components.example_rows import MOON, MOON_REWORDED, SOUP
 from assay.components.guide import Comparison, Example, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
@@ -53,28 +54,12 @@ class KCenterGreedy(Selector):
         ),
         differences={
             "first pick": "The row nearest to the mean and not a random one.",
-            "copies": "Copies of chosen rows end the selection instead of failing an assertion.",
+            "copies": "Copies of chosen rows end the selection, unless `fill` asks for them.",
             "distance": "Vectors are brought to unit length, so distances are cosine ones.",
             "encoder": "The embedded one unless other vectors are named.",
         },
         example=Example(
-            rows=(
-                (
-                    "Why do we always see the same side of the moon?",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-                (
-                    "Why is it always the same side of the moon that we see?",
-                    ("It turns around itself once while it goes around the earth once."),
-                ),
-                (
-                    "How do I cook a simple soup of tomatoes?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
-            ),
+            rows=(MOON, MOON_REWORDED, SOUP),
             parameters={"budget": 2},
             shows={"cos": "vectors.cosine"},
             reading="The first pick is the row nearest to the mean of all. The next is the one "

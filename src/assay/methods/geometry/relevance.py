@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.example_rows import MOON, MOON_ANSWERED_BY_SOUP, SHORT
 from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.components.references import EncoderRef
 from assay.features.embeddings import Embeddings
@@ -40,23 +41,7 @@ class Relevance(Scorer):
         ),
         differences=NO_REFERENCE,
         example=Example(
-            rows=(
-                (
-                    "Why do we always see the same side of the moon?",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-                (
-                    "Why do we always see the same side of the moon?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
-                (
-                    "Is the earth round?",
-                    "Yes",
-                ),
-            ),
+            rows=(MOON, MOON_ANSWERED_BY_SOUP, SHORT),
             reading="A speaks of what was asked. B is a good answer to another question and has a "
             "cosine near none. C says too little to be about anything.",
         ),

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import Chosen, NoPaper, Paper
+from assay.components.example_rows import CAPITAL, MOON, REPEATED
 from assay.components.guide import Example, Guide
 from assay.components.rendering import CHERRY, Rendering
 from assay.components.rule import Rule
@@ -80,23 +81,7 @@ class IFD(PromptComparison):
             "of the rows that pass its cut-off.",
         },
         example=Example(
-            rows=(
-                (
-                    "Name the capital of France and the river that runs through it.",
-                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
-                ),
-                (
-                    "Repeat this sentence: the river Seine runs through the city of Paris.",
-                    "The river Seine runs through the city of Paris.",
-                ),
-                (
-                    "Why do we always see the same side of the moon?",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-            ),
+            rows=(CAPITAL, REPEATED, MOON),
             shows={
                 "l(A | Q)": "conditioned.loss",
                 "l(A)": "alone.loss",

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
+from assay.components.example_rows import CAPITAL, MOON, REPEATED
 from assay.components.guide import Example, Guide
 from assay.features.log_probs import PromptLogProbs
 from assay.methods.likelihood.likelihood import AGAINST_PLAIN_LOOP, LikelihoodScore
@@ -42,23 +43,7 @@ class Perplexity(LikelihoodScore):
             "model": "`assay:lm` unless another is named.",
         },
         example=Example(
-            rows=(
-                (
-                    "Name the capital of France and the river that runs through it.",
-                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
-                ),
-                (
-                    "Repeat this sentence: the river Seine runs through the city of Paris.",
-                    "The river Seine runs through the city of Paris.",
-                ),
-                (
-                    "Why do we always see the same side of the moon?",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-            ),
+            rows=(CAPITAL, REPEATED, MOON),
             shows={"l": "response.loss", "tokens": "response.tokens"},
             reading="The score is the exponential of the mean loss. B is what its question leads "
             "one to expect.",

@@ -5,6 +5,7 @@ from typing import ClassVar
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
+from assay.components.example_rows import CAPITAL, MOON, REPEATED
 from assay.components.guide import Example, Guide
 from assay.components.rendering import SUPERFILTERING, Rendering
 from assay.components.rule import Rule
@@ -61,23 +62,7 @@ class Superfiltering(PromptComparison):
             "52,002 rows, whatever the data.",
         },
         example=Example(
-            rows=(
-                (
-                    "Name the capital of France and the river that runs through it.",
-                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
-                ),
-                (
-                    "Repeat this sentence: the river Seine runs through the city of Paris.",
-                    "The river Seine runs through the city of Paris.",
-                ),
-                (
-                    "Why do we always see the same side of the moon?",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-            ),
+            rows=(CAPITAL, REPEATED, MOON),
             shows={"PPL(A | Q)": "conditioned.perplexity", "PPL(A)": "alone.perplexity"},
             reading="The score is the first column over the second: the exponential of a "
             "difference of losses, where IFD is their ratio.",

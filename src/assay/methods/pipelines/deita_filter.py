@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from assay.components.budget import Allowance
 from assay.components.component import AnyFeature, AnyScorer, NoPaper, Paper, Selector
+from assay.components.example_rows import MOON, MOON_REWORDED, SOUP
 from assay.components.guide import Comparison, Example, Guide
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
@@ -71,23 +72,7 @@ class DeitaFilter(Selector):
             "repeats; its other metric, which keeps what is alike, is left out.",
         },
         example=Example(
-            rows=(
-                (
-                    "Why do we always see the same side of the moon?",
-                    (
-                        "Because it turns once around itself in the time it takes to go around the "
-                        "earth."
-                    ),
-                ),
-                (
-                    "Why is it always the same side of the moon that we see?",
-                    ("It turns around itself once while it goes around the earth once."),
-                ),
-                (
-                    "How do I cook a simple soup of tomatoes?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
-            ),
+            rows=(MOON, MOON_REWORDED, SOUP),
             parameters={"by": "longest_response", "threshold": 0.8, "budget": 3},
             shows={"length": "by", "cos": "vectors.cosine"},
             reading="Rows are walked through by their score. One whose cosine with a row taken "

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.example_rows import CAPITAL, REPEATED, SHORT
 from assay.components.guide import Absent, Comparison, Example, Guide
 from assay.components.rule import Rule
 from assay.features.text import CompressedLengths
@@ -56,20 +57,7 @@ class CompressionIFD(Scorer):
             reason="a measure of our own; IFD asks the same question of a language model"
         ),
         example=Example(
-            rows=(
-                (
-                    "Name the capital of France and the river that runs through it.",
-                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
-                ),
-                (
-                    "Repeat this sentence: the river Seine runs through the city of Paris.",
-                    "The river Seine runs through the city of Paris.",
-                ),
-                (
-                    "Is the earth round?",
-                    "Yes",
-                ),
-            ),
+            rows=(CAPITAL, REPEATED, SHORT),
             shows={"C(Q+A) - C(Q)": "lengths.given_prompt", "C(A)": "lengths.alone"},
             reading="The score is the first column over the second. A says what its question does "
             "not hold, so the question saves little; B repeats its question, which makes "

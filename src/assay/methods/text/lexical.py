@@ -5,10 +5,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.example_rows import CAPITAL, SOUP
 from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.features.text import LexicalDiversity
 from assay.samples import FloatArray, Reason, Scores
 from assay.values import Numbers
+
+_WORDS = {
+    "words": "A word is a run of letters, digits and apostrophes, and one character in scripts "
+    "without spaces; other programs prepare words in ways of their own, and their numbers differ "
+    "by that.",
+}
 
 
 class _Diversity(Scorer):
@@ -79,25 +86,15 @@ class MTLD(_Diversity):
                 test="tests/parity/test_lexical_diversity.py",
             ),
         ),
-        differences={
-            "words": "A word is a run of letters, digits and apostrophes, and one character in "
-            "scripts without spaces; other programs prepare words in ways of their own, "
-            "and their numbers differ by that.",
-        },
+        differences=_WORDS,
         example=Example(
             rows=(
-                (
-                    "Name the capital of France and the river that runs through it.",
-                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
-                ),
+                CAPITAL,
                 (
                     "Say hello three times.",
                     "Hello and hello and hello again, hello and hello and hello again.",
                 ),
-                (
-                    "How do I cook a simple soup of tomatoes?",
-                    "Fry an onion, add tomatoes and stock, simmer for twenty minutes, and blend.",
-                ),
+                SOUP,
             ),
             shows={"distinct / all words": "measures.ttr"},
             reading="In A and C few words come twice, so a run of words lasts long before its "
@@ -118,7 +115,7 @@ class HDD(_Diversity):
         "h(w): chance that 42 words drawn without return miss w",
         choose="To compare the vocabulary of answers of 42 words and more on one scale, whatever "
         "their length.",
-        avoid="For answers below 42 words: they have no number (NO_WORDS).",
+        avoid="For answers below 42 words: they have no number (TOO_SHORT).",
         compared=(
             Comparison(
                 against="LexicalRichness",
@@ -133,11 +130,7 @@ class HDD(_Diversity):
                 test="tests/parity/test_lexical_diversity.py",
             ),
         ),
-        differences={
-            "words": "A word is a run of letters, digits and apostrophes, and one character in "
-            "scripts without spaces; other programs prepare words in ways of their own, "
-            "and their numbers differ by that.",
-        },
+        differences=_WORDS,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.example_rows import CAPITAL, REPEATED, SHORT
 from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.components.references import TokenizerRef
 from assay.features.text import Lengths, TokenCounts, token_counts
@@ -50,20 +51,7 @@ class LongestResponse(Scorer):
             "the published subset is the 1,000 longest.",
         },
         example=Example(
-            rows=(
-                (
-                    "Name the capital of France and the river that runs through it.",
-                    "Paris; the Seine. It rises in Burgundy and reaches the Channel at Le Havre.",
-                ),
-                (
-                    "Repeat this sentence: the river Seine runs through the city of Paris.",
-                    "The river Seine runs through the city of Paris.",
-                ),
-                (
-                    "Is the earth round?",
-                    "Yes",
-                ),
-            ),
+            rows=(CAPITAL, REPEATED, SHORT),
             reading="Characters of each answer; the longest is preferred, whatever it says.",
         ),
     )

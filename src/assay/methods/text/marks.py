@@ -25,7 +25,7 @@ class MarksOfText(Scorer):
         formula="refusals + stock phrases + HTML tags + addresses + phone numbers",
         choose="To look at what a filter would take before it takes it: each count is a column.",
         avoid="To rank rows: a text about HTML is full of marks. To leave rows out, `where_text`.",
-        compared=Absent(reason="each mark was read by a person on real rows instead"),
+        compared=Absent(reason="what it finds in real rows was read instead"),
         differences=NO_REFERENCE,
     )
     prefer: ClassVar[Literal["high", "low"]] = "low"

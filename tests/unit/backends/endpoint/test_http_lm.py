@@ -14,7 +14,8 @@ from assay.engine.engine import Engine
 from assay.errors import AssayError, ConfigError, ModelLoadError, UnfinishedError
 from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import PromptLogProbs, ResponseLogProbs, TokenStatistics
-from assay.models.language_model import LanguageModel, Questions
+from assay.features.training_tokens import TrainingTokens
+from assay.models.language_model import LanguageModel, Questions, Unsteady
 from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Reason
@@ -476,6 +477,49 @@ def test_the_same_run_goes_on_too(llama: PlainLoop, tmp_path: Path) -> None:
         found = engine.value(feature)
 
     assert Reason.TRANSIENT not in found.reason
+
+
+@pytest.mark.parametrize("ends", [ValueError, KeyboardInterrupt, GeneratorExit])
+def test_a_pass_that_ends_badly_leaves_no_request_and_the_next_one_goes_on(
+    ends: type[BaseException], server: ModelServer, tmp_path: Path
+) -> None:
+    engine = Engine(pool_of(2), open_runtime(tmp_path / "cache"))
+    feature = ResponseLogProbs(model=server.address)
+    model = engine.runtime.language_model(
+        engine.runtime.pin("language_model", server.address), "float32"
+    )
+    pinned = feature.model_copy(update={"model": server.address + "@unpinned"})
+
+    with pytest.raises(ends), pinned.reading().open(engine.runtime):
+        raise ends
+    with pytest.raises(UnfinishedError, match="interrupted"):
+        model.encode(["a"])
+    for each in (feature, TrainingTokens(model=server.address)):
+        assert isinstance(model, Unsteady)
+        model.break_off()
+        assert Reason.TRANSIENT not in engine.value(each).reason
+
+
+@pytest.mark.parametrize("ends", [ValueError, KeyboardInterrupt])
+def test_a_model_whose_opening_is_broken_off_leaves_no_connection(
+    ends: type[BaseException],
+    server: ModelServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[http_requests.Requests] = []
+
+    def broken(requests: http_requests.Requests, *rest: object) -> None:
+        asked.append(requests)
+        raise ends
+
+    monkeypatch.setattr(http_lm, "find_form", broken)
+    with pytest.raises(ends):
+        opened(server.address, tmp_path)
+
+    [requests] = asked
+    assert requests.stopped
+    assert not requests._transport.close.alive
 
 
 _HANGS = 30.0

@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -26,6 +26,8 @@ from tests.raw_server import Answer, RawServer, always, dripping, reply, serving
 
 KEY = "sk-secret-0123456789"
 _MIB = 1 << 20
+_SOON_SECONDS = 20.0
+"""Far below what a silent server is given, and far above what a busy machine takes."""
 
 
 @pytest.fixture(autouse=True)
@@ -274,6 +276,46 @@ def test_a_request_that_is_broken_off_before_its_first_step_leaves_nothing_behin
         gc.collect()
 
     assert [str(warning.message) for warning in said] == []
+
+
+def _within(seconds: float, work: Callable[[], object]) -> BaseException | None:
+    """Return what some work raised; fail if it is not over in time."""
+    raised: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+        else:
+            raised.append(None)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert raised, f"not over within {seconds:.0f} s"
+    return raised[0]
+
+
+def test_an_item_that_fails_does_not_wait_for_requests_that_a_silent_server_holds() -> None:
+    arrived = threading.Event()
+
+    def silent(connection: socket.socket, over: threading.Event) -> None:
+        arrived.set()
+        over.wait()
+
+    with _asking(silent) as (server, requests):
+
+        def fails_beside(url: str) -> object:
+            if url:
+                return requests.post(url, {})
+            arrived.wait()
+            raise ValueError("this one alone")
+
+        error = _within(_SOON_SECONDS, lambda: requests.all(fails_beside, [server.base, ""]))
+
+        assert str(error) == "this one alone"
+        assert not requests.stopped  # others go on
 
 
 def test_a_server_that_only_ever_announces_is_left_in_time(
