@@ -1,6 +1,7 @@
 """How the rows of some blocks become a pool, whether or not they fit into memory."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -161,7 +162,9 @@ def _frame(block: Block) -> pl.DataFrame:
         "meta": [_meta_text(sample) if sample.meta else "" for sample in samples],
     }
     schema = dict.fromkeys(columns, pl.String) | {"content_hash": pl.Binary}
-    origins = np.array(block.origins, dtype=np.int64).reshape(-1, len(ORIGIN_FIELDS))
+    # An array of tuples takes three times as long to make.
+    places = itertools.chain.from_iterable(block.origins)
+    origins = np.fromiter(places, np.int64).reshape(-1, len(ORIGIN_FIELDS))
     return pl.DataFrame(columns, schema=schema).with_columns(
         _messages(talks),
         *(pl.Series(name, origins[:, place]) for place, name in enumerate(ORIGIN_FIELDS)),
