@@ -1,12 +1,12 @@
 """Pictures, films and sounds as datasets refer to them, and their places in a conversation."""
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from assay.formats.faults import Fault, UnusableRecordError, type_name
+from assay.formats.json_text import RepeatedNameError, once_each
 from assay.samples import MEDIA_KINDS, MediaKind, MediaRef, Message
 
 MARKS: Mapping[MediaKind, str] = {kind: f"<{kind}>" for kind in MEDIA_KINDS}
@@ -75,9 +75,12 @@ def _inline(value: Mapping[str, object], kind: MediaKind) -> MediaRef | None:
 def media_list(value: object, kind: MediaKind) -> list[MediaRef]:
     """Return the references of a field: one, a list, JSON text of a list, or none where empty."""
     if isinstance(value, str) and value[:1] == "[":
-        # A path may begin with a bracket.
-        with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(value)
+        try:
+            value = json.loads(value, object_pairs_hook=once_each)
+        except RepeatedNameError as error:
+            raise UnusableRecordError(Fault.REPEATED_FIELD, str(error)) from error
+        except (ValueError, RecursionError):
+            pass  # a path may begin with a bracket
     items = value if isinstance(value, list) else [value]
     # A list holds null where a table had a row without one.
     found = [media_of(item, kind) for item in items if not _is_nothing(item)]

@@ -55,6 +55,16 @@ def test_a_system_prompt_that_differs_from_the_first_turn_is_kept_before_it() ->
     assert [m.content for m in same] == ["In French.", "Q", "A"]
 
 
+def test_json_in_a_cell_that_gives_a_name_twice_is_never_half_read() -> None:
+    images = '[{"path": "a.png", "path": "b.png"}]'
+    tools = '[{"name": "f", "name": "g"}]'
+
+    assert _fault(PAIR | {"images": images}) == (
+        Fault.REPEATED_FIELD, "the field 'path' is given 2 times",
+    )  # fmt: skip
+    assert _sample(PAIR | {"tools": tools}).conversation.tools == (Tool("", tools),)
+
+
 def test_prompts_and_tools_of_two_names_are_both_kept() -> None:
     record = PAIR | {"system": "S", "system_prompt": "T", "tools": ["a()"], "functions": ["b()"]}
 
