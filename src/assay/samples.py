@@ -147,6 +147,8 @@ class Message(Brief):
     `reasoning` is the hidden thinking some datasets carry beside the visible answer.
     `weight` is how much the turn counts in training where the data says something else than is
     usual, which is that answers are learned and all else is not; 0 is an answer that is not.
+    `boxes` says what is where in the pictures of the whole record, as JSON text; the first turn
+    that shows one has it, or the first turn of all.
     """
 
     role: Role
@@ -158,6 +160,7 @@ class Message(Brief):
     videos: tuple[MediaRef, ...] = ()
     audios: tuple[MediaRef, ...] = ()
     weight: float | None = None
+    boxes: str = ""
 
     @property
     def learned(self) -> bool:
@@ -196,6 +199,8 @@ def _later_fields(message: Message) -> bytes:
         parts.append(_length(len(refs)))
         parts += [ref.digest for ref in refs]
     parts.append(_counted("" if message.weight is None else repr(float(message.weight))))
+    if message.boxes:
+        parts += [_MORE, _counted(message.boxes)]
     return b"".join(parts)
 
 
@@ -226,7 +231,7 @@ class Conversation(Brief):
                 _calls_and_images(message) if message.tool_calls or message.images
                 else _no_calls_no_images,
             )  # fmt: skip
-            if message.videos or message.audios or message.weight is not None:
+            if message.videos or message.audios or message.weight is not None or message.boxes:
                 parts.append(_later_fields(message))
         for tool in self.tools:
             parts += map(_counted, (tool.name, tool.description, tool.parameters))

@@ -62,13 +62,15 @@ class RepeatingRecord(dict[str, object]):
     """A record in which an object gives a field more than once; holds the last of each.
 
     Attributes:
-        detail: which field, and how often.
+        bad: says which field, and how often; takes the record's place where it is set aside.
         times: how often the record itself gives each of its fields.
     """
 
-    def __init__(self, fields: Mapping[str, object], detail: str, times: Mapping[str, int]) -> None:
+    def __init__(
+        self, fields: Mapping[str, object], bad: BadRecord, times: Mapping[str, int]
+    ) -> None:
         super().__init__(fields)
-        self.detail = detail
+        self.bad = bad
         self.times = times
 
 
@@ -80,7 +82,9 @@ def _decode(text: str, place: int = 0) -> tuple[object, int]:
         value, end = _decode_loosely(text, place)
         if isinstance(value, dict):
             times = Counter(name for name, _ in _decode_pairs(text, place)[0])
-            value = RepeatingRecord(value, str(error), times)
+            excerpt = excerpt_of(text[place : min(end, place + 400)])
+            bad = BadRecord(Fault.REPEATED_FIELD, str(error), excerpt)
+            value = RepeatingRecord(value, bad, times)
         return value, end
 
 

@@ -232,7 +232,7 @@ class _FileReader:
 
     def _set_aside_unclear(self, row: int, value: object, offset: int) -> None:
         if isinstance(value, RepeatingRecord):
-            value = BadRecord(Fault.REPEATED_FIELD, value.detail, excerpt_of(value))
+            value = value.bad
         elif not isinstance(value, BadRecord):
             detail = f"{type_name(value)}, not an object with fields"
             value = BadRecord(Fault.NOT_A_RECORD, detail, excerpt_of(value))

@@ -208,12 +208,13 @@ def _media(refs: Iterable[MediaRef]) -> list[list[object]]:
 
 def _more_text(message: Message) -> str:
     """Return what few messages have as JSON, "" for all others."""
-    if not message.videos and not message.audios and message.weight is None:
+    plain = not message.videos and not message.audios and message.weight is None
+    if plain and not message.boxes:
         return ""
     found: dict[str, object] = {
         "videos": _media(message.videos), "audios": _media(message.audios), "weight": message.weight
     }  # fmt: skip
-    return json.dumps(found)
+    return json.dumps(found | ({"boxes": message.boxes} if message.boxes else {}))
 
 
 def _tools_text(conversation: Conversation) -> str:

@@ -156,7 +156,8 @@ def test_a_record_that_gives_a_field_twice_says_so_and_moves_no_neighbour(
         assert type(plain) is dict
         assert isinstance(repeating, RepeatingRecord)
         assert repeating == value
-        assert detail in repeating.detail
+        assert detail in repeating.bad.detail
+        assert repeating.bad.excerpt == text.decode()
         assert {name: repeating.times[name] for name in times} == times
 
 
