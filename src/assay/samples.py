@@ -8,7 +8,6 @@ import hashlib
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -211,7 +210,7 @@ class Conversation(Brief):
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
 
-    @cached_property
+    @property
     def content_hash(self) -> bytes:
         """16 bytes of blake2b over every field, each preceded by its length in bytes.
 
