@@ -12,7 +12,7 @@ _I_WILL_NOT = r"i (?:can't|cannot|can not|won't|will not|must decline to|am not 
 _MORE = r"(?:questions?|help|assistance|anything else|clarification)"
 _DO_IT = (
     r"(?:help (?:you )?with|assist|provide|fulfil|comply|generate|create|engage|discuss|produce"
-    r"|draw|display|perform|develop|browse|support|do (?:it|this|that)\\b"
+    r"|draw|display|perform|develop|browse|support"
     r"|(?:answer|complete) (?:this|that|your))"
 )
 _AN_AI = r"as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
