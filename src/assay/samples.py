@@ -8,7 +8,6 @@ import hashlib
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -147,6 +146,8 @@ class Message(Brief):
     `reasoning` is the hidden thinking some datasets carry beside the visible answer.
     `weight` is how much the turn counts in training where the data says something else than is
     usual, which is that answers are learned and all else is not; 0 is an answer that is not.
+    `boxes` says what is where in the pictures of the whole record, as JSON text; the first turn
+    that shows one has it, or the first turn of all.
     """
 
     role: Role
@@ -158,6 +159,7 @@ class Message(Brief):
     videos: tuple[MediaRef, ...] = ()
     audios: tuple[MediaRef, ...] = ()
     weight: float | None = None
+    boxes: str = ""
 
     @property
     def learned(self) -> bool:
@@ -171,28 +173,34 @@ class Message(Brief):
 
 # No text is as long as this says, so nothing else in a hash can be taken for it.
 _MORE = b"\xff\xff\xff\xff"
+_no_calls_no_images = _length(0) * 2
 
 
-_no_bytes = _length(0)
-
-
-def _feed(parts: list[bytes], text: str) -> None:
-    if not text:
-        parts.append(_no_bytes)
-        return
+def _counted(text: str) -> bytes:
+    """Return a text as bytes after their number."""
     encoded = text.encode()
-    parts.append(_length(len(encoded)))
-    parts.append(encoded)
+    return _length(len(encoded)) + encoded
 
 
-def _later_fields(message: Message) -> list[bytes]:
+def _calls_and_images(message: Message) -> bytes:
+    parts = [_length(len(message.tool_calls))]
+    for call in message.tool_calls:
+        parts += map(_counted, (call.name, call.arguments, call.call_id))
+    parts.append(_length(len(message.images)))
+    parts += [image.digest for image in message.images]
+    return b"".join(parts)
+
+
+def _later_fields(message: Message) -> bytes:
     """Return what is hashed of fields that most messages lack, so that theirs stay as they were."""
     parts = [_MORE]
     for refs in (message.videos, message.audios):
         parts.append(_length(len(refs)))
-        parts.extend(ref.digest for ref in refs)
-    _feed(parts, "" if message.weight is None else repr(float(message.weight)))
-    return parts
+        parts += [ref.digest for ref in refs]
+    parts.append(_counted("" if message.weight is None else repr(float(message.weight))))
+    if message.boxes:
+        parts += [_MORE, _counted(message.boxes)]
+    return b"".join(parts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -202,30 +210,30 @@ class Conversation(Brief):
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
 
-    @cached_property
+    @property
     def content_hash(self) -> bytes:
         """16 bytes of blake2b over every field, each preceded by its length in bytes.
 
         Raises:
             UnicodeEncodeError: if a text holds a lone surrogate, which no UTF-8 file can hold.
         """
-        parts: list[bytes] = [_length(len(self.messages)), _length(len(self.tools))]
+        parts = [_length(len(self.messages)), _length(len(self.tools))]
         for message in self.messages:
-            parts.append(message.role.encode())
-            _feed(parts, message.content)
-            _feed(parts, message.context)
-            _feed(parts, message.reasoning)
-            parts.append(_length(len(message.tool_calls)))
-            for call in message.tool_calls:
-                for text in (call.name, call.arguments, call.call_id):
-                    _feed(parts, text)
-            parts.append(_length(len(message.images)))
-            parts.extend(image.digest for image in message.images)
-            if message.videos or message.audios or message.weight is not None:
-                parts += _later_fields(message)
+            # Most messages are plain, and this runs for every row of a load.
+            content, context = message.content.encode(), message.context.encode()
+            reasoning = message.reasoning.encode()
+            parts += (
+                message.role.encode(),
+                _length(len(content)), content,
+                _length(len(context)), context,
+                _length(len(reasoning)), reasoning,
+                _calls_and_images(message) if message.tool_calls or message.images
+                else _no_calls_no_images,
+            )  # fmt: skip
+            if message.videos or message.audios or message.weight is not None or message.boxes:
+                parts.append(_later_fields(message))
         for tool in self.tools:
-            for text in (tool.name, tool.description, tool.parameters):
-                _feed(parts, text)
+            parts += map(_counted, (tool.name, tool.description, tool.parameters))
         return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
 
     @property

@@ -41,9 +41,13 @@ def test_every_field_and_its_place_count_in_the_hash() -> None:
         _with(4, weight=0.0),
         _with(4, weight=0.5),
         _with(1, weight=1.0),
+        _with(1, boxes="{}"),
+        _with(1, boxes="[]"),
+        _with(1, boxes="{}", videos=(film,)),
+        _with(0, boxes="{}"),
     ]
 
-    assert len({one.content_hash for one in [FULL, *others]}) == 9
+    assert len({one.content_hash for one in [FULL, *others]}) == 13
 
 
 def test_where_a_picture_stands_in_the_record_is_no_part_of_the_hash() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from assay.formats.json_text import json_value
-from assay.formats.media import MARKS
+from assay.formats.media import MARKS, OBJECTS, boxes_of
 from assay.samples import MEDIA_KINDS, MediaKind, Message, Sample, Tool, ToolCall
 
 MEDIA_COLUMNS: Mapping[MediaKind, str] = {
@@ -95,8 +95,7 @@ class Holds:
             raise UnfitSampleError("a text with a word such as <image> that is no place of media")
         if not self.systems and any(message.role == "system" for message in messages[1:]):
             raise UnfitSampleError("a system turn after the first turn")
-        objects = sample.meta.get("objects")
-        if isinstance(objects, dict) and not objects.keys().isdisjoint(("bbox", "ref")):
+        if boxes_of(sample.meta.get(OBJECTS)):
             raise UnfitSampleError("boxes in images (`objects`)")
         if any(not tool.name for tool in sample.conversation.tools):
             raise UnfitSampleError("tools that are not JSON")

@@ -162,14 +162,14 @@ def _equal(view: PoolView) -> Groups:
 
 
 def _attached(conversation: Conversation) -> tuple[tuple[str, bytes], ...]:
-    """Return kind and digest of each picture, film and sound, in order; of most rows none."""
-    return tuple(
-        (kind, ref.digest)
-        for message in conversation.messages
-        if message.images or message.videos or message.audios
-        for kind in MEDIA_KINDS
-        for ref in message.media(kind)
-    )
+    """Return kind and digest of each picture, film and sound, and boxes; of most rows none."""
+    found: list[tuple[str, bytes]] = []
+    for message in conversation.messages:
+        if message.images or message.videos or message.audios:
+            found += ((kind, ref.digest) for kind in MEDIA_KINDS for ref in message.media(kind))
+        if message.boxes:
+            found.append(("boxes", message.boxes.encode()))
+    return tuple(found)
 
 
 def _equal_rows(keys: Sequence[Hashable]) -> list[IndexArray]:

@@ -34,11 +34,6 @@ def scan_parquet(path: Path) -> pl.LazyFrame:
     return pl.scan_parquet(_named(path), glob=False, hive_partitioning=False)
 
 
-def parquet_columns(path: Path) -> list[str]:
-    """Return the names of a table's columns in order."""
-    return parquet_types(path).names()
-
-
 def parquet_metadata(path: Path) -> dict[str, str]:
     """Return what is written of a table besides its rows."""
     return pl.read_parquet_metadata(_named(path))

@@ -11,7 +11,7 @@ from itertools import takewhile
 from assay.formats.faults import Fault, UnusableRecordError, type_name
 from assay.formats.fields import not_text, resolve
 from assay.formats.labels import Record
-from assay.formats.media import FIELDS, media_list, place_media
+from assay.formats.media import FIELDS, OBJECTS, boxes_of, media_list, place_media
 from assay.formats.turns import is_turn, message_of, tools_of, turn_list
 from assay.samples import MEDIA_KINDS, MediaKind, Message, Tool
 
@@ -27,8 +27,8 @@ class Beside:
     """Names of the fields of a record that stand beside its turns; none for those it lacks.
 
     Where a record has a field under several names, each counts that says something else. `label`
-    is read and stays among the record's own values, since it may be about something else; only
-    where it is surely a verdict, the words true and false are one, too (`spelled`).
+    and `objects` are read and stay among the record's own values, since they may be about something
+    else; only where `label` is surely a verdict, the words true and false are one, too (`spelled`).
     """
 
     system: tuple[str, ...] = ()
@@ -37,6 +37,7 @@ class Beside:
     label: str | None = None
     spelled: bool = False
     media: tuple[tuple[MediaKind, tuple[str, ...]], ...] = ()
+    objects: str | None = None
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ class Beside:
     @cached_property
     def found(self) -> bool:
         """Is there any such field?"""
-        return bool(self.used) or self.label is not None
+        return bool(self.used) or self.label is not None or self.objects is not None
 
     def complete(
         self, record: Record, messages: Sequence[Message]
@@ -70,6 +71,8 @@ class Beside:
         for kind in MEDIA_KINDS if shows else ():
             lists = [tuple(media_list(record[name], kind)) for name in given.get(kind, ())]
             found = place_media(found, kind, [ref for refs in dict.fromkeys(lists) for ref in refs])
+        if self.objects is not None:
+            found = _with_boxes(found, boxes_of(record[self.objects]))
         if self.label is not None and _is_rejected(record[self.label], self.spelled):
             # Nothing in the record is to be learned.
             found = [replace(m, weight=0.0) if m.role == "assistant" else m for m in found]
@@ -99,6 +102,7 @@ def bind_beside(
         resolve(free, LABEL),
         LABEL[1] in names or names >= {"prompt", "completion", LABEL[0]},
         tuple((kind, own) for kind, own in media if own),
+        OBJECTS if OBJECTS in free else None,
     )
 
 
@@ -136,6 +140,15 @@ def with_system(messages: list[Message], record: Record, name: str) -> list[Mess
     if any(message.content.strip() == system.strip() for message in opening):
         return messages
     return [Message("system", system), *messages]
+
+
+def _with_boxes(messages: list[Message], boxes: str) -> list[Message]:
+    """Give what is where in the pictures to the first turn that shows one, else to the first."""
+    if not boxes or not messages:
+        return messages
+    first = next((place for place, message in enumerate(messages) if message.images), 0)
+    changed = replace(messages[first], boxes=boxes)
+    return [*messages[:first], changed, *messages[first + 1 :]]
 
 
 def _with_history(messages: list[Message], value: object, name: str) -> list[Message]:

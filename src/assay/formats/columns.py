@@ -4,8 +4,6 @@ Data may lose a broken record; of numbers that were computed elsewhere none may 
 in another's place without a word.
 """
 
-import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from assay.formats import streams
 from assay.formats.columnar import COLUMNAR, column_types, columns_of
 from assay.formats.containers import Packed, file_records, sniff
 from assay.formats.faults import BadRecord, Fault, type_name
+from assay.formats.json_stream import RepeatingRecord
 from assay.formats.labels import Record
 
 _MEND_FILE = "check how it was written or fetched"
@@ -94,14 +93,12 @@ def _readable(path: Path) -> Iterator[None]:
 
 def _records(packed: Packed, names: Sequence[str]) -> Iterator[Record]:
     """Yield the records of a text file; the first that is none, or not clear, is an error."""
-    is_json = packed.container in ("json", "jsonl")
-    content = b"".join(streams.byte_chunks(packed.path, packed.compression)) if is_json else b""
     count = 0
-    for count, (value, offset, length) in enumerate(file_records(packed), start=1):
+    for count, (value, offset, _) in enumerate(file_records(packed), start=1):
         if not isinstance(value, dict):
             raise _no_record(packed, value, offset, count)
-        if is_json:
-            _refuse_repeated(packed, content[offset : offset + length], names, offset, count)
+        if isinstance(value, RepeatingRecord):
+            _refuse_repeated(packed, value, names, offset, count)
         yield value
     if not count:
         raise FormatError(f"{packed.path}: no records", hint=_MEND_FILE)
@@ -115,19 +112,14 @@ def _no_record(packed: Packed, value: object, offset: int, count: int) -> Format
 
 
 def _refuse_repeated(
-    packed: Packed, text: bytes, names: Sequence[str], offset: int, count: int
+    packed: Packed, record: RepeatingRecord, names: Sequence[str], offset: int, count: int
 ) -> None:
-    """Stop at an object that gives one of the names twice: a parser keeps the last in silence."""
-    doubtful = [name for name in names if text.count(f'"{name}"'.encode()) > 1]
-    if not doubtful and b"\\u" not in text:
-        return
-    # A list of pairs where an object stands, so that no field is lost.
-    pairs: list[tuple[str, object]] = json.loads(text, object_pairs_hook=list)
-    given = Counter(name for name, _ in pairs)
+    """Stop at a record that itself gives one of the names twice."""
     for name in names:
-        if given[name] > 1:
+        times = record.times.get(name, 0)
+        if times > 1:
             raise FormatError(
-                f"{_place(packed, offset, count)}: the field {name!r} is given {given[name]} times",
+                f"{_place(packed, offset, count)}: the field {name!r} is given {times} times",
                 hint="keep one of them, or give each a name of its own",
             )
 

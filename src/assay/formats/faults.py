@@ -14,6 +14,7 @@ class Fault(enum.StrEnum):
     INVALID_UTF8 = "invalid_utf8"
     LONE_SURROGATE = "lone_surrogate"
     NOT_A_RECORD = "not_a_record"
+    REPEATED_FIELD = "repeated_field"
     RAGGED_ROW = "ragged_row"
     TOO_LONG = "too_long"
     MISSING_FIELD = "missing_field"

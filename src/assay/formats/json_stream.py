@@ -7,24 +7,30 @@ file of any size costs a few megabytes.
 import codecs
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from assay.formats.faults import BadRecord, Fault, excerpt_of
-from assay.formats.json_text import number_of
+from assay.formats.json_text import RepeatedNameError, number_of, once_each
 from assay.formats.streams import UTF8_BOM, physical_lines
 
 WINDOW_LIMIT = 1 << 28
 _RIM = 16
 AFTER_THE_END = "there is more after the end"
 COMMA_AFTER = "a comma after the record"
-_decode = json.JSONDecoder(parse_float=number_of).raw_decode
+_decode_strictly = json.JSONDecoder(parse_float=number_of, object_pairs_hook=once_each).raw_decode
+_decode_loosely = json.JSONDecoder(parse_float=number_of).raw_decode
+_decode_pairs = json.JSONDecoder(object_pairs_hook=list).raw_decode
 _skip_space = re.compile(r"[ \t\r\n]*").match
 _delimiter = re.compile(r"[ \t\r\n]*([,\]])[ \t\r\n]*").match
 _list_of_records = re.compile(r"\[[ \t\r\n]*\{").match
 
 RawRecord = tuple[object, int, int]
-"""A parsed value or a BadRecord, its byte offset, and its length in bytes."""
+"""A parsed value or a BadRecord, its byte offset, and its length in bytes.
+
+A record that gives a field twice is a RepeatingRecord.
+"""
 
 
 class BrokenJsonError(Exception):
@@ -50,6 +56,36 @@ class BrokenJsonError(Exception):
 
 class _Incomplete(Exception):  # noqa: N818 - a signal, not an error
     """The window ends inside a value."""
+
+
+class RepeatingRecord(dict[str, object]):
+    """A record in which an object gives a field more than once; holds the last of each.
+
+    Attributes:
+        bad: says which field, and how often; takes the record's place where it is set aside.
+        times: how often the record itself gives each of its fields.
+    """
+
+    def __init__(
+        self, fields: Mapping[str, object], bad: BadRecord, times: Mapping[str, int]
+    ) -> None:
+        super().__init__(fields)
+        self.bad = bad
+        self.times = times
+
+
+def _decode(text: str, place: int = 0) -> tuple[object, int]:
+    """Return the value at a place of a text, and where it ends."""
+    try:
+        return _decode_strictly(text, place)
+    except RepeatedNameError as error:
+        value, end = _decode_loosely(text, place)
+        if isinstance(value, dict):
+            times = Counter(name for name, _ in _decode_pairs(text, place)[0])
+            excerpt = excerpt_of(text[place : min(end, place + 400)])
+            bad = BadRecord(Fault.REPEATED_FIELD, str(error), excerpt)
+            value = RepeatingRecord(value, bad, times)
+        return value, end
 
 
 def holds_lone_surrogate(value: object) -> bool:

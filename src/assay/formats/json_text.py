@@ -1,12 +1,15 @@
 """JSON as text: numbers keep the digits that they were written with, and what is written is valid.
 
 A float cannot hold every decimal number, so reading one and writing it again may change it. The
-readers here remember the digits where they would be lost, and the writer puts them back.
+readers here remember the digits where they would be lost, and the writer puts them back. An object
+that gives a name twice is refused: of two readers one may take the first, and the other the last.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 class WrittenNumber(float):
@@ -27,6 +30,26 @@ def number_of(text: str) -> float:
     kept = WrittenNumber(value)
     kept.written = text
     return kept
+
+
+class RepeatedNameError(ValueError):
+    """An object gives a name more than once; the message says which."""
+
+    def __init__(self, name: str, times: int) -> None:
+        super().__init__(f"the field {name!r} is given {times} times")
+        self.name = name
+
+
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the fields of an object, for `object_pairs_hook` of the `json` library.
+
+    Raises:
+        RepeatedNameError: if two of them have one name.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise RepeatedNameError(*Counter(name for name, _ in pairs).most_common(1)[0])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

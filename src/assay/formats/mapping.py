@@ -119,7 +119,8 @@ class MappedLayout:
         """Return what makes a sample of records with exactly these fields."""
         mapped = {name for template in self.templates.values() for name in template.fields}
         # Templates say which texts are meant; what is shown belongs to the record all the same.
-        beside = Beside(media=bind_beside(fields, mapped).media)
+        every = bind_beside(fields, mapped)
+        beside = Beside(media=every.media, objects=every.objects)
         labels = bind_labels(fields, (mapped & set(fields)) | set(beside.used))
 
         def convert(record: Record) -> Sample:

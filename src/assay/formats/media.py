@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from assay.formats.faults import Fault, UnusableRecordError, type_name
+from assay.formats.json_text import RepeatedNameError, once_each
 from assay.samples import MEDIA_KINDS, MediaKind, MediaRef, Message
 
 MARKS: Mapping[MediaKind, str] = {kind: f"<{kind}>" for kind in MEDIA_KINDS}
@@ -17,10 +18,13 @@ PART_KINDS: Mapping[str, MediaKind] = {
 
 FIELDS: Mapping[MediaKind, tuple[str, ...]] = {kind: (f"{kind}s", kind) for kind in MEDIA_KINDS}
 """Names of the fields of a record that hold media, in any case."""
+OBJECTS = "objects"
+"""The field of a record that says what is where in its pictures, as ms-swift calls it."""
 _WORDS: Mapping[MediaKind, str] = {
     "image": "an image", "video": "a video", "audio": "an audio file"
 }  # fmt: skip
 _UNNAMED = b""
+_BOX_FIELDS = ("bbox", "ref")
 # As `datasets` and trainers call them; the kind's own names come first.
 _KEYS = ("url", "path", "source", "data", "file", "filename")
 
@@ -75,15 +79,32 @@ def _inline(value: Mapping[str, object], kind: MediaKind) -> MediaRef | None:
 def media_list(value: object, kind: MediaKind) -> list[MediaRef]:
     """Return the references of a field: one, a list, JSON text of a list, or none where empty."""
     if isinstance(value, str) and value[:1] == "[":
-        # A path may begin with a bracket.
-        with contextlib.suppress(ValueError, RecursionError):
-            value = json.loads(value)
+        try:
+            value = json.loads(value, object_pairs_hook=once_each)
+        except RepeatedNameError as error:
+            raise UnusableRecordError(Fault.REPEATED_FIELD, str(error)) from error
+        except (ValueError, RecursionError):
+            pass  # a path may begin with a bracket
     items = value if isinstance(value, list) else [value]
     # A list holds null where a table had a row without one.
     found = [media_of(item, kind) for item in items if not _is_nothing(item)]
     if any(ref.digest == _UNNAMED for ref in found):
         raise UnusableRecordError(Fault.MISSING_FIELD, f"{_WORDS[kind]} has no path and no bytes")
     return found
+
+
+def boxes_of(value: object) -> str:
+    """Return what a field `objects` says about pictures as JSON text; "" where it has no boxes.
+
+    The field may be JSON text itself; what is null or empty in it says nothing.
+    """
+    if isinstance(value, str) and value[:1] == "{":
+        with contextlib.suppress(ValueError, RecursionError):
+            value = json.loads(value)
+    if not isinstance(value, Mapping) or not any(value.get(name) for name in _BOX_FIELDS):
+        return ""
+    told = {name: held for name, held in value.items() if held not in (None, [])}
+    return json.dumps(told, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _is_nothing(item: object) -> bool:

@@ -14,6 +14,7 @@ from assay.formats.faults import (
     excerpt_of,
     type_name,
 )
+from assay.formats.json_stream import RepeatingRecord
 from assay.formats.labels import Provenance
 from assay.formats.layouts import Converter, Layout
 from assay.formats.mapping import check_fields, mapped_layout
@@ -175,7 +176,7 @@ class _FileReader:
     def _take(self, row: int, value: object, offset: int, length: int) -> None:
         self._report.rows += 1
         if type(value) is not dict:
-            self._set_aside_unparsed(row, value, offset)
+            self._set_aside_unclear(row, value, offset)
             return
         try:
             made = self._made(value)
@@ -229,8 +230,10 @@ class _FileReader:
                 Fault.TOO_LONG, f"{count} characters; the limit is {self._max_characters}"
             )
 
-    def _set_aside_unparsed(self, row: int, value: object, offset: int) -> None:
-        if not isinstance(value, BadRecord):
+    def _set_aside_unclear(self, row: int, value: object, offset: int) -> None:
+        if isinstance(value, RepeatingRecord):
+            value = value.bad
+        elif not isinstance(value, BadRecord):
             detail = f"{type_name(value)}, not an object with fields"
             value = BadRecord(Fault.NOT_A_RECORD, detail, excerpt_of(value))
         self._set_aside(row, offset, value)

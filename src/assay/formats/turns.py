@@ -8,7 +8,7 @@ from typing import cast
 
 from assay.errors import did_you_mean
 from assay.formats.faults import Fault, UnusableRecordError, type_name
-from assay.formats.json_text import dumps, number_of
+from assay.formats.json_text import dumps, number_of, once_each
 from assay.formats.media import FIELDS, PART_KINDS, media_list, media_of
 from assay.samples import MEDIA_KINDS, MediaKind, MediaRef, Message, Role, Tool, ToolCall
 
@@ -245,13 +245,19 @@ def _call_of(value: object) -> ToolCall:
 
 
 def _tool_calls(turn: Turn) -> tuple[ToolCall, ...]:
-    calls = turn.get("tool_calls")
-    if isinstance(calls, str) and calls.strip():
-        calls = parsed_json(calls)
-    found = [_call_of(call) for call in calls] if isinstance(calls, list) else []
-    if isinstance(turn.get("function_call"), dict):
-        found.append(_call_of(turn["function_call"]))
-    return tuple(found)
+    return tuple(call for key in ("tool_calls", "function_call") for call in _calls(turn, key))
+
+
+def _calls(turn: Turn, key: str) -> list[ToolCall]:
+    """Return the calls of a field: a list, one call, JSON text of either, or none where empty."""
+    given = turn.get(key)
+    if not given or (isinstance(given, str) and given.strip() in ("", "null")):
+        return []
+    value = parsed_json(given) if isinstance(given, str) else given
+    if not isinstance(value, list | dict):
+        shown = "text that is no JSON" if isinstance(given, str) else type_name(given)
+        raise UnusableRecordError(Fault.WRONG_TYPE, f"the {key!r} of a turn is {shown}, not calls")
+    return [_call_of(call) for call in (value if isinstance(value, list) else [value])]
 
 
 def _answered_call(turn: Turn) -> tuple[ToolCall, ...]:
@@ -263,9 +269,9 @@ def _answered_call(turn: Turn) -> tuple[ToolCall, ...]:
 
 
 def parsed_json(text: str) -> object:
-    """Return what JSON text says, or None if it is not JSON."""
+    """Return what JSON text says, or None if it is not JSON or gives a name twice."""
     try:
-        return json.loads(text, parse_float=number_of)
+        return json.loads(text, parse_float=number_of, object_pairs_hook=once_each)
     except (ValueError, RecursionError):
         return None
 

@@ -290,6 +290,7 @@ def _message(
         _media(others.get("videos", ())),
         _media(others.get("audios", ())),
         others.get("weight"),
+        others.get("boxes", ""),
     )
 
 

@@ -7,11 +7,11 @@ import polars as pl
 
 from assay.files.columnar import parquet_types, scan_parquet
 from assay.formats.beside import HISTORY, LABEL, SYSTEM, TOOLS
-from assay.formats.media import FIELDS
+from assay.formats.media import FIELDS, OBJECTS
 from assay.pool.pool import holds_more
 
 _NAMES = (
-    *SYSTEM, *HISTORY, *TOOLS, *LABEL,
+    *SYSTEM, *HISTORY, *TOOLS, *LABEL, OBJECTS,
     *(name for names in FIELDS.values() for name in names),
 )  # fmt: skip
 # Their turns are read more closely: media, and marks of what is not to be learned.

@@ -449,12 +449,15 @@ def test_bytes_in_the_data_are_left_out_of_every_layout(tmp_path: Path, layout: 
 def test_boxes_in_images_are_left_out_of_every_layout(tmp_path: Path, layout: str) -> None:
     boxes = {"ref": ["cat"], "bbox": [[1, 2, 3, 4]]}
     boxed = Sample(PAIR.conversation, meta={"objects": boxes})
+    as_text = Sample(PAIR.conversation, meta={"objects": json.dumps(boxes)})
     other = Sample(PAIR.conversation, meta={"objects": ["cat"]})
+    # As a table has it, in which other rows have boxes.
+    none = Sample(PAIR.conversation, meta={"objects": {"ref": None, "bbox": None}})
 
-    report = export_layout([boxed, other], tmp_path / "o.jsonl", layout=layout)
+    report = export_layout([boxed, as_text, other, none], tmp_path / "o.jsonl", layout=layout)
 
-    assert report.rows == 1
-    assert report.left_out == {"boxes in images (`objects`)": 1}
+    assert report.rows == 2
+    assert report.left_out == {"boxes in images (`objects`)": 2}
 
 
 def test_axolotl_is_told_of_every_turn_whether_it_is_learned(tmp_path: Path) -> None:

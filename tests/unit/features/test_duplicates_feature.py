@@ -130,6 +130,23 @@ def test_rows_are_copies_only_with_the_same_picture(
     assert len(np.unique(fewer.labels)) == 2
 
 
+@pytest.mark.parametrize("match", ["exact", "near"])
+def test_rows_are_copies_only_with_the_same_boxes(
+    tmp_path: Path, match: Literal["exact", "near"]
+) -> None:
+    picture = (MediaRef("1", bytes(16)),)
+    samples = [
+        Sample(Conversation((Message("user", "Q", images=picture, boxes=boxes),
+                             Message("assistant", _LONG))))
+        for boxes in ("[1]", "[2]", "[1]", "")
+    ]  # fmt: skip
+    pool = build_pool([Block(samples, [Origin(0, at) for at in range(4)])], tmp_path / "pool")
+
+    groups = DuplicateGroups(match=match).compute(PoolView(pool), Runtime())
+
+    assert sorted(pool.column("row")[np.flatnonzero(groups.similarity == 1)]) == [0, 2]
+
+
 def test_a_contamination_report_survives_its_storage() -> None:
     feature = Contamination(against=FileSet(source="q.jsonl"))
     report = contaminated([_LONG, "else"], [_LONG])

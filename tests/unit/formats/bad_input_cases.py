@@ -119,6 +119,8 @@ ROW_CASES = (
     RowCase("A field holds a number, a list or an object", lines({**GOOD, "output": ["a"]}),
             Fault.WRONG_TYPE),
     RowCase("A line is not JSON", lines(b'{"instruction": "Why?", "inp'), Fault.INVALID_JSON),
+    RowCase("A field is given twice, in a record or in one of its turns",
+            lines(b'{"instruction": "Why?", "output": "a", "output": "b"}'), Fault.REPEATED_FIELD),
     RowCase("A line is not an object", lines([1, 2]), Fault.NOT_A_RECORD),
     RowCase("A line is not valid UTF-8", lines(b'{"instruction": "\xff", "output": "b"}'),
             Fault.INVALID_UTF8),

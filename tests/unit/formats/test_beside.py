@@ -55,6 +55,16 @@ def test_a_system_prompt_that_differs_from_the_first_turn_is_kept_before_it() ->
     assert [m.content for m in same] == ["In French.", "Q", "A"]
 
 
+def test_json_in_a_cell_that_gives_a_name_twice_is_never_half_read() -> None:
+    images = '[{"path": "a.png", "path": "b.png"}]'
+    tools = '[{"name": "f", "name": "g"}]'
+
+    assert _fault(PAIR | {"images": images}) == (
+        Fault.REPEATED_FIELD, "the field 'path' is given 2 times",
+    )  # fmt: skip
+    assert _sample(PAIR | {"tools": tools}).conversation.tools == (Tool("", tools),)
+
+
 def test_prompts_and_tools_of_two_names_are_both_kept() -> None:
     record = PAIR | {"system": "S", "system_prompt": "T", "tools": ["a()"], "functions": ["b()"]}
 
@@ -275,6 +285,40 @@ def test_a_mapping_keeps_what_is_shown() -> None:
     assert isinstance(made, Sample)
     assert [ref.path for ref in made.conversation.messages[0].images] == ["x.png"]
     assert made.meta == {"tools": "none"}
+
+
+BOXES: dict[str, object] = {"ref": ["dog"], "bbox": [[331.5, 761, 853.5, 1594]]}
+BOXES_TEXT = '{"bbox": [[331.5, 761, 853.5, 1594]], "ref": ["dog"]}'
+
+
+@pytest.mark.parametrize(
+    "objects", [BOXES, json.dumps(BOXES), BOXES | {"bbox_type": None, "image_id": []}]
+)
+def test_boxes_belong_to_the_first_turn_that_shows_a_picture(objects: object) -> None:
+    record = _asked("<image> Where?", "<ref-object><bbox>", images=["a.png"], objects=objects)
+
+    sample = _sample(record | {"system": "S"})
+
+    assert [m.boxes for m in sample.conversation.messages] == ["", BOXES_TEXT, ""]
+    assert sample.meta == {"objects": objects}
+
+
+def test_boxes_without_a_picture_and_of_a_mapping_belong_to_the_first_turn() -> None:
+    mapped = mapped_layout({"instruction": "{instruction}", "response": "{output}"})
+    made = mapped.bind((*PAIR, "objects"), Provenance())(PAIR | {"objects": BOXES})
+
+    assert isinstance(made, Sample)
+    assert [m.boxes for m in _messages(PAIR | {"objects": BOXES})] == [BOXES_TEXT, ""]
+    assert [m.boxes for m in made.conversation.messages] == [BOXES_TEXT, ""]
+
+
+@pytest.mark.parametrize(
+    "objects", [None, [], ["cat"], "cat", "{", {"a": 1}, {"bbox": None, "ref": []}, {"bbox": []}]
+)
+def test_objects_that_are_no_boxes_change_nothing(objects: object) -> None:
+    plain = _sample(PAIR).conversation
+
+    assert _sample(PAIR | {"objects": objects}).conversation == plain
 
 
 # Marks of what is learned

@@ -9,6 +9,7 @@ from assay.formats.faults import BadRecord, Fault
 from assay.formats.json_stream import (
     BrokenJsonError,
     ListPlace,
+    RepeatingRecord,
     document_records,
     line_records,
 )
@@ -125,3 +126,43 @@ def test_a_bad_line_is_one_bad_record(line: bytes, fault: Fault) -> None:
 
 def test_a_whole_surrogate_pair_is_a_character() -> None:
     assert list(line_records([b'  {"a": "\\ud83d\\ude00"}'])) == [({"a": "😀"}, 0, 23)]
+
+
+REPEATING = (
+    (b'{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2}, "the field 'a' is given 2 times", {"a": 2}),
+    (b'{"a": 1, "\\u0061": 2}', {"a": 2}, "the field 'a' is given 2 times", {"a": 2}),
+    (b'{"a": [{"b": 1, "b": 2, "b": 3}]}', {"a": [{"b": 3}]}, "'b' is given 3 times", {"a": 1}),
+)
+
+
+@pytest.mark.parametrize(("text", "value", "detail", "times"), REPEATING)
+@pytest.mark.parametrize("size", [3, 1000])
+def test_a_record_that_gives_a_field_twice_says_so_and_moves_no_neighbour(
+    text: bytes, value: object, detail: str, times: dict[str, int], size: int
+) -> None:
+    before = b'{"a": {"b": 1}, "b": [{"a": 1}, {"a": 2}]}'
+    rows = (before, text, b'{"a": 4}')
+
+    for content, read in (
+        (b"\n".join(rows), line_records),
+        (b"[" + b", ".join(rows) + b"]", document_records),
+        (b'{"n": {"x": 1, "x": 2}, "data": [' + b",".join(rows) + b"]}", document_records),
+    ):
+        records = list(read(pieces(content, size)))
+
+        assert [content[at : at + length] for _, at, length in records] == list(rows)
+        plain, repeating, after = (record for record, _, _ in records)
+        assert (plain, after) == (json.loads(before), {"a": 4})
+        assert type(plain) is dict
+        assert isinstance(repeating, RepeatingRecord)
+        assert repeating == value
+        assert detail in repeating.bad.detail
+        assert repeating.bad.excerpt == text.decode()
+        assert {name: repeating.times[name] for name in times} == times
+
+
+def test_a_record_that_gives_a_field_twice_and_breaks_off_is_no_json() -> None:
+    ((bad, _, _),) = line_records([b'{"a": {"b": 1, "b": 2}, "a": '])
+
+    assert isinstance(bad, BadRecord)
+    assert bad.fault is Fault.INVALID_JSON

@@ -212,6 +212,36 @@ def test_openai_tool_calls_tools_and_answers_of_tools_are_kept() -> None:
     )
 
 
+CALL = {"name": "weather", "arguments": {"city": "Köln"}}
+
+
+@pytest.mark.parametrize("key", ["tool_calls", "function_call"])
+@pytest.mark.parametrize("written", [CALL, [CALL], json.dumps(CALL), json.dumps([CALL])])
+def test_a_call_alone_or_as_text_is_a_call(key: str, written: object) -> None:
+    turns = [{"role": "user", "content": "Q"}, {"role": "assistant", key: written}]
+
+    (sample,) = samples_of({"messages": turns})
+
+    assert sample.conversation.messages[1].tool_calls == (ToolCall("weather", '{"city": "Köln"}'),)
+
+
+@pytest.mark.parametrize("written", ["weather()", 7, '{"name": "a", "name": "b"}'])
+def test_calls_that_cannot_be_read_set_the_record_aside(written: object) -> None:
+    turns = [{"role": "user", "content": "Q"},
+             {"role": "assistant", "content": "A", "tool_calls": written}]  # fmt: skip
+
+    with pytest.raises(UnusableRecordError, match="not calls"):
+        samples_of({"messages": turns})
+
+
+@pytest.mark.parametrize("empty", ["", " ", "null", "[]", None, [], {}])
+def test_an_empty_field_of_calls_holds_none(empty: object) -> None:
+    turns = [{"role": "user", "content": "Q"},
+             {"role": "assistant", "content": "A", "tool_calls": empty}]  # fmt: skip
+
+    assert samples_of({"messages": turns})[0].conversation.messages[1].tool_calls == ()
+
+
 def test_sharegpt_function_turns_become_calls_and_tool_answers() -> None:
     record = {
         "conversations": [

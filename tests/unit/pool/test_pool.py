@@ -161,3 +161,21 @@ def test_answers_that_are_not_learned_are_told_from_the_stored_column(tmp_path: 
 
     found = sorted(learned["messages"].to_list(), key=len)
     assert found == [[False, False], [False, False, True, True]]
+
+
+def test_rows_that_differ_by_boxes_are_no_copies_and_keep_them(tmp_path: Path) -> None:
+    answer = Message("assistant", "<bbox>")
+    boxes = [
+        '{"bbox": [[1, 2, 3, 4]]}',
+        '{"bbox": [[5, 6, 7, 8]], "ref": ["\\"weight\\": 0,"]}',
+        "",
+    ]
+    asked = [Message("user", "Where?", boxes=each) for each in boxes]
+    samples = [Sample(Conversation((message, answer))) for message in asked]
+
+    pool = build_pool([Block(samples, [Origin(0, row) for row in range(3)])], tmp_path)
+
+    assert pool.duplicates == 0
+    read = pool.conversations(np.arange(3))
+    assert sorted(talk.messages[0].boxes for talk in read) == sorted(boxes)
+    assert [talk.content_hash for talk in read] == pool.content_hashes.tolist()

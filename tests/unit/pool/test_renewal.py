@@ -45,6 +45,7 @@ def _messages(pool: Pool) -> list[str]:
         (PAIR, '{"score": "the tools are fine"}', False),
         (PAIR, '{"images": ["a.png"]}', True),
         (PAIR, '{"Tools": "[]", "x": 1}', True),
+        (PAIR, '{"objects": {"bbox": [[1, 2, 3, 4]]}}', True),
         (TURNS, "", True),
     ],
 )

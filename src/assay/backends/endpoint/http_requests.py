@@ -10,7 +10,6 @@ import math
 import os
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, TypeVar
@@ -27,6 +26,7 @@ from assay.backends.endpoint.http_transport import (
 )
 from assay.backends.endpoint.http_words import Words, asked_wait
 from assay.errors import ConfigError
+from assay.formats.json_text import RepeatedNameError, once_each
 from assay.wording import seconds as seconds_text
 
 KEYS = ("ASSAY_API_KEY", "OPENAI_API_KEY")
@@ -290,30 +290,19 @@ class Requests:
     def _read(self, reply: Reply) -> Any:
         """Return a body of JSON; one that says a thing twice, or is nested without end, is none."""
         try:
-            return json.loads(reply.content, object_pairs_hook=_once_each)
+            return json.loads(reply.content, object_pairs_hook=once_each)
         except RecursionError as error:
             raise UnansweredError(
                 f"{reply.status}, and its JSON is nested too deeply", spoken=True, lasting=True
             ) from error
-        except _TwiceError as error:
-            said = self._words.line(f"{reply.status}, and its JSON says {error} twice")
+        except RepeatedNameError as error:
+            said = self._words.line(f"{reply.status}, and its JSON says {error.name} twice")
             raise UnansweredError(said, spoken=True, lasting=True) from error
         except ValueError as error:
             said = self._words.begin(reply) or "nothing"
             raise UnansweredError(
                 f"{reply.status}, and what it answers is no JSON: {said}", spoken=True
             ) from error
-
-
-class _TwiceError(Exception):
-    """An object has a name twice, so that two readers may read two things."""
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _TwiceError(Counter(name for name, _ in pairs).most_common(1)[0][0])
-    return found
 
 
 def _passes(status: int) -> bool:

@@ -78,12 +78,13 @@ def describe_row(project: "Workspace", row_id: int, models: Sequence[str]) -> di
 
 
 def _beside(message: Message) -> dict[str, Any]:
-    """Return what few messages have, and only what this one has: media, a weight in training."""
+    """Return what only few messages have: media, boxes in pictures, a weight in training."""
     found: dict[str, Any] = {
         f"{kind}s": [ref.path or "in the data itself" for ref in message.media(kind)]
         for kind in MEDIA_KINDS
         if message.media(kind)
     }
+    found |= {"boxes": message.boxes} if message.boxes else {}
     return found if message.weight is None else found | {"weight": message.weight}
 
 
@@ -139,6 +140,8 @@ def row_parts(
         for kind in MEDIA_KINDS:
             for where_from in message.get(f"{kind}s", ()):
                 yield Text(plain(f"  {kind}: {one_line(where_from, _RESPONSE)}"), style="dim")
+        if "boxes" in message:
+            yield Text(plain(f"  boxes: {one_line(message['boxes'], _RESPONSE)}"), style="dim")
         parts: list[Any] = [message["reasoning"], message["content"], message["context"]]
         if message["role"] == "assistant":
             parts[1] = (answers or {}).get(turn, message["content"])
