@@ -64,7 +64,7 @@ _OWNERS = {
 }
 _OWNER_OF = {name: owner for owner, names in _OWNERS.items() for name in names}
 _SHARES = ("hold_out", "max_set_aside", "max_unscored")
-_SWITCHES = ("offline",)
+_SWITCHES = ("offline", "replace")
 _IN_PYTHON = {"format": "layout"}  # where `export` takes what the command line calls a format
 
 

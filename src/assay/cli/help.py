@@ -5,14 +5,11 @@ screen has no room for that. Here every option has its line, and its meaning sta
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from assay.cli.console import facts, terminal
-
-if TYPE_CHECKING:
-    from typer import Context
 
 _PANELS_FIT = 80
 """Columns from which on the framework cuts nothing off."""
@@ -23,7 +20,7 @@ _EXAMPLES = "\b"
 class Verb(TyperCommand):
     """A verb, whose help fits the screen."""
 
-    def format_help(self, ctx: "Context", formatter: Any) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
         if terminal().out.width >= _PANELS_FIT:
             super().format_help(ctx, formatter)
@@ -34,18 +31,18 @@ class Verb(TyperCommand):
 class Verbs(TyperGroup):
     """All verbs, whose help fits the screen."""
 
-    def format_help(self, ctx: "Context", formatter: Any) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help."""
         if terminal().out.width >= _PANELS_FIT:
             super().format_help(ctx, formatter)
             return
         verbs = [(name, verb, (verb.help or "").partition("\n\n")[0])
-                 for name, verb in self.commands.items()]  # fmt: skip
-        _write(self, ctx, _by_panel((verb.rich_help_panel, (name, first))
+                 for name, verb in self.commands.items() if isinstance(verb, Verb)]  # fmt: skip
+        _write(self, ctx, _by_panel((verb.rich_help_panel or "Commands", (name, first))
                                     for name, verb, first in verbs))  # fmt: skip
 
 
-def _write(command: Verb | Verbs, ctx: "Context", verbs: dict[str, list[tuple[str, str]]]) -> None:
+def _write(command: Verb | Verbs, ctx: Any, verbs: dict[str, list[tuple[str, str]]]) -> None:
     page = terminal()
     page.result(command.get_usage(ctx))
     for paragraph in (command.help or "").split("\n\n"):
@@ -74,7 +71,7 @@ def _lines(paragraph: str, width: int) -> Iterator[tuple[str, str]]:
         yield from ((line, "cyan") for line in (f"  {first}", *others))
 
 
-def _options(command: Verb | Verbs, ctx: "Context") -> dict[str, list[tuple[str, str]]]:
+def _options(command: Verb | Verbs, ctx: Any) -> dict[str, list[tuple[str, str]]]:
     """Return names and meanings of words and options by their panels, those without one first."""
     found = [
         (
