@@ -3,9 +3,12 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from assay.cli.app import app
 from assay.cli.console import Settings, configure
 from assay.cli.entry import VERBS
 from assay.folding import display_width
@@ -45,6 +48,30 @@ def test_no_name_and_no_word_is_cut_off(shown: Callable[[str, int], str], verb: 
         assert "…" not in narrow
         assert max(map(display_width, narrow.splitlines())) <= columns
         assert _options(wide) - _options(narrow) == set()
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _meanings(verb: str) -> Iterator[str]:
+    """Yield what the options and words of a verb mean; without a verb, what all verbs do."""
+    every: Any = typer.main.get_command(app)
+    command = every.commands[verb] if verb else every
+    context = command.make_context(verb, [], resilient_parsing=True)
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        yield record[1] if record else ""
+    if not verb:
+        yield from (each.help.partition("\n\n")[0] for each in command.commands.values())
+
+
+@pytest.mark.parametrize("verb", [*(verb.replace("_", "-") for verb in VERBS), ""])
+def test_meanings_are_whole(shown: Callable[[str, int], str], verb: str) -> None:
+    for columns in (40, 60):
+        narrow = _squeezed(shown(verb, columns))
+
+        assert [text for text in _meanings(verb) if _squeezed(text) not in narrow] == []
 
 
 def test_examples_paste(shown: Callable[[str, int], str]) -> None:
