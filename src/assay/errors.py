@@ -151,7 +151,7 @@ class AssayError(Exception):
 
     Where a description was read, `place` has the keys and positions that lead to what is wrong.
     `message` and `hint` are words of Python, and so is ``str(error)``, which holds both and spells
-    what cannot be seen; `told` gives them as another reader needs them.
+    what cannot be seen; `reported` gives them as another reader needs them.
     """
 
     exit_code = 1
