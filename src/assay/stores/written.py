@@ -4,9 +4,10 @@ A selection's sidecar says it of the file beside it. Of files without one, such 
 scores and files in a folder, the cache keeps the digest that they had when they were written.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from assay.files import write_text
@@ -15,10 +16,25 @@ from assay.formats.streams import digest_of
 _UNDER_WAY = "under way"
 
 
-def begin(cache: Path, paths: Iterable[Path]) -> None:
-    """Keep that files are about to be written, for the work that is done again after a kill."""
-    for path in paths:
-        write_text(_place(cache, path), _UNDER_WAY)
+@contextlib.contextmanager
+def under_way(cache: Path, paths: Iterable[Path]) -> Iterator[None]:
+    """Keep that files are being written, for the work that is done again after a kill.
+
+    After an error it is known of them what was known before.
+    """
+    places = [_place(cache, path) for path in paths]
+    before = [place.read_text(encoding="ascii") if place.is_file() else None for place in places]
+    for place in places:
+        write_text(place, _UNDER_WAY)
+    try:
+        yield
+    except Exception:
+        for place, known in zip(places, before, strict=True):
+            if known is None:
+                _remove(place)
+            else:
+                write_text(place, known)
+        raise
 
 
 def remember(cache: Path, paths: Iterable[Path]) -> None:
@@ -33,11 +49,14 @@ def remember(cache: Path, paths: Iterable[Path]) -> None:
 def forget(cache: Path, paths: Iterable[Path]) -> None:
     """Keep nothing of files: there are none, or what lies beside them speaks for them."""
     for path in paths:
-        place = _place(cache, path)
-        place.unlink(missing_ok=True)
-        for folder in (place.parent, place.parent.parent):
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
+        _remove(_place(cache, path))
+
+
+def _remove(place: Path) -> None:
+    place.unlink(missing_ok=True)
+    for folder in (place.parent, place.parent.parent):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def is_as_written(cache: Path, path: Path) -> bool:

@@ -22,7 +22,7 @@ from assay.html import Column
 from assay.pool.pool import format_id
 from assay.pool.row_ids import spelled_ids
 from assay.samples import Attribute, FloatArray, IndexArray, Reason, Scores
-from assay.stores.written import begin, forget, remember
+from assay.stores.written import forget, remember, under_way
 from assay.values import ScoreTable, SelectionRecord
 from assay.version import __version__
 from assay.workspace.composition import Composition, compose
@@ -204,10 +204,10 @@ class NamedSelection:
         paths = export_paths(self.project.load_record.files, path, layout)
         if not replace:
             refuse_foreign(paths, cache)
-        begin(cache, paths)
-        report = self.write_rows(path, layout=layout)
-        if sidecar:
-            self._write_sidecar(path, report)
+        with under_way(cache, paths):
+            report = self.write_rows(path, layout=layout)
+            if sidecar:
+                self._write_sidecar(path, report)
         described = {Path(path)} if sidecar and Path(path).is_file() else set()
         forget(cache, described)
         remember(cache, [each for each in paths if each not in described])

@@ -90,6 +90,19 @@ def test_what_a_kill_left_half_done_is_written_anew(
     assert (tmp_path / "out.json.assay.json").exists()
 
 
+def test_what_an_error_kept_from_being_written_is_not_taken_for_assays_own(
+    chosen: NamedSelection, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="no trainer layout is called"):
+        chosen.export(tmp_path / "out.jsonl", layout="nobody's")
+    (tmp_path / "out.jsonl").write_text("mine")
+
+    with pytest.raises(DataError, match="is not as Assay wrote it"):
+        chosen.export(tmp_path / "out.jsonl")
+
+    assert not (tmp_path / "cache" / "written").exists()
+
+
 def test_rows_that_go_elsewhere_leave_nothing_in_the_cache(
     chosen: NamedSelection, tmp_path: Path
 ) -> None:
