@@ -57,7 +57,7 @@ class Terms:
     others: Annotated[
         list[str] | None,
         typer.Option("--on", metavar="FILE", show_default=False, rich_help_panel=_WHAT,
-                     help="QuestionSet of another source to measure on, too. Repeatable."),
+                     help="Questions of another source to measure on, too. Repeatable."),
     ] = None  # fmt: skip
     questions: Annotated[
         int,
