@@ -190,6 +190,20 @@ def test_a_completion_script_is_printed(folder: Path, shell: str) -> None:
     assert "_ASSAY_COMPLETE" in called.out
 
 
+def test_the_package_runs_as_a_module(folder: Path) -> None:
+    words = ["status", "nowhere.assay"]
+    module = [sys.executable, "-m", "assay", *words]
+    done = subprocess.run(module, cwd=folder, capture_output=True, check=False)
+
+    asked = assay(folder, *words)
+    assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (
+        asked.code,
+        asked.out,
+        asked.err,
+    )
+    assert "error: nowhere.assay" in asked.err
+
+
 def test_help_imports_nothing_heavy(folder: Path) -> None:
     script = (
         "import sys; from assay.cli import main\n"
