@@ -1,9 +1,7 @@
 """The Python of the first pages does what they say, in every way to run a few lines of it."""
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,7 @@ import pytest
 
 import assay
 from tests.end_to_end.notebook import printed, run_cells, shown
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 ROOT = Path(__file__).parents[2]
 _PAGES = ("README.md", "docs/tutorial.md")
@@ -62,10 +60,7 @@ def _as_input(folder: Path, lines: str) -> str:
 
 
 def _run(folder: Path, line: list[str], given: str = "") -> str:
-    done = subprocess.run(
-        line, cwd=folder, input=given, text=True, capture_output=True, env=os.environ,
-        timeout=PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
+    done = run(line, folder=folder, stdin=given)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # no progress where nobody watches, and nothing to warn of
     return done.stdout
