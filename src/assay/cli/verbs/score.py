@@ -11,7 +11,7 @@ import typer
 from assay.cli.app import CHOOSE, verb
 from assay.cli.console import table, terminal
 from assay.cli.options.groups import Everywhere, Loading, Words, Working
-from assay.cli.options.models import Models
+from assay.cli.options.models import ReadModels
 from assay.cli.options.opening import open_words, rows_to_price
 from assay.cli.options.writing import REPORT_HELP
 
@@ -77,7 +77,7 @@ def score(
     reading: Loading,
     everywhere: Everywhere,
     working: Working,
-    models: Models,
+    models: ReadModels,
     scoring: Scoring,
 ) -> None:
     """Give every row a number, and keep it in the project.
@@ -119,7 +119,7 @@ def score(
 
 
 def _scorers(
-    project: "Project", methods: Sequence[str], settings: Sequence[str], models: Models
+    project: "Project", methods: Sequence[str], settings: Sequence[str], models: ReadModels
 ) -> "list[Scorer]":
     from assay.cli.options.models import with_models
     from assay.cli.options.parameters import describe_methods, parse_settings, set_inside

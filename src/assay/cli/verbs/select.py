@@ -8,7 +8,7 @@ from assay.cli.app import CHOOSE, verb
 from assay.cli.console import terminal
 from assay.cli.options.choosing import Choosing
 from assay.cli.options.groups import Everywhere, Loading, Words, Working
-from assay.cli.options.models import Models
+from assay.cli.options.models import ReadModels
 from assay.cli.options.opening import open_words, rows_to_price
 from assay.cli.options.writing import Writing
 from assay.errors import UsageError
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def select(
     words: Words,
     choosing: Choosing,
-    models: Models,
+    models: ReadModels,
     writing: Writing,
     reading: Loading,
     everywhere: Everywhere,
