@@ -45,8 +45,8 @@ _SUM = re.compile(rb'"checksum": "[^"]*"')
 STAGES = {
     "reading with the base": ("*/cache/hidden_states/*/.rows-*.tmp", 1),
     "clustering": ("*/cache/distance_clusters/*.tmp", 0),
-    "training": ("*/.whole.json.tmp", 2),
-    "after the training": ("*/.tuned.json.tmp", 0),
+    "training": ("*/.whole.json*.tmp", 2),
+    "after the training": ("*/.tuned.json*.tmp", 0),
     "reading with the tuned model": ("*/cache/response_log_probs/*/.rows-*.tmp", 3),
     "choosing": ("*/selections/*.tmp", 0),
 }
