@@ -20,32 +20,37 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, BYTE = 1, 2, 3, 4, 6
 """Types of tokens, as GGUF numbers them."""
 
 _WORDS = """
-the of and to in is that it for was on are as with his they at be this from have or by one had not
-but what all were when we there can an your which their said if do will each about how up out them
-Explain Describe Write Translate Summarise the following sentence paragraph function instruction
-I'm you're she'll HE'D we've don't CAN'T It's o'clock rock'n'roll naïve café Zürich Straße señor
-Übermut ÉCOLE İstanbul ǅ ŉ ﬁne Ωμέγα привет МИР שלום مرحبا नमस्ते हिन्दी สวัสดี ภาษาไทย こんにちは
-カタカナ 안녕하세요 한국어 résumé re\u0301sume\u0301 camelCase snake_case SCREAMING_CASE HTTPServer
-3.14159 1,234,567 2024-11-30 12:45 100% $99.95 v2.0.1 0xFF 1e-10 007 12345678901234567890 ½ ² ٣ 五十
-""".split()
+the of and to in is that it for was on are as with his they at be this from have or by one
+had not but what all were when we there can an your which their said if do will each about
+how up out them Explain Describe Write Translate Summarise the following sentence paragraph
+function instruction I'm you're she'll HE'D we've don't CAN'T It's o'clock rock'n'roll naïve
+café Zürich Straße señor Übermut ÉCOLE İstanbul ǅ ŉ ﬁne Ωμέγα привет МИР שלום مرحبا नमस्ते
+हिन्दी สวัสดี ภาษาไทย こんにちは カタカナ 안녕하세요 한국어 résumé re\u0301sume\u0301
+camelCase snake_case SCREAMING_CASE HTTPServer 3.14159 1,234,567 2024-11-30 12:45 100% $99.95 v2.0.1 0xFF 1e-10
+007 12345678901234567890 ½ ² ٣ 五十
+"""
 _CHINESE = """
-写一个关于春天的句子。 你好,世界! 请用三句话说明:为什么天空是蓝色的? 2024年11月30日,星期六。
+写一个关于春天的句子。 你好,世界!
+请用三句话说明:为什么天空是蓝色的? 2024年11月30日,星期六。
 春眠不觉晓,处处闻啼鸟。 “引号”与《书名号》、顿号;冒号:…… 价格是¥1,280元(含税)。 人工智能AI模型GPT4o
-""".split()
+"""
 _CODE = (
     "def add(left, right):\n    return left + right\n",
     "for (int i = 0; i < 10; ++i) {\n\tsum += a[i] * 2;\n}\n",
     "<div class=\"row\"><a href='https://example.org/?q=1&r=2'>x</a></div>",
     "SELECT name, COUNT(*) FROM t WHERE id >= 100 GROUP BY name;",
-    "    if x is None:\r\n        raise ValueError(f\"{x!r} != {y:>8.3f}\")\r\n",
+    '    if x is None:\r\n        raise ValueError(f"{x!r} != {y:>8.3f}")\r\n',
     "$ git commit -m 'fix: #42' && make -j8 || exit 1",
-    "{\"key\": [1, 22, 333, 4444], \"null\": null}",
+    '{"key": [1, 22, 333, 4444], "null": null}',
     "x = ~(a ^ b) | c;  // comment\n\n\n/* block */",
 )
 _BETWEEN = (" ",) * 12 + (
-    "", "", "  ", "   ", "\n", "\n\n", "\n\n\n", " \n", "\n ", "\t", "\t\t", "\r\n", "\r\n\r\n", " \n \n",
-    "        ", ", ", ". ", "! ", "? ", "... ", " - ", " — ", "/", "//", "\u00a0", "\u3000", "\u200b",
-    "!!!\n", ":\n\n", "``` \n", "🙂", " 👩‍👩‍👧 ", " ✓ ", "\ufeff", " <|im_start|> ", " </s> ", "~~", " $$ ", "\n\t\n",
+    "", "", "  ", "   ", "\n", "\n\n", "\n\n\n",
+    " \n", "\n ", "\t", "\t\t", "\r\n", "\r\n\r\n", " \n \n",
+    "        ", ", ", ". ", "! ", "? ", "... ", " - ", " — ", "/", "//",
+    "\u00a0", "\u3000", "\u200b",
+    "!!!\n", ":\n\n", "``` \n", "🙂", " 👩‍👩‍👧 ",
+    " ✓ ", "\ufeff", " <|im_start|> ", " </s> ", "~~", " $$ ", "\n\t\n",
 )  # fmt: skip
 
 
@@ -53,6 +58,7 @@ _BETWEEN = (" ",) * 12 + (
 def texts(count: int = TEXTS) -> tuple[str, ...]:
     """Return texts with words, digits, code, Chinese and blanks of all kinds; always the same."""
     chance = random.Random(20241130)
+    words, phrases = _WORDS.split(), _CHINESE.split()
 
     def one_of(several: Sequence[str]) -> str:
         return several[int(chance.random() * len(several))]
@@ -65,7 +71,7 @@ def texts(count: int = TEXTS) -> tuple[str, ...]:
             if kind < 0.12:
                 parts.append(str(int(10 ** (chance.random() * 12))))
             else:
-                several = _WORDS if kind < 0.72 else _CHINESE if kind < 0.86 else _CODE
+                several = words if kind < 0.72 else phrases if kind < 0.86 else _CODE
                 parts.append(one_of(several))
             parts.append(one_of(_BETWEEN))
         made.append("".join(parts))
@@ -272,9 +278,9 @@ def byte_level_file(
     *,
     architecture: str = "llama",
     kind: str = "F32",
-    changes: Mapping[str, Any] = {},  # noqa: B006  never changed
-    more: Mapping[str, Any] = {},  # noqa: B006  never changed
-    tensors: Mapping[str, Any] = {},  # noqa: B006  never changed
+    changes: Mapping[str, Any] = {},
+    more: Mapping[str, Any] = {},
+    tensors: Mapping[str, Any] = {},
 ) -> Path:
     """Write a small model that reads bytes, cut by the pre-tokenizer of that name.
 
@@ -307,7 +313,7 @@ def sentence_piece_file(
     path: Path,
     *,
     kind: str = "F32",
-    changes: Mapping[str, Any] = {},  # noqa: B006  never changed
+    changes: Mapping[str, Any] = {},
 ) -> Path:
     """Write a small LLaMA that reads sentence pieces; its arguments are as above."""
     vocabulary = sentence_pieces()
@@ -365,4 +371,7 @@ def digests(ids: Sequence[Sequence[int]]) -> list[str]:
 def prompts() -> list[list[int]]:
     """Return the token ids that models are asked to go on with."""
     chance = random.Random(7)
-    return [[int(chance.random() * 1000) for _ in range(length)] for length in (1, 2, 7, 11, 40, 41, 200, 201)]
+    return [
+        [int(chance.random() * 1000) for _ in range(length)]
+        for length in (1, 2, 7, 11, 40, 41, 200, 201)
+    ]

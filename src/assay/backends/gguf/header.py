@@ -14,7 +14,9 @@ from assay.errors import ModelLoadError
 
 MAGIC = b"GGUF"
 _VERSIONS = (2, 3)  # the first one counted in 32 bits, for a few weeks of 2023
-_FORMATS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}  # fmt: skip
+_FORMATS = {
+    0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d",
+}  # fmt: skip
 _STRING, _ARRAY = 8, 9
 _MOST_DIMENSIONS = 4
 _ALIGNMENT = 32

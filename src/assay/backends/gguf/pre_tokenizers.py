@@ -68,6 +68,14 @@ _MARKS_AND_WORDS = (
     r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"
     rf"|[^\r\n\p{{L}}\p{{P}}\p{{S}}]?[\p{{L}}\p{{M}}]+| ?[\p{{P}}\p{{S}}]+[\r\n]*|{_LINES}"
 )
+_QWEN35 = (
+    rf"{_SUFFIXES}|[^\r\n\p{{L}}\p{{N}}]?[\p{{L}}\p{{M}}]+|\p{{N}}"
+    rf"| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+[\r\n]*|{_LINES}"
+)
+_EXAONE_MOE = (
+    rf"{_SUFFIXES}|[^\r\n\p{{L}}\p{{N}}]?(?:\p{{L}}\p{{M}}*(?: \p{{L}}\p{{M}}*)*)+|\p{{N}}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+"
+)
 _POWERS = "".join(rf"\s{{{1 << power}}}(?!\S)|" for power in range(9, 1, -1))
 
 _LLAMA3 = PreTokenizer((_tiktoken(_UP_TO_THREE),), whole_words=True, add_bos=True)
@@ -104,12 +112,7 @@ PRE_TOKENIZERS: Mapping[str, PreTokenizer] = dict(
         *_named("bailingmoe bailingmoe2 llada-moe", _BAILING),
     )
 ) | {
-    "qwen35": PreTokenizer(
-        (
-            rf"{_SUFFIXES}|[^\r\n\p{{L}}\p{{N}}]?[\p{{L}}\p{{M}}]+|\p{{N}}"
-            rf"| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+[\r\n]*|{_LINES}",
-        )
-    ),
+    "qwen35": PreTokenizer((_QWEN35,)),
     "deepseek-llm": PreTokenizer(
         (
             r"[\r\n]",
@@ -126,25 +129,14 @@ PRE_TOKENIZERS: Mapping[str, PreTokenizer] = dict(
     "falcon": PreTokenizer((r"[\p{P}\$\+<=>\^~\|`]+", _GPT2, "[0-9][0-9][0-9]")),
     "default": PreTokenizer((r"[\p{P}\$\+<=>\^~\|]+", _GPT2, r"\p{N}+", "[0-9][0-9][0-9]")),
     "viking": PreTokenizer((_PHRASES, r"\p{N}")),
-    "tekken": PreTokenizer(
-        (_by_case(r"\p{N}", ""),), whole_words=True, add_bos=True
-    ),
+    "tekken": PreTokenizer((_by_case(r"\p{N}", ""),), whole_words=True, add_bos=True),
     "seed-coder": PreTokenizer(
         (rf"{_SUFFIXES}|{_WORD}|\p{{N}}| ?[^\s\p{{L}}\p{{N}}\r\n]+|{_LINES}",)
     ),
     "superbpe": PreTokenizer((r"\p{N}+", r"(?=(\d{3})+(?!\d))")),
-    "exaone-moe": PreTokenizer(
-        (
-            rf"{_SUFFIXES}|[^\r\n\p{{L}}\p{{N}}]?(?:\p{{L}}\p{{M}}*(?: \p{{L}}\p{{M}}*)*)+|\p{{N}}"
-            r"| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+",
-        )
-    ),
+    "exaone-moe": PreTokenizer((_EXAONE_MOE,)),
     "jais-2": PreTokenizer(
-        (
-            _tiktoken(
-                _UP_TO_THREE, lines=rf"\s*[\r\n]+|{_POWERS}\s{{1,2}}(?!\S)|\s{{1}}"
-            ),
-        )
+        (_tiktoken(_UP_TO_THREE, lines=rf"\s*[\r\n]+|{_POWERS}\s{{1,2}}(?!\S)|\s{{1}}"),)
     ),
 }
 """Those that are known, by name."""

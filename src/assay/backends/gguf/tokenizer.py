@@ -124,7 +124,11 @@ def build_tokenizer(header: Header) -> Any:
     if around:
         number = {role: vocabulary[token] for role, token in around.items()}
         made.post_processor = tokenizers.processors.TemplateProcessing(
-            single=[*(["bos"] if "bos" in around else []), "$A", *(["eos"] if "eos" in around else [])],
+            single=[
+                *(["bos"] if "bos" in around else []),
+                "$A",
+                *(["eos"] if "eos" in around else []),
+            ],
             special_tokens=[
                 {"id": role, "ids": [number[role]], "tokens": [token]}
                 for role, token in around.items()
@@ -166,7 +170,9 @@ def _sentence_piece(header: Header, vocabulary: Mapping[str, int]) -> Any:
     )
     prefix = header.fields.get("tokenizer.ggml.add_space_prefix", True)
     marks = [normalizers.Replace(" ", BLANK)]
-    made.normalizer = normalizers.Sequence([normalizers.Prepend(BLANK), *marks] if prefix else marks)
+    made.normalizer = normalizers.Sequence(
+        [normalizers.Prepend(BLANK), *marks] if prefix else marks
+    )
     steps = [decoders.Replace(BLANK, " "), decoders.ByteFallback(), decoders.Fuse()]
     made.decoder = decoders.Sequence(steps + ([decoders.Strip(" ", 1, 0)] if prefix else []))
     return made
@@ -219,4 +225,6 @@ def _around(header: Header) -> dict[str, str]:
         "eos": header.fields.get("tokenizer.ggml.add_eos_token", False),
     }
     special = special_tokens(header)
-    return {role: special[role] for role, is_added in wanted.items() if is_added and role in special}
+    return {
+        role: special[role] for role, is_added in wanted.items() if is_added and role in special
+    }

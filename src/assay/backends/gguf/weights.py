@@ -93,8 +93,9 @@ def _check_followed(header: Header, model: Any) -> None:
     """Check that the older of the library's two readers, which tells nothing, took everything."""
     if is_gguf_arch_supported(header.architecture):
         return
-    named = GGUF_CONFIG_MAPPING.get(model.config.model_type.removesuffix("_text"))
-    named = GGUF_CONFIG_MAPPING.get(header.architecture, named or {})
+    # Some architectures are called otherwise in the library, such as qwen2moe.
+    called = model.config.model_type.removesuffix("_text")
+    named = GGUF_CONFIG_MAPPING.get(header.architecture) or GGUF_CONFIG_MAPPING.get(called, {})
     check_settings(header, model.config, [name for name, field in named.items() if field])
     processors = library.TENSOR_PROCESSORS
     processor = processors.get(header.architecture, library.TensorProcessor)(config={})

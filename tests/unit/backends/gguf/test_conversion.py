@@ -3,7 +3,6 @@
 import json
 import logging
 import multiprocessing
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import assay.backends.gguf.conversion as conversion
+from assay.backends.gguf import conversion
 from assay.backends.gguf.header import read_header
 from assay.backends.gguf.tokenizer import build_tokenizer
 from assay.components.references import short_name
@@ -81,9 +80,7 @@ def _as_folder(folder: Path, file: Path, kind: str, **settings: Any) -> Path:
         exact = _halves_apart(exact, heads[part]) if part in heads else exact
         layer = f"model.layers.{name.split('.')[1]}." if name.startswith("blk") else ""
         state[f"{layer}{_NAMES[part]}.weight"] = torch.from_numpy(exact.astype(np.float32))
-    config = llama_config(
-        vocab_size=SIZE, rms_norm_eps=1e-5, tie_word_embeddings=True, **settings
-    )
+    config = llama_config(vocab_size=SIZE, rms_norm_eps=1e-5, tie_word_embeddings=True, **settings)
     model = transformers().AutoModelForCausalLM.from_config(config)
     model.load_state_dict(state, strict=False)
     model.tie_weights()
@@ -116,9 +113,7 @@ def test_stretched_rotations_are_those_that_llama_3_1_computes(tmp_path: Path) -
     length = 2 * np.pi / plain
     smooth = np.clip((64 / length - 1) / 3, 0, 1)
     stretch = (1 / ((1 - smooth) / 8 + smooth)).astype(np.float32)
-    file = byte_level_file(
-        tmp_path / "model.gguf", tensors={"rope_freqs.weight": (stretch, "F32")}
-    )
+    file = byte_level_file(tmp_path / "model.gguf", tensors={"rope_freqs.weight": (stretch, "F32")})
     folder = _as_folder(tmp_path / "folder", file, "F32", rope_parameters=scaling)
 
     found = _log_probs(_open(file, tmp_path / "cache"))
@@ -350,9 +345,7 @@ def test_a_damaged_folder_is_made_anew(tmp_path: Path, caplog: pytest.LogCapture
     np.testing.assert_array_equal(after, before)
 
 
-def test_half_a_folder_is_not_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_half_a_folder_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = byte_level_file(tmp_path / "model.gguf")
 
     def fail(header: object, folder: Path) -> None:
@@ -382,7 +375,9 @@ def test_a_disk_without_room_is_told_before_the_work(
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1 << 20))
 
-    with pytest.raises(DataError, match=r"needs .* MiB as a folder under .* 1\.0 MiB are") as caught:
+    with pytest.raises(
+        DataError, match=r"needs .* MiB as a folder under .* 1\.0 MiB are"
+    ) as caught:
         _open(file, tmp_path / "cache")
     assert "ASSAY_CACHE" in str(caught.value.hint)
 
@@ -408,4 +403,4 @@ def test_processes_that_need_it_at_once_do_not_hurt_each_other(tmp_path: Path) -
 
     assert [maker.exitcode for maker in makers] == [0, 0, 0]
     (made,) = (tmp_path / "cache/gguf").glob("v*/[!.]*")
-    assert sorted(os.listdir(made.parent)) == [f".{made.name}.lock", made.name]
+    assert sorted(path.name for path in made.parent.iterdir()) == [f".{made.name}.lock", made.name]
