@@ -26,12 +26,14 @@ how up out them Explain Describe Write Translate Summarise the following sentenc
 function instruction I'm you're she'll HE'D we've don't CAN'T It's o'clock rock'n'roll naïve
 café Zürich Straße señor Übermut ÉCOLE İstanbul ǅ ŉ ﬁne Ωμέγα привет МИР שלום مرحبا नमस्ते
 हिन्दी สวัสดี ภาษาไทย こんにちは カタカナ 안녕하세요 한국어 résumé re\u0301sume\u0301
-camelCase snake_case SCREAMING_CASE HTTPServer 3.14159 1,234,567 2024-11-30 12:45 100% $99.95 v2.0.1 0xFF 1e-10
+camelCase snake_case SCREAMING_CASE HTTPServer 3.14159 1,234,567 2024-11-30 12:45 100% $99.95
+v2.0.1 0xFF 1e-10
 007 12345678901234567890 ½ ² ٣ 五十
 """
 _CHINESE = """
 写一个关于春天的句子。 你好,世界!
-请用三句话说明:为什么天空是蓝色的? 2024年11月30日,星期六。
+请用三句话说明:为什么天空是蓝色的?
+2024年11月30日,星期六。
 春眠不觉晓,处处闻啼鸟。 “引号”与《书名号》、顿号;冒号:…… 价格是¥1,280元(含税)。 人工智能AI模型GPT4o
 """
 _CODE = (

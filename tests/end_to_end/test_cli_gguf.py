@@ -62,7 +62,9 @@ def test_a_score_reads_a_gguf_file_and_goes_by_its_name(here: Here, folder: Path
     assert entry["label"].startswith("ifd(model=Tiny-1B.Q8_0.gguf@")
     assert entry["result"] == "ifd-model-Tiny-1B_Q8_0"
     assert sum(value is not None for value in _values(folder, "ifd")) == 12
-    looked = here("show", "data.jsonl", "--model", "Tiny-1B.Q8_0.gguf", "1")
+    (path,) = (folder / "data.assay/scores").glob("ifd-*.parquet")
+    row = f"{pl.read_parquet(path)['id'][0]:016x}"
+    looked = here("show", "data.jsonl", row, "--model", "Tiny-1B.Q8_0.gguf")
     assert looked.code == 0, looked.err
 
 
