@@ -54,7 +54,9 @@ def test_a_model_named_empty_stops_with_the_kinds_that_may_be_named(folder: Path
     said = _one_line(called.err)
     assert called.code == 1
     assert "error: ifd reads a causal language model, and none is named" in said
-    assert "hint: --model gpt2, assay:lm, any causal model on the Hugging Face Hub, or a" in said
+    assert (
+        "hint: --model gpt2, assay:lm, any causal model on the Hugging Face Hub, a folder" in said
+    )
     assert not list((folder / "data.assay").glob("runs/*"))
 
 

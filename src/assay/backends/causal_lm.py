@@ -34,7 +34,8 @@ class TransformersModel:
     """A causal model and its tokenizer, from a folder or the Hub.
 
     Args:
-        name: folder or ``org/name``.
+        name: what it is called.
+        place: folder or ``org/name``.
         revision: commit on the Hub; None for a folder.
         dtype: number format of weights and products.
         device: where it runs, such as "cpu" or "cuda:0"; "" for one that is only to be trained.
@@ -51,6 +52,7 @@ class TransformersModel:
         self,
         name: str,
         *,
+        place: str,
         revision: str | None,
         dtype: DType,
         device: str,
@@ -64,7 +66,8 @@ class TransformersModel:
         except ImportError as error:
             raise MissingExtraError(f"the language model {name}", "models") from error
         self.name = name
-        self._place = {"revision": revision, "local_files_only": offline or revision is None}
+        self._place = place
+        self._access = {"revision": revision, "local_files_only": offline or revision is None}
         self._versions = {"torch": torch.__version__, "transformers": transformers.__version__}
         self._tokenizer = self._open_tokenizer(transformers)
         self._model = self._open_model(transformers, getattr(torch, dtype))
@@ -114,7 +117,7 @@ class TransformersModel:
     def _open_tokenizer(self, transformers: Any) -> Any:
         try:
             return transformers.AutoTokenizer.from_pretrained(
-                self.name, trust_remote_code=False, **self._place
+                self._place, trust_remote_code=False, **self._access
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             # The last four are what transformers makes of a configuration of another shape.
@@ -129,12 +132,12 @@ class TransformersModel:
         transformers.utils.logging.disable_progress_bar()
         try:
             model, report = transformers.AutoModelForCausalLM.from_pretrained(
-                self.name,
+                self._place,
                 dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,
                 output_loading_info=True,
-                **self._place,
+                **self._access,
             )
         except unreadable as error:
             raise ModelLoadError(

@@ -23,7 +23,7 @@ ModelOption = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME", show_default=False, rich_help_panel=_PANEL,
                  help="Causal language model: assay:lm by default, org/name such as gpt2, a "
-                 "folder, or http://host:8000/v1#model."),
+                 "folder, a GGUF file, package:NAME, or http://host:8000/v1#model."),
 ]  # fmt: skip
 DTypeOption = Annotated[
     str | None,

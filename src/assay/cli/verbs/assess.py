@@ -70,7 +70,7 @@ class Measuring:
                      help="Adds IFD and perplexity, for which this language model reads the "
                      "sample of every dataset: on a processor a fraction of a second to seconds a "
                      "row, so mostly the longest part by far; -n says how long. assay:lm, org/name "
-                     "such as gpt2, a folder, or http://host:8000/v1#model."),
+                     "such as gpt2, a folder, a GGUF file, package:NAME, or http://host:8000/v1#model."),
     ] = None  # fmt: skip
     dtype: DTypeOption = None
     device: DeviceOption = None
