@@ -63,7 +63,13 @@ class Letters:
     def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
         return [[*self.usual, *ids] for ids in self.encode(texts, special=True)]
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
         return self.format(messages, tools)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:

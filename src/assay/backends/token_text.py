@@ -7,9 +7,21 @@ from assay.errors import ConfigError, FeatureError, Parameter
 
 
 def chat_text(
-    tokenizer: Any, name: str, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]
+    tokenizer: Any,
+    name: str,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Any],
+    *,
+    answering: bool = False,
 ) -> str:
     """Return a conversation in the format that a tokenizer of transformers holds.
+
+    Args:
+        tokenizer: which holds it.
+        name: what the model is called.
+        messages: in OpenAI's form.
+        tools: the same.
+        answering: end with what stands before an answer that is still to come.
 
     Raises:
         ConfigError: if it holds none, or none that can be used.
@@ -25,7 +37,12 @@ def chat_text(
     _check_choice(tokenizer.chat_template, name, with_tools=bool(tools))
     try:
         return str(
-            tokenizer.apply_chat_template(list(messages), tools=list(tools) or None, tokenize=False)
+            tokenizer.apply_chat_template(
+                list(messages),
+                tools=list(tools) or None,
+                tokenize=False,
+                add_generation_prompt=answering,
+            )
         )
     except jinja2.TemplateSyntaxError as error:
         raise _broken(name, f"line {error.lineno}: {error.message}") from error

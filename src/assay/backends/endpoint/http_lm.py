@@ -152,14 +152,20 @@ class EndpointModel:
         with self._explained():
             return self._tokens.encode_as_usual(texts)
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
         """Return a conversation in the model's own format.
 
         Raises:
             ConfigError: if the tokenizer is on the server alone, or has no such format.
             FeatureError: if the format refuses the conversation.
         """
-        return self._tokens.chat(messages, tools)
+        return self._tokens.chat(messages, tools, answering=answering)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Return the text of each token, so that together they are the text of all."""
