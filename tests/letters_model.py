@@ -70,7 +70,7 @@ class Letters:
         *,
         answering: bool = False,
     ) -> str:
-        return self.format(messages, tools)
+        return self.format(messages, tools) + ("<mark>assistant:" if answering else "")
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         return [chr(token) for token in ids]

@@ -166,9 +166,7 @@ class Texts(RowValue):
 
     def frame(self) -> pl.DataFrame:
         """Return the columns "text", "tokens" and "finish"."""
-        return pl.DataFrame(
-            {"text": self.values, "tokens": self.tokens, "finish": self.finish}
-        )
+        return pl.DataFrame({"text": self.values, "tokens": self.tokens, "finish": self.finish})
 
     @classmethod
     def from_frame(cls, frame: pl.DataFrame, reason: ReasonArray, flags: FlagArray) -> Self:

@@ -150,9 +150,7 @@ def _batches(model: Writes, prompts: Prompts, first: IndexArray) -> Sequence[Ind
     return made
 
 
-def _key(
-    prompts: Prompts, places: IndexArray, decoding: Decoding, ends: frozenset[int]
-) -> bytes:
+def _key(prompts: Prompts, places: IndexArray, decoding: Decoding, ends: frozenset[int]) -> bytes:
     """Return what tells a batch from every other: its prompts in order, and how it is written."""
     state = hashlib.blake2b(repr((decoding, sorted(ends))).encode(), digest_size=16)
     for place in places.tolist():
@@ -192,9 +190,7 @@ def _write_in_room(
     middle = len(places) // 2
     halves = (places[:middle], places[middle:])
     return [
-        reply
-        for half in halves
-        for reply in _write_in_room(model, prompts, half, decoding, ends)
+        reply for half in halves for reply in _write_in_room(model, prompts, half, decoding, ends)
     ]
 
 

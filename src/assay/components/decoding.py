@@ -53,7 +53,5 @@ class Decoding(BaseModel):
     def __str__(self) -> str:
         """Return what differs from the default, for people."""
         fields = type(self).model_fields
-        changed = [
-            f"{name}={value}" for name, value in self if value != fields[name].default
-        ]
+        changed = [f"{name}={value}" for name, value in self if value != fields[name].default]
         return " ".join(changed) or "greedy"

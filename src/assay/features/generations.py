@@ -165,9 +165,7 @@ class GenerationReading:
         self._model = model
         self._pass = pass_
         self._sends_chats = pass_.rendering.is_chat and model.takes_chats
-        self._ends = (
-            end_of_turn(model) if pass_.rendering.is_chat and not self._sends_chats else ()
-        )
+        self._ends = end_of_turn(model) if pass_.rendering.is_chat and not self._sends_chats else ()
 
     def prepare(
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]

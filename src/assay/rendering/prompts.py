@@ -14,6 +14,8 @@ from assay.rendering.templates import load_template
 from assay.rendering.tokenization import Rendered, context_token, encoded, joined_ids
 from assay.samples import Conversation, Flag, Message, Reason
 
+Sent = dict[str, object]
+"""A message or a tool in OpenAI's form."""
 _NO_IDS: TokenIds = np.empty(0, np.int32)
 _SENT = ChatForm(made_ids=True, text_arguments=True)
 """How servers take conversations: arguments as text, and an id for every call."""
@@ -112,10 +114,8 @@ def end_of_turn(model: TextEncoding) -> tuple[int, ...]:
     return tuple(ids[:1]) if ids[:1] != plain[:1] else ()
 
 
-def sent_messages(
-    conversation: Conversation,
-) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Return the messages before a conversation's last answer and its tools, as servers take them."""
+def sent_messages(conversation: Conversation) -> tuple[list[Sent], list[Sent]]:
+    """Return the messages before a row's last answer and its tools, as servers take them."""
     before = before_answer(conversation)
     messages = chat_messages(before, _SENT, {}, {})
     return messages, [chat_tool(tool) for tool in before.tools]

@@ -136,11 +136,11 @@ class CopyingArrays:
             query = joined[:, 0]
             keys[layer][row, :, places] = joined[:, 1]
             values[layer][row, :, places] = joined[:, 2]
-            scores = (keys[layer][:, :, :stop] @ query[..., None])[..., 0]
+            scores: Float32Array = (keys[layer][:, :, :stop] @ query[..., None])[..., 0]
             scores *= np.float32(1 / np.sqrt(query.shape[-1]))
             scores += hidden[:, None]
             _softmax(scores)
-            read = (scores[:, :, None] @ values[layer][:, :, :stop])[:, :, 0]
+            read: Float32Array = (scores[:, :, None] @ values[layer][:, :, :stop])[:, :, 0]
             self._after_attention(states, read.reshape(len(tokens), -1), name)
         return states
 
@@ -218,7 +218,7 @@ class CopyingArrays:
             places: number of the last position. Shape (b,).
         """
         query = state @ self._weights["query.weight"].T
-        scores = (keys @ query[..., None])[..., 0]
+        scores: Float32Array = (keys @ query[..., None])[..., 0]
         scores *= np.float32(1 / np.sqrt(query.shape[-1]))
         scores += self._weights["match"][matches]
         later = np.arange(keys.shape[1]) >= places[:, None]

@@ -80,7 +80,8 @@ class CopyingRows(Batch):
         pointing = network.pointing_now(self._state, self._pointed, self._matches, self._places)
         sources = np.zeros_like(self._tokens)
         sources[:, :-1] = self._tokens[:, 1:]
-        return generated + share * network.copied_everywhere(sources, pointing)
+        generated += share * network.copied_everywhere(sources, pointing)
+        return generated
 
     def go_on(self, tokens: IndexArray, staying: NDArray[np.bool_]) -> None:
         """Read the next token of the rows that stay, and forget the others."""
