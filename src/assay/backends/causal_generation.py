@@ -2,7 +2,7 @@
 
 import contextlib
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,13 @@ class _Grown(DynamicLayer):  # type: ignore[misc]
         self.values = self._all_values[:, :, :filled]
 
 
+def _layer_of(keys: torch.Tensor, values: torch.Tensor) -> _Grown:
+    """Return a layer that holds some keys and values."""
+    layer = _Grown()
+    layer.update(keys, values)
+    return layer
+
+
 def _longer(states: torch.Tensor, filled: int, length: int) -> torch.Tensor:
     made = states.new_empty((*states.shape[:2], length, states.shape[-1]))
     made[:, :, :filled] = states[:, :, :filled]
@@ -90,6 +97,19 @@ class CausalGeneration:
         """
         with self.room():
             return KeptRows(self, prompts) if self.keeps else ReadRows(self, prompts)
+
+    def resume(self, state: Mapping[str, NDArray[Any]]) -> Batch:
+        """Return a batch of which `state` told how far it was."""
+        if "rows" in state:
+            return ReadRows(self, _unpadded(state["rows"], state["lengths"]))
+        batch = KeptRows.__new__(KeptRows)
+        batch.restore(self, state)
+        return batch
+
+    def from_array(self, array: NDArray[Any], *, lower: bool = False) -> torch.Tensor:
+        """Return an array on the device, in the model's number format if it was in a lower one."""
+        found = torch.from_numpy(array.copy()).to(self.device)
+        return found.view(self._forward.dtype) if lower else found
 
     @contextlib.contextmanager
     def room(self) -> Iterator[None]:
@@ -215,6 +235,36 @@ class KeptRows(_Rows):
             )
             self._positions = self._positions + 1
 
+    @property
+    def can_be_kept(self) -> bool:  # type: ignore[override]
+        """Whether all that it holds are keys and values of whole rows."""
+        return all(type(layer) is _Grown for layer in self._cache.layers)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return keys, values and places, bit by bit."""
+        found = {"states": _bits(self.states), "positions": _bits(self._positions)}
+        if self._real is not None:
+            found["real"] = _bits(self._real)
+        for number, layer in enumerate(self._cache.layers):
+            found[f"keys {number}"] = _bits(layer.keys)
+            found[f"values {number}"] = _bits(layer.values)
+        return found
+
+    def restore(self, model: CausalGeneration, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take up what `state` told."""
+        super().__init__(model)
+        self.states = model.from_array(state["states"], lower=True)
+        self._positions = model.from_array(state["positions"])
+        self._real = model.from_array(state["real"]) if "real" in state else None
+        self._cache = model.new_cache()
+        self._cache.layers = [
+            _layer_of(
+                model.from_array(state[f"keys {number}"], lower=True),
+                model.from_array(state[f"values {number}"], lower=True),
+            )
+            for number in range(sum(name.startswith("keys ") for name in state))
+        ]
+
 
 class ReadRows(_Rows):
     """A batch that is read anew for every token, of a model whose keys cannot be kept.
@@ -236,6 +286,24 @@ class ReadRows(_Rows):
             row.append(token)
         with self._model.room():
             self.states = self._model.states_of_ends(self._rows)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the rows."""
+        lengths = np.array([len(row) for row in self._rows], np.int32)
+        rows = np.zeros((len(self._rows), int(lengths.max())), np.int32)
+        for place, row in enumerate(self._rows):
+            rows[place, : len(row)] = row
+        return {"rows": rows, "lengths": lengths}
+
+
+def _bits(tensor: torch.Tensor) -> NDArray[Any]:
+    """Return a tensor as an array; of a number format that numpy lacks, its bits."""
+    plain = tensor.detach().cpu().contiguous()
+    return plain.view(torch.int16).numpy() if plain.dtype.itemsize == 2 else plain.numpy()
+
+
+def _unpadded(rows: NDArray[Any], lengths: NDArray[Any]) -> list[TokenIds]:
+    return [row[:length] for row, length in zip(rows, lengths.tolist(), strict=True)]
 
 
 def next_tokens(

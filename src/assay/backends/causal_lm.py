@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.backends.batching import Group, batches
 from assay.backends.generating import Batch, generate_batches
@@ -286,6 +287,10 @@ class TransformersModel:
     def begin(self, prompts: Sequence[TokenIds]) -> Batch:
         """Return some prompts, read."""
         return self._generation.begin(prompts)
+
+    def resume(self, state: Mapping[str, NDArray[Any]]) -> Batch:
+        """Return a batch of which `state` told how far it was."""
+        return self._generation.resume(state)
 
     @cached_property
     def _generation(self) -> "CausalGeneration":

@@ -49,6 +49,13 @@ class Batch(ABC):
             staying: shape (b,), k of them true.
         """
 
+    can_be_kept: bool = True
+    """Whether `state` tells all that going on needs."""
+
+    @abstractmethod
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return all that going on needs, for the model's `resume`, without the replies."""
+
 
 class Writes(Protocol):
     """A model that writes."""
@@ -67,6 +74,9 @@ class Writes(Protocol):
     def begin(self, prompts: Sequence[TokenIds]) -> Batch:
         """Return some prompts, read."""
 
+    def resume(self, state: Mapping[str, NDArray[Any]]) -> Batch:
+        """Return a batch of which `state` told how far it was."""
+
     def shown(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Return the text of each sequence, without special tokens."""
 
@@ -83,6 +93,14 @@ class _Reply:
     @property
     def over(self) -> bool:
         return self.finish != Finish.NONE or self.reason != Reason.OK
+
+
+class _Job(NamedTuple):
+    """How replies are written, all tokens that end one, and where they are kept."""
+
+    decoding: Decoding
+    ends: frozenset[int]
+    kept: Kept
 
 
 class _Written(NamedTuple):
@@ -108,13 +126,13 @@ def generate_batches(
     first, number_of = _different(prompts, decoding)
     repeats = np.bincount(number_of, minlength=len(first))
     written: dict[int, _Written] = {}
-    ends = frozenset((*model.ends, *prompts.ends))
+    job = _Job(decoding, frozenset((*model.ends, *prompts.ends)), kept)
     for members in _batches(model, prompts, first):
         places = first[members]
-        key = _key(prompts, places, decoding, ends)
+        key = _key(prompts, places, job)
         answer = kept.find(key)
         if answer is None:
-            answer = _packed(_write_in_room(model, prompts, places, decoding, ends))
+            answer = _packed(_write_in_room(model, prompts, places, job))
             kept.keep(key, answer)
         written.update(zip(members.tolist(), _unpacked(answer), strict=True))
         advance(int(repeats[members].sum()))
@@ -150,9 +168,10 @@ def _batches(model: Writes, prompts: Prompts, first: IndexArray) -> Sequence[Ind
     return made
 
 
-def _key(prompts: Prompts, places: IndexArray, decoding: Decoding, ends: frozenset[int]) -> bytes:
+def _key(prompts: Prompts, places: IndexArray, job: _Job) -> bytes:
     """Return what tells a batch from every other: its prompts in order, and how it is written."""
-    state = hashlib.blake2b(repr((decoding, sorted(ends))).encode(), digest_size=16)
+    decoding = job.decoding
+    state = hashlib.blake2b(repr((decoding, sorted(job.ends))).encode(), digest_size=16)
     for place in places.tolist():
         stream = 0 if decoding.is_greedy else int(prompts.streams[place])
         ids = prompts.sequences[place]
@@ -165,8 +184,7 @@ def _write_in_room(
     model: Writes,
     prompts: Prompts,
     places: IndexArray,
-    decoding: Decoding,
-    ends: frozenset[int],
+    job: _Job,
 ) -> list[_Reply]:
     """Return the replies of a batch, which is cut into halves until each fits into memory.
 
@@ -174,7 +192,7 @@ def _write_in_room(
         FeatureError: if not even one row does.
     """
     try:
-        return _write(model, prompts, places, decoding, ends)
+        return _write(model, prompts, places, job)
     except NoRoomError as error:
         if len(places) == 1:
             tokens = len(prompts.sequences[places[0]])
@@ -189,38 +207,52 @@ def _write_in_room(
             ) from error
     middle = len(places) // 2
     halves = (places[:middle], places[middle:])
-    return [
-        reply for half in halves for reply in _write_in_room(model, prompts, half, decoding, ends)
-    ]
+    return [reply for half in halves for reply in _write_in_room(model, prompts, half, job)]
 
 
 def _write(
     model: Writes,
     prompts: Prompts,
     places: IndexArray,
-    decoding: Decoding,
-    ends: frozenset[int],
+    job: _Job,
 ) -> list[_Reply]:
-    replies = [_Reply(int(prompts.most[place])) for place in places]
-    stops = _Stops(decoding.stop, model.shown)
-    batch = model.begin([prompts.sequences[place] for place in places])
-    alive = np.arange(len(places))
-    step = 0
+    key = _key(prompts, places, job)
+    replies, batch = _begun(model, prompts, places, job.kept.held(key))
+    stops = _Stops(job.decoding.stop, model.shown)
+    alive = np.flatnonzero([not reply.over for reply in replies])
     while len(alive):
         uniforms = None
-        if not decoding.is_greedy:
+        if not job.decoding.is_greedy:
+            step = len(replies[alive[0]].ids)
             uniforms = row_uniform(
-                prompts.streams[places[alive]], seed=decoding.seed, purpose=f"token {step}"
+                prompts.streams[places[alive]], seed=job.decoding.seed, purpose=f"token {step}"
             )
-        chosen = batch.choose(decoding, uniforms)
+        chosen = batch.choose(job.decoding, uniforms)
         for row, token in zip(alive.tolist(), chosen.tolist(), strict=True):
-            _add(replies[row], token, ends, stops)
+            _add(replies[row], token, job.ends, stops)
         staying = np.array([not replies[row].over for row in alive.tolist()])
         alive = alive[staying]
         if len(alive):
             batch.go_on(chosen[staying], staying)
-        step += 1
+            if batch.can_be_kept:
+                job.kept.hold(key, lambda: _packed(replies) | batch.state())
     return replies
+
+
+def _begun(
+    model: Writes,
+    prompts: Prompts,
+    places: IndexArray,
+    held: Mapping[str, NDArray[Any]] | None,
+) -> tuple[list[_Reply], Batch]:
+    """Return the replies and the batch as far as a stopped run was, or from the beginning."""
+    replies = [_Reply(int(prompts.most[place])) for place in places]
+    if held is None:
+        return replies, model.begin([prompts.sequences[place] for place in places])
+    for reply, written in zip(replies, _unpacked(held), strict=True):
+        reply.ids = written.ids.tolist()
+        reply.finish, reply.reason = Finish(written.finish), Reason(written.reason)
+    return replies, model.resume(held)
 
 
 def _add(reply: _Reply, token: int, ends: frozenset[int], stops: "_Stops") -> None:
@@ -261,7 +293,7 @@ def before_stop(text: str, stops: Sequence[str]) -> str:
     return text[: min(places)] if places else text
 
 
-def _packed(replies: Sequence[_Reply]) -> Mapping[str, NDArray[Any]]:
+def _packed(replies: Sequence[_Reply]) -> dict[str, NDArray[Any]]:
     return {
         "ids": np.array([token for reply in replies for token in reply.ids], np.int32),
         "counts": np.array([len(reply.ids) for reply in replies], np.int32),

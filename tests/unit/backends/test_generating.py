@@ -1,6 +1,6 @@
 """Batches of replies: who is read together, when each ends, and what is kept of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,13 @@ class _Counting(Batch):
         assert len(tokens) == staying.sum()
         self._last = tokens
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        return {"last": self._last}
+
+    def take_up(self, last: NDArray[Any]) -> Batch:
+        self._last = last
+        return self
+
 
 class _Counter:
     """Writes letters backwards: token 3 is c."""
@@ -45,6 +52,7 @@ class _Counter:
         self.begun: list[list[list[int]]] = []
         self.uniforms: list[list[float]] = []
         self.together_of: list[int] = []
+        self.resumed = 0
 
     def together(self, tokens: int) -> int:
         self.together_of.append(tokens)
@@ -56,22 +64,39 @@ class _Counter:
         self.begun.append([ids.tolist() for ids in prompts])
         return _Counting(prompts, self.uniforms)
 
+    def resume(self, state: Mapping[str, NDArray[Any]]) -> Batch:
+        self.resumed += 1
+        return _Counting([], self.uniforms).take_up(state["last"])
+
     def shown(self, ids: Sequence[Sequence[int]]) -> list[str]:
         return ["".join(chr(96 + token) for token in each) for each in ids]
 
 
 class _Kept:
-    def __init__(self) -> None:
-        self.held: dict[bytes, Mapping[str, NDArray[Any]]] = {}
+    """Holds all states, the last one first; a run that `stops` after so many is broken off."""
+
+    def __init__(self, *, stops: int = -1) -> None:
+        self.answers: dict[bytes, Mapping[str, NDArray[Any]]] = {}
+        self.states: dict[bytes, Mapping[str, NDArray[Any]]] = {}
+        self._left = stops
 
     def find(self, key: bytes) -> Mapping[str, NDArray[Any]] | None:
-        return self.held.get(key)
+        return self.answers.get(key)
 
     def keep(self, key: bytes, answer: Mapping[str, NDArray[Any]]) -> None:
-        self.held[key] = answer
+        self.answers[key] = answer
+
+    def hold(self, key: bytes, state: Callable[[], Mapping[str, NDArray[Any]]]) -> None:
+        self.states[key] = {name: array.copy() for name, array in state().items()}
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+
+    def held(self, key: bytes) -> Mapping[str, NDArray[Any]] | None:
+        return self.states.get(key)
 
     def forget(self) -> None:
-        self.held = {}
+        self.answers = {}
 
 
 def _prompts(*sequences: Sequence[int], most: int = 20, ends: tuple[int, ...] = ()) -> Prompts:
@@ -210,3 +235,21 @@ def test_nothing_is_written_where_nothing_is_asked() -> None:
 
     assert found.texts == []
     assert len(found.tokens) == len(found.finish) == len(found.reason) == 0
+
+
+@pytest.mark.parametrize("stops", range(1, 7))
+@pytest.mark.parametrize("decoding", [Decoding(), Decoding(temperature=1)])
+def test_a_batch_that_was_broken_off_goes_on_where_it_was(stops: int, decoding: Decoding) -> None:
+    rows = _prompts([9], [3], [13], [6])
+    whole, stopped, again = _Counter(rows=4), _Counter(rows=4), _Counter(rows=4)
+    expected = _replies(whole, rows, decoding)
+    kept = _Kept(stops=stops)
+    with pytest.raises(KeyboardInterrupt):
+        _replies(stopped, rows, decoding, kept=kept)
+
+    found = _replies(again, rows, decoding, kept=kept)
+
+    assert (again.resumed, again.begun) == (1, [])
+    assert found.texts == expected.texts
+    assert found.finish.tolist() == expected.finish.tolist()
+    assert stopped.uniforms + again.uniforms == whole.uniforms

@@ -1,6 +1,7 @@
 """Replies of ``assay:lm``, by numpy wherever it runs: a token at a time there is little to gain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from assay.samples import Float32Array, FloatArray, IndexArray
 
 _AT_ONCE = 2048  # tokens of prompts that are read together
 _GROWTH = 64  # places that are made at a time
+_ARRAYS = ("places", "tokens", "pointed", "state_now", "matches")
 _LEAST = np.float32(1e-30)
 
 
@@ -45,7 +47,7 @@ class CopyingRows(Batch):
         self._values = [np.concatenate([part[2][layer] for part in parts]) for layer in layers]
         self._pointed = np.zeros((len(prompts), length, network.pointer), np.float32)
         self._pointed[:, :-1] = network.place_keys(states[:, :-1], self._tokens[:, 1:])
-        self._state = states[np.arange(len(prompts)), self._places]
+        self._state_now = states[np.arange(len(prompts)), self._places]
         self._matches = self._first_matches()
 
     def _first_matches(self) -> Integers:
@@ -70,18 +72,37 @@ class CopyingRows(Batch):
     def _probabilities(self) -> Float32Array:
         """Return the distribution of each row's next token. Shape (b, vocabulary)."""
         network = self._network
-        predicting = network.predicting(self._state.copy())
+        predicting = network.predicting(self._state_now.copy())
         generated = network.logits(predicting)
         generated -= generated.max(-1, keepdims=True)
         np.exp(generated, out=generated)
         share = 1 / (1 + np.exp(-network.gate(predicting)))
         share = np.where(self._places == 0, np.float32(0), share)[:, None]
         generated *= (1 - share) / generated.sum(-1, keepdims=True)
-        pointing = network.pointing_now(self._state, self._pointed, self._matches, self._places)
+        pointing = network.pointing_now(self._state_now, self._pointed, self._matches, self._places)
         sources = np.zeros_like(self._tokens)
         sources[:, :-1] = self._tokens[:, 1:]
         generated += share * network.copied_everywhere(sources, pointing)
         return generated
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return all arrays."""
+        found: dict[str, NDArray[Any]] = {name: getattr(self, f"_{name}") for name in _ARRAYS}
+        for number, (keys, values) in enumerate(zip(self._keys, self._values, strict=True)):
+            found[f"keys {number}"], found[f"values {number}"] = keys, values
+        return found
+
+    @classmethod
+    def of(cls, network: CopyingArrays, state: Mapping[str, NDArray[Any]]) -> Self:
+        """Return rows of which `state` told how far they were."""
+        rows = cls.__new__(cls)
+        rows._network = network
+        for name in _ARRAYS:
+            setattr(rows, f"_{name}", state[name])
+        layers = range(sum(name.startswith("keys ") for name in state))
+        rows._keys = [state[f"keys {number}"] for number in layers]
+        rows._values = [state[f"values {number}"] for number in layers]
+        return rows
 
     def go_on(self, tokens: IndexArray, staying: NDArray[np.bool_]) -> None:
         """Read the next token of the rows that stay, and forget the others."""
@@ -90,7 +111,7 @@ class CopyingRows(Batch):
         if int(self._places.max()) + 1 == self._tokens.shape[1]:
             self._grow()
         row = np.arange(len(tokens))
-        self._pointed[row, self._places] = self._network.place_keys(self._state, tokens)
+        self._pointed[row, self._places] = self._network.place_keys(self._state_now, tokens)
         self._places = self._places + 1
         self._tokens[row, self._places] = tokens
         words = self._network.words(self._tokens)
@@ -98,11 +119,11 @@ class CopyingRows(Batch):
         longer[:, 1:] = self._matches[:, :-1]
         same = words == words[row, self._places][:, None]
         self._matches = np.where(same, np.minimum(longer + 1, LONGEST_MATCH), 0)
-        self._state = self._network.read_on(tokens, self._places, self._keys, self._values)
+        self._state_now = self._network.read_on(tokens, self._places, self._keys, self._values)
 
     def _keep(self, staying: NDArray[np.bool_]) -> None:
         self._places, self._tokens = self._places[staying], self._tokens[staying]
-        self._matches, self._state = self._matches[staying], self._state[staying]
+        self._matches, self._state_now = self._matches[staying], self._state_now[staying]
         self._pointed = self._pointed[staying]
         self._keys = [layer[staying] for layer in self._keys]
         self._values = [layer[staying] for layer in self._values]

@@ -207,6 +207,12 @@ class EmbeddedModel:
 
         return CopyingRows(self._arrays, prompts)
 
+    def resume(self, state: Mapping[str, NDArray[Any]]) -> Batch:
+        """Return a batch of which `state` told how far it was."""
+        from assay.backends.embedded.copying_generation import CopyingRows  # noqa: PLC0415
+
+        return CopyingRows.of(self._arrays, state)
+
     @cached_property
     def _arrays(self) -> "CopyingArrays":
         from assay.backends.embedded.copying_arrays import CopyingArrays  # noqa: PLC0415
