@@ -31,9 +31,8 @@ from assay.samples import Conversation, Message
 
 def read_rows(path: Path, count: int, seed: int) -> list[Conversation]:
     """Return rows drawn from an Alpaca file."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open()
-    with opened as file:
-        records = json.load(file)
+    packed = path.read_bytes()
+    records = json.loads(gzip.decompress(packed) if path.suffix == ".gz" else packed)
     drawn = np.random.Generator(np.random.Philox(seed)).permutation(len(records))[:count]
     return [
         Conversation(

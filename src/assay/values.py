@@ -152,12 +152,8 @@ class Labels(RowValue):
 class Texts(RowValue):
     """A text per row that a model wrote; an empty one where `reason` is not 0.
 
-    Attributes:
-        values: the texts.
-        tokens: shape (n,), float64; tokens of each, NaN where `reason` is not 0 or where they were
-            not counted.
-        finish: how each ended: "stop", "length" at the limit of its length, or "empty" before it
-            said anything but blanks; an empty word where `reason` is not 0.
+    `tokens` shape (n,), float64, NaN where nobody counted. `finish` says how each ended: "stop",
+    "length" at its limit, "empty" with blanks alone; an empty word where `reason` is not 0.
     """
 
     values: pl.Series
@@ -174,13 +170,9 @@ class Texts(RowValue):
         return cls(reason, flags, frame["text"], frame["tokens"].to_numpy(), frame["finish"])
 
     def difference(self, other: Self) -> float:
-        """Return the share of rows that differ early on, or have a text in one alone, in [0, 1].
-
-        Where two tokens are as probable as rounding, a text goes another way from there, so only
-        how it begins tells whether the same model wrote it in the same way.
-        """
-        begun = [texts.values.str.slice(0, _BEGINNING).to_list() for texts in (self, other)]
-        unlike = [mine != theirs for mine, theirs in zip(*begun, strict=True)]
+        """Return the share of rows that begin otherwise, or have a text in one alone, in [0, 1]."""
+        # Where two tokens are as probable as rounding, a text goes another way from there.
+        unlike = self.values.str.head(_BEGINNING) != other.values.str.head(_BEGINNING)
         return float(np.mean((self.reason != other.reason) | unlike)) if len(self) else 0.0
 
 

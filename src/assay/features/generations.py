@@ -37,6 +37,7 @@ from assay.samples import Conversation, Flag, Reason
 from assay.values import RowValue, Texts
 
 _WORDS = {Finish.NONE: "", Finish.STOP: "stop", Finish.LENGTH: "length", Finish.EMPTY: "empty"}
+_TRIED_TOKENS = 16  # of each reply that is written to tell how long all take
 _UNLIKE = 0.25  # share of rows that may begin otherwise than stored, for rounding
 _UNLIKE_LOWER = 0.5
 
@@ -123,6 +124,12 @@ class GenerationPass(Pass):
             raise
         if isinstance(model, Unsteady):
             model.settle()  # what was written is stored by now
+
+    def trial(self) -> tuple[Pass, float]:
+        """Return the pass with short replies; if all take the limit, this one takes that longer."""
+        most = self.decoding.max_new_tokens
+        short = self.decoding.model_copy(update={"max_new_tokens": min(most, _TRIED_TOKENS)})
+        return self.model_copy(update={"decoding": short}), most / short.max_new_tokens
 
     def devices(self, runtime: Runtime) -> Sequence[str]:
         """Return the devices at hand; what is behind HTTP needs none."""

@@ -14,9 +14,10 @@ from assay.components.component import Chosen
 from assay.components.decoding import Decoding
 from assay.components.rendering import CHERRY, COMMON, Rendering
 from assay.engine.engine import Engine
+from assay.engine.planning import plan
 from assay.errors import ConfigError
 from assay.features import generations
-from assay.features.generations import Generations
+from assay.features.generations import GenerationPass, Generations
 from assay.methods.chance.random_rows import RandomSample
 from assay.models.generation import Prompts
 from assay.rendering.prompts import end_of_turn, prompts
@@ -336,6 +337,22 @@ def test_other_rows_and_chosen_rows_get_replies_and_no_others(
     asked = among.reason != Reason.NOT_ASKED
     assert 0 < asked.sum() < len(rows)
     assert chosen.values.to_list() == among.values.filter(pl.Series(asked)).to_list()
+
+
+def test_a_plan_writes_short_replies_and_prices_long_ones(
+    llama_folder: Path, tmp_path: Path
+) -> None:
+    feature = Generations(model=str(llama_folder), decoding=Decoding(max_new_tokens=160))
+    engine = Engine(pool(_ROWS), open_runtime(tmp_path))
+
+    reading, times = engine.resolve(feature).reading().trial()
+    (step,) = [step for step in plan(engine, [feature]).steps if step.name == feature.name]
+
+    assert isinstance(reading, GenerationPass)
+    assert (reading.decoding.max_new_tokens, times) == (16, 10)
+    assert step.seconds is not None
+    assert step.seconds > 0
+    assert not [*tmp_path.rglob("rows-*")]
 
 
 def test_models_under_which_a_key_was_made_count_and_idle_parameters_do_not() -> None:

@@ -180,7 +180,7 @@ class CopyingArrays:
         following[:, :-1] = self._weights["tokens.weight"][tokens[:, 1:]]
         keys = self._pointer_keys(states, following)
         query = states[:, start:] @ self._weights["query.weight"].T
-        scores = query @ keys.transpose(0, 2, 1)
+        scores: Float32Array = np.matmul(query, keys.transpose(0, 2, 1))
         scores *= np.float32(1 / np.sqrt(query.shape[-1]))
         scores += self._matches(tokens)[:, start:]
         later = ~np.tri(length, length, -1, dtype=np.bool_)[start:]
@@ -217,7 +217,7 @@ class CopyingArrays:
             matches: words in common before each place and the last position. Shape (b, t).
             places: number of the last position. Shape (b,).
         """
-        query = state @ self._weights["query.weight"].T
+        query: Float32Array = state @ self._weights["query.weight"].T
         scores: Float32Array = (keys @ query[..., None])[..., 0]
         scores *= np.float32(1 / np.sqrt(query.shape[-1]))
         scores += self._weights["match"][matches]
