@@ -172,8 +172,9 @@ class Texts(RowValue):
     def difference(self, other: Self) -> float:
         """Return the share of rows that begin otherwise, or have a text in one alone, in [0, 1]."""
         # Where two tokens are as probable as rounding, a text goes another way from there.
-        unlike = self.values.str.head(_BEGINNING) != other.values.str.head(_BEGINNING)
-        return float(np.mean((self.reason != other.reason) | unlike)) if len(self) else 0.0
+        begun = self.values.str.head(_BEGINNING) == other.values.str.head(_BEGINNING)
+        alike = begun.to_numpy() & (self.reason == other.reason)
+        return float(np.mean(~alike)) if len(self) else 0.0
 
 
 @dataclass(frozen=True, repr=False)
