@@ -113,6 +113,13 @@ class Scored(NamedTuple):
     places: list[int]
 
 
+class Reply(NamedTuple):
+    """Tokens that a model wrote, and whether it ended by itself."""
+
+    ids: list[int]
+    ended: bool
+
+
 @dataclass
 class PlainLoop:
     """Transformers alone, a sequence at a time.
@@ -151,6 +158,39 @@ class PlainLoop:
         torch = pytest.importorskip("torch")
         with torch.no_grad():
             return self.model(torch.tensor([list(ids)])).logits[0].float()
+
+    def reply(
+        self,
+        ids: Sequence[int],
+        most: int,
+        *,
+        temperature: float = 0.0,
+        seed: int = 0,
+        ends: Sequence[str] = (),
+    ) -> "Reply":
+        """Return what the model writes after some tokens, a whole forward for each."""
+        torch = pytest.importorskip("torch")
+        stops = {self.tokenizer.eos_token_id, *self.tokenizer.convert_tokens_to_ids(list(ends))}
+        random = torch.Generator().manual_seed(seed)
+        found: list[int] = []
+        while len(found) < most:
+            last = self.logits([*ids, *found])[-1]
+            if temperature:
+                drawn = torch.multinomial((last / temperature).softmax(-1), 1, generator=random)
+                token = int(drawn)
+            else:
+                token = int(last.argmax())
+            if token in stops:
+                return Reply(found, True)
+            found.append(token)
+        return Reply(found, False)
+
+    def shown(self, ids: Sequence[int]) -> str:
+        """Return the text of some tokens, without special ones."""
+        text = self.tokenizer.decode(
+            list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return str(text)
 
     def log_probs(self, ids: Sequence[int]) -> FloatArray:
         """Return the log-probability of every token but the first. Shape (t - 1,)."""

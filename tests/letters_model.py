@@ -63,8 +63,14 @@ class Letters:
     def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
         return [[*self.usual, *ids] for ids in self.encode(texts, special=True)]
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
-        return self.format(messages, tools)
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
+        return self.format(messages, tools) + ("<mark>assistant:" if answering else "")
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         return [chr(token) for token in ids]

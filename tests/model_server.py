@@ -6,7 +6,7 @@ What it computes is a plain loop over transformers; it knows nothing of Assay.
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -60,7 +60,9 @@ class ModelServer:
     mangle: Mangle = lambda values, ids: values
     key: str = ""
     window: int | None = POSITIONS + 1
-    routes: frozenset[str] = frozenset({"/v1/models", "/tokenize", "/detokenize", "/version"})
+    routes: frozenset[str] = frozenset(
+        {"/v1/models", "/v1/chat/completions", "/tokenize", "/detokenize", "/version"}
+    )
     one_prompt: bool = False
     asked: list[tuple[int, ...]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
@@ -82,6 +84,8 @@ class ModelServer:
         """Return status and JSON of a request."""
         if route == "/v1/completions":
             return self._complete(body)
+        if route == "/v1/chat/completions" and route in self.routes:
+            return self._chat(body)
         if route == "/tokenize" and "prompt" not in body:
             return 422, {"detail": [{"loc": ["prompt"]}]}
         known: dict[str, Callable[[Any], Any]] = {
@@ -127,8 +131,43 @@ class ModelServer:
             if len(ids) + max(1, body.get("max_tokens", 16)) > limit:
                 said = f"This model's maximum context length is {limit} tokens."
                 return 400, {"error": {"message": said}}
+        if not {"logprobs", "prompt_logprobs"} & set(body):
+            written, count = self._write(sequences[0], body)
+            return 200, {"choices": [written], "usage": {"completion_tokens": count}}
         choices = [self._choice(place, ids, body) for place, ids in enumerate(sequences)]
         return 200, {"choices": choices[::-1]}  # in the order in which they happen to be done
+
+    def _chat(self, body: Any) -> tuple[int, Any]:
+        ids = self.loop.tokenizer.apply_chat_template(
+            body["messages"], tools=body.get("tools"), add_generation_prompt=True, return_dict=False
+        )
+        limit = self.window or POSITIONS + 1
+        if len(ids) + body["max_tokens"] > limit:
+            said = f"This model's maximum context length is {limit} tokens."
+            return 400, {"error": {"message": said}}
+        written, count = self._write(ids, body, ends=("<|im_end|>",))
+        message = {"role": "assistant", "content": written.pop("text")}
+        choice = {**written, "message": message}
+        return 200, {"choices": [choice], "usage": {"completion_tokens": count}}
+
+    def _write(
+        self, ids: list[int], body: Any, *, ends: Sequence[str] = ()
+    ) -> tuple[dict[str, Any], int]:
+        """Return a reply, and how many tokens it has."""
+        with self.lock:
+            self.asked.append(tuple(ids))
+            made = self.loop.reply(
+                ids,
+                body["max_tokens"],
+                temperature=body["temperature"],
+                seed=body.get("seed", 0),
+                ends=ends,
+            )
+        text = self.loop.shown(made.ids)
+        stopped = [place for stop in body.get("stop", ()) if (place := text.find(stop)) >= 0]
+        finish = "stop" if stopped or made.ended else "length"
+        text = text[: min(stopped)] if stopped else text
+        return {"index": 0, "text": text, "finish_reason": finish}, len(made.ids)
 
     def _choice(self, place: int, ids: list[int], body: Any) -> dict[str, Any]:
         with self.lock:

@@ -5,12 +5,13 @@ Nothing here changes a value, so nothing here is part of a key.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay.backends.held import HeldModels
 from assay.components.references import (
     EMBEDDED_MODEL,
     is_embedded_encoder,
+    is_endpoint,
     name_of,
     short_name,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.components.references import DType
+    from assay.models.generation import Generator
     from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
     from assay.models.training import Trainable
@@ -124,14 +126,36 @@ class Runtime:
             ModelLoadError: if it cannot be opened, or has changed since it was pinned.
             MissingExtraError: if it needs torch and transformers, and they are not installed.
         """
-        from assay.backends.models import load_language_model  # noqa: PLC0415
+        found: LanguageModel = self._opened(pinned, dtype)
+        return found
 
-        found: LanguageModel = self.models.get(
+    def generator(self, pinned: str, dtype: "DType") -> "Generator":
+        """Return the model of a pinned name as one that writes, opened if need be.
+
+        Raises:
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+            MissingExtraError: if it needs torch and transformers, and they are not installed.
+        """
+        if is_endpoint(pinned):
+            from assay.backends.endpoint.http_generation import (  # noqa: PLC0415  asks the server
+                load_endpoint_generator,
+            )
+
+            asked: Generator = self.models.get(
+                f"generator {pinned}", lambda: load_endpoint_generator(pinned, dtype, self)
+            )
+            return asked
+        found: Generator = self._opened(pinned, dtype)
+        return found
+
+    def _opened(self, pinned: str, dtype: "DType") -> Any:
+        from assay.backends.models import load_language_model  # noqa: PLC0415  opens models
+
+        return self.models.get(
             f"language model {pinned} {dtype} {self.device} {self.cache}",
             lambda: load_language_model(pinned, dtype, self),
             small=name_of(pinned) == EMBEDDED_MODEL,
         )
-        return found
 
     def hidden_width(self, pinned: str, dtype: "DType") -> int:
         """Return the length of a language model's hidden states; raises as `language_model`."""

@@ -98,6 +98,7 @@ class Flag(enum.IntFlag):
     PROMPT_LOST = 2048
     FEW_BYTES = 4096
     PARTLY_RENDERED = 8192
+    EMPTY_REPLY = 16384
 
 
 @dataclass(frozen=True, slots=True)

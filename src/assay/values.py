@@ -29,6 +29,7 @@ from assay.solvers.similarity import at_unit_length
 from assay.wording import number_of, number_text
 
 _BLOCK_ROWS = 65_536
+_BEGINNING = 40  # letters of a text that has to come out again
 _QUANTILES = (
     ("least", 0.0), ("25 %", 0.25), ("median", 0.5), ("75 %", 0.75), ("most", 1.0)
 )  # fmt: skip
@@ -145,6 +146,35 @@ class Labels(RowValue):
     def difference(self, other: Self) -> float:
         """Return 0 if all words are equal, else infinity."""
         return 0.0 if self.values.to_list() == other.values.to_list() else float("inf")
+
+
+@dataclass(frozen=True, repr=False)
+class Texts(RowValue):
+    """A text per row that a model wrote; an empty one where `reason` is not 0.
+
+    `tokens` shape (n,), float64, NaN where nobody counted. `finish` says how each ended: "stop",
+    "length" at its limit, "empty" with blanks alone; an empty word where `reason` is not 0.
+    """
+
+    values: pl.Series
+    tokens: FloatArray
+    finish: pl.Series
+
+    def frame(self) -> pl.DataFrame:
+        """Return the columns "text", "tokens" and "finish"."""
+        return pl.DataFrame({"text": self.values, "tokens": self.tokens, "finish": self.finish})
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, reason: ReasonArray, flags: FlagArray) -> Self:
+        """Return the value that `frame` made."""
+        return cls(reason, flags, frame["text"], frame["tokens"].to_numpy(), frame["finish"])
+
+    def difference(self, other: Self) -> float:
+        """Return the share of rows that begin otherwise, or have a text in one alone, in [0, 1]."""
+        # Where two tokens are as probable as rounding, a text goes another way from there.
+        begun = self.values.str.head(_BEGINNING) == other.values.str.head(_BEGINNING)
+        alike = begun.to_numpy() & (self.reason == other.reason)
+        return float(np.mean(~alike)) if len(self) else 0.0
 
 
 @dataclass(frozen=True, repr=False)

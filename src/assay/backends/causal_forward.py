@@ -80,7 +80,7 @@ class Forward:
         logits = torch.cat(list(self._head.blocks(hidden[0])), dim=1)
         found = torch.log_softmax(logits, -1)
         wanted = torch.log_softmax(expected[0], -1)
-        return bool((found - wanted).abs().max() < self._allowed())
+        return bool((found - wanted).abs().max() < self.allowed)
 
     def _prefix_changes_nothing(self) -> bool:
         """Return whether a cached beginning gives what the whole sequence gives."""
@@ -97,9 +97,11 @@ class Forward:
             return False
         scale = whole.float().abs().max().clamp(min=1.0)
         difference = (rest.float() - whole[:, half:].float()).abs().max() / scale
-        return bool(difference < self._allowed())
+        return bool(difference < self.allowed)
 
-    def _allowed(self) -> float:
+    @property
+    def allowed(self) -> float:
+        """What a short cut may change at most, of the largest number, to be taken."""
         return _PROBE_TOLERANCE if self.dtype == torch.float32 else 0.25
 
     # The forward
@@ -121,7 +123,7 @@ class Forward:
             with torch.inference_mode():
                 return self._run(batch, work, statistics)
         except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
         self._prefixes.clear()
         if self.device.type == "cuda":
@@ -257,6 +259,15 @@ class Forward:
         joined = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
         return joined + [np.empty(0, np.float32)] * (4 - len(joined))
 
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the logits of some hidden states, up to a constant per state, in float32.
+
+        Shape (s, vocabulary).
+        """
+        if self._separate_head:
+            return torch.cat(list(self._head.blocks(states)), dim=1)
+        return self._through_model(states)
+
     def _through_model(self, states: torch.Tensor) -> torch.Tensor:
         """Return the logits of some hidden states as the whole model makes them."""
         head = self._model.get_output_embeddings()
@@ -300,7 +311,8 @@ def _has_windows(config: Any) -> bool:
     )
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory did not suffice."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
     text = str(error)

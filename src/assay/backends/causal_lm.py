@@ -8,21 +8,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assay.backends.batching import Group, batches
+from assay.backends.generating import Batch, generate_batches
 from assay.backends.model_files import reason
 from assay.backends.reading import read_batches, work_of
 from assay.backends.token_text import chat_text, pieces
 from assay.backends.weights import merge_adapter, misfit
+from assay.components.decoding import Decoding
 from assay.components.references import DType
 from assay.errors import DamagedError, FeatureError, MissingExtraError, ModelLoadError
 from assay.files.checksums import read_json, warn, write_json
+from assay.models.generation import Prompts, Replies
 from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
+from assay.rendering.encoding import TokenIds
 
 if TYPE_CHECKING:
     from assay.backends.causal_forward import Forward
+    from assay.backends.causal_generation import CausalGeneration
 
 _BUDGETS: Mapping[str, Sequence[int]] = {"cpu": (1024, 4096), "cuda": (8192, 32768, 131072)}
+_TOGETHER: Mapping[str, tuple[int, float]] = {"cpu": (32, 2.0**31), "cuda": (256, 2.0**33)}
+"""Rows that are read together while they write, and memory for their keys and values in bytes."""
 _GAIN = 0.85  # a larger budget has to be clearly faster, so that noise does not choose
 _PATIENCE_SECONDS = 0.5
 _TRIED_LENGTH = 128
@@ -208,14 +216,20 @@ class TransformersModel:
         tokenizer.encode_special_tokens = True
         return tokenizer
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
         """Return a conversation in the model's own format.
 
         Raises:
             ConfigError: if the tokenizer has no such format.
             FeatureError: if the format refuses the conversation.
         """
-        return chat_text(self._tokenizer, self.name, messages, tools)
+        return chat_text(self._tokenizer, self.name, messages, tools, answering=answering)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Return the text of each token, so that together they are the text of all."""
@@ -240,6 +254,61 @@ class TransformersModel:
         return read_batches(
             self._forward, lambda: self._token_budget, questions, advance, kept=kept
         )
+
+    # What it writes
+
+    takes_chats = False
+
+    def generate(
+        self, prompts: Prompts, decoding: Decoding, advance: Advance, kept: Kept = NOTHING_KEPT
+    ) -> Replies:
+        """Return a reply to every prompt."""
+        return generate_batches(self, prompts, decoding, advance, kept)
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """All tokens that end a text: the tokenizer's, and those of the model's own settings."""
+        settings = getattr(self._model, "generation_config", None)
+        found = [self.eos]
+        for own in (settings, self._config):
+            named = getattr(own, "eos_token_id", None)
+            found += named if isinstance(named, (list, tuple)) else [named]
+        return tuple(sorted({token for token in found if isinstance(token, int)}))
+
+    def together(self, tokens: int) -> int:
+        """Return how many rows are read together that have so many tokens each."""
+        kind = self._device.partition(":")[0]
+        rows, room = _TOGETHER.get(kind, _TOGETHER["cpu"])
+        return min(rows, int(room / (tokens * self._bytes_per_token)))
+
+    @cached_property
+    def _bytes_per_token(self) -> float:
+        """Memory that the keys and values of one token take, at most."""
+        layers = int(getattr(self._config, "num_hidden_layers", 1))
+        return 2.0 * layers * self.width * self._forward.dtype.itemsize
+
+    def begin(self, prompts: Sequence[TokenIds]) -> Batch:
+        """Return some prompts, read."""
+        return self._generation.begin(prompts)
+
+    def resume(self, state: Mapping[str, NDArray[Any]]) -> Batch:
+        """Return a batch of which `state` told how far it was."""
+        return self._generation.resume(state)
+
+    @cached_property
+    def _generation(self) -> "CausalGeneration":
+        from assay.backends.causal_generation import CausalGeneration  # noqa: PLC0415  torch
+
+        return CausalGeneration(self._model, self._forward)
+
+    def shown(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """Return the text of each sequence, without special tokens."""
+        return [
+            self._tokenizer.decode(
+                list(each), skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+            for each in ids
+        ]
 
     @cached_property
     def _token_budget(self) -> int:

@@ -30,9 +30,21 @@ _WITH_DATE = (
 
 
 def chat_text(
-    tokenizer: Any, name: str, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]
+    tokenizer: Any,
+    name: str,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Any],
+    *,
+    answering: bool = False,
 ) -> str:
     """Return a conversation in the format that a tokenizer of transformers holds.
+
+    Args:
+        tokenizer: which holds it.
+        name: what the model is called.
+        messages: in OpenAI's form.
+        tools: the same.
+        answering: end with what stands before an answer that is still to come.
 
     Raises:
         ConfigError: if it holds none, or none that can be used.
@@ -50,7 +62,11 @@ def chat_text(
     try:
         return str(
             tokenizer.apply_chat_template(
-                list(messages), tools=list(tools) or None, chat_template=dated, tokenize=False
+                list(messages),
+                tools=list(tools) or None,
+                chat_template=dated,
+                tokenize=False,
+                add_generation_prompt=answering,
             )
         )
     except jinja2.TemplateSyntaxError as error:

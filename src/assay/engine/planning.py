@@ -204,7 +204,7 @@ def seconds_per_row(runtime: Runtime, view: PoolView, features: Sequence[RowFeat
         view: the rows.
         features: that share a pass.
     """
-    reading = features[0].reading()
+    reading, times = features[0].reading().trial()
     sampled = min(reading.sampled_rows, len(view))
     places = np.linspace(0, len(view) - 1, sampled).astype(np.int64)
     conversations = view.conversations(np.unique(places))
@@ -212,7 +212,7 @@ def seconds_per_row(runtime: Runtime, view: PoolView, features: Sequence[RowFeat
         read(conversations[:8], features)
         started = time.perf_counter()
         read(conversations, features)
-        return (time.perf_counter() - started) / max(len(conversations), 1)
+        return times * (time.perf_counter() - started) / max(len(conversations), 1)
 
 
 def _selector_step(

@@ -78,6 +78,10 @@ class Pass(BaseModel):
     sampled_rows: ClassVar[int] = 256
     """Rows that are read to tell how long all would take."""
 
+    def trial(self) -> tuple["Pass", float]:
+        """Return a pass that tells how long this one takes, and how many times as long that is."""
+        return self, 1.0
+
     def devices(self, runtime: Runtime) -> Sequence[str]:
         """Return the devices that each take a process of their own; none by default."""
         return ()

@@ -62,6 +62,17 @@ class Kept(Protocol):
     def keep(self, key: bytes, answer: Mapping[str, NDArray[Any]]) -> None:
         """Keep an answer under a key of all that was asked."""
 
+    def hold(self, key: bytes, state: Callable[[], Mapping[str, NDArray[Any]]]) -> None:
+        """Keep how far a long answer is, if that is due, until it is kept itself.
+
+        Args:
+            key: under which it is going to be kept.
+            state: tells how far it is; called only if it is due.
+        """
+
+    def held(self, key: bytes) -> Mapping[str, NDArray[Any]] | None:
+        """Return how far a stopped run was with an answer; None if that is not known."""
+
     def forget(self) -> None:
         """Drop what stopped runs have left."""
 
@@ -72,6 +83,12 @@ class _NothingKept:
 
     def keep(self, key: bytes, answer: Mapping[str, NDArray[Any]]) -> None:
         """Keep nothing."""
+
+    def hold(self, key: bytes, state: Callable[[], Mapping[str, NDArray[Any]]]) -> None:
+        """Hold nothing."""
+
+    def held(self, key: bytes) -> None:
+        """Find nothing."""
 
     def forget(self) -> None:
         """Drop nothing."""

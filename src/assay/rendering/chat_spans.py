@@ -71,7 +71,9 @@ class NotFound(NamedTuple):
     shows_words: bool = False
 
 
-def chat_spans(model: TextEncoding, conversation: Conversation) -> ChatSpans | NotFound:
+def chat_spans(
+    model: TextEncoding, conversation: Conversation, *, answering: bool = False
+) -> ChatSpans | NotFound:
     """Return a conversation in the model's own format, assistant turns apart.
 
     An answer's spans follow each other; more than one if the template put tags of thinking
@@ -81,6 +83,7 @@ def chat_spans(model: TextEncoding, conversation: Conversation) -> ChatSpans | N
     Args:
         model: whose tokenizer holds the template.
         conversation: hidden reasoning beside the words is left out.
+        answering: end with what stands before an answer that is still to come.
     """
     hostile = any(
         special in text for text in _texts(conversation) for special in model.special_texts
@@ -90,7 +93,7 @@ def chat_spans(model: TextEncoding, conversation: Conversation) -> ChatSpans | N
     for form in chat_forms(conversation):
         if form.in_parts and (best or (failed and failed.shows_words)):
             break  # the template reads texts
-        found = _in_form(model, conversation, form, hostile)
+        found = _in_form(model, conversation, form, hostile, answering)
         if isinstance(found, NotFound):
             failed = _telling(failed, found)
         elif not found.left_out:
@@ -142,7 +145,11 @@ def _shown_tags(content: str, text: str, pattern: str) -> int:
 
 
 def _in_form(
-    model: TextEncoding, conversation: Conversation, form: ChatForm, hostile: bool
+    model: TextEncoding,
+    conversation: Conversation,
+    form: ChatForm,
+    hostile: bool,
+    answering: bool,
 ) -> ChatSpans | NotFound:
     tools = [chat_tool(tool) for tool in conversation.tools]
     calls = called(conversation)
@@ -150,18 +157,19 @@ def _in_form(
     names = {place: f"call{digest}n{place[0]}c{place[1]}end" for place in calls}
     failed: NotFound | None = None
     try:
-        plain = model.chat(chat_messages(conversation, form, {}, {}), tools)
+        plain = model.chat(chat_messages(conversation, form, {}, {}), tools, answering=answering)
         for apart in (False, True):
             marked = _marked(conversation, f"mark{digest}", hostile, apart)
             if failed and not any(map(_THINKING.search, marked.contents.values())):
                 return failed  # there is no thinking to be taken apart
             messages = chat_messages(conversation, form, marked.contents, names)
-            shown = model.chat(messages, tools)
+            shown = model.chat(messages, tools, answering=answering)
             if shows_python(messages, shown):
                 return NotFound(Reason.ANSWER_NOT_FOUND, _PYTHON, shows_words=True)
             uncalled = sum(name not in shown for name in names.values())
             if uncalled:  # left out, or changed: then with their own names
-                shown = model.chat(chat_messages(conversation, form, marked.contents, {}), tools)
+                messages = chat_messages(conversation, form, marked.contents, {})
+                shown = model.chat(messages, tools, answering=answering)
             for place, name in names.items():
                 shown = shown.replace(name, calls[place].name)
             found = _found(conversation, marked, shown, plain)

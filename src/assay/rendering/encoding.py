@@ -39,8 +39,19 @@ class TextEncoding(Protocol):
     def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
         """Return what the tokenizer gives by default, with the tokens that it adds."""
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
         """Return a conversation in the model's own format.
+
+        Args:
+            messages: in OpenAI's form.
+            tools: the same.
+            answering: end with what stands before an answer that is still to come.
 
         Raises:
             FeatureError: if the tokenizer has no such format, or refuses the conversation.

@@ -51,18 +51,23 @@ def token_rows(
         return reference_rows(model, rendering, given == "nothing", conversations)
     fitting = Fitting(
         min(rendering.max_tokens, model.window),
-        _context_token(model, rendering),
+        context_token(model, rendering),
         rendering.on_truncate == "drop",
     )
     if rendering.reasoning and rendering.is_chat:
         raise ConfigError("hidden reasoning is not scored in a model's own chat format")
     rendered = [_render(model, rendering, given, conversation) for conversation in conversations]
     alone = given == "nothing"
-    known = _encode(model, rendered, answers_only=alone)
+    known = encoded(model, rendered, answers_only=alone)
     return [_row(row, known, fitting, alone) for row in rendered]
 
 
-def _context_token(model: TextEncoding, rendering: Rendering) -> tuple[int, ...]:
+def context_token(model: TextEncoding, rendering: Rendering) -> tuple[int, ...]:
+    """Return the token before everything, if there is one.
+
+    Raises:
+        ConfigError: if the model lacks the one that is asked for.
+    """
     wanted = rendering.context_token
     if wanted == "none":
         return ()
@@ -75,7 +80,7 @@ def _context_token(model: TextEncoding, rendering: Rendering) -> tuple[int, ...]
     return (found,)
 
 
-class _Rendered(NamedTuple):
+class Rendered(NamedTuple):
     """Spans of a row, those that are not scored numbered -1, or why they are not known."""
 
     spans: list[Span] | NotFound
@@ -84,12 +89,12 @@ class _Rendered(NamedTuple):
 
 def _render(
     model: TextEncoding, rendering: Rendering, given: Preceding, conversation: Conversation
-) -> _Rendered:
+) -> Rendered:
     flags = Flag.NONE if conversation.prompt.strip() else Flag.EMPTY_PROMPT
     if rendering.is_chat:
         found = chat_spans(model, conversation)
         if isinstance(found, NotFound):
-            return _Rendered(found, flags)
+            return Rendered(found, flags)
         spans = found.spans
         flags |= Flag.INJECTION_SUSPECT if found.suspect else Flag.NONE
         flags |= Flag.PARTLY_RENDERED if found.left_out else Flag.NONE
@@ -103,7 +108,7 @@ def _render(
     if rendering.turns in ("first", "last") and scored:
         last = max(place for place, span in enumerate(kept) if span.turn >= 0)
         kept = kept[: last + 1]
-    return _Rendered(kept, flags)
+    return Rendered(kept, flags)
 
 
 def _scored_turns(
@@ -115,8 +120,8 @@ def _scored_turns(
     return set(answered[:1]) if rendering.turns == "first" else set(answered)
 
 
-def _encode(
-    model: TextEncoding, rows: Sequence[_Rendered], *, answers_only: bool
+def encoded(
+    model: TextEncoding, rows: Sequence[Rendered], *, answers_only: bool = False
 ) -> dict[tuple[str, bool], list[int]]:
     """Return the ids of every different text, each encoded once."""
     wanted = {
@@ -134,7 +139,7 @@ def _encode(
 
 
 def _row(
-    rendered: _Rendered,
+    rendered: Rendered,
     known: dict[tuple[str, bool], list[int]],
     fitting: Fitting,
     alone: bool,
@@ -142,15 +147,33 @@ def _row(
     if isinstance(rendered.spans, NotFound):
         return TokenRow((), rendered.spans.reason, why=rendered.spans.why)
     spans = [span for span in rendered.spans if span.turn >= 0 or not alone]
-    parts = [Part(known[span.text, span.special], span.turn) for span in spans]
     if alone:
-        return fitting.alone(_joined(parts))
-    opening = next((place for place, span in enumerate(spans) if span.special), 0)
-    if fitting.context and parts and tuple(parts[opening].ids[:1]) == fitting.context:
-        # The chat format has put it there.
-        parts[opening] = parts[opening]._replace(ids=parts[opening].ids[1:])
+        return fitting.alone(_joined(_parts(spans, known)))
+    parts = _after_context(spans, known, fitting.context)
     row = fitting.given_prompt(_joined(parts))
     return replace(row, flags=row.flags | rendered.flags)
+
+
+def joined_ids(
+    spans: Sequence[Span], known: dict[tuple[str, bool], list[int]], context: tuple[int, ...]
+) -> list[int]:
+    """Return the tokens of some spans one after the other, to stand after the context token."""
+    return [token for part in _after_context(spans, known, context) for token in part.ids]
+
+
+def _parts(spans: Sequence[Span], known: dict[tuple[str, bool], list[int]]) -> list[Part]:
+    return [Part(known[span.text, span.special], span.turn) for span in spans]
+
+
+def _after_context(
+    spans: Sequence[Span], known: dict[tuple[str, bool], list[int]], context: tuple[int, ...]
+) -> list[Part]:
+    """Return the parts without the context token, where the chat format has put it there."""
+    parts = _parts(spans, known)
+    opening = next((place for place, span in enumerate(spans) if span.special), 0)
+    if context and parts and tuple(parts[opening].ids[:1]) == context:
+        parts[opening] = parts[opening]._replace(ids=parts[opening].ids[1:])
+    return parts
 
 
 def _joined(parts: Sequence[Part]) -> list[Part]:

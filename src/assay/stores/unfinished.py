@@ -6,7 +6,7 @@ goes on forms the same batches, reads those that lack an answer, and writes the 
 
 Answers lie in ``<cache>/unfinished/<pass>/<shard>/``, a file for every stretch of work, and go when
 the shard is written. Each is kept under a key of all that was asked, so it never answers for
-anything else.
+anything else. Where a batch takes long by itself, as replies do, a file holds how far it is.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,8 @@ _INTERVAL_SECONDS = 30.0
 _BOUGHT_SECONDS = 2.0
 _FOLDER = "unfinished"
 _ROWS = "rows"
+_HELD = ".held"
+_HOLDING_COSTS = 0.05  # of the time, at most: what is held may be large
 _KEY_BYTES = 16
 
 Answer = Mapping[str, NDArray[Any]]
@@ -88,6 +91,8 @@ class KeptAnswers:
         self._writing = threading.Lock()
         self._timer: threading.Timer | None = None
         self._fault: AssayError | None = None
+        self._held_at = time.monotonic()
+        self._held_seconds = 0.0
 
     def find(self, key: bytes) -> Answer | None:
         """Return what a stopped run was answered; None if it was not."""
@@ -96,6 +101,26 @@ class KeptAnswers:
     def forget(self) -> None:
         """Drop what stopped runs have left: it does not hold any more."""
         self._left = {}
+
+    def hold(self, key: bytes, state: Callable[[], Answer]) -> None:
+        """Keep how far an answer is if the interval is over, until it is kept itself.
+
+        Raises:
+            DataError: if the disk is full, or the place cannot be written to.
+        """
+        started = time.monotonic()
+        if started - self._held_at < max(self.seconds, self._held_seconds / _HOLDING_COSTS):
+            return
+        self._write_arrays(self._folder / f"{self._name(key)}{_HELD}", state())
+        self._held_at = time.monotonic()
+        self._held_seconds = self._held_at - started
+
+    def held(self, key: bytes) -> Answer | None:
+        """Return how far a stopped run was with an answer; None if that is not known."""
+        for path in self._pass.glob(f"*/{self._name(key)}{_HELD}"):
+            if (found := _read(path)) is not None:
+                return found
+        return None
 
     def keep(self, key: bytes, answer: Answer) -> None:
         """Keep an answer: on disk within the interval.
@@ -107,6 +132,7 @@ class KeptAnswers:
             if self._fault is not None:
                 raise self._fault
             self._fresh[self._name(key)] = answer
+            self._held_at = time.monotonic()
             if self._timer is None:
                 self._timer = threading.Timer(self.seconds, self._flush_in_time)
                 self._timer.daemon = True
@@ -140,19 +166,25 @@ class KeptAnswers:
                 self._write(fresh)
 
     def _write(self, fresh: Mapping[str, Answer]) -> None:
+        arrays = {
+            f"{name} {part}": array
+            for name, answer in fresh.items()
+            for part, array in answer.items()
+        }
+        self._write_arrays(self._folder / f"{secrets.token_hex(8)}.safetensors", arrays)
+        for name in fresh:
+            (self._folder / f"{name}{_HELD}").unlink(missing_ok=True)
+
+    def _write_arrays(self, path: Path, arrays: Answer) -> None:
         from safetensors.numpy import save_file  # noqa: PLC0415  import costs start-up time
 
         rows = self._folder / _ROWS
         if not rows.exists():
             with atomic_write(rows) as temporary:
                 temporary.write_bytes(self._hashes.tobytes())
-        arrays = {
-            f"{name} {part}": np.ascontiguousarray(array)
-            for name, answer in fresh.items()
-            for part, array in answer.items()
-        }
-        with atomic_write(self._folder / f"{secrets.token_hex(8)}.safetensors") as temporary:
-            save_file(arrays, temporary, {"checksum": PLACE})
+        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        with atomic_write(path) as temporary:
+            save_file(whole, temporary, {"checksum": PLACE})
             seal(temporary)
 
     def remove(self) -> None:
@@ -210,27 +242,27 @@ def _load(folder: Path) -> dict[str, Answer]:
 
 
 def _arrays(folder: Path) -> Iterator[tuple[str, str, NDArray[Any]]]:
-    paths = sorted(folder.glob("*/*.safetensors")) if folder.is_dir() else []
-    if not paths:
-        return
+    for path in sorted(folder.glob("*/*.safetensors")) if folder.is_dir() else ():
+        for name, array in (_read(path) or {}).items():
+            key, _, part = name.partition(" ")
+            yield key, part, array
+
+
+def _read(path: Path) -> Answer | None:
+    """Return the arrays of a file; None if it is damaged, or gone with its shard."""
     from safetensors import SafetensorError  # noqa: PLC0415  import costs start-up time
     from safetensors.numpy import load_file  # noqa: PLC0415
 
-    for path in paths:
-        try:
-            if not check(path):
-                raise damaged(path, "its checksum is missing")
-            arrays = load_file(path)
-        except DamagedError as error:
-            warn(error, "what it held is read again")
-            continue
-        except (CacheError, OSError) as error:
-            if not path.exists():
-                continue  # another process has written its shard
+    try:
+        if not check(path):
+            raise damaged(path, "its checksum is missing")
+        return dict(load_file(path))
+    except DamagedError as error:
+        warn(error, "what it held is read again")
+    except (CacheError, OSError) as error:
+        if path.exists():
             raise (unreadable(path, error) if isinstance(error, OSError) else error) from error
-        except SafetensorError as error:
-            warn(damaged(path, str(error)), "what it held is read again")
-            continue
-        for name, array in arrays.items():
-            key, _, part = name.partition(" ")
-            yield key, part, array
+        # Another process has written its shard.
+    except SafetensorError as error:
+        warn(damaged(path, str(error)), "what it held is read again")
+    return None

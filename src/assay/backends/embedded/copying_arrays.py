@@ -1,6 +1,6 @@
 """The network of ``assay:lm`` in numpy: the same numbers as `copying_network`, without torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,9 @@ from assay.samples import Float32Array
 Weights = Mapping[str, Float32Array]
 """Parameters by the names that the torch network has for them."""
 Integers = NDArray[np.int64]
+
+Layers = Sequence[Float32Array]
+"""Keys or values of each layer, for several rows."""
 
 LONGEST_MATCH = 4
 """Preceding words in common that count, at most."""
@@ -56,22 +59,28 @@ class CopyingArrays:
         self._output = np.ascontiguousarray((weights["tokens.weight"] * weights["scale"]).T)
         self.width = int(weights["tokens.weight"].shape[1])
         self.vocabulary = int(weights["tokens.weight"].shape[0])
+        self.pointer = int(weights["query.weight"].shape[0])
 
     def begin(self, tokens: TokenIds) -> Beginning:
         """Return a beginning, run."""
         empty = np.empty((self._heads, 0, self.width // self._heads), np.float32)
         layers = (empty,) * self._layers
         nothing = Beginning(tokens[:0], layers, layers, np.empty((0, self.width), np.float32))
-        states, keys, values = self._run(tokens[None].astype(np.int64), nothing)
-        return Beginning(tokens, keys, values, states[0])
+        states, keys, values = self.read(tokens[None].astype(np.int64), nothing)
+        own_keys, own_values = (tuple(layer[0] for layer in part) for part in (keys, values))
+        return Beginning(tokens, own_keys, own_values, states[0])
 
     def states(self, tokens: Integers, beginning: Beginning | None) -> Float32Array:
         """Return the last hidden states of tokens that follow a beginning. Shape (b, t, width)."""
-        return self._run(tokens, beginning)[0]
+        return self.read(tokens, beginning)[0]
 
-    def _run(
+    def read(
         self, tokens: Integers, beginning: Beginning | None
     ) -> tuple[Float32Array, tuple[Float32Array, ...], tuple[Float32Array, ...]]:
+        """Return the last hidden states of tokens, and each layer's keys and values of them.
+
+        Shape (b, t, width), and (b, heads, t, width / heads) of every layer.
+        """
         rows, length = tokens.shape
         before = 0 if beginning is None else len(beginning.tokens)
         weights = self._weights
@@ -89,15 +98,51 @@ class CopyingArrays:
             if beginning is not None and before:
                 past = (beginning.keys[layer], beginning.values[layer])
             read = _attend(query, key, value, past)
-            keys.append(key[0])
-            values.append(value[0])
-            states += self._linear(read.reshape(rows * length, -1), f"{name}.out")
-            _normalise(states, weights[f"{name}.norm_1.weight"], weights[f"{name}.norm_1.bias"])
-            inner = self._linear(states, f"{name}.up")
-            _gelu(inner)
-            states += self._linear(inner, f"{name}.down")
-            _normalise(states, weights[f"{name}.norm_2.weight"], weights[f"{name}.norm_2.bias"])
+            keys.append(key)
+            values.append(value)
+            self._after_attention(states, read.reshape(rows * length, -1), name)
         return states.reshape(rows, length, -1), tuple(keys), tuple(values)
+
+    def _after_attention(self, states: Float32Array, read: Float32Array, name: str) -> None:
+        """Apply what follows the attention of a layer, in place. Shape (n, width) both."""
+        weights = self._weights
+        states += self._linear(read, f"{name}.out")
+        _normalise(states, weights[f"{name}.norm_1.weight"], weights[f"{name}.norm_1.bias"])
+        inner = self._linear(states, f"{name}.up")
+        _gelu(inner)
+        states += self._linear(inner, f"{name}.down")
+        _normalise(states, weights[f"{name}.norm_2.weight"], weights[f"{name}.norm_2.bias"])
+
+    def read_on(
+        self, tokens: Integers, places: Integers, keys: Layers, values: Layers
+    ) -> Float32Array:
+        """Return the hidden state of one more token of each row. Shape (b, width).
+
+        Args:
+            tokens: shape (b,).
+            places: of the tokens in their rows; what lies behind is not looked at. Shape (b,).
+            keys: of each layer, to which that of the token is added. Shape (b, heads, t, size).
+            values: the same.
+        """
+        weights = self._weights
+        row = np.arange(len(tokens))
+        states = weights["tokens.weight"][tokens] + weights["positions.weight"][places]
+        _normalise(states, weights["norm.weight"], weights["norm.bias"], 1e-12)
+        stop = int(places.max()) + 1
+        hidden = np.where(np.arange(stop) > places[:, None], _HIDDEN, np.float32(0))
+        for layer in range(self._layers):
+            name = f"blocks.{layer}"
+            joined = self._linear(states, f"{name}.qkv").reshape(len(tokens), 3, self._heads, -1)
+            query = joined[:, 0]
+            keys[layer][row, :, places] = joined[:, 1]
+            values[layer][row, :, places] = joined[:, 2]
+            scores: Float32Array = (keys[layer][:, :, :stop] @ query[..., None])[..., 0]
+            scores *= np.float32(1 / np.sqrt(query.shape[-1]))
+            scores += hidden[:, None]
+            _softmax(scores)
+            read: Float32Array = (scores[:, :, None] @ values[layer][:, :, :stop])[:, :, 0]
+            self._after_attention(states, read.reshape(len(tokens), -1), name)
+        return states
 
     def _linear(self, states: Float32Array, name: str) -> Float32Array:
         product = states @ self._weights[f"{name}.weight"].T
@@ -133,21 +178,58 @@ class CopyingArrays:
         rows, length = tokens.shape
         following = np.zeros((rows, length, self.width), np.float32)
         following[:, :-1] = self._weights["tokens.weight"][tokens[:, 1:]]
-        _normalise(following, least=1e-5)
-        key_weight = self._weights["key.weight"]
-        keys = states @ key_weight[:, : self.width].T
-        keys += following @ key_weight[:, self.width :].T
+        keys = self._pointer_keys(states, following)
         query = states[:, start:] @ self._weights["query.weight"].T
-        scores = query @ keys.transpose(0, 2, 1)
+        scores: Float32Array = np.matmul(query, keys.transpose(0, 2, 1))
         scores *= np.float32(1 / np.sqrt(query.shape[-1]))
         scores += self._matches(tokens)[:, start:]
         later = ~np.tri(length, length, -1, dtype=np.bool_)[start:]
         scores[:, later] = _HIDDEN
-        scores -= scores.max(-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(-1, keepdims=True)
+        _softmax(scores)
         scores[:, later] = 0.0
         return scores
+
+    def _pointer_keys(self, states: Float32Array, following: Float32Array) -> Float32Array:
+        """Return the keys of places, by their states and the embeddings that follow them."""
+        _normalise(following, least=1e-5)
+        key_weight = self._weights["key.weight"]
+        keys = states @ key_weight[:, : self.width].T
+        keys += following @ key_weight[:, self.width :].T
+        return keys
+
+    def place_keys(self, states: Float32Array, following: Integers) -> Float32Array:
+        """Return the pointer's keys of places. Shape (..., pointer).
+
+        Args:
+            states: of the places. Shape (..., width).
+            following: the token that comes next. Shape (...).
+        """
+        return self._pointer_keys(states, self._weights["tokens.weight"][following])
+
+    def pointing_now(
+        self, state: Float32Array, keys: Float32Array, matches: Integers, places: Integers
+    ) -> Float32Array:
+        """Return how much each row's last position copies from each place. Shape (b, t).
+
+        Args:
+            state: of the last position. Shape (b, width).
+            keys: of the places, as `place_keys` gives them. Shape (b, t, pointer).
+            matches: words in common before each place and the last position. Shape (b, t).
+            places: number of the last position. Shape (b,).
+        """
+        query: Float32Array = state @ self._weights["query.weight"].T
+        scores: Float32Array = (keys @ query[..., None])[..., 0]
+        scores *= np.float32(1 / np.sqrt(query.shape[-1]))
+        scores += self._weights["match"][matches]
+        later = np.arange(keys.shape[1]) >= places[:, None]
+        scores[later] = _HIDDEN
+        _softmax(scores)
+        scores[later] = 0.0
+        return scores
+
+    def words(self, tokens: Integers) -> Integers:
+        """Return the number of each token's word; tokens of one share it."""
+        return self._words[tokens]
 
     def _matches(self, tokens: Integers) -> Float32Array:
         """Return the learned bonus for the words in common before two positions. (b, t, t)."""
@@ -222,13 +304,18 @@ def _attend(
         np.matmul(query, past[0].transpose(0, 2, 1), out=scores[..., :before])
     scores *= np.float32(1 / np.sqrt(size))
     scores[..., before:] += np.triu(np.full((length, length), _HIDDEN, np.float32), 1)
-    scores -= scores.max(-1, keepdims=True)
-    np.exp(scores, out=scores)
-    scores /= scores.sum(-1, keepdims=True)
+    _softmax(scores)
     read = scores[..., before:] @ value
     if past is not None:
         read += scores[..., :before] @ past[1]
     return read.transpose(0, 2, 1, 3).reshape(rows, length, heads * size)
+
+
+def _softmax(scores: Float32Array) -> None:
+    """Make shares of the last axis, in place."""
+    scores -= scores.max(-1, keepdims=True)
+    np.exp(scores, out=scores)
+    scores /= scores.sum(-1, keepdims=True)
 
 
 def _normalise(

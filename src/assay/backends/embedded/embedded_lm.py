@@ -11,19 +11,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.backends.generating import Batch, generate_batches
 from assay.backends.reading import read_batches
 from assay.backends.token_text import pieces
+from assay.components.decoding import Decoding
 from assay.components.references import EMBEDDED_MODEL, DType
-from assay.errors import ConfigError, MissingExtraError, Parameter
+from assay.errors import ConfigError, MissingExtraError, Parameter, Phrase
+from assay.models.generation import Prompts, Replies
 from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
+from assay.rendering.encoding import TokenIds
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from assay.backends.embedded.copying_arrays import CopyingArrays
     from assay.backends.embedded.copying_forward import CopyingForward
 
 ASSETS = Path(__file__).parents[2] / "assets" / "language_model"
 _TOKENS = 1024  # of a batch: more does not fit into the caches of a processor
+_TOGETHER = 32  # rows that are read together while they write
 _DECIDING = ("config.json", "model.safetensors", "tokenizer.json")
 
 
@@ -64,15 +70,15 @@ class EmbeddedModel:
             raise MissingExtraError(f"{dtype} products", "models")
         self._by = by or ("torch" if has_torch else "numpy")
         self._device = device if self._by == "torch" else "cpu"
+        self._dtype = dtype
         self._forward = self._open(dtype)
 
     def _open(self, dtype: DType) -> "CopyingForward[Any]":
-        weights, words = _weights(self._folder / "model.safetensors")
         if self._by == "numpy":
-            from assay.backends.embedded.copying_arrays import CopyingArrays  # noqa: PLC0415
             from assay.backends.embedded.copying_forward import ArraysForward  # noqa: PLC0415
 
-            return ArraysForward(CopyingArrays(weights, words, self._config["heads"]))
+            return ArraysForward(self._arrays)
+        weights, words = _weights(self._folder / "model.safetensors")
         from assay.backends.embedded.copying_network import Shape  # noqa: PLC0415  imports torch
         from assay.backends.embedded.copying_torch import TorchForward  # noqa: PLC0415
 
@@ -127,7 +133,13 @@ class EmbeddedModel:
         tokenizer.encode_special_tokens = True
         return tokenizer
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
         """Refuse: it has no format of its own.
 
         Raises:
@@ -160,6 +172,56 @@ class EmbeddedModel:
     def read(self, questions: Questions, advance: Advance, kept: Kept = NOTHING_KEPT) -> Answers:
         """Run every different sequence through the model once, and return what is asked."""
         return read_batches(self._forward, lambda: _TOKENS, questions, advance, kept=kept)
+
+    # What it writes
+
+    takes_chats = False
+
+    def generate(
+        self, prompts: Prompts, decoding: Decoding, advance: Advance, kept: Kept = NOTHING_KEPT
+    ) -> Replies:
+        """Return a reply to every prompt.
+
+        Raises:
+            ConfigError: if products in another format than float32 are wanted.
+        """
+        if self._dtype != "float32":
+            raise ConfigError(
+                f"{EMBEDDED_MODEL} writes in float32",
+                hint=Phrase("leave {} away", Parameter("dtype")),
+            )
+        return generate_batches(self, prompts, decoding, advance, kept)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """All tokens that end a text."""
+        return (self.eos,)
+
+    def together(self, tokens: int) -> int:
+        """Return how many rows are read together."""
+        return _TOGETHER
+
+    def begin(self, prompts: Sequence[TokenIds]) -> Batch:
+        """Return some prompts, read."""
+        from assay.backends.embedded.copying_generation import CopyingRows  # noqa: PLC0415
+
+        return CopyingRows(self._arrays, prompts)
+
+    def resume(self, state: Mapping[str, NDArray[Any]]) -> Batch:
+        """Return a batch of which `state` told how far it was."""
+        from assay.backends.embedded.copying_generation import CopyingRows  # noqa: PLC0415
+
+        return CopyingRows.of(self._arrays, state)
+
+    @cached_property
+    def _arrays(self) -> "CopyingArrays":
+        from assay.backends.embedded.copying_arrays import CopyingArrays  # noqa: PLC0415
+
+        return CopyingArrays(*_weights(self._folder / "model.safetensors"), self._config["heads"])
+
+    def shown(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """Return the text of each sequence, without special tokens."""
+        return self._reading_special.decode_batch([list(each) for each in ids])
 
 
 def _weights(path: Path) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64]]:

@@ -87,7 +87,13 @@ class LocalTokens:
         """Return the text of each sequence, special tokens included."""
         return [self._special.decode(list(ids), skip_special_tokens=False) for ids in sequences]
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
         """Return a conversation in the model's own format.
 
         Raises:
@@ -95,7 +101,7 @@ class LocalTokens:
             ConfigError: if there is no such format.
             FeatureError: if the format refuses the conversation.
         """
-        return chat_text(self._with_format, self._name, messages, tools)
+        return chat_text(self._with_format, self._name, messages, tools, answering=answering)
 
     @cached_property
     def _with_format(self) -> Any:
@@ -203,7 +209,13 @@ class ServerTokens:
         except RefusedError as error:
             raise ModelLoadError(f"POST {url}: {error}", hint=self._hint) from error
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> str:
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
         """Refuse: the format has to be at hand.
 
         Raises:

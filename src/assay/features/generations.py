@@ -1,0 +1,264 @@
+"""Generations: the last answer of each row, written anew by a language model."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from assay.components.component import NoPaper, Paper
+from assay.components.decoding import Decoding
+from assay.components.references import (
+    EMBEDDED_MODEL,
+    DType,
+    ModelName,
+    is_endpoint,
+    name_of,
+    short_name,
+)
+from assay.components.rendering import COMMON, Rendering
+from assay.errors import ConfigError, Parameter, Phrase
+from assay.features.made_models import ModelRef, first_model, model_name
+from assay.features.passes import Pass, Reading, RowFeature
+from assay.features.seen_rows import seen
+from assay.models.generation import Chat, Finish, Generator, Prompts, Replies
+from assay.models.language_model import NOTHING_KEPT, Kept, Unsteady, at_work
+from assay.rendering.prompts import (
+    Prompt,
+    check_rendering,
+    end_of_turn,
+    prompts,
+    sent_messages,
+)
+from assay.runtime import Runtime
+from assay.samples import Conversation, Flag, Reason
+from assay.values import RowValue, Texts
+
+_WORDS = {Finish.NONE: "", Finish.STOP: "stop", Finish.LENGTH: "length", Finish.EMPTY: "empty"}
+_TRIED_TOKENS = 16  # of each reply that is written to tell how long all take
+_UNLIKE = 0.25  # share of rows that may begin otherwise than stored, for rounding
+_UNLIKE_LOWER = 0.5
+
+
+class Generations(RowFeature):
+    """What a model replies to each row in place of its last answer.
+
+    The prompt is all that stands before that answer, rendered as for scoring it: earlier turns are
+    given as they are. Where the last word is not the assistant's, all of it is the prompt. A prompt
+    that leaves too little room loses its beginning, and is flagged.
+
+    Replies hold no special tokens. They end at the tokens that end a text of the model, or a turn
+    of its chat format, at a `stop` text, or at the limit. An empty reply is a reply, and flagged;
+    so is one that the limit cut. The numbers that tokens are drawn with are a row's own, so the
+    same seed gives the same reply whatever else is in the pool. Rounding differs between batches,
+    devices and versions; where two tokens are as probable as that, a reply goes another way.
+    """
+
+    name = "generations"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="what every language model gives")
+    value: ClassVar[type[RowValue]] = Texts
+    extra: ClassVar[str] = "models"
+
+    model: ModelRef = EMBEDDED_MODEL
+    """Causal language model: the embedded one, a folder with safetensors, org/name, an address,
+    or one that is made on the way."""
+    rendering: Rendering = COMMON
+    """Template, limit and context token; "chat" for the model's own format."""
+    decoding: Decoding = Decoding()
+    """How tokens are chosen, how many, and what ends a reply."""
+    dtype: DType = "float32"
+    """Number format of the model."""
+
+    @property
+    def tolerance(self) -> float:
+        """Share of stored rows that may begin otherwise when they are written again."""
+        if is_endpoint(first_model(self.model)):
+            # What a server draws it need not draw again, and its batches are not ours.
+            return _UNLIKE_LOWER if self.decoding.is_greedy else 1.0
+        return _UNLIKE if self.dtype == "float32" else _UNLIKE_LOWER
+
+    def reading(self) -> Pass:
+        """Return the pass that writes the replies.
+
+        Raises:
+            ConfigError: if the rendering, or the number format, cannot be had.
+        """
+        check_rendering(self.rendering)
+        model = model_name(self.model)
+        if is_endpoint(model) and self.dtype != "float32":
+            raise ConfigError(
+                f"the number format of {name_of(model)} is its server's own",
+                hint=Phrase("leave {} away", Parameter("dtype")),
+            )
+        return GenerationPass(
+            model=model, rendering=self.rendering, decoding=self.decoding, dtype=self.dtype
+        )
+
+
+class GenerationPass(Pass):
+    """Replies of a language model to every row, under one rendering and one decoding."""
+
+    rows_per_shard: ClassVar[int] = 1024
+    least_rows: ClassVar[int] = 256
+    parallel: ClassVar[bool] = False  # a model uses all cores of its device by itself
+    sampled_rows: ClassVar[int] = 8
+
+    model: ModelName
+    rendering: Rendering
+    decoding: Decoding
+    dtype: DType
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        """Yield a reader that holds the model."""
+        model = runtime.generator(self.model, self.dtype)
+        with at_work(model):
+            yield GenerationReading(model, self)
+        if isinstance(model, Unsteady):
+            model.settle()  # what was written is stored by now
+
+    def trial(self) -> tuple[Pass, float]:
+        """Return the pass with short replies; if all take the limit, this one takes that longer."""
+        most = self.decoding.max_new_tokens
+        short = self.decoding.model_copy(update={"max_new_tokens": min(most, _TRIED_TOKENS)})
+        return self.model_copy(update={"decoding": short}), most / short.max_new_tokens
+
+    def devices(self, runtime: Runtime) -> Sequence[str]:
+        """Return the devices at hand; what is behind HTTP needs none."""
+        return () if is_endpoint(self.model) else runtime.devices()
+
+    def producer(self, runtime: Runtime) -> Mapping[str, str]:
+        """Return the versions and the device of the model."""
+        return runtime.generator(self.model, self.dtype).producer()
+
+    def label(self) -> str:
+        """Return what a progress bar calls it."""
+        return f"replies ({short_name(self.model)})"
+
+    def why(self, conversation: Conversation, runtime: Runtime) -> str:
+        """Return what the chat template makes of a row that it refuses."""
+        model = runtime.generator(self.model, self.dtype)
+        if not self.rendering.is_chat or model.takes_chats:
+            return ""
+        (prompt,) = prompts(model, self.rendering, [conversation], self.decoding.max_new_tokens)
+        return prompt.why
+
+
+class _Prepared(NamedTuple):
+    """Rows, and which of them the model is asked about."""
+
+    rows: list[Prompt]
+    asked: list[int]
+    prompts: Prompts
+
+
+class GenerationReading:
+    """Writes a reply to every row.
+
+    Args:
+        model: what writes.
+        pass_: rendering and decoding.
+    """
+
+    def __init__(self, model: Generator, pass_: GenerationPass) -> None:
+        self._model = model
+        self._pass = pass_
+        self._sends_chats = pass_.rendering.is_chat and model.takes_chats
+        self._ends = end_of_turn(model) if pass_.rendering.is_chat and not self._sends_chats else ()
+
+    def prepare(
+        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+    ) -> _Prepared:
+        """Return the prompts of the rows, as tokens or as a server takes them."""
+        if self._sends_chats:
+            rows = [_sent(conversation, self._pass.decoding) for conversation in conversations]
+        else:
+            rows = prompts(
+                self._model,
+                self._pass.rendering,
+                conversations,
+                self._pass.decoding.max_new_tokens,
+            )
+        asked = [place for place, row in enumerate(rows) if row.reason == Reason.OK]
+        streams = [conversations[place].content_hash[:8] for place in asked]
+        wanted = Prompts(
+            sequences=[rows[place].ids for place in asked],
+            most=np.array([rows[place].most for place in asked], np.int64),
+            streams=np.frombuffer(b"".join(streams), ">u8").astype(np.uint64),
+            ends=self._ends,
+            chats=[Chat(*sent_messages(conversations[place])) for place in asked]
+            if self._sends_chats
+            else (),
+        )
+        return _Prepared(self._with_known(rows, conversations), asked, wanted)
+
+    def _with_known(
+        self, rows: list[Prompt], conversations: Sequence[Conversation]
+    ) -> list[Prompt]:
+        """Return the rows, those flagged that the embedded model was trained on."""
+        if name_of(self._pass.model) != EMBEDDED_MODEL:
+            return rows
+        return [
+            replace(row, flags=row.flags | Flag.SEEN_IN_TRAINING) if known else row
+            for row, known in zip(rows, seen(conversations), strict=True)
+        ]
+
+    def finish(
+        self,
+        prepared: _Prepared,
+        features: Sequence[RowFeature],
+        advance: Callable[[int], None],
+        kept: Kept = NOTHING_KEPT,
+    ) -> list[RowValue]:
+        """Return the replies, once for every feature: they are equal."""
+        advance(len(prepared.rows) - len(prepared.asked))
+        replies = self._model.generate(prepared.prompts, self._pass.decoding, advance, kept)
+        found = _texts(prepared.rows, prepared.asked, replies)
+        return [found for _ in features]
+
+    def __call__(
+        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+    ) -> list[RowValue]:
+        """Return the replies to some conversations.
+
+        Raises:
+            UnfinishedError: if there is none for now.
+        """
+        values = self.finish(self.prepare(conversations, features), features, lambda count: None)
+        if isinstance(self._model, Unsteady):
+            self._model.settle()
+        return values
+
+
+def _sent(conversation: Conversation, decoding: Decoding) -> Prompt:
+    """Return the prompt of a row that a server renders: it alone counts its tokens."""
+    nothing = np.empty(0, np.int32)
+    if not conversation.question.strip():
+        return Prompt(nothing, reason=Reason.EMPTY_PROMPT, flags=Flag.EMPTY_PROMPT)
+    return Prompt(nothing, most=decoding.max_new_tokens)
+
+
+def _texts(rows: Sequence[Prompt], asked: Sequence[int], replies: Replies) -> Texts:
+    reason = np.array([row.reason for row in rows], np.uint8)
+    flags = np.array([row.flags for row in rows], np.uint16)
+    texts, finish = [""] * len(rows), [""] * len(rows)
+    tokens = np.full(len(rows), np.nan)
+    for place, number in enumerate(asked):
+        reason[number] = replies.reason[place]
+        if replies.reason[place]:
+            continue
+        texts[number] = replies.texts[place]
+        tokens[number] = replies.tokens[place]
+        finish[number] = _WORDS[Finish(int(replies.finish[place]))]
+        flags[number] |= np.uint16(_flag(Finish(int(replies.finish[place]))))
+    return Texts(
+        reason, flags, pl.Series(texts, dtype=pl.String), tokens, pl.Series(finish, dtype=pl.String)
+    )
+
+
+def _flag(finish: Finish) -> Flag:
+    if finish == Finish.LENGTH:
+        return Flag.RESPONSE_TRUNCATED
+    return Flag.EMPTY_REPLY if finish == Finish.EMPTY else Flag.NONE
