@@ -8,7 +8,7 @@ from assay.components.component import Selector
 from assay.components.defaults import with_defaults
 from assay.components.result_names import check_given
 from assay.models.recipe import Recipe, Tuned
-from assay.tuning import trainings
+from assay.workspace import trainings
 from assay.workspace.named_selection import NamedSelection
 from assay.workspace.workspace import BudgetLike, Method, Workspace
 

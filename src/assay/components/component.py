@@ -197,6 +197,21 @@ class Dataset(Component):
 
     kind: ClassVar[Kind] = "dataset"
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether a selection has to be made before it is known which rows these are."""
+        return False
+
+    @property
+    def beside(self) -> "Dataset":
+        """The dataset beside whose rows these stand, one for one and in the same order."""
+        return self
+
+    @property
+    def root(self) -> "Dataset":
+        """The dataset from whose rows these were chosen or made, which is read and not chosen."""
+        return self
+
 
 class Given(Dataset):
     """The project's own pool."""
@@ -245,8 +260,7 @@ class Feature(Component):
         """Yield all that must be known before this can be, the rows included."""
         if self.chosen_by is not None:
             yield self.chosen_by
-        if isinstance(self.dataset, Chosen):
-            yield self.dataset.by
+        yield from self.dataset.all_children()
         yield from super().all_children()
 
 
@@ -357,7 +371,14 @@ class Selector(Component):
 
 
 class Chosen(Dataset):
-    """The rows that a selector chose."""
+    """The rows that a selector chose.
+
+    Of other rows than the project's own it chooses as if there were no others: ``Given()`` means
+    them, wherever the selector or what it requires names it. So ``Chosen(by=second,
+    of=Chosen(by=first))`` are the rows of ``second.model_copy(update={"within": first})`` where
+    every row is judged by itself and the budget is a number; a share is one of the rows that are
+    left, and what compares rows, such as clusters, sees these alone.
+    """
 
     name: ClassVar[str] = "chosen"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names the rows of a selection")
@@ -366,6 +387,33 @@ class Chosen(Dataset):
     """The selector."""
     of: Annotated[Dataset, _named("dataset")] = Given()
     """The rows it chooses from."""
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether a selection has to be made first, as is so."""
+        return True
+
+    @property
+    def root(self) -> Dataset:
+        """The rows that the first selection of several chose from."""
+        return self.of.root
+
+    @property
+    def drawn_from(self) -> Dataset:
+        """The rows in whose pool these lie, however often they were chosen from."""
+        return self.of.drawn_from if isinstance(self.of, Chosen) else self.of
+
+    @property
+    def is_inner(self) -> bool:
+        """Whether it is chosen apart from the project's rows, by an engine of its own."""
+        return not isinstance(self.of, Given)
+
+    def all_children(self) -> Iterator[Component]:
+        """Yield what must be known, of the project's own rows, before these rows can be."""
+        if self.is_inner:
+            yield from self.of.all_children()
+        else:
+            yield self.by
 
 
 class FileSet(Dataset):

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -80,7 +80,12 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
     rate = _Rate()
     per_row: dict[str, float] = {}
     alike: dict[str, float] = {}
+    priced: set[str] = set()
     for component in walk(wanted, skip=skip, resolve=engine.resolve):
+        for inner, among in _chosen_apart(engine, component, priced, rows):
+            apart = plan(engine.alone(inner.of.root), [inner.by], rows=among)
+            steps += apart.steps
+            refusals += apart.refusals
         extra = needed_extra(component)
         if extra and not is_installed(extra):
             refusals.append(f"{component.name} needs pip install 'assay[{extra}]'")
@@ -118,22 +123,62 @@ def rows_of(engine: Engine, dataset: Dataset, *, among: int | None = None) -> in
         dataset: whose rows are counted.
         among: rows that the pool would have; None for those that it has.
     """
-    if not isinstance(dataset, Chosen):
+    if not dataset.is_chosen or (among is None and _is_at_hand(engine, dataset)):
         return _scaled(engine, dataset, len(engine.view_shown(dataset)), among)
-    selector = engine.resolve(dataset.by)
-    if among is None and engine.is_stored(selector):
-        return len(engine.view_shown(dataset))
-    count = len(engine.shown) if among is None else among
-    with contextlib.suppress(BudgetError):
-        if selector.budget is not None:
-            return selector.budget.count(pool=count, eligible=count) or count
+    count = rows_of(engine, _before(dataset), among=among)
+    if isinstance(dataset, Chosen) and dataset.by.budget is not None:
+        with contextlib.suppress(BudgetError):
+            return dataset.by.budget.count(pool=count, eligible=count) or count
     return count
 
 
-def _scaled(engine: Engine, dataset: Component, count: int, rows: int | None) -> int:
+def _before(dataset: Dataset) -> Dataset:
+    """Return the rows that others were chosen from or made of, one of each."""
+    if isinstance(dataset, Chosen):
+        return dataset.of
+    return dataset.root if dataset.beside is dataset else dataset.beside
+
+
+def _is_at_hand(engine: Engine, dataset: Dataset) -> bool:
+    """Return whether it is known which rows those of a selection are, or read from a file."""
+    if engine.rows_known(dataset):
+        return True
+    if not isinstance(dataset, Chosen) or dataset.is_inner:
+        return False
+    return engine.is_stored(engine.resolve(dataset).by)
+
+
+def _chosen_apart(
+    engine: Engine, component: Component, seen: set[str], rows: int | None
+) -> Iterator[tuple[Chosen, int | None]]:
+    """Yield the rows that are to be chosen apart from the pool's, the first to be chosen first.
+
+    With each comes how many rows are priced as what it chooses from; None for those there are.
+    """
+    dataset = component.dataset if isinstance(component, Feature) else component
+    found: list[tuple[Chosen, int | None]] = []
+    while isinstance(dataset, Dataset) and dataset.is_chosen:
+        if isinstance(dataset, Chosen) and dataset.is_inner and dataset.key not in seen:
+            seen.add(dataset.key)
+            if rows is not None or not engine.rows_known(dataset):
+                among = rows_of(engine, dataset.of, among=rows)
+                known = rows is None and not dataset.of.is_chosen
+                found.append((dataset, None if known else among))
+        dataset = _before(dataset)
+    yield from reversed(found)
+
+
+def _scaled(engine: Engine, dataset: Dataset, count: int, rows: int | None) -> int:
     """Return how many rows of a dataset there would be; only the pool's own become more."""
-    own = rows is not None and not isinstance(dataset, FileSet)
+    own = rows is not None and not isinstance(dataset.root, FileSet)
     return round(count * rows / max(len(engine.shown), 1)) if own and rows is not None else count
+
+
+def _bound(engine: Engine, dataset: Dataset) -> PoolView:
+    """Return the rows of a dataset, or those that it is to be chosen from."""
+    if not dataset.is_chosen or _is_at_hand(engine, dataset):
+        return engine.view(dataset)
+    return engine.view(dataset.root)
 
 
 def _priced(engine: Engine, feature: FeatureType) -> FeatureType:
@@ -175,14 +220,16 @@ def _row_step(
 ) -> Step:
     """Return what a feature of the rows takes; `per_row` is told the seconds of a row, by pass."""
     first = math.isnan(per_row.get(place, math.nan))
-    view = PoolView(engine.pool)  # priced at its bound: all rows
-    if not isinstance(feature.dataset, Chosen):
-        view = engine.view(feature.dataset)
-    rows = _scaled(engine, feature.dataset, len(view.unique[0]), among)
-    if isinstance(feature.dataset, Chosen) or feature.chosen_by is not None:
+    dataset = feature.dataset
+    view = _bound(engine, dataset)
+    rows = _scaled(engine, dataset, len(view.unique[0]), among)
+    coming = dataset.is_chosen and (among is not None or not _is_at_hand(engine, dataset))
+    if coming:
+        rows = min(rows, rows_of(engine, dataset, among=among))
+    if feature.chosen_by is not None:
         return Step(feature.name, rows, rows, None, "depends on a selection not yet made")
     per_row.setdefault(place, math.nan)
-    known = among is None and engine.is_settled(feature)
+    known = among is None and not coming and engine.is_settled(feature)
     missing = engine.missing_rows(engine.settled(feature)) if known else rows
     if not missing or not first:
         note = "" if first else "in the same pass"
@@ -236,9 +283,10 @@ def _selector_step(
 
 
 def _view_shown(engine: Engine, feature: PoolFeature) -> PoolView:
-    if isinstance(feature.dataset, Chosen):
-        return PoolView(engine.shown)  # priced at its bound: all rows
-    return engine.view_shown(feature.dataset)
+    dataset = feature.dataset
+    if dataset.is_chosen and not _is_at_hand(engine, dataset):
+        return engine.view_shown(dataset.root)  # at its bound: all that it is chosen from
+    return engine.view_shown(dataset)
 
 
 def _too_big(name: str, needed_bytes: float) -> Iterable[str]:

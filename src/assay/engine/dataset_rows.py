@@ -1,0 +1,76 @@
+"""Which rows a dataset has."""
+
+from collections.abc import Callable
+
+from assay.components.component import Chosen, Dataset, FileSet, Given
+from assay.engine.shown_rows import ShownRows
+from assay.errors import PlanError
+from assay.pool.pool import Pool
+from assay.pool.view import PoolView
+from assay.samples import IndexArray
+
+OpenFile = Callable[[FileSet], Pool]
+
+
+class DatasetRows:
+    """The rows of datasets, each found once.
+
+    Args:
+        pool: the rows that `Given` stands for.
+        shown: those of them that methods see.
+        open_file: loads the rows of a `FileSet`.
+        choose: returns ascending places of the rows that were chosen, in the pool or, of rows that
+            are chosen from others, among those that methods see.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        shown: ShownRows,
+        open_file: OpenFile | None,
+        choose: Callable[[Chosen], IndexArray],
+    ) -> None:
+        self._pool = pool
+        self._shown = shown
+        self._open_file = open_file
+        self._choose = choose
+        self._views = {Given().key: PoolView(pool)}
+        self._views_shown: dict[str, PoolView] = {}
+
+    def are_known(self, dataset: Dataset) -> bool:
+        """Return whether the rows of a dataset have been found."""
+        return dataset.key in self._views
+
+    def view(self, dataset: Dataset) -> PoolView:
+        """Return the rows of a dataset; of the project's own pool all, those held out included."""
+        if dataset.key not in self._views:
+            self._views[dataset.key] = self._found(dataset)
+        return self._views[dataset.key]
+
+    def shown(self, dataset: Dataset) -> PoolView:
+        """Return the rows of a dataset as methods see them: in a pool without those held out."""
+        view = self.view(dataset)
+        if view.pool is self._pool:
+            return self._shown.view(view)
+        if dataset.key not in self._views_shown:
+            self._views_shown[dataset.key] = ShownRows(view.pool).view(view)
+        return self._views_shown[dataset.key]
+
+    def alone(self, dataset: Dataset) -> Pool:
+        """Return the rows of a dataset that methods see as a pool that has no others."""
+        view = self.shown(dataset)
+        return view.pool if view.index is None else view.pool.part(view.index)
+
+    def _found(self, dataset: Dataset) -> PoolView:
+        if isinstance(dataset, Chosen):
+            picked = self._choose(dataset)
+            if not dataset.is_inner:
+                return PoolView(self._pool, picked)
+            among = self.view(dataset.of)
+            free = among.positions[~among.pool.held_out[among.positions]]
+            return PoolView(among.pool, free[picked])
+        if isinstance(dataset, FileSet):
+            if self._open_file is None:
+                raise PlanError(f"nothing here can open {dataset.source}")
+            return PoolView(self._open_file(dataset))
+        raise PlanError(f"{type(dataset).__name__} has no rows of its own")
