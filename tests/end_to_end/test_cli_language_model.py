@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from tests.end_to_end.cli_helpers import Called, assay, write_dolly
 from tests.end_to_end.in_process import Here, calls_in
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 _WITHOUT_TORCH = (
     "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
@@ -41,10 +40,7 @@ def here(
 
 
 def _without_torch(folder: Path, *words: str) -> Called:
-    done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TORCH, *words],
-        cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
+    done = run([sys.executable, "-c", _WITHOUT_TORCH, *words], folder=folder)
     return Called(done.returncode, done.stdout, done.stderr)
 
 

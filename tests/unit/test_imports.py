@@ -30,6 +30,7 @@ FLOORS = (
     ("reports", "project"),
     ("config",),
     ("cli", "assay"),
+    ("__main__",),
 )
 """The folders and files of the package, from the ground up; "assay" is its ``__init__``.
 

@@ -113,9 +113,9 @@ def assess(
 
     from assay.assessment.assess import assess as measured
     from assay.cli.options.replacing import check_replaceable
-    from assay.cli.options.written import remember
     from assay.cli.recording import recorded
     from assay.files import write_text
+    from assay.stores.written import remember
 
     if measuring.output is not None:
         check_replaceable(measuring.output, yes=everywhere.yes)
@@ -131,7 +131,7 @@ def assess(
             from assay.reports.assessment.page import assessment_page
 
             write_text(measuring.output, assessment_page(found))
-            remember(measuring.output)
+            remember(projects[0].runtime.cache, [measuring.output])
     _show(found, measuring.output)
 
 
