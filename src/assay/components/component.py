@@ -417,16 +417,34 @@ class Chosen(Dataset):
 
 
 class FileSet(Dataset):
-    """Rows of another file, such as evaluation questions."""
+    """Rows of another file, such as evaluation questions.
+
+    What they are for says what a row may lack. Questions, targets and evaluation sets need no
+    answer, and it is kept where most rows have one; documents have no instruction; anchors and
+    held-out sets need both. What a feature cannot read for that has no value, and the reason.
+
+    Documents are the lines of a ``.txt`` file, blank ones passed over, or the field `text`,
+    `document`, `content`, `passage`, `article` or `body` of records in JSON, JSON lines, CSV,
+    Parquet or Arrow; a text of several lines goes there.
+    """
 
     name: ClassVar[str] = "file"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names rows of a file")
 
     source: FileRef
-    """Path of the file, or ``org/name`` on the Hub."""
-    role: Literal["target", "anchors", "questions", "held_out", "evaluation"] = "target"
-    """What the rows are for."""
+    """Path of the file."""
+    role: Literal["target", "anchors", "questions", "held_out", "evaluation", "documents"] = (
+        "target"
+    )
+    """What the rows are for, which says whether they may lack an answer or an instruction."""
+
+    @property
+    def may_lack(self) -> Literal["nothing", "answers", "instructions"]:
+        """What a row need not have."""
+        if self.role == "documents":
+            return "instructions"
+        return "nothing" if self.role in ("anchors", "held_out") else "answers"
 
 
 AnyScorer: TypeAlias = Annotated[Scorer, _named("scorer")]
