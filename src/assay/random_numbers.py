@@ -57,6 +57,11 @@ def philox(counters: IdArray, key: tuple[int, int]) -> NDArray[np.uint64]:
     return words[0]
 
 
+def _unit(words: NDArray[np.uint64]) -> FloatArray:
+    numbers: FloatArray = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return numbers
+
+
 def row_uniform(ids: IdArray, *, seed: int, purpose: str) -> FloatArray:
     """Return one number in [0, 1) per row, fixed by seed, purpose and id alone.
 
@@ -70,7 +75,7 @@ def row_uniform(ids: IdArray, *, seed: int, purpose: str) -> FloatArray:
     """
     digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
     key = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
-    return (philox(ids, key) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return _unit(philox(ids, key))
 
 
 def drawn_rows(ids: IdArray, count: int, *, seed: int, purpose: str = "show") -> IndexArray:
@@ -91,3 +96,21 @@ def generator(*, seed: int, purpose: str) -> np.random.Generator:
     """Return a generator of its own for one purpose, for algorithms that are not per row."""
     digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+
+
+def text_uniform(content_hash: bytes, count: int, *, draw: int, purpose: str) -> FloatArray:
+    """Return numbers in [0, 1) that belong to a text, whatever row has it.
+
+    Args:
+        content_hash: of the text.
+        count: how many; more of them begin with the same ones.
+        draw: which of several draws that are independent of each other.
+        purpose: what the numbers are for; two purposes give independent numbers.
+
+    Returns:
+        Shape (count,), float64 with 53 random bits.
+    """
+    source = content_hash + f"{draw}/{purpose}".encode()
+    digest = hashlib.blake2b(source, digest_size=16).digest()
+    key = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
+    return _unit(philox(np.arange(count, dtype=np.uint64), key))

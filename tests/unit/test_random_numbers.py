@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay.random_numbers import philox, row_uniform
+from assay.random_numbers import philox, row_uniform, text_uniform
 
 
 @pytest.mark.parametrize("counter", [0, 1, 7, 2**40 + 3, 2**64 - 2])
@@ -35,3 +35,17 @@ def test_seed_and_purpose_give_other_numbers() -> None:
     assert 0.45 < base.mean() < 0.55
     assert base.min() >= 0
     assert base.max() < 1
+
+
+def test_the_numbers_of_a_text_are_its_own_and_more_of_them_begin_alike() -> None:
+    few = text_uniform(b"hash", 5, draw=1, purpose="words")
+    many = text_uniform(b"hash", 4000, draw=1, purpose="words")
+
+    assert many[:5].tolist() == few.tolist()
+    assert abs(many.mean() - 0.5) < 4 * np.sqrt(1 / 12 / 4000)
+    for other in (
+        text_uniform(b"hash", 4000, draw=2, purpose="words"),
+        text_uniform(b"hash", 4000, draw=1, purpose="letters"),
+        text_uniform(b"hush", 4000, draw=1, purpose="words"),
+    ):
+        assert abs(np.corrcoef(many, other)[0, 1]) < 0.07

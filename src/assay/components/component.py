@@ -212,6 +212,10 @@ class Dataset(Component):
         """The dataset from whose rows these were chosen or made, which is read and not chosen."""
         return self
 
+    def made_from(self) -> Sequence["Dataset"]:
+        """Return the datasets whose rows must be known before these are; none if it is read."""
+        return ()
+
 
 class Given(Dataset):
     """The project's own pool."""
@@ -397,6 +401,10 @@ class Chosen(Dataset):
     def root(self) -> Dataset:
         """The rows that the first selection of several chose from."""
         return self.of.root
+
+    def made_from(self) -> Sequence[Dataset]:
+        """Return the rows that it chooses from."""
+        return (self.of,)
 
     @property
     def drawn_from(self) -> Dataset:

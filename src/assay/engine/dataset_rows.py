@@ -1,10 +1,14 @@
 """Which rows a dataset has."""
 
 from collections.abc import Callable
+from pathlib import Path
 
-from assay.components.component import Chosen, Dataset, FileSet, Given
+from assay.components.component import Chosen, Dataset, FileSet, Given, identity
 from assay.engine.shown_rows import ShownRows
-from assay.errors import PlanError
+from assay.errors import DamagedError, PlanError
+from assay.features.made_rows import MadeRows
+from assay.files.checksums import warn, write_json
+from assay.pool.made_rows import Change, MadePool, made_digest, write_made
 from assay.pool.pool import Pool
 from assay.pool.view import PoolView
 from assay.samples import IndexArray
@@ -18,6 +22,7 @@ class DatasetRows:
     Args:
         pool: the rows that `Given` stands for.
         shown: those of them that methods see.
+        cache: folder that keeps rows that are made from others.
         open_file: loads the rows of a `FileSet`.
         choose: returns ascending places of the rows that were chosen, in the pool or, of rows that
             are chosen from others, among those that methods see.
@@ -27,11 +32,13 @@ class DatasetRows:
         self,
         pool: Pool,
         shown: ShownRows,
+        cache: Path,
         open_file: OpenFile | None,
         choose: Callable[[Chosen], IndexArray],
     ) -> None:
         self._pool = pool
         self._shown = shown
+        self._cache = cache
         self._open_file = open_file
         self._choose = choose
         self._views = {Given().key: PoolView(pool)}
@@ -69,8 +76,37 @@ class DatasetRows:
             among = self.view(dataset.of)
             free = among.positions[~among.pool.held_out[among.positions]]
             return PoolView(among.pool, free[picked])
+        if isinstance(dataset, MadeRows):
+            return self._made(dataset)
         if isinstance(dataset, FileSet):
             if self._open_file is None:
                 raise PlanError(f"nothing here can open {dataset.source}")
             return PoolView(self._open_file(dataset))
         raise PlanError(f"{type(dataset).__name__} has no rows of its own")
+
+    # Rows that are made from others
+
+    def is_kept(self, dataset: MadeRows) -> bool:
+        """Return whether rows that are made from others, which are known, have been made before."""
+        return self._making(dataset)[0].exists()
+
+    def _making(self, dataset: MadeRows) -> tuple[Path, Change]:
+        """Return where rows that are made from others are kept, and what makes them."""
+        change, also = dataset.making(self.shown)
+        folder = self._cache / dataset.name / dataset.making_key
+        return folder / f"{made_digest(self.view(dataset.of), also)}.parquet", change
+
+    def _made(self, dataset: MadeRows) -> PoolView:
+        parents = self.view(dataset.of)
+        path, change = self._making(dataset)
+        if path.exists():
+            try:
+                return PoolView(MadePool(path, parents))
+            except DamagedError as error:
+                warn(error)
+        spec = path.with_name("spec.json")
+        if not spec.exists():
+            plain = dataset.model_copy(update={"of": Given()})
+            write_json(spec, {"rows": plain.label(), "recipe": identity(plain), "key": plain.key})
+        write_made(path, parents, change)
+        return PoolView(MadePool(path, parents))

@@ -36,6 +36,7 @@ from assay.engine.shown_rows import ShownRows
 from assay.engine.unread_rows import why_unread
 from assay.errors import DamagedError, IncompleteError, Parameter, Phrase, PlanError
 from assay.features.made_models import MadeModel, models_read, stage, with_names
+from assay.features.made_rows import MadeRows
 from assay.features.passes import PoolFeature, RowFeature
 from assay.features.record_field import pinned_field
 from assay.files.checksums import warn
@@ -75,7 +76,7 @@ class Engine:
         self._values: dict[str, Any] = {}
         self._shown = ShownRows(pool)
         self._shown_values: dict[str, Any] = {}
-        self._datasets = DatasetRows(pool, self._shown, open_file, self._picked)
+        self._datasets = DatasetRows(pool, self._shown, runtime.cache, open_file, self._picked)
         self._alone: dict[str, Engine] = {}
         self._pins: dict[tuple[str, str], str] = {}
         self._settled: dict[str, Component] = {}
@@ -336,8 +337,15 @@ class Engine:
         return np.sort(record.selection.indices)
 
     def rows_known(self, dataset: Dataset) -> bool:
-        """Return whether it has been found which rows a dataset has."""
-        return self._datasets.are_known(dataset)
+        """Return whether the rows of a dataset are at hand, or nothing but reading a file away."""
+        if self._datasets.are_known(dataset) or isinstance(dataset, FileSet):
+            return True
+        if isinstance(dataset, Chosen):
+            return not dataset.is_inner and self.is_stored(self.resolve(dataset).by)
+        if isinstance(dataset, MadeRows):
+            before = all(self.rows_known(each) for each in dataset.made_from())
+            return before and self._datasets.is_kept(dataset)
+        return False
 
     def read_files(self, components: Iterable[Component]) -> list[FileReading]:
         """Return what was read of the files that some components name besides the pool."""

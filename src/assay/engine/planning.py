@@ -123,29 +123,14 @@ def rows_of(engine: Engine, dataset: Dataset, *, among: int | None = None) -> in
         dataset: whose rows are counted.
         among: rows that the pool would have; None for those that it has.
     """
-    if not dataset.is_chosen or (among is None and _is_at_hand(engine, dataset)):
+    before = dataset.made_from()
+    if not before or (among is None and engine.rows_known(dataset)):
         return _scaled(engine, dataset, len(engine.view_shown(dataset)), among)
-    count = rows_of(engine, _before(dataset), among=among)
+    count = rows_of(engine, before[0], among=among)
     if isinstance(dataset, Chosen) and dataset.by.budget is not None:
         with contextlib.suppress(BudgetError):
             return dataset.by.budget.count(pool=count, eligible=count) or count
     return count
-
-
-def _before(dataset: Dataset) -> Dataset:
-    """Return the rows that others were chosen from or made of, one of each."""
-    if isinstance(dataset, Chosen):
-        return dataset.of
-    return dataset.root if dataset.beside is dataset else dataset.beside
-
-
-def _is_at_hand(engine: Engine, dataset: Dataset) -> bool:
-    """Return whether it is known which rows those of a selection are, or read from a file."""
-    if engine.rows_known(dataset):
-        return True
-    if not isinstance(dataset, Chosen) or dataset.is_inner:
-        return False
-    return engine.is_stored(engine.resolve(dataset).by)
 
 
 def _chosen_apart(
@@ -156,16 +141,16 @@ def _chosen_apart(
     With each comes how many rows are priced as what it chooses from; None for those there are.
     """
     dataset = component.dataset if isinstance(component, Feature) else component
-    found: list[tuple[Chosen, int | None]] = []
-    while isinstance(dataset, Dataset) and dataset.is_chosen:
-        if isinstance(dataset, Chosen) and dataset.is_inner and dataset.key not in seen:
-            seen.add(dataset.key)
-            if rows is not None or not engine.rows_known(dataset):
-                among = rows_of(engine, dataset.of, among=rows)
-                known = rows is None and not dataset.of.is_chosen
-                found.append((dataset, None if known else among))
-        dataset = _before(dataset)
-    yield from reversed(found)
+    if not isinstance(dataset, Dataset) or dataset.key in seen:
+        return
+    seen.add(dataset.key)
+    for before in dataset.made_from():
+        yield from _chosen_apart(engine, before, seen, rows)
+    if not isinstance(dataset, Chosen) or not dataset.is_inner:
+        return
+    if rows is not None or not engine.rows_known(dataset):
+        known = rows is None and not dataset.of.made_from()
+        yield dataset, None if known else rows_of(engine, dataset.of, among=rows)
 
 
 def _scaled(engine: Engine, dataset: Dataset, count: int, rows: int | None) -> int:
@@ -175,10 +160,8 @@ def _scaled(engine: Engine, dataset: Dataset, count: int, rows: int | None) -> i
 
 
 def _bound(engine: Engine, dataset: Dataset) -> PoolView:
-    """Return the rows of a dataset, or those that it is to be chosen from."""
-    if not dataset.is_chosen or _is_at_hand(engine, dataset):
-        return engine.view(dataset)
-    return engine.view(dataset.root)
+    """Return the rows of a dataset, or those that they are to be chosen from or made from."""
+    return engine.view(dataset if engine.rows_known(dataset) else dataset.root)
 
 
 def _priced(engine: Engine, feature: FeatureType) -> FeatureType:
@@ -223,7 +206,7 @@ def _row_step(
     dataset = feature.dataset
     view = _bound(engine, dataset)
     rows = _scaled(engine, dataset, len(view.unique[0]), among)
-    coming = dataset.is_chosen and (among is not None or not _is_at_hand(engine, dataset))
+    coming = bool(dataset.made_from()) and (among is not None or not engine.rows_known(dataset))
     if coming:
         rows = min(rows, rows_of(engine, dataset, among=among))
     if feature.chosen_by is not None:
@@ -283,10 +266,9 @@ def _selector_step(
 
 
 def _view_shown(engine: Engine, feature: PoolFeature) -> PoolView:
-    dataset = feature.dataset
-    if dataset.is_chosen and not _is_at_hand(engine, dataset):
-        return engine.view_shown(dataset.root)  # at its bound: all that it is chosen from
-    return engine.view_shown(dataset)
+    # At its bound where it is not known: all that it is chosen from or made from.
+    known = engine.rows_known(feature.dataset)
+    return engine.view_shown(feature.dataset if known else feature.dataset.root)
 
 
 def _too_big(name: str, needed_bytes: float) -> Iterable[str]:

@@ -176,7 +176,7 @@ class Pool:
         found: list[Origin | None] = [None] * len(index)
         order = np.argsort(index, kind="stable")
         places = iter(order.tolist())
-        for frame in self._frames(index[order], list(ORIGIN_FIELDS)):
+        for frame in self._frames(self.file_places(index[order]), list(ORIGIN_FIELDS)):
             for values in frame.iter_rows():
                 found[next(places)] = Origin(*values)
         return cast("list[Origin]", found)
@@ -200,16 +200,17 @@ class Pool:
 
     def conversations(self, index: IndexArray) -> list[Conversation]:
         """Return the conversations at ascending positions `index`."""
-        return [
-            conversation
-            for block in self._frames(index, ["messages", "tools"])
-            for conversation in _conversations(block)
-        ]
+        return list(self._stored(self.file_places(index)))
+
+    def _stored(self, places: IndexArray) -> Iterator[Conversation]:
+        """Yield the conversations at ascending places of the file."""
+        for block in self._frames(places, ["messages", "tools"]):
+            yield from _conversations(block)
 
     def samples(self, index: IndexArray) -> Iterator[Sample]:
         """Yield the samples at ascending positions `index`, with their provenance."""
         names = ["source", "split", "task", "language", "external_id", "meta"]
-        for block in self._frames(index, ["messages", "tools", *names]):
+        for block in self._frames(self.file_places(index), ["messages", "tools", *names]):
             for conversation, values in zip(
                 _conversations(block), block.select(names).iter_rows(), strict=True
             ):
@@ -218,7 +219,7 @@ class Pool:
                 yield Sample(conversation, source, split, task, language, external_id, extra)
 
     def _frames(self, index: IndexArray, columns: list[str]) -> Iterator[pl.DataFrame]:
-        index = self.file_places(index)
+        """Yield some columns of ascending rows of the file."""
         for start in range(0, self._file_rows, READ_ROWS):
             low, high = np.searchsorted(index, [start, start + READ_ROWS])
             if low == high:

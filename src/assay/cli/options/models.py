@@ -206,5 +206,5 @@ def _missing_extra(project: "Workspace", component: "Component") -> AssayError |
         if isinstance(item, RowFeature) and needed_extra(item) in missing
     )
     # Rows of a selection that is not made yet cannot be looked up.
-    lacking = (item.dataset.is_chosen or engine.missing_rows(item) for item in needed)
+    lacking = (not engine.rows_known(item.dataset) or engine.missing_rows(item) for item in needed)
     return error if any(lacking) else None
