@@ -13,6 +13,7 @@ from assay.samples import FloatArray, IdArray, IndexArray
 
 _MULTIPLIERS = (np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157))
 _WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+_STRIDE = np.uint64(0x9E3779B97F4A7C15)  # far apart, so that texts do not share numbers
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _ROUNDS = 10
@@ -57,11 +58,6 @@ def philox(counters: IdArray, key: tuple[int, int]) -> NDArray[np.uint64]:
     return words[0]
 
 
-def _unit(words: NDArray[np.uint64]) -> FloatArray:
-    numbers: FloatArray = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return numbers
-
-
 def row_uniform(ids: IdArray, *, seed: int, purpose: str) -> FloatArray:
     """Return one number in [0, 1) per row, fixed by seed, purpose and id alone.
 
@@ -75,7 +71,7 @@ def row_uniform(ids: IdArray, *, seed: int, purpose: str) -> FloatArray:
     """
     digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
     key = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
-    return _unit(philox(ids, key))
+    return (philox(ids, key) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def drawn_rows(ids: IdArray, count: int, *, seed: int, purpose: str = "show") -> IndexArray:
@@ -98,19 +94,20 @@ def generator(*, seed: int, purpose: str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
 
-def text_uniform(content_hash: bytes, count: int, *, draw: int, purpose: str) -> FloatArray:
-    """Return numbers in [0, 1) that belong to a text, whatever row has it.
+def text_uniform(texts: IdArray, counts: IndexArray, *, draw: int, purpose: str) -> FloatArray:
+    """Return numbers in [0, 1) that belong to texts, whatever rows have them.
 
     Args:
-        content_hash: of the text.
-        count: how many; more of them begin with the same ones.
+        texts: shape (n,), the first 64 bits of each text's hash.
+        counts: shape (n,), how many numbers of each; more of them begin with the same ones.
         draw: which of several draws that are independent of each other.
         purpose: what the numbers are for; two purposes give independent numbers.
 
     Returns:
-        Shape (count,), float64 with 53 random bits.
+        Shape (sum of counts,), text after text, float64 with 53 random bits.
     """
-    source = content_hash + f"{draw}/{purpose}".encode()
-    digest = hashlib.blake2b(source, digest_size=16).digest()
-    key = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
-    return _unit(philox(np.arange(count, dtype=np.uint64), key))
+    starts = np.cumsum(counts) - counts
+    places = np.arange(int(counts.sum())) - np.repeat(starts, counts)
+    with np.errstate(over="ignore"):
+        counters = np.repeat(texts, counts) + places.astype(np.uint64) * _STRIDE
+    return row_uniform(counters, seed=draw, purpose=purpose)

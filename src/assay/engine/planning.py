@@ -15,7 +15,7 @@ from assay.components.walk import walk
 from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.engine.sampling import sampled_of
-from assay.errors import AssayError, BudgetError, ConfigError, Parameter, Phrase, Words
+from assay.errors import AssayError, BudgetError, ConfigError, DataError, Parameter, Phrase, Words
 from assay.features.made_models import first_model, models_read, with_names
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
@@ -86,6 +86,10 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
             apart = plan(engine.alone(inner.of.root), [inner.by], rows=among)
             steps += apart.steps
             refusals += apart.refusals
+        unmade = _unmade(engine, component)
+        if unmade:
+            refusals.append(unmade)
+            continue
         extra = needed_extra(component)
         if extra and not is_installed(extra):
             refusals.append(f"{component.name} needs pip install 'assay[{extra}]'")
@@ -131,6 +135,16 @@ def rows_of(engine: Engine, dataset: Dataset, *, among: int | None = None) -> in
         with contextlib.suppress(BudgetError):
             return dataset.by.budget.count(pool=count, eligible=count) or count
     return count
+
+
+def _unmade(engine: Engine, component: Component) -> Words:
+    """Return why the rows that a feature is of cannot be made; empty if nothing speaks for that."""
+    if isinstance(component, Feature):
+        try:
+            engine.rows_known(component.dataset)
+        except DataError as error:
+            return error.sentence()
+    return ""
 
 
 def _chosen_apart(

@@ -13,10 +13,11 @@ from pydantic import Field
 from assay.components.component import AnyDataset, Component, Dataset, Given, NoPaper, Paper
 from assay.errors import DataError
 from assay.pool.made_rows import Change
+from assay.pool.pool import hash_array, leading_words
 from assay.pool.row_ids import DIGITS, LEAST_DIGITS, ids_that_begin
 from assay.pool.view import PoolView
 from assay.random_numbers import text_uniform
-from assay.samples import Conversation, Message
+from assay.samples import Conversation, FloatArray, Message
 
 RowsOf = Callable[[Dataset], PoolView]
 """Returns the rows of a dataset."""
@@ -100,25 +101,44 @@ class Dropped(MadeRows):
 
     def making(self, rows_of: RowsOf) -> tuple[Change, bytes]:
         """Return what drops words."""
-        return lambda conversations: [self._dropped(each) for each in conversations], b""
+        return self._made, b""
 
-    def _dropped(self, conversation: Conversation) -> Conversation:
-        messages = list(conversation.messages)
-        asked = [place for place, message in enumerate(messages) if message.role == "user"]
-        if not asked:
-            return conversation
-        message = messages[asked[-1]]
-        words = _words(message.content)
-        if len(words) < 2:
-            return conversation
-        numbers = text_uniform(
-            conversation.content_hash, len(words), draw=self.draw, purpose=self.name
-        )
-        kept = numbers >= self.rate
-        kept[np.argmax(numbers)] = True
-        text = " ".join(word for word, stays in zip(words, kept.tolist(), strict=True) if stays)
-        messages[asked[-1]] = replace(message, content=text)
-        return replace(conversation, messages=tuple(messages))
+    def _made(self, conversations: Sequence[Conversation]) -> Sequence[Conversation]:
+        texts = hash_array([conversation.content_hash for conversation in conversations])
+        words = [_instruction_words(conversation) for conversation in conversations]
+        counts = np.array([len(each) for each in words], np.int64)
+        numbers = text_uniform(leading_words(texts), counts, draw=self.draw, purpose=self.name)
+        ends = np.cumsum(counts)
+        return [
+            _with_words(conversation, own, numbers[end - len(own) : end], self.rate)
+            for conversation, own, end in zip(conversations, words, ends.tolist(), strict=True)
+        ]
+
+
+def _last_question(conversation: Conversation) -> int | None:
+    """Return which message is the last user turn, if there is one."""
+    asked = [n for n, message in enumerate(conversation.messages) if message.role == "user"]
+    return asked[-1] if asked else None
+
+
+def _instruction_words(conversation: Conversation) -> list[str]:
+    place = _last_question(conversation)
+    return [] if place is None else _words(conversation.messages[place].content)
+
+
+def _with_words(
+    conversation: Conversation, words: Sequence[str], numbers: FloatArray, rate: float
+) -> Conversation:
+    """Return a conversation whose instruction is the words with numbers of the rate or more."""
+    place = _last_question(conversation)
+    if place is None or len(words) < 2:
+        return conversation
+    kept = numbers >= rate
+    kept[np.argmax(numbers)] = True
+    text = " ".join(word for word, stays in zip(words, kept.tolist(), strict=True) if stays)
+    messages = list(conversation.messages)
+    messages[place] = replace(messages[place], content=text)
+    return replace(conversation, messages=tuple(messages))
 
 
 def with_demonstration(conversation: Conversation, shown: Conversation) -> Conversation:

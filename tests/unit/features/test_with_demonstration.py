@@ -235,6 +235,15 @@ def test_a_plan_prices_the_questions_and_what_a_demonstration_is_chosen_among(
     assert not (tmp_path / "with_demonstration").exists()
 
 
+def test_a_plan_says_that_there_is_no_such_row(tmp_path: Path) -> None:
+    rows = WithDemonstration(of=_FILE, row="0" * 16)
+
+    found = plan(_engine(tmp_path), [ResponseLogProbs().at(rows)])
+
+    assert found.steps == []
+    assert ["no row has 0000000000000000" in str(text) for text in found.refusals] == [True]
+
+
 @pytest.fixture(autouse=True)
 def _torch() -> Iterator[None]:
     pytest.importorskip("torch")
