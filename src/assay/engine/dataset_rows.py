@@ -11,6 +11,7 @@ from assay.files.checksums import warn, write_json
 from assay.pool.made_rows import Change, MadePool, made_digest, write_made
 from assay.pool.pool import Pool
 from assay.pool.view import PoolView
+from assay.runtime import Runtime
 from assay.samples import IndexArray
 
 OpenFile = Callable[[FileSet], Pool]
@@ -22,7 +23,7 @@ class DatasetRows:
     Args:
         pool: the rows that `Given` stands for.
         shown: those of them that methods see.
-        cache: folder that keeps rows that are made from others.
+        runtime: how work is done; its cache keeps rows that are made from others.
         open_file: loads the rows of a `FileSet`.
         choose: returns ascending places of the rows that were chosen, in the pool or, of rows that
             are chosen from others, among those that methods see.
@@ -32,13 +33,13 @@ class DatasetRows:
         self,
         pool: Pool,
         shown: ShownRows,
-        cache: Path,
+        runtime: Runtime,
         open_file: OpenFile | None,
         choose: Callable[[Chosen], IndexArray],
     ) -> None:
         self._pool = pool
         self._shown = shown
-        self._cache = cache
+        self._runtime = runtime
         self._open_file = open_file
         self._choose = choose
         self._views = {Given().key: PoolView(pool)}
@@ -93,7 +94,7 @@ class DatasetRows:
     def _making(self, dataset: MadeRows) -> tuple[Path, Change]:
         """Return where rows that are made from others are kept, and what makes them."""
         change, also = dataset.making(self.shown)
-        folder = self._cache / dataset.name / dataset.making_key
+        folder = self._runtime.cache / dataset.name / dataset.making_key
         return folder / f"{made_digest(self.view(dataset.of), also)}.parquet", change
 
     def _made(self, dataset: MadeRows) -> PoolView:
@@ -108,5 +109,7 @@ class DatasetRows:
         if not spec.exists():
             plain = dataset.model_copy(update={"of": Given()})
             write_json(spec, {"rows": plain.label(), "recipe": identity(plain), "key": plain.key})
-        write_made(path, parents, change)
+        count = len(parents.unique[0])
+        with self._runtime.stages.task(f"making rows ({dataset.name})", count) as task:
+            write_made(path, parents, change, task)
         return PoolView(MadePool(path, parents))

@@ -76,7 +76,7 @@ class Engine:
         self._values: dict[str, Any] = {}
         self._shown = ShownRows(pool)
         self._shown_values: dict[str, Any] = {}
-        self._datasets = DatasetRows(pool, self._shown, runtime.cache, open_file, self._picked)
+        self._datasets = DatasetRows(pool, self._shown, runtime, open_file, self._picked)
         self._alone: dict[str, Engine] = {}
         self._pins: dict[tuple[str, str], str] = {}
         self._settled: dict[str, Component] = {}

@@ -14,6 +14,7 @@ from assay.formats.records import Block
 from assay.pool.building import frame_of
 from assay.pool.pool import READ_ROWS, Pool, leading_words
 from assay.pool.view import PoolView
+from assay.progress import Task
 from assay.samples import Conversation, IndexArray, Origin, Sample
 
 Change = Callable[[Sequence[Conversation]], Sequence[Conversation]]
@@ -93,20 +94,26 @@ def made_digest(parents: PoolView, also: bytes = b"") -> str:
     return state.hexdigest()
 
 
-def write_made(path: Path, parents: PoolView, change: Change) -> None:
-    """Write what is made of every different text, in the order of the hashes of these texts."""
+def write_made(path: Path, parents: PoolView, change: Change, task: Task) -> None:
+    """Write what is made of every different text, in the order of the hashes of these texts.
+
+    Args:
+        path: of the file.
+        parents: the rows that others are made from.
+        change: what makes them.
+        task: is told of the texts that are done.
+    """
     first = parents.unique[1]
+
+    def blocks() -> Iterator[pl.DataFrame]:
+        for start in range(0, len(first), _BLOCK_ROWS):
+            frame = _frame(parents, first[start : start + _BLOCK_ROWS], change)
+            yield frame
+            task.advance(len(frame))
+
     schema = _frame(parents, first[:1], change).schema
-    write_blocks(
-        path,
-        (
-            _frame(parents, first[start : start + _BLOCK_ROWS], change)
-            for start in range(0, len(first), _BLOCK_ROWS)
-        ),
-        schema,
-        row_group_size=READ_ROWS,
-        late=Late("parents", 16, lambda written: made_digest(parents)),
-    )
+    late = Late("parents", 16, lambda written: made_digest(parents))
+    write_blocks(path, blocks(), schema, row_group_size=READ_ROWS, late=late)
 
 
 def _frame(parents: PoolView, places: IndexArray, change: Change) -> pl.DataFrame:

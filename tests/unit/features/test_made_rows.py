@@ -26,15 +26,16 @@ from assay.engine.planning import plan
 from assay.errors import ConfigError
 from assay.features.clusters import Clusters
 from assay.features.embeddings import Embeddings
-from assay.features.made_rows import Dropped
+from assay.features.made_rows import Dropped, MadeRows, RowsOf
 from assay.features.passes import Pass
 from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.top_score import TopScore
-from assay.pool.made_rows import MadePool
+from assay.pool.made_rows import Change, MadePool
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, Reason
 from assay.stores.results import Results
+from assay.testing import check_component
 from assay.values import Numbers, RowValue, ScoreTable
 from tests import toys
 from tests.rows import make_pool
@@ -364,3 +365,23 @@ def test_no_row_makes_no_row(tmp_path: Path) -> None:
     nothing = Chosen(by=TopScore(by=ToyScore(), budget=3, rule={"above": 1e9}))
 
     assert _rows(_engine(tmp_path), Dropped(of=nothing)) == []
+
+
+class Numbered(MadeRows):
+    """Rows that know how many stand before them, which none may."""
+
+    name = "numbered"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
+
+    def making(self, rows_of: RowsOf) -> tuple[Change, bytes]:
+        """Return what numbers rows."""
+        return lambda rows: [
+            Conversation((Message("user", str(place)), *row.messages))
+            for place, row in enumerate(rows)
+        ], b""
+
+
+def test_authors_hear_whether_what_they_make_of_a_row_is_its_own() -> None:
+    check_component(Dropped(rate=0.5))
+    with pytest.raises(AssertionError, match="must not depend on the rows beside it"):
+        check_component(Numbered())
