@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from assay.components.component import Chosen, FileSet, Given
+from assay.components.rendering import Rendering
 from assay.engine.engine import Engine
 from assay.engine.planning import plan, rows_of
 from assay.errors import ConfigError, DataError
@@ -118,6 +119,22 @@ def test_every_demonstration_gives_numbers_that_stand_beside_those_without(
         assert value.count.tolist() == without.count.tolist()
         assert len({value.mean()[place] for place in twice}) == 1
         assert (value.mean() != without.mean()).all()
+
+
+def test_in_a_models_own_chat_format_no_answer_of_the_demonstration_is_scored(
+    chat_folder: Path, tmp_path: Path
+) -> None:
+    asked = [exchange((f"Why is {n}?", "", f"So is {n}.")) for n in range(4)]
+    engine = _engine(tmp_path, [*asked[:1], *_ROWS], asked)
+    feature = ResponseLogProbs(model=str(chat_folder), rendering=Rendering(template="chat"))
+
+    without, shown = engine.compute(
+        [feature.at(_FILE), feature.at(WithDemonstration(of=_FILE, row=_id(engine, asked[0])))]
+    )
+
+    assert shown.reason.tolist() == [0] * 4
+    assert shown.count.tolist() == without.count.tolist()
+    assert (shown.prompt_tokens > without.prompt_tokens).all()
 
 
 def test_prompts_without_answers_say_so(tmp_path: Path) -> None:
