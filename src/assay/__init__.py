@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from assay.components.rule import Rule
     from assay.config.config import Config, load_config
     from assay.errors import AssayError
+    from assay.features.made_rows import Dropped, MadeRows, WithDemonstration
     from assay.features.passes import Pass, PoolFeature, RowFeature
     from assay.formats.records import SourceSpec
     from assay.pool.pool import Pool
@@ -63,6 +64,7 @@ _HOMES = {
     "assay.config.config": ("Config", "load_config"),
     "assay.errors": ("AssayError",),
     "assay.formats.records": ("SourceSpec",),
+    "assay.features.made_rows": ("Dropped", "MadeRows", "WithDemonstration"),
     "assay.features.passes": ("Pass", "PoolFeature", "PoolView", "RowFeature"),
     "assay.pool.pool": ("Pool",),
     "assay.workspace.named_selection": ("NamedSelection",),
@@ -90,6 +92,7 @@ __all__ = [
     "Config",
     "Conversation",
     "Dataset",
+    "Dropped",
     "EncoderRef",
     "Feature",
     "FileRef",
@@ -98,6 +101,7 @@ __all__ = [
     "Given",
     "Groups",
     "Labels",
+    "MadeRows",
     "Matrix",
     "Message",
     "NamedSelection",
@@ -122,6 +126,7 @@ __all__ = [
     "Silent",
     "SourceSpec",
     "TokenizerRef",
+    "WithDemonstration",
     "__version__",
     "load_config",
 ]

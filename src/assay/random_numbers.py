@@ -13,6 +13,7 @@ from assay.samples import FloatArray, IdArray, IndexArray
 
 _MULTIPLIERS = (np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157))
 _WEYL = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+_STRIDE = np.uint64(0x9E3779B97F4A7C15)  # far apart, so that texts do not share numbers
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _ROUNDS = 10
@@ -91,3 +92,22 @@ def generator(*, seed: int, purpose: str) -> np.random.Generator:
     """Return a generator of its own for one purpose, for algorithms that are not per row."""
     digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+
+
+def text_uniform(texts: IdArray, counts: IndexArray, *, draw: int, purpose: str) -> FloatArray:
+    """Return numbers in [0, 1) that belong to texts, whatever rows have them.
+
+    Args:
+        texts: shape (n,), the first 64 bits of each text's hash.
+        counts: shape (n,), how many numbers of each; more of them begin with the same ones.
+        draw: which of several draws that are independent of each other.
+        purpose: what the numbers are for; two purposes give independent numbers.
+
+    Returns:
+        Shape (sum of counts,), text after text, float64 with 53 random bits.
+    """
+    starts = np.cumsum(counts) - counts
+    places = np.arange(int(counts.sum())) - np.repeat(starts, counts)
+    with np.errstate(over="ignore"):
+        counters = np.repeat(texts, counts) + places.astype(np.uint64) * _STRIDE
+    return row_uniform(counters, seed=draw, purpose=purpose)

@@ -22,6 +22,7 @@ from assay.components.component import Component, NoPaper, Paper, Scorer, Select
 from assay.components.descriptions import describe
 from assay.engine.engine import Engine
 from assay.errors import AssayError
+from assay.features.made_rows import MadeRows
 from assay.features.passes import PoolFeature, RowFeature
 from assay.formats.records import Block
 from assay.pool.building import build_pool
@@ -159,7 +160,8 @@ def check_component(component: Component | type[Component], *, rows: Pool | None
     a description gives an equal component back; its function takes what it requires. Then it is
     computed on rows that are empty, equal, tiny, long or in another script: the result is the
     same twice; a row's value does not depend on the rows beside it, unless it says so; every row
-    has a number or a reason; a selection has no repeats and keeps its budget.
+    has a number or a reason; a selection has no repeats and keeps its budget; rows made from others
+    are one of each.
 
     Args:
         component: an object; or a class, if it needs no parameters.
@@ -172,7 +174,9 @@ def check_component(component: Component | type[Component], *, rows: Pool | None
     for check in (_check_documentation, _check_identity, _check_signature):
         check(instance)
     rows = rows or pool()
-    if isinstance(instance, RowFeature):
+    if isinstance(instance, MadeRows):
+        _check_made_rows(instance, rows)
+    elif isinstance(instance, RowFeature):
         _check_row_feature(instance, rows)
     elif isinstance(instance, PoolFeature):
         _check_pool_feature(instance, rows)
@@ -242,6 +246,18 @@ def _function(component: Component) -> Callable[..., Any] | None:
     if isinstance(component, Selector):
         return component.select
     return component.compute if isinstance(component, PoolFeature) else None
+
+
+def _check_made_rows(dataset: MadeRows, rows: Pool) -> None:
+    with tempfile.TemporaryDirectory(prefix="assay-") as cache:
+        engine = Engine(rows, Runtime(cache=Path(cache), workers=1, progress=Silent()))
+        dataset = engine.resolve(dataset)
+        before, after = engine.view(dataset.of), engine.view(dataset)
+        change, _ = dataset.making(engine.view_shown)
+        made, parents = after.conversations(), before.conversations()
+    _require(np.array_equal(before.ids, after.ids), "made rows must be one of each, in their order")
+    alone = [found for parent in parents for found in change([parent])]
+    _require(made == alone, "what is made of a row must not depend on the rows beside it")
 
 
 def _check_row_feature(feature: RowFeature, rows: Pool) -> None:

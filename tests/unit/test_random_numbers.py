@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from assay.random_numbers import philox, row_uniform
+from assay.random_numbers import philox, row_uniform, text_uniform
 
 
 @pytest.mark.parametrize("counter", [0, 1, 7, 2**40 + 3, 2**64 - 2])
@@ -35,3 +35,22 @@ def test_seed_and_purpose_give_other_numbers() -> None:
     assert 0.45 < base.mean() < 0.55
     assert base.min() >= 0
     assert base.max() < 1
+
+
+def test_the_numbers_of_a_text_are_its_own_and_more_of_them_begin_alike() -> None:
+    texts = np.array([7, 2**63 + 5, 9], np.uint64)
+
+    few = text_uniform(texts, np.array([5, 0, 3]), draw=1, purpose="words")
+    many = text_uniform(texts[[2, 0]], np.array([4, 4000]), draw=1, purpose="words")
+
+    assert few.tolist() == [*many[4:9], *many[:3]]
+    numbers = many[4:]
+    assert abs(numbers.mean() - 0.5) < 4 * np.sqrt(1 / 12 / 4000)
+    assert abs(np.corrcoef(numbers[1:], numbers[:-1])[0, 1]) < 0.07
+    count = np.array([4000])
+    for other in (
+        text_uniform(texts[:1], count, draw=2, purpose="words"),
+        text_uniform(texts[:1], count, draw=1, purpose="letters"),
+        text_uniform(texts[1:2], count, draw=1, purpose="words"),
+    ):
+        assert abs(np.corrcoef(numbers, other)[0, 1]) < 0.07

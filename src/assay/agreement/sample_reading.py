@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.components.component import Component, Feature, Scorer
+from assay.components.component import Component, Feature, Given, Scorer
 from assay.components.walk import walk
 from assay.engine.row_work import RowWork
 from assay.engine.settling import evaluate, is_of_the_pool, settle
@@ -105,7 +105,7 @@ class SampleReading:
         """
         rows, seconds = 0, 0.0
         for group in self._groups(self._engine.resolve(scorer)):
-            missing = max(self._rows.missing(self._view, feature) for feature in group)
+            missing = max(self._rows.missing(self._view_of(feature), feature) for feature in group)
             if missing:
                 measured = self._timed(group)
                 seconds += measured.seconds / max(measured.rows, 1) * missing
@@ -119,7 +119,7 @@ class SampleReading:
             if isinstance(item, Feature) and not is_of_the_pool(item):
                 continue  # of other rows than the sample's; the engine knows them
             if isinstance(item, RowFeature) and item.chosen_by is None:
-                groups.setdefault(repr(item.reading()), []).append(item)
+                groups.setdefault(f"{item.dataset.key}/{item.reading()!r}", []).append(item)
             elif not isinstance(item, Scorer) and item.kind != "dataset":
                 raise ConfigError(
                     f"{scorer.name} needs {item.name}, which depends on all rows",
@@ -132,7 +132,7 @@ class SampleReading:
         if not is_of_the_pool(component):
             return self._engine.value(component)
         if isinstance(component, RowFeature):
-            return self._rows.read(self._view, component)
+            return self._rows.read(self._view_of(component), component)
         if not isinstance(component, Scorer):
             raise TypeError(f"{component.name} has no value of its own")
         needs = {
@@ -145,16 +145,24 @@ class SampleReading:
         columns = evaluate(component, needs, count)
         return settle(component, columns[component.columns[0]], needs, count)
 
+    def _view_of(self, feature: RowFeature) -> PoolView:
+        """Return the rows of the sample, or what was made from each of them."""
+        if isinstance(feature.dataset, Given):
+            return self._view
+        every = self._engine.view(feature.dataset)
+        return PoolView(every.pool, every.positions[self._view.positions])
+
     def _fill(self, group: Sequence[RowFeature], *, timed: bool) -> "_Spent":
-        distinct = self._view.unique[0]
+        view = self._view_of(group[0])
+        distinct = view.unique[0]
         lacking = self._rows.store(group[0]).missing(distinct)
         if timed and lacking.any():
             self._warm(group)
         started = time.perf_counter()
-        self._rows.fill(self._view, group)
+        self._rows.fill(view, group)
         seconds = time.perf_counter() - started
         rows = int(np.count_nonzero(lacking))
-        tokens = _tokens(self._rows.read(self._view, group[0]))[self._view.unique[1]]
+        tokens = _tokens(self._rows.read(view, group[0]))[view.unique[1]]
         mean = float(tokens.mean()) if len(tokens) else float("nan")
         if not timed or rows >= _TIMED_ROWS:
             return _Spent(rows, seconds, float(tokens[lacking].sum()), rows, mean)
@@ -163,16 +171,17 @@ class SampleReading:
 
     def _warm(self, group: Sequence[RowFeature]) -> None:
         """Open the model and read a few rows, so that what is timed is reading alone."""
+        view = self._view_of(group[0])
         with group[0].reading().open(self._runtime) as read:
             for feature in group:
                 feature.prepare()
-            read(self._view.conversations(np.arange(min(_WARM_ROWS, len(self._view)))), group)
+            read(view.conversations(np.arange(min(_WARM_ROWS, len(view)))), group)
 
     def _timed(self, group: Sequence[RowFeature]) -> "_Spent":
         """Return what reading some rows takes; they are spread over the sample by their ids."""
         count = min(_TIMED_ROWS, len(self._view))
         places = np.unique(np.linspace(0, len(self._view) - 1, count).astype(np.int64))
-        conversations = self._view.conversations(places)
+        conversations = self._view_of(group[0]).conversations(places)
         with group[0].reading().open(self._runtime) as read:
             for feature in group:
                 feature.prepare()

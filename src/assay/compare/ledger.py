@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.components.component import Chosen, Component, Selector
+from assay.components.component import Component, Selector
 from assay.components.defaults import kinds_named
 from assay.components.references import name_of, pinned_fields
 from assay.components.walk import walk
@@ -136,7 +136,7 @@ def _pass_of(component: Component) -> str | None:
     """Return what names the pass that fills a feature of the rows; None for anything else."""
     if not isinstance(component, RowFeature) or component.chosen_by is not None:
         return None
-    if isinstance(component.dataset, Chosen):
+    if component.dataset.is_chosen:
         return None
     return f"{component.dataset.key}/{component.reading()!r}"
 
@@ -160,7 +160,7 @@ def cold_seconds(engine: Engine, part: RowFeature | PoolFeature) -> float:
             pass  # its model is held from here on, with what is measured of it kept in the cache
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         empty = dataclasses.replace(engine.runtime, cache=Path(folder))
-        steps = plan(Engine(engine.pool, empty), [part]).steps
+        steps = plan(Engine(engine.pool, empty, open_file=engine.open_file), [part]).steps
     return max((step.seconds or 0.0 for step in steps if step.name == part.name), default=0.0)
 
 

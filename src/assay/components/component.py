@@ -197,6 +197,25 @@ class Dataset(Component):
 
     kind: ClassVar[Kind] = "dataset"
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether a selection has to be made before it is known which rows these are."""
+        return False
+
+    @property
+    def beside(self) -> "Dataset":
+        """The dataset beside whose rows these stand, one for one and in the same order."""
+        return self
+
+    @property
+    def root(self) -> "Dataset":
+        """The dataset from whose rows these were chosen or made, which is read and not chosen."""
+        return self
+
+    def made_from(self) -> Sequence["Dataset"]:
+        """Return the datasets whose rows must be known before these are; none if it is read."""
+        return ()
+
 
 class Given(Dataset):
     """The project's own pool."""
@@ -245,8 +264,7 @@ class Feature(Component):
         """Yield all that must be known before this can be, the rows included."""
         if self.chosen_by is not None:
             yield self.chosen_by
-        if isinstance(self.dataset, Chosen):
-            yield self.dataset.by
+        yield from self.dataset.all_children()
         yield from super().all_children()
 
 
@@ -361,7 +379,14 @@ class Selector(Component):
 
 
 class Chosen(Dataset):
-    """The rows that a selector chose."""
+    """The rows that a selector chose.
+
+    Of other rows than the project's own it chooses as if there were no others: ``Given()`` means
+    them, wherever the selector or what it requires names it. So ``Chosen(by=second,
+    of=Chosen(by=first))`` are the rows of ``second.model_copy(update={"within": first})`` where
+    every row is judged by itself and the budget is a number; a share is one of the rows that are
+    left, and what compares rows, such as clusters, sees these alone.
+    """
 
     name: ClassVar[str] = "chosen"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names the rows of a selection")
@@ -371,18 +396,67 @@ class Chosen(Dataset):
     of: Annotated[Dataset, _named("dataset")] = Given()
     """The rows it chooses from."""
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether a selection has to be made first, as is so."""
+        return True
+
+    @property
+    def root(self) -> Dataset:
+        """The rows that the first selection of several chose from."""
+        return self.of.root
+
+    def made_from(self) -> Sequence[Dataset]:
+        """Return the rows that it chooses from."""
+        return (self.of,)
+
+    @property
+    def drawn_from(self) -> Dataset:
+        """The rows in whose pool these lie, however often they were chosen from."""
+        return self.of.drawn_from if isinstance(self.of, Chosen) else self.of
+
+    @property
+    def is_inner(self) -> bool:
+        """Whether it is chosen apart from the project's rows, by an engine of its own."""
+        return not isinstance(self.of, Given)
+
+    def all_children(self) -> Iterator[Component]:
+        """Yield what must be known, of the project's own rows, before these rows can be."""
+        if self.is_inner:
+            yield from self.of.all_children()
+        else:
+            yield self.by
+
 
 class FileSet(Dataset):
-    """Rows of another file, such as evaluation questions."""
+    """Rows of another file, such as evaluation questions.
+
+    What they are for says what a row may lack. Questions, targets and evaluation sets need no
+    answer, and it is kept where most rows have one; documents have no instruction; anchors and
+    held-out sets need both. What a feature cannot read for that has no value, and the reason.
+
+    Documents are the lines of a ``.txt`` file, blank ones passed over, or the field `text`,
+    `document`, `content`, `passage`, `article` or `body` of records in JSON, JSON lines, CSV,
+    Parquet or Arrow; a text of several lines goes there.
+    """
 
     name: ClassVar[str] = "file"
     version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names rows of a file")
 
     source: FileRef
-    """Path of the file, or ``org/name`` on the Hub."""
-    role: Literal["target", "anchors", "questions", "held_out", "evaluation"] = "target"
-    """What the rows are for."""
+    """Path of the file."""
+    role: Literal["target", "anchors", "questions", "held_out", "evaluation", "documents"] = (
+        "target"
+    )
+    """What the rows are for, which says whether they may lack an answer or an instruction."""
+
+    @property
+    def may_lack(self) -> Literal["nothing", "answers", "instructions"]:
+        """What a row need not have."""
+        if self.role == "documents":
+            return "instructions"
+        return "nothing" if self.role in ("anchors", "held_out") else "answers"
 
 
 AnyScorer: TypeAlias = Annotated[Scorer, _named("scorer")]

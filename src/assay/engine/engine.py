@@ -6,7 +6,7 @@ alone, as if the pool had never had them, and what it returns is laid out over a
 """
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from assay.components.budget import Allowance
 from assay.components.component import Chosen, Component, Dataset, FileSet, Given, Scorer, Selector
 from assay.components.references import REQUIRED_KINDS, pinned_fields
 from assay.components.walk import walk
+from assay.engine.dataset_rows import DatasetRows, OpenFile
 from assay.engine.fitting import fitting_encoder
 from assay.engine.read_files import FileReading, reading_of
 from assay.engine.row_work import RowWork
@@ -35,6 +36,7 @@ from assay.engine.shown_rows import ShownRows
 from assay.engine.unread_rows import why_unread
 from assay.errors import DamagedError, IncompleteError, Parameter, Phrase, PlanError
 from assay.features.made_models import MadeModel, models_read, stage, with_names
+from assay.features.made_rows import MadeRows
 from assay.features.passes import PoolFeature, RowFeature
 from assay.features.record_field import pinned_field
 from assay.files.checksums import warn
@@ -42,12 +44,11 @@ from assay.pool.pool import Pool
 from assay.pool.view import PoolView
 from assay.random_numbers import generator
 from assay.runtime import Runtime
-from assay.samples import FloatArray, Reason, ReasonArray, Scores
+from assay.samples import FloatArray, IndexArray, Reason, ReasonArray, Scores
 from assay.stores.results import Results
 from assay.values import Matrix, Numbers, RowValue, ScoreTable, SelectionRecord
 
 ComponentType = TypeVar("ComponentType", bound=Component)
-OpenFile = Callable[[FileSet], Pool]
 
 
 class Engine:
@@ -71,11 +72,12 @@ class Engine:
         self.pool = pool
         self.runtime = runtime
         self.results = results
-        self._open_file = open_file
+        self.open_file = open_file
         self._values: dict[str, Any] = {}
         self._shown = ShownRows(pool)
         self._shown_values: dict[str, Any] = {}
-        self._views = {Given().key: PoolView(pool)}
+        self._datasets = DatasetRows(pool, self._shown, runtime, open_file, self._picked)
+        self._alone: dict[str, Engine] = {}
         self._pins: dict[tuple[str, str], str] = {}
         self._settled: dict[str, Component] = {}
         self._runs: dict[str, MadeModel] = {}
@@ -86,7 +88,13 @@ class Engine:
         """Return an engine that hides no row: for looking at the data, never for choosing."""
         pool = copy.copy(self.pool)
         pool.held_out = np.zeros(len(pool), np.bool_)
-        return Engine(pool, self.runtime, open_file=self._open_file)
+        return self.beside(pool)
+
+    def beside(self, pool: Pool) -> "Engine":
+        """Return an engine over other rows, which keeps what it makes by content alone."""
+        other = Engine(pool, self.runtime, open_file=self.open_file)
+        other._rows = self._rows
+        return other
 
     # Resolution
 
@@ -99,6 +107,8 @@ class Engine:
             return tuple(self._resolve(item) for item in value)
         if not isinstance(value, BaseModel):
             return value
+        if isinstance(value, Chosen) and value.is_inner:
+            return self._resolve_inner(value)
         update: dict[str, Any] = {}
         pinned = pinned_fields(type(value))
         for name in type(value).model_fields:
@@ -109,6 +119,18 @@ class Engine:
             if new is not old:
                 update[name] = new
         return value.model_copy(update=update) if update else value
+
+    def _resolve_inner(self, dataset: Chosen) -> Chosen:
+        """Return rows chosen apart from the pool's, pinned by the rows that all were chosen from.
+
+        What a name stands for may depend on the rows, and here these are not the pool's.
+        """
+        of = self._resolve(dataset.of)
+        own = isinstance(of.root, Given)
+        by = self._resolve(dataset.by) if own else self.alone(of.root).resolve(dataset.by)
+        if of is dataset.of and by is dataset.by:
+            return dataset
+        return dataset.model_copy(update={"of": of, "by": by})
 
     def _pin(self, kind: str, text: str) -> str:
         if (kind, text) not in self._pins:
@@ -180,6 +202,7 @@ class Engine:
                 warn(error)
                 self._values = _in_memory(self._values)
                 self._shown_values = _in_memory(self._shown_values)
+                self._alone.clear()
 
     def value(self, component: Component) -> Any:
         """Return the value of one component."""
@@ -191,7 +214,7 @@ class Engine:
         known: dict[str, int] = {}
         for component in walk(wanted, skip=self.is_stored, resolve=self.resolve):
             if isinstance(component, RowFeature) and component.chosen_by is None:
-                if isinstance(component.dataset, Chosen):
+                if component.dataset.is_chosen:
                     continue
                 stages.setdefault(stage(component, known), []).append(component)
         for number in sorted(stages):
@@ -222,7 +245,7 @@ class Engine:
             return self.results.holds(component, self.pool.context)
         if not isinstance(component, PoolFeature) or not component.stored:
             return False
-        known = component.dataset.key in self._views
+        known = self._datasets.are_known(component.dataset)
         return known and self.is_settled(component) and self._is_kept(self.settled(component))
 
     def _is_kept(self, feature: PoolFeature) -> bool:
@@ -287,25 +310,42 @@ class Engine:
 
     def view_shown(self, dataset: Dataset) -> PoolView:
         """Return the rows of a dataset as methods see them: in a pool without those held out."""
-        return self._shown.view(self.view(dataset))
+        return self._datasets.shown(dataset)
 
     def view(self, dataset: Dataset) -> PoolView:
         """Return the rows of a dataset; of the project's own pool all, those held out included."""
-        if dataset.key in self._views:
-            return self._views[dataset.key]
-        if isinstance(dataset, Chosen):
-            if not isinstance(dataset.of, Given):
-                raise PlanError("rows can only be chosen from the project's own pool")
-            record = self._record(self.resolve(dataset.by))
-            view = PoolView(self.pool, np.sort(record.selection.indices))
-        elif isinstance(dataset, FileSet):
-            if self._open_file is None:
-                raise PlanError(f"nothing here can open {dataset.source}")
-            view = PoolView(self._open_file(dataset))
+        return self._datasets.view(dataset)
+
+    def alone(self, dataset: Dataset) -> "Engine":
+        """Return an engine over the rows of a dataset that methods see, as if it had no others.
+
+        Its results are not kept in the project, whose rows they are not about; what is kept by
+        content is shared.
+        """
+        if dataset.key not in self._alone:
+            self._alone[dataset.key] = self.beside(self._datasets.alone(dataset))
+        return self._alone[dataset.key]
+
+    def _picked(self, dataset: Chosen) -> IndexArray:
+        """Return where the rows that were chosen lie, ascending, among those chosen from."""
+        selector = self.resolve(dataset).by
+        record: SelectionRecord
+        if dataset.is_inner:
+            record = self.alone(dataset.of).value(selector)
         else:
-            raise PlanError(f"{type(dataset).__name__} has no rows of its own")
-        self._views[dataset.key] = view
-        return view
+            record = self.chosen_by(selector)
+        return np.sort(record.selection.indices)
+
+    def rows_known(self, dataset: Dataset) -> bool:
+        """Return whether the rows of a dataset are at hand, or nothing but reading a file away."""
+        if self._datasets.are_known(dataset) or isinstance(dataset, FileSet):
+            return True
+        if isinstance(dataset, Chosen):
+            return not dataset.is_inner and self.is_stored(self.resolve(dataset).by)
+        if isinstance(dataset, MadeRows):
+            before = all(self.rows_known(each) for each in dataset.made_from())
+            return before and self._datasets.is_kept(dataset)
+        return False
 
     def read_files(self, components: Iterable[Component]) -> list[FileReading]:
         """Return what was read of the files that some components name besides the pool."""
@@ -314,8 +354,12 @@ class Engine:
         ]
         return [reading_of(dataset, self.view(dataset)) for dataset in datasets]
 
-    def _record(self, selector: Selector) -> SelectionRecord:
-        """Return what a selector chose, as a step: one that only lets rows through is not kept."""
+    def chosen_by(self, selector: Selector) -> SelectionRecord:
+        """Return what a selector chose, as a step: one that only lets rows through is not kept.
+
+        Args:
+            selector: resolved.
+        """
         if selector.lets_through and not self.is_stored(selector):
             return self._choose(selector)
         record: SelectionRecord = self._value(selector)
@@ -329,6 +373,12 @@ class Engine:
         if feature.chosen_by is None:
             self._rows.fill(view, [feature])
             return self._rows.read(view, feature)
+        if not is_of_the_pool(feature):
+            raise PlanError(
+                f"{feature.name} is to be computed among rows that are chosen from the pool, and "
+                f"its own are {feature.dataset.label()}",
+                hint="choose from these: Chosen(by=…, of=…)",
+            )
         record: SelectionRecord = self._value(feature.chosen_by)
         chosen = np.sort(record.selection.indices)
         part = PoolView(view.pool, view.positions[chosen])

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -15,7 +15,7 @@ from assay.components.walk import walk
 from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.engine.sampling import sampled_of
-from assay.errors import AssayError, BudgetError, ConfigError, Parameter, Phrase, Words
+from assay.errors import AssayError, BudgetError, ConfigError, DataError, Parameter, Phrase, Words
 from assay.features.made_models import first_model, models_read, with_names
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
@@ -80,7 +80,16 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
     rate = _Rate()
     per_row: dict[str, float] = {}
     alike: dict[str, float] = {}
+    priced: set[str] = set()
     for component in walk(wanted, skip=skip, resolve=engine.resolve):
+        for inner, among in _chosen_apart(engine, component, priced, rows):
+            apart = plan(engine.alone(inner.of.root), [inner.by], rows=among)
+            steps += apart.steps
+            refusals += apart.refusals
+        unmade = _unmade(engine, component)
+        if unmade:
+            refusals.append(unmade)
+            continue
         extra = needed_extra(component)
         if extra and not is_installed(extra):
             refusals.append(f"{component.name} needs pip install 'assay[{extra}]'")
@@ -118,23 +127,58 @@ def rows_of(engine: Engine, dataset: Dataset, *, among: int | None = None) -> in
         dataset: whose rows are counted.
         among: rows that the pool would have; None for those that it has.
     """
-    if not isinstance(dataset, Chosen):
+    before = dataset.made_from()
+    if not before or (among is None and engine.rows_known(dataset)):
         return _scaled(engine, dataset, len(engine.view_shown(dataset)), among)
-    selector = engine.resolve(dataset.by)
-    if among is None and engine.is_stored(selector):
-        return len(engine.view_shown(dataset))
-    pool = len(engine.shown) if among is None else among
-    count = selector.most(pool)
+    count = rows_of(engine, before[0], among=among)
+    if not isinstance(dataset, Chosen):
+        return count
+    most = dataset.by.most(count)
     with contextlib.suppress(BudgetError):
-        if selector.budget is not None:
-            return selector.budget.count(pool=pool, eligible=count) or count
-    return count
+        if dataset.by.budget is not None:
+            return dataset.by.budget.count(pool=count, eligible=most) or most
+    return most
 
 
-def _scaled(engine: Engine, dataset: Component, count: int, rows: int | None) -> int:
+def _unmade(engine: Engine, component: Component) -> Words:
+    """Return why the rows that a feature is of cannot be made; empty if nothing speaks for that."""
+    if isinstance(component, Feature):
+        try:
+            engine.rows_known(component.dataset)
+        except DataError as error:
+            return error.sentence()
+    return ""
+
+
+def _chosen_apart(
+    engine: Engine, component: Component, seen: set[str], rows: int | None
+) -> Iterator[tuple[Chosen, int | None]]:
+    """Yield the rows that are to be chosen apart from the pool's, the first to be chosen first.
+
+    With each comes how many rows are priced as what it chooses from; None for those there are.
+    """
+    dataset = component.dataset if isinstance(component, Feature) else component
+    if not isinstance(dataset, Dataset) or dataset.key in seen:
+        return
+    seen.add(dataset.key)
+    for before in dataset.made_from():
+        yield from _chosen_apart(engine, before, seen, rows)
+    if not isinstance(dataset, Chosen) or not dataset.is_inner:
+        return
+    if rows is not None or not engine.rows_known(dataset):
+        known = rows is None and not dataset.of.made_from()
+        yield dataset, None if known else rows_of(engine, dataset.of, among=rows)
+
+
+def _scaled(engine: Engine, dataset: Dataset, count: int, rows: int | None) -> int:
     """Return how many rows of a dataset there would be; only the pool's own become more."""
-    own = rows is not None and not isinstance(dataset, FileSet)
+    own = rows is not None and not isinstance(dataset.root, FileSet)
     return round(count * rows / max(len(engine.shown), 1)) if own and rows is not None else count
+
+
+def _bound(engine: Engine, dataset: Dataset) -> PoolView:
+    """Return the rows of a dataset, or those that they are to be chosen from or made from."""
+    return engine.view(dataset if engine.rows_known(dataset) else dataset.root)
 
 
 def _priced(engine: Engine, feature: FeatureType) -> FeatureType:
@@ -176,14 +220,16 @@ def _row_step(
 ) -> Step:
     """Return what a feature of the rows takes; `per_row` is told the seconds of a row, by pass."""
     first = math.isnan(per_row.get(place, math.nan))
-    view = PoolView(engine.pool)  # priced at its bound: all rows
-    if not isinstance(feature.dataset, Chosen):
-        view = engine.view(feature.dataset)
-    rows = _scaled(engine, feature.dataset, len(view.unique[0]), among)
-    if isinstance(feature.dataset, Chosen) or feature.chosen_by is not None:
+    dataset = feature.dataset
+    view = _bound(engine, dataset)
+    rows = _scaled(engine, dataset, len(view.unique[0]), among)
+    coming = bool(dataset.made_from()) and (among is not None or not engine.rows_known(dataset))
+    if coming:
+        rows = min(rows, rows_of(engine, dataset, among=among))
+    if feature.chosen_by is not None:
         return Step(feature.name, rows, rows, None, "depends on a selection not yet made")
     per_row.setdefault(place, math.nan)
-    known = among is None and engine.is_settled(feature)
+    known = among is None and not coming and engine.is_settled(feature)
     missing = engine.missing_rows(engine.settled(feature)) if known else rows
     if not missing or not first:
         note = "" if first else "in the same pass"
@@ -237,9 +283,9 @@ def _selector_step(
 
 
 def _view_shown(engine: Engine, feature: PoolFeature) -> PoolView:
-    if isinstance(feature.dataset, Chosen):
-        return PoolView(engine.shown)  # priced at its bound: all rows
-    return engine.view_shown(feature.dataset)
+    # At its bound where it is not known: all that it is chosen from or made from.
+    known = engine.rows_known(feature.dataset)
+    return engine.view_shown(feature.dataset if known else feature.dataset.root)
 
 
 def _too_big(name: str, needed_bytes: float) -> Iterable[str]:

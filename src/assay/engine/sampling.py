@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.components.component import Chosen, Component, Dataset
+from assay.components.component import Component, Dataset
 from assay.engine.engine import Engine
 from assay.errors import AssayError
 from assay.features.passes import PoolFeature, RowFeature, Sampled
@@ -47,9 +47,9 @@ def _value(engine: Engine, need: Any, sample: PoolView, per_row: dict[str, float
     if not isinstance(need, Component):
         raise _TooLongError("several features")
     need = engine.resolve(need)
-    if isinstance(need, Dataset) and not isinstance(need, Chosen):
+    if isinstance(need, Dataset) and engine.rows_known(need):
         return engine.view_shown(need)
-    if not isinstance(need, RowFeature):
+    if not isinstance(need, RowFeature) or not engine.rows_known(need.dataset):
         raise _TooLongError(need.name)
     if not engine.missing_rows(need):  # then its model need not be opened
         return engine.stored_rows(sample, need)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from assay.components.budget import Allowance, Budget
-from assay.components.component import Component, Feature, Given, Scorer, Selector
+from assay.components.component import Component, Dataset, Feature, Given, Scorer, Selector
 from assay.engine.read_files import FileReading
 from assay.errors import Parameter, Phrase, TooManyUnscoredError
 from assay.features.passes import PoolFeature, RowFeature
@@ -24,10 +24,11 @@ _SCORE_ROWS = 1 << 18
 def is_of_the_pool(need: Component) -> bool:
     """Return whether a value has an entry for every row that is scored or chosen from.
 
-    The dataset says so and never the number of rows: another file may be as long as the pool.
+    The dataset says so and never the number of rows: another file may be as long as the pool. Rows
+    that were made of the pool's, one of each, stand beside them.
     """
     return isinstance(need, Scorer) or (
-        isinstance(need, Feature) and isinstance(need.dataset, Given)
+        isinstance(need, Feature) and isinstance(need.dataset.beside, Given)
     )
 
 
@@ -40,8 +41,12 @@ def _keeps_rows_apart(need: Component) -> bool:
     if isinstance(need, Scorer):
         return is_by_row(need)
     if isinstance(need, PoolFeature):
-        return not isinstance(need.dataset, Given)
-    return not isinstance(need, (Selector, Given))
+        return not isinstance(need.dataset.beside, Given)
+    return not (isinstance(need, Selector) or (isinstance(need, Dataset) and _is_pool(need)))
+
+
+def _is_pool(dataset: Dataset) -> bool:
+    return isinstance(dataset.beside, Given)
 
 
 def _of_the_pool(component: Component, needs: Mapping[str, Any]) -> Iterator[RowValue | Scores]:

@@ -175,7 +175,7 @@ class PoolFeature(Feature):
     @property
     def drawn_from(self) -> Dataset:
         """The rows that those in view were chosen from: what `PoolView.positions` are places in."""
-        return self.dataset.of if isinstance(self.dataset, Chosen) else self.dataset
+        return self.dataset.drawn_from if isinstance(self.dataset, Chosen) else self.dataset
 
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return about how many floating-point operations `compute` takes; 0 if they are few."""

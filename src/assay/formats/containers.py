@@ -11,6 +11,7 @@ from assay.errors import FormatError
 from assay.formats import streams
 from assay.formats.columnar import columnar_records
 from assay.formats.delimited import BrokenTableError, table_records
+from assay.formats.documents import is_plain_text, text_records
 from assay.formats.faults import BadRecord, Fault, type_name
 from assay.formats.json_stream import (
     AFTER_THE_END,
@@ -37,8 +38,13 @@ class Packed:
     compression: Compression
 
 
-def sniff(path: Path, *, container: Container | None = None) -> Packed:
+def sniff(path: Path, *, container: Container | None = None, documents: bool = False) -> Packed:
     """Return how to read a file: from its content, then from its name.
+
+    Args:
+        path: the file.
+        container: what it is read as, if that is known.
+        documents: take text that is no list of records for documents, one on every line.
 
     Raises:
         FormatError: if the file is empty, not UTF-8, or of no known container.
@@ -57,6 +63,8 @@ def sniff(path: Path, *, container: Container | None = None) -> Packed:
         return Packed(path, kind, compression)
     refuse_foreign(path, head)
     streams.refuse_wide_encoding(path, head)
+    if kind is None and documents and is_plain_text(path, head):
+        kind = "text"
     return Packed(path, kind or text_container(path, head), compression)
 
 
@@ -84,6 +92,8 @@ def file_records(packed: Packed, *, found: list[ListPlace] | None = None) -> Ite
     try:
         if container == "jsonl":
             yield from line_records(chunks)
+        elif container == "text":
+            yield from text_records(chunks)
         elif container == "json":
             yield from document_records(chunks, found=found)
         else:

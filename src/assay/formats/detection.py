@@ -16,6 +16,7 @@ from assay.formats.conversations import (
     SelfInstructLayout,
     TurnLayout,
 )
+from assay.formats.documents import DocumentsLayout
 from assay.formats.faults import Fault, UnusableRecordError
 from assay.formats.fields import resolve
 from assay.formats.labels import ID_FIELDS, Provenance, Record
@@ -26,6 +27,7 @@ from assay.formats.transcripts import TranscriptLayout, transcript_field
 MIXED_SHARE = 0.98
 USABLE_SHARE = 0.5
 QUESTIONS = QuestionsLayout()
+DOCUMENTS = DocumentsLayout()
 
 # Lists of turns stand before pairs of texts: where a record has both, the list holds all turns.
 LAYOUTS: tuple[Layout, ...] = (
@@ -98,6 +100,21 @@ def _question_layout(
         f"{file}: no question is found; the fields are {_shown(fields_of(records))}",
         hint="a question is text in a field such as question, prompt, instruction or text, or a "
         "list of turns: rename the field that asks",
+    )
+
+
+def document_layout(records: Sequence[Record], *, file: str) -> Layout:
+    """Return the layout of a file of documents.
+
+    Raises:
+        FormatError: if no record holds one.
+    """
+    if any(DOCUMENTS.matches(record) for record in records):
+        return DOCUMENTS
+    raise FormatError(
+        f"{file}: no document is found; the fields are {_shown(fields_of(records))}",
+        hint=f"a document is text in a field such as {DOCUMENTS.fields[0]}: rename the field that "
+        "holds it",
     )
 
 

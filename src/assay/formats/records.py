@@ -7,7 +7,9 @@ from typing import Literal, NamedTuple
 
 from assay.samples import Origin, Sample
 
-Container = Literal["json", "jsonl", "csv", "tsv", "parquet", "arrow"]
+Container = Literal["json", "jsonl", "csv", "tsv", "parquet", "arrow", "text"]
+MayLack = Literal["nothing", "answers", "instructions"]
+"""What rows need not have: questions no answer, documents no instruction."""
 Compression = Literal["none", "gzip", "zstd"]
 
 

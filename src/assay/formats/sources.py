@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from assay.errors import FormatError
 from assay.formats import streams
 from assay.formats.containers import Packed, file_records, sample_records, sniff
-from assay.formats.detection import QUESTIONS, choose_layout, layout_named
+from assay.formats.detection import QUESTIONS, choose_layout, document_layout, layout_named
 from assay.formats.faults import (
     BadRecord,
     Fault,
@@ -42,6 +42,7 @@ def detect(
     specs: Sequence[SourceSpec],
     *,
     questions: bool = False,
+    documents: bool = False,
     offline: bool = False,
 ) -> list[DetectedFile]:
     """Return every file of the sources in reading order, with container and layout.
@@ -51,6 +52,7 @@ def detect(
     Args:
         specs: what the user named.
         questions: accept records without an answer, as evaluation files hold them.
+        documents: take records for documents, which are answers without an instruction.
         offline: take Hub repositories from the local cache only.
 
     Raises:
@@ -60,15 +62,19 @@ def detect(
     found = []
     for spec, name in zip(specs, default_names(specs), strict=True):
         places = places_of(spec, name, offline=offline)
-        files = [_detect_file(spec, place, questions=questions) for place in places]
+        files = [
+            _detect_file(spec, place, questions=questions, documents=documents) for place in places
+        ]
         if spec.name is None:
             _refuse_mixture(spec, files)
         found.extend(files)
     return found
 
 
-def _detect_file(spec: SourceSpec, place: Place, *, questions: bool) -> DetectedFile:
-    packed = sniff(place.path, container=spec.container)
+def _detect_file(
+    spec: SourceSpec, place: Place, *, questions: bool, documents: bool
+) -> DetectedFile:
+    packed = sniff(place.path, container=spec.container, documents=documents)
     records = sample_records(packed)
     file = str(place.path)
     layout: Layout
@@ -77,6 +83,8 @@ def _detect_file(spec: SourceSpec, place: Place, *, questions: bool) -> Detected
         check_fields(layout, records, file=file)
     elif spec.layout is not None:
         layout = layout_named(spec.layout)
+    elif documents:
+        layout = document_layout(records, file=file)
     else:
         layout = choose_layout(records, file=file, questions=questions)
     return DetectedFile(place, packed, layout, spec.mapping)
@@ -103,6 +111,7 @@ def read_sources(
     block_rows: int = BLOCK_ROWS,
     max_characters: int = MAX_CHARACTERS,
     questions: bool = False,
+    documents: bool = False,
     offline: bool = False,
 ) -> Iterator[Block]:
     """Yield the samples of all sources in blocks, in the order of the sources and their files.
@@ -116,13 +125,14 @@ def read_sources(
         block_rows: about how many samples a block holds; does not change what is read.
         max_characters: a conversation longer than this is set aside.
         questions: accept records without an answer, as evaluation files hold them.
+        documents: take records for documents, which are answers without an instruction.
         offline: take Hub repositories from the local cache only.
 
     Raises:
         FormatError: for a file that cannot be used; names file, place and remedy.
         ConfigError: if a field mapping cannot be read.
     """
-    files = detect(specs, questions=questions, offline=offline)
+    files = detect(specs, questions=questions, documents=documents, offline=offline)
     for file in files:
         reader = _FileReader(file, report, max_characters=max_characters, questions=questions)
         yield from reader.blocks(block_rows)

@@ -74,7 +74,7 @@ def _read(blocks: Iterable[Block], rows: Spill) -> None:
     """Give the rows of all blocks to `rows` by their hash."""
     for block in blocks:
         if block.samples:
-            frame = _frame(block)
+            frame = frame_of(block)
             rows.add(frame, leading_words(hash_array(frame["content_hash"].to_list())))
     rows.settle()
 
@@ -148,7 +148,8 @@ def _column(path: Path, name: str) -> Iterator[pl.Series]:
         yield frame.to_series()
 
 
-def _frame(block: Block) -> pl.DataFrame:
+def frame_of(block: Block) -> pl.DataFrame:
+    """Return the samples of a block as rows of a pool, without ids."""
     samples = block.samples
     talks = [sample.conversation for sample in samples]
     columns: dict[str, list[Any]] = {

@@ -15,7 +15,7 @@ from assay.errors import CacheError, DamagedError, EmptyPoolError, Parameter, Ph
 from assay.files.checksums import damaged, file_sum, read_json, warn, write_json
 from assay.formats import detect, read_sources
 from assay.formats.places import kept
-from assay.formats.records import Block, ReadReport, SourceFile, SourceSpec
+from assay.formats.records import Block, MayLack, ReadReport, SourceFile, SourceSpec
 from assay.formats.streams import digest_of as file_digest
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool
@@ -25,7 +25,7 @@ from assay.progress import Progress, Silent
 
 FORMAT_VERSION = 3
 MAX_SET_ASIDE = 0.02
-_PLAIN_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab"})
+_PLAIN_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".tab", ".txt"})
 _UNPACKED = 8  # times the size that packed text may have once it is unpacked
 _log = logging.getLogger(__name__)
 _LOAD_AGAIN = Phrase(
@@ -112,7 +112,7 @@ def load_pool(
     *,
     hold_out: float = 0.0,
     max_set_aside: float = MAX_SET_ASIDE,
-    questions: bool = False,
+    may_lack: MayLack = "nothing",
     as_loaded: bool = False,
     offline: bool = False,
     progress: Progress | None = None,
@@ -124,7 +124,7 @@ def load_pool(
         folder: where the pool, ``load.json`` and ``set_aside.jsonl`` are kept.
         hold_out: share of rows that selections are made without.
         max_set_aside: share of records that may be set aside before the load is refused.
-        questions: accept conversations without an assistant turn, for evaluation files.
+        may_lack: what a row need not have; documents have no instruction at all.
         as_loaded: open what an earlier load has read, even where its files have changed since.
         offline: take Hub repositories from the local cache only.
         progress: where to report.
@@ -147,7 +147,7 @@ def load_pool(
                 folder,
             )
         elif path.exists() and (
-            as_loaded or _same_files(specs, record, questions=questions, offline=offline)
+            as_loaded or _same_files(specs, record, may_lack=may_lack, offline=offline)
         ):
             try:
                 _check_set_aside(folder / SET_ASIDE, record)
@@ -159,7 +159,7 @@ def load_pool(
                 max_set_aside = max(max_set_aside, share)
     before = record
     report = ReadReport()
-    blocks = read_sources(specs, report=report, questions=questions, offline=offline)
+    blocks = read_sources(specs, report=report, offline=offline, **_reading(may_lack))
     with SetAsideList(folder) as aside, _no_garbage_collection():
         blocks = aside.filled(blocks, report)
         try:
@@ -226,12 +226,17 @@ def _check_set_aside(path: Path, record: LoadRecord) -> None:
         raise damaged(path, "its checksum differs")
 
 
+def _reading(may_lack: MayLack) -> dict[str, bool]:
+    return {"questions": may_lack == "answers", "documents": may_lack == "instructions"}
+
+
 def _same_files(
-    specs: Sequence[SourceSpec], record: LoadRecord, *, questions: bool, offline: bool
+    specs: Sequence[SourceSpec], record: LoadRecord, *, may_lack: MayLack, offline: bool
 ) -> bool:
     """Whether the sources still consist of the files that were read, byte for byte."""
     if all(Path(spec.location).exists() for spec in specs):
-        found = [file.place.path for file in detect(specs, questions=questions, offline=offline)]
+        files = detect(specs, offline=offline, **_reading(may_lack))
+        found = [file.place.path for file in files]
         if found != [file.path for file in record.files]:
             return False
     return record.unchanged()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, Self, cast
 
 import numpy as np
 import polars as pl
@@ -107,12 +107,13 @@ class Pool:
     """
 
     hidden: int = 0
-    _places: IndexArray | None = None  # of the rows in the file, where some of it is hidden
+    _places: IndexArray | None = None  # of the rows in the file, where these are not all of it
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.ids, self.content_hashes, self.held_out = _head(path)
-        self.digest = digest_of(self.ids)
+        self._file_rows = len(self.ids)
+        self.digest = self.digest_at(None)
         stored: str = read_metadata(path).get("context", "")
         self.context = barred_context(stored, self.held_out) if self.held_out.any() else stored
 
@@ -124,20 +125,37 @@ class Pool:
         barred = int(self.held_out.sum())
         return f"Pool({len(self):,} rows{f', {barred:,} of them held out' if barred else ''})"
 
-    def without_held_out(self) -> "Pool":
+    def without_held_out(self) -> Self:
         """Return the pool as it would be if it had never had the rows that are held out."""
         if not self.held_out.any():
             return self
+        rest = self._narrowed(np.flatnonzero(~self.held_out))
+        rest.hidden = self.hidden + len(self) - len(rest)
+        return rest
+
+    def part(self, index: IndexArray) -> Self:
+        """Return the rows at ascending positions as a pool that never had the others."""
+        if len(index) == len(self):
+            return self
+        rest = self._narrowed(index)
+        rest.hidden = 0
+        state = hashlib.blake2b(f"part/{self.context}/{rest.digest}".encode(), digest_size=8)
+        rest.context = state.hexdigest()
+        return rest
+
+    def _narrowed(self, index: IndexArray) -> Self:
         rest = copy.copy(self)
         for name in ("row", "unique"):
             rest.__dict__.pop(name, None)
-        free = np.flatnonzero(~self.held_out)
-        rest._places = self.file_places(free)
-        rest.hidden = self.hidden + len(self) - len(free)
-        rest.ids, rest.content_hashes = self.ids[free], self.content_hashes[free]
-        rest.held_out = self.held_out[free]
-        rest.digest = digest_of(rest.ids)
+        rest._places = self.file_places(index)
+        rest.ids, rest.content_hashes = self.ids[index], self.content_hashes[index]
+        rest.held_out = self.held_out[index]
+        rest.digest = rest.digest_at(None)
         return rest
+
+    def digest_at(self, index: IndexArray | None) -> str:
+        """Return 16 hex digits that name the rows at `index`, or all."""
+        return digest_of(self.ids if index is None else self.ids[index])
 
     def file_places(self, index: IndexArray) -> IndexArray:
         """Return which rows of the file the rows at `index` are."""
@@ -158,7 +176,7 @@ class Pool:
         found: list[Origin | None] = [None] * len(index)
         order = np.argsort(index, kind="stable")
         places = iter(order.tolist())
-        for frame in self._frames(index[order], list(ORIGIN_FIELDS)):
+        for frame in self._frames(self.file_places(index[order]), list(ORIGIN_FIELDS)):
             for values in frame.iter_rows():
                 found[next(places)] = Origin(*values)
         return cast("list[Origin]", found)
@@ -182,16 +200,17 @@ class Pool:
 
     def conversations(self, index: IndexArray) -> list[Conversation]:
         """Return the conversations at ascending positions `index`."""
-        return [
-            conversation
-            for block in self._frames(index, ["messages", "tools"])
-            for conversation in _conversations(block)
-        ]
+        return list(self._stored(self.file_places(index)))
+
+    def _stored(self, places: IndexArray) -> Iterator[Conversation]:
+        """Yield the conversations at ascending places of the file."""
+        for block in self._frames(places, ["messages", "tools"]):
+            yield from _conversations(block)
 
     def samples(self, index: IndexArray) -> Iterator[Sample]:
         """Yield the samples at ascending positions `index`, with their provenance."""
         names = ["source", "split", "task", "language", "external_id", "meta"]
-        for block in self._frames(index, ["messages", "tools", *names]):
+        for block in self._frames(self.file_places(index), ["messages", "tools", *names]):
             for conversation, values in zip(
                 _conversations(block), block.select(names).iter_rows(), strict=True
             ):
@@ -200,8 +219,8 @@ class Pool:
                 yield Sample(conversation, source, split, task, language, external_id, extra)
 
     def _frames(self, index: IndexArray, columns: list[str]) -> Iterator[pl.DataFrame]:
-        index = self.file_places(index)
-        for start in range(0, len(self) + self.hidden, READ_ROWS):
+        """Yield some columns of ascending rows of the file."""
+        for start in range(0, self._file_rows, READ_ROWS):
             low, high = np.searchsorted(index, [start, start + READ_ROWS])
             if low == high:
                 continue

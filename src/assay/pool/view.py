@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from assay.pool.pool import HashArray, Pool, digest_of, distinct_hashes
+from assay.pool.pool import HashArray, Pool, distinct_hashes
 from assay.samples import Attribute, Conversation, IdArray, IndexArray
 
 
@@ -37,8 +37,8 @@ class PoolView:
 
     @cached_property
     def digest(self) -> str:
-        """16 hex digits over the ids."""
-        return digest_of(self.ids)
+        """16 hex digits that name the rows."""
+        return self.pool.digest_at(self.index)
 
     @cached_property
     def unique(self) -> tuple[HashArray, IndexArray, IndexArray]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -52,6 +52,33 @@ Method: TypeAlias = str | Mapping[str, Any] | Component
 BudgetLike: TypeAlias = Budget | str | int
 
 
+class _FileKind(NamedTuple):
+    """Where files of a kind are kept, and what is said of one that holds nothing of it."""
+
+    ending: str
+    nothing: str
+    hint: str
+
+
+_FILE_KINDS = {
+    "answers": _FileKind(
+        "",
+        "none of its rows asks anything that can be read",
+        "a question is text in a field such as question, prompt, instruction or text",
+    ),
+    "instructions": _FileKind(
+        "-documents",
+        "it holds no document that can be read",
+        "a document is text in a field such as text, or a line of a .txt file",
+    ),
+    "nothing": _FileKind(
+        "-answered",
+        "none of its rows has an instruction and an answer that can be read",
+        "these rows need both, as the data themselves do",
+    ),
+}
+
+
 class Workspace:
     """A folder that holds one pool and what was made from it: rows, scores, ways to look at them.
 
@@ -70,6 +97,7 @@ class Workspace:
     ) -> None:
         specs = _specs(data)
         self.runtime = runtime or Runtime()
+        self._max_set_aside = max_set_aside
         self.folder = Path(folder) if folder is not None else default_folder(specs)
         if specs:
             specs = as_recorded(self.folder, specs)
@@ -103,14 +131,19 @@ class Workspace:
     def _open_file(self, dataset: FileSet) -> Pool:
         name, _, digest = dataset.source.rpartition("@")
         # Rows that an older version has read in another way are not taken for these.
-        folder = self.runtime.cache / "files" / f"{digest}-{dataset.version}"
+        kind = _FILE_KINDS[dataset.may_lack]
+        folder = self.runtime.cache / "files" / f"{digest}-{dataset.version}{kind.ending}"
+        whole = dataset.may_lack == "nothing"
         try:
-            pool, _ = load_pool([SourceSpec(name)], folder, questions=True, max_set_aside=1.0)
+            pool, _ = load_pool(
+                [SourceSpec(name)],
+                folder,
+                may_lack=dataset.may_lack,
+                # What is wrong with a question may be the answer alone. Others are counted as data.
+                max_set_aside=self._max_set_aside if whole else 1.0,
+            )
         except EmptyPoolError as error:
-            raise DataError(
-                f"{name}: none of its rows asks anything that can be read",
-                hint="a question is text in a field such as question, prompt, instruction or text",
-            ) from error
+            raise DataError(f"{name}: {kind.nothing}", hint=kind.hint) from error
         return pool
 
     def __len__(self) -> int:

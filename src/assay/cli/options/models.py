@@ -187,7 +187,7 @@ def _unnamed(component: "Component") -> Iterator[str]:
 
 def _missing_extra(project: "Workspace", component: "Component") -> AssayError | None:
     """Return that an extra is missing without which rows that lack a value cannot be read."""
-    from assay.components.component import Chosen, Feature
+    from assay.components.component import Feature
     from assay.components.defaults import kinds_named
     from assay.components.extras import EXTRAS, is_installed, needed_extra
     from assay.components.walk import walk
@@ -220,5 +220,5 @@ def _missing_extra(project: "Workspace", component: "Component") -> AssayError |
         if isinstance(item, RowFeature) and needed_extra(item) in missing
     )
     # Rows of a selection that is not made yet cannot be looked up.
-    lacking = (isinstance(item.dataset, Chosen) or engine.missing_rows(item) for item in needed)
+    lacking = (not engine.rows_known(item.dataset) or engine.missing_rows(item) for item in needed)
     return error if any(lacking) else None
