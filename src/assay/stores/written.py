@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from assay.errors import DataError
 from assay.files import write_text
 from assay.formats.streams import digest_of
 
@@ -20,21 +21,31 @@ _UNDER_WAY = "under way"
 def under_way(cache: Path, paths: Iterable[Path]) -> Iterator[None]:
     """Keep that files are being written, for the work that is done again after a kill.
 
-    After an error it is known of them what was known before.
+    After an error it is known of those that were written by then, such as before a disk was full,
+    and of the others it is known what was known before.
     """
+    paths = list(paths)
     places = [_place(cache, path) for path in paths]
     before = [place.read_text(encoding="ascii") if place.is_file() else None for place in places]
+    held = [_digest(path) for path in paths]
     for place in places:
         write_text(place, _UNDER_WAY)
     try:
         yield
     except Exception:
-        for place, known in zip(places, before, strict=True):
-            if known is None:
+        for path, place, known, digest in zip(paths, places, before, held, strict=True):
+            now = _digest(path)
+            ours = now if now != digest else known
+            if ours is None:
                 _remove(place)
             else:
-                write_text(place, known)
+                with contextlib.suppress(DataError):  # a full disk: then the mark stays
+                    write_text(place, ours)
         raise
+
+
+def _digest(path: Path) -> str | None:
+    return digest_of(path) if path.is_file() else None
 
 
 def remember(cache: Path, paths: Iterable[Path]) -> None:
