@@ -20,7 +20,7 @@ def euclidean_k_means(
 
     Args:
         vectors: shape (n, d), taken as float32.
-        count: clusters wanted; no more than there are rows.
+        count: clusters wanted; there are no more than different vectors.
         seed: of the start, as scikit-learn takes it.
 
     Returns:
@@ -35,9 +35,19 @@ def euclidean_k_means(
     except ImportError as error:
         raise MissingExtraError("k-means by distance", "models") from error
     plain = np.ascontiguousarray(vectors, dtype=np.float32)
-    count = min(count, len(plain))
+    count = _different(plain, count)
     if count == 0:
         return np.empty(0, np.int64), np.empty((0, plain.shape[1]), np.float32)
     with threadpool_limits(1):
         found = KMeans(n_clusters=count, random_state=seed, n_init=1).fit(plain)
     return found.labels_.astype(np.int64), found.cluster_centers_.astype(np.float32)
+
+
+def _different(vectors: NDArray[np.float32], most: int) -> int:
+    """Return how many different vectors there are, counted up to a number that is enough."""
+    seen: set[bytes] = set()
+    for vector in vectors:
+        seen.add(vector.tobytes())
+        if len(seen) == most:
+            break
+    return len(seen)

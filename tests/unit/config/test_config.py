@@ -32,6 +32,7 @@ from assay.runtime import Runtime
 
 _MINIMUM: dict[str, dict[str, Any]] = {
     "band": {"by": "compression_ifd", "low": 0.25},
+    "checkpoint": {"run": {"method": "tuned_model", "base": "some/model"}, "step": 3},
     "chosen": {"by": {"method": "random", "budget": "5%"}},
     "contamination": {"against": {"method": "file", "source": "questions.jsonl"}},
     "decontaminate": {"against": "questions.jsonl"},
