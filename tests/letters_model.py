@@ -85,7 +85,8 @@ class Letters:
             name: np.array([self._pool(*each) for each in zip(sequences, own, strict=True)])
             for name, own in questions.pools.items()
         }
-        return Answers(values, -values, np.exp(values), np.round(1 - 8 * values), pools)
+        ranks = np.round(1 - 8 * values)
+        return Answers(values, -values, np.exp(values), ranks, pools, lead=-values / 2)
 
     def _pool(self, ids: Any, weights: Any) -> Any:
         if weights is None:

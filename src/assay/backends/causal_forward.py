@@ -9,7 +9,7 @@ import torch
 
 from assay.backends.batching import Batch
 from assay.backends.output_layer import OutputLayer, described, positions_at_once
-from assay.backends.work import Readout, Work
+from assay.backends.work import NOTHING, Readout, Work
 from assay.errors import FeatureError, Parameter, Phrase
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, IndexArray
@@ -227,9 +227,13 @@ class Forward:
         found = self._describe(flat, place, label, statistics)
         borders = np.cumsum([len(own) for own in places])[:-1]
         split = [np.split(part, borders) if len(part) else None for part in found]
-        empty = np.empty(0, np.float32)
         return [
-            Readout(*(empty if part is None else part[row] for part in split))
+            Readout(
+                *(
+                    nothing if part is None else part[row]
+                    for part, nothing in zip(split, NOTHING, strict=True)
+                )
+            )
             for row in range(rows)
         ]
 
@@ -240,9 +244,9 @@ class Forward:
         label: torch.Tensor,
         statistics: bool,
     ) -> list[Float32Array]:
-        """Return log-probabilities and, if wanted, entropy, top and rank, chunk by chunk."""
+        """Return log-probabilities and, if wanted, what describes the distributions."""
         if not len(place):
-            return [np.empty(0, np.float32)] * 4
+            return list(NOTHING)
         parts = []
         size = positions_at_once(self.device.type)
         for start in range(0, len(place), size):
@@ -255,7 +259,7 @@ class Forward:
                 true = logits.gather(1, chunk[:, None])[:, 0]
                 parts.append(described([logits], chunk, true, statistics))
         joined = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
-        return joined + [np.empty(0, np.float32)] * (4 - len(joined))
+        return joined + list(NOTHING[len(joined) :])
 
     def _through_model(self, states: torch.Tensor) -> torch.Tensor:
         """Return the logits of some hidden states as the whole model makes them."""

@@ -11,6 +11,8 @@ from assay.backends.batching import Batch
 from assay.backends.work import Readout, Work
 from assay.samples import Float32Array
 
+_FORM = b"2"
+"""How answers are put together: what was kept in another form is found no more."""
 Pooled = list[list[Float32Array | None]]
 
 
@@ -22,7 +24,7 @@ def batch_key(batch: Batch, work: Work, *, statistics: bool) -> bytes:
         work: all of them.
         statistics: whether the predicting distributions are described.
     """
-    state = hashlib.blake2b(b"\x01" if statistics else b"\x00", digest_size=16)
+    state = hashlib.blake2b(_FORM + bytes([statistics]), digest_size=16)
 
     def feed(array: NDArray[Any] | None) -> None:
         content = b"" if array is None else np.ascontiguousarray(array).tobytes()

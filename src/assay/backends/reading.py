@@ -7,7 +7,7 @@ import numpy as np
 
 from assay.backends.batching import Batch, batches, shared_beginnings
 from assay.backends.kept_batches import batch_key, packed, unpacked
-from assay.backends.work import Readout, Work
+from assay.backends.work import NOTHING, Readout, Work
 from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
 from assay.samples import Float32Array, IndexArray
 
@@ -49,7 +49,7 @@ def read_batches(
     first, place_of, repeats = _different(questions)
     work = work_of(questions, first)
     tokens = repeats * np.array([len(questions.sequences[place]) for place in first], np.int64)
-    readouts: list[Readout] = [Readout(*[np.empty(0, np.float32)] * 4)] * len(first)
+    readouts: list[Readout] = [NOTHING] * len(first)
     vectors: list[list[Float32Array | None]] = [[]] * len(first)
     for group in shared_beginnings(work.sequences, share=forward.shares_prefixes):
         for batch in batches(group, work.sequences, token_budget()):
@@ -63,16 +63,17 @@ def read_batches(
             for place, readout, vector in zip(batch.members, read, pooled, strict=True):
                 readouts[place], vectors[place] = readout, vector
             advance(int(tokens[batch.members].sum()))
-    nothing = np.empty(0, np.float32)
-    parts = [
-        np.concatenate([nothing, *(readouts[place][part] for place in place_of)])
-        for part in range(4)
-    ]
+    found = Readout(
+        *(
+            np.concatenate([nothing, *(readouts[place][part] for place in place_of)])
+            for part, nothing in enumerate(NOTHING)
+        )
+    )
     pooled_by_name = {
         name: np.array([_or_zeros(vectors[p][number], forward.width) for p in place_of])
         for number, name in enumerate(questions.pools)
     }
-    return Answers(parts[0], parts[1], parts[2], parts[3], pooled_by_name)
+    return Answers(pools=pooled_by_name, **found._asdict())
 
 
 def work_of(questions: Questions, places: Sequence[int]) -> Work:

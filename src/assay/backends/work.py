@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, IndexArray
 
@@ -14,6 +16,11 @@ class Readout(NamedTuple):
     entropy: Float32Array
     top: Float32Array
     rank: Float32Array
+    lead: Float32Array
+
+
+NOTHING = Readout(*[np.empty(0, np.float32)] * len(Readout._fields))
+"""Of a sequence without targets."""
 
 
 class Work(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from assay.rendering.encoding import TextEncoding, TokenIds
@@ -43,6 +44,8 @@ class Answers(NamedTuple):
         pools: one vector per sequence. Shape (sequences, d) each.
         reason: of each sequence, why it was not read; 0 where it was. Shape (sequences,); None if
             all were. Numbers of a sequence that was not read are NaN.
+        lead: natural logarithm of the largest probability of the predicting distribution over the
+            next one, at least 0; with `statistics`. Shape (total,).
     """
 
     log_probs: Float32Array
@@ -51,6 +54,12 @@ class Answers(NamedTuple):
     rank: Float32Array
     pools: Mapping[str, Float32Array]
     reason: ReasonArray | None = None
+    lead: Float32Array = np.empty(0, np.float32)
+
+    @property
+    def runner_up(self) -> Float32Array:
+        """Second largest probability of the predicting distribution. Shape (total,)."""
+        return self.top * np.exp(-self.lead)
 
 
 class Kept(Protocol):

@@ -141,7 +141,7 @@ def test_every_kind_of_model_gives_the_states_of_transformers(kind: Path, tmp_pa
             assert np.abs(vector - expected).max() < 1e-5 * np.abs(expected).max()
 
 
-def test_entropy_top_and_rank_follow_from_all_logits(kind: Path, tmp_path: Path) -> None:
+def test_what_describes_a_distribution_follows_from_all_logits(kind: Path, tmp_path: Path) -> None:
     asked = _asked()
     loop = PlainLoop.open(kind)
 
@@ -162,6 +162,9 @@ def test_entropy_top_and_rank_follow_from_all_logits(kind: Path, tmp_path: Path)
     true = logits[np.arange(len(labels)), labels][:, None]
     assert np.abs(found.entropy + (shares * surprise).sum(axis=1)).max() < 1e-4
     assert np.abs(found.top - shares.max(axis=1)).max() < 1e-5
+    second, first = np.sort(logits, axis=1)[:, -2:].T
+    assert np.abs(found.lead - (first - second)).max() < 1e-4
+    assert np.abs(found.runner_up - np.sort(shares, axis=1)[:, -2]).max() < 1e-5
     assert (found.rank >= 1 + (logits > true + 1e-4).sum(axis=1)).all()
     assert (found.rank <= (logits > true - 1e-4).sum(axis=1)).all()
 

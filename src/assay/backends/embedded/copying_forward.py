@@ -9,7 +9,7 @@ import numpy as np
 
 from assay.backends.batching import Batch
 from assay.backends.embedded.copying_arrays import Beginning, CopyingArrays, Integers, mixed
-from assay.backends.work import Readout, Work
+from assay.backends.work import NOTHING, Readout, Work
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array
 
@@ -63,7 +63,7 @@ class CopyingForward(ABC, Generic[BeginningT]):
             tokens: whole sequences, padded with zeros to the right. Shape (b, t).
             begun: what all of them begin with, if it is shared.
             targets: what is wanted.
-            statistics: also entropy, top probability and rank.
+            statistics: also entropy, top probability, rank and lead.
         """
 
     def run(
@@ -84,9 +84,13 @@ class CopyingForward(ABC, Generic[BeginningT]):
         found, states = self._score(tokens, self._begun(batch.prefix), targets, statistics)
         borders = np.cumsum(counts)[:-1]
         split = [np.split(part, borders) if len(part) else None for part in found]
-        empty = np.empty(0, np.float32)
         readouts = [
-            Readout(*(empty if part is None else part[row] for part in split))
+            Readout(
+                *(
+                    nothing if part is None else part[row]
+                    for part, nothing in zip(split, NOTHING, strict=True)
+                )
+            )
             for row in range(len(own))
         ]
         pooled = [
@@ -137,7 +141,7 @@ class ArraysForward(CopyingForward[Beginning]):
             shared = np.broadcast_to(begun.states, (len(tokens), *begun.states.shape))
             states = np.concatenate([shared, states], axis=1)
         if not len(targets.rows):
-            return [np.empty(0, np.float32)] * 4, states
+            return list(NOTHING), states
         start = int(targets.predictors.min())
         pointing = self._network.pointing(tokens, states, start)
         sources = np.zeros_like(tokens)
@@ -147,7 +151,7 @@ class ArraysForward(CopyingForward[Beginning]):
             some = Targets(*(part[first : first + _AT_ONCE] for part in targets))
             parts.append(self._describe(some, states, sources, pointing, start, statistics))
         joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        return joined + [np.empty(0, np.float32)] * (4 - len(joined)), states
+        return joined + list(NOTHING[len(joined) :]), states
 
     def _describe(
         self,
@@ -181,11 +185,13 @@ class ArraysForward(CopyingForward[Beginning]):
 
 
 def _statistics(probabilities: Float32Array, labels: Integers) -> Sequence[Float32Array]:
-    """Return entropy, top probability and rank of the labels. Shape (n,) each."""
+    """Return entropy, top probability, rank of the labels and lead. Shape (n,) each."""
     logarithms = np.log(np.maximum(probabilities, np.float32(1e-30)))
+    largest = np.partition(logarithms, -2)[:, -2:]
     own = probabilities[np.arange(len(labels)), labels]
     return (
         -(probabilities * logarithms).sum(-1),
         probabilities.max(-1),
         1 + (probabilities > own[:, None]).sum(-1).astype(np.float32),
+        largest[:, 1] - largest[:, 0],
     )

@@ -70,7 +70,7 @@ def test_log_probabilities_are_those_of_the_formulas(folder: Path, by: str) -> N
         assert np.abs(log_probs - expected).max() < 2e-5
 
 
-def test_entropy_top_and_rank_are_those_of_the_formulas(folder: Path, by: str) -> None:
+def test_what_describes_a_distribution_is_that_of_the_formulas(folder: Path, by: str) -> None:
     sequences = _sequences()
 
     found = _read(EmbeddedModel(by=by, folder=folder), sequences)
@@ -79,6 +79,7 @@ def test_entropy_top_and_rank_are_those_of_the_formulas(folder: Path, by: str) -
     own = mixture[np.arange(len(mixture)), np.concatenate([ids[1:] for ids in sequences])]
     assert np.abs(found.entropy + (mixture * np.log(mixture)).sum(-1)).max() < 2e-5
     assert np.abs(found.top - mixture.max(-1)).max() < 1e-5
+    assert np.abs(found.runner_up - np.sort(mixture, axis=-1)[:, -2]).max() < 1e-5
     assert found.rank.tolist() == (1 + (mixture > own[:, None]).sum(-1)).tolist()
 
 
