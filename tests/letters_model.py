@@ -49,6 +49,9 @@ class Letters:
     width: int = 3
     special_texts: Sequence[str] = tuple(SPECIAL)
 
+    def width_at(self, layer: int) -> int:
+        return self.width
+
     def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
         return [self._ids(text, special) for text in texts]
 
@@ -86,7 +89,8 @@ class Letters:
             for name, own in questions.pools.items()
         }
         ranks = np.round(1 - 8 * values)
-        return Answers(values, -values, np.exp(values), ranks, pools, lead=-values / 2)
+        lead = np.array(-values / 2, np.float32)
+        return Answers(values, -values, np.exp(values), ranks, pools, lead=lead)
 
     def _pool(self, ids: Any, weights: Any) -> Any:
         if weights is None:

@@ -133,10 +133,20 @@ class Runtime:
         )
         return found
 
-    def hidden_width(self, pinned: str, dtype: "DType") -> int:
-        """Return the length of a language model's hidden states; raises as `language_model`."""
+    def hidden_width(self, pinned: str, dtype: "DType", *, layer: int = -1) -> int:
+        """Return the length of a language model's hidden states; raises as `language_model`.
+
+        Args:
+            pinned: the model.
+            dtype: its number format.
+            layer: whose states; -1 for the last.
+
+        Raises:
+            ConfigError: if it has no such layer.
+        """
         return self.models.width(
-            f"language model {pinned}", lambda: self.language_model(pinned, dtype).width
+            f"language model {pinned} {layer}",
+            lambda: self.language_model(pinned, dtype).width_at(layer),
         )
 
     def trainable(self, pinned: str, recipe: "Recipe") -> "Trainable":

@@ -15,7 +15,7 @@ from assay.backends.reading import read_batches, work_of
 from assay.backends.token_text import chat_text, pieces
 from assay.backends.weights import merge_adapter, misfit
 from assay.components.references import DType
-from assay.errors import DamagedError, FeatureError, MissingExtraError, ModelLoadError
+from assay.errors import ConfigError, DamagedError, FeatureError, MissingExtraError, ModelLoadError
 from assay.files.checksums import read_json, warn, write_json
 from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
 
@@ -163,8 +163,23 @@ class TransformersModel:
 
     @property
     def width(self) -> int:
-        """Length of a hidden state."""
+        """Length of a last hidden state."""
         return self._forward.width
+
+    def width_at(self, layer: int) -> int:
+        """Return the length of a hidden state of a layer, -1 for the last.
+
+        Raises:
+            ConfigError: if there is no such layer.
+        """
+        if layer == -1:
+            return self.width
+        widths = self._forward.layer_widths
+        if not -len(widths) <= layer < len(widths):
+            raise ConfigError(
+                f"{self.name} has no layer {layer}: 0 is its embeddings, {len(widths) - 1} its last"
+            )
+        return widths[layer]
 
     @property
     def bos(self) -> int | None:

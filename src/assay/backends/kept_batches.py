@@ -32,6 +32,7 @@ def batch_key(batch: Batch, work: Work, *, statistics: bool) -> bytes:
         state.update(content)
 
     feed(batch.prefix)
+    feed(np.array(work.layers, np.int64))
     for place in batch.members.tolist():
         feed(work.sequences[place])
         feed(work.targets[place])
@@ -47,9 +48,10 @@ def packed(readouts: Sequence[Readout], pooled: Pooled) -> Mapping[str, NDArray[
         name: np.concatenate([getattr(readout, name) for readout in readouts])
         for name in Readout._fields
     }
-    vectors = [vector for own in pooled for vector in own if vector is not None]
-    if vectors:
-        found["pools"] = np.stack(vectors)
+    for number in range(len(pooled[0]) if pooled else 0):
+        vectors = [vector for own in pooled if (vector := own[number]) is not None]
+        if vectors:
+            found[f"pool {number}"] = np.stack(vectors)
     return found
 
 
@@ -64,8 +66,12 @@ def unpacked(
         np.split(answer[name], borders) if len(answer[name]) else [answer[name]] * len(places)
         for name in Readout._fields
     ]
-    vectors = iter(answer.get("pools", ()))
+    vectors = [iter(answer.get(f"pool {number}", ())) for number in range(len(work.pools))]
     pooled: Pooled = [
-        [None if pool[place] is None else next(vectors) for pool in work.pools] for place in places
+        [
+            None if pool[place] is None else next(own)
+            for pool, own in zip(work.pools, vectors, strict=True)
+        ]
+        for place in places
     ]
     return [Readout(*own) for own in zip(*parts, strict=True)], pooled

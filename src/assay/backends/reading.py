@@ -70,7 +70,7 @@ def read_batches(
         )
     )
     pooled_by_name = {
-        name: np.array([_or_zeros(vectors[p][number], forward.width) for p in place_of])
+        name: _stacked([vectors[place][number] for place in place_of], forward.width)
         for number, name in enumerate(questions.pools)
     }
     return Answers(pools=pooled_by_name, **found._asdict())
@@ -86,7 +86,8 @@ def work_of(questions: Questions, places: Sequence[int]) -> Work:
         sequences.append(ids if pooled or not len(wanted) else ids[: wanted[-1]])
         targets.append(wanted)
         labels.append(ids[wanted].astype(np.int64))
-    return Work(sequences, targets, labels, pools)
+    layers = [questions.layers.get(name, -1) for name in questions.pools]
+    return Work(sequences, targets, labels, pools, layers)
 
 
 def _different(questions: Questions) -> tuple[list[int], list[int], IndexArray]:
@@ -106,5 +107,8 @@ def _different(questions: Questions) -> tuple[list[int], list[int], IndexArray]:
     return first, place_of, np.bincount(np.array(place_of, np.int64), minlength=len(first))
 
 
-def _or_zeros(vector: Float32Array | None, width: int) -> Float32Array:
-    return np.zeros(width, np.float32) if vector is None else vector
+def _stacked(vectors: Sequence[Float32Array | None], width: int) -> Float32Array:
+    """Return vectors one below the other, zeros for those that are None; `width` if all are."""
+    width = next((len(vector) for vector in vectors if vector is not None), width)
+    nothing = np.zeros(width, np.float32)
+    return np.array([nothing if vector is None else vector for vector in vectors])

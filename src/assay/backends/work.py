@@ -31,9 +31,16 @@ class Work(NamedTuple):
         targets: positions whose token is to be predicted, up to t included. Shape (s,) each.
         labels: the tokens at these positions. Shape (s,) each.
         pools: for each pool, weights over the positions of every sequence; None for none.
+        layers: of each pool, the layer whose states are pooled; -1 for the last.
     """
 
     sequences: Sequence[TokenIds]
     targets: Sequence[IndexArray]
     labels: Sequence[IndexArray]
     pools: Sequence[Sequence[Float32Array | None]] = ()
+    layers: Sequence[int] = ()
+
+    @property
+    def inner_layers(self) -> tuple[int, ...]:
+        """Layers but the last whose states are pooled, ascending."""
+        return tuple(sorted(set(self.layers) - {-1}))

@@ -150,6 +150,10 @@ class CausalFeature(RowFeature):
         """Return weights over a window's positions, to sum hidden states by; None for none."""
         return None
 
+    def weighed_layer(self) -> int:
+        """Return the layer whose hidden states are summed; -1 is after the final normalisation."""
+        return -1
+
     def collect(self, rows: "ReadRows") -> RowValue:
         """Return the value of each row."""
         raise TypeError(f"{type(self).__name__} has no collect()")
@@ -171,7 +175,7 @@ class ReadRows:
         places: the windows that went through the model, in order.
         questions: what was asked of them.
         answers: what came of it.
-        width: length of a hidden state.
+        widths: lengths of the hidden states, by key of the feature that sums them.
     """
 
     def __init__(
@@ -180,12 +184,12 @@ class ReadRows:
         places: Sequence[Place],
         questions: Questions,
         answers: Answers,
-        width: int,
+        widths: Mapping[str, int],
     ) -> None:
         self.rows = rows
         self.places = places
         self.answers = answers
-        self.width = width
+        self.widths = widths
         self._questions = questions
 
     def __len__(self) -> int:
@@ -229,7 +233,7 @@ class ReadRows:
         """
         weights = self._questions.pools.get(feature.key)
         if weights is None:
-            return np.empty(0, np.int64), np.empty((0, self.width), np.float32)
+            return np.empty(0, np.int64), np.empty((0, self.widths[feature.key]), np.float32)
         weighed = [number for number, weight in enumerate(weights) if weight is not None]
         rows = np.array([self.places[number].row for number in weighed], np.int64)
         return rows, self.answers.pools[feature.key][weighed]
@@ -304,11 +308,17 @@ class CausalReading:
         asking = [feature for feature in features if isinstance(feature, CausalFeature)]
         if len(asking) != len(features):
             raise TypeError("a causal pass fills causal features alone")
+        # Whoever names a layer that there is not is told so before anything is run.
+        widths = {
+            feature.key: self._model.width_at(feature.weighed_layer())
+            for feature in asking
+            if type(feature).weights is not CausalFeature.weights
+        }
         places, questions = _questions(prepared, asking)
         tokens = sum(len(place.window.ids) for place in places)
         done = _InRows(advance, tokens, len(prepared))
         answers = self._model.read(questions, done, kept)
-        read = ReadRows(prepared, places, questions, answers, self._model.width)
+        read = ReadRows(prepared, places, questions, answers, widths)
         return [feature.collect(read) for feature in asking]
 
     def __call__(
@@ -359,8 +369,9 @@ def _questions(
             for feature, weight in zip(features, weights, strict=True):
                 pools[feature.key].append(weight)
     used = {key: own for key, own in pools.items() if any(w is not None for w in own)}
+    layers = {feature.key: feature.weighed_layer() for feature in features if feature.key in used}
     statistics = any(feature.statistics for feature in features)
-    return places, Questions([p.window.ids for p in places], targets, statistics, used)
+    return places, Questions([p.window.ids for p in places], targets, statistics, used, layers)
 
 
 def _targets(window: Window, with_prompt: bool) -> IndexArray:

@@ -24,13 +24,17 @@ class Questions:
             all before them is wanted. Shape (s,) each, in [1, t).
         statistics: also describe the distribution that predicts each target.
         pools: weights over the positions of each sequence, by name; the answer is the sum of the
-            last hidden states so weighted. Shape (t,) each; None skips the sequence.
+            hidden states so weighted. Shape (t,) each; None skips the sequence.
+        layers: of which layer the states are, by name of the pool: a place in what transformers
+            calls hidden_states. Those that are not named, or -1, are the last ones, after the
+            final normalisation.
     """
 
     sequences: Sequence[TokenIds]
     targets: Sequence[IndexArray]
     statistics: bool = False
     pools: Mapping[str, Sequence[Float32Array | None]] = field(default_factory=dict)
+    layers: Mapping[str, int] = field(default_factory=dict)
 
 
 class Answers(NamedTuple):
@@ -95,7 +99,14 @@ class LanguageModel(TextEncoding, Protocol):
 
     @property
     def width(self) -> int:
-        """Return the length of a hidden state."""
+        """Return the length of a last hidden state."""
+
+    def width_at(self, layer: int) -> int:
+        """Return the length of a hidden state of a layer, -1 for the last.
+
+        Raises:
+            ConfigError: if there is no such layer.
+        """
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Return the text of each token, so that together they are the text of all."""

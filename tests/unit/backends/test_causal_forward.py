@@ -9,7 +9,7 @@ import pytest
 
 from assay.backends.causal_lm import TransformersModel
 from assay.components.references import DType
-from assay.errors import FeatureError
+from assay.errors import ConfigError, FeatureError
 from assay.models.language_model import Answers, LanguageModel, Questions
 from tests.causal_rows import PlainLoop, open_model
 from tests.tiny_models import llama_tokenizer, small_settings, transformers, write_model
@@ -139,6 +139,38 @@ def test_every_kind_of_model_gives_the_states_of_transformers(kind: Path, tmp_pa
         if weights is not None:
             expected = weights @ loop.states(ids.tolist())
             assert np.abs(vector - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_every_kind_of_model_gives_the_states_of_any_layer(kind: Path, tmp_path: Path) -> None:
+    asked = _asked()
+    loop = PlainLoop.open(kind)
+    layers = {"last": -1, "embeddings": 0, "first": 1, "inner": -2}
+    pools = dict.fromkeys(layers, asked.weights)
+
+    for tokens in (100, 4096):
+        model = open_model(kind, tmp_path / str(tokens), tokens=tokens)
+        questions = Questions(asked.sequences, asked.targets, pools=pools, layers=layers)
+        found = model.read(questions, lambda count: None).pools
+
+        for name, layer in layers.items():
+            assert found[name].shape[1] == model.width_at(layer)
+            for vector, ids, weights in zip(
+                found[name], asked.sequences, asked.weights, strict=True
+            ):
+                if weights is not None:
+                    expected = weights @ loop.states(ids.tolist(), layer)
+                    assert np.abs(vector - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_a_layer_that_there_is_not_is_refused_by_its_number(
+    llama_folder: Path, tmp_path: Path
+) -> None:
+    model = open_model(llama_folder, tmp_path)
+
+    assert [model.width_at(layer) for layer in (-3, 2)] == [64, 64]
+    for layer in (-4, 3):
+        with pytest.raises(ConfigError, match=f"has no layer {layer}: .* 2 its last"):
+            model.width_at(layer)
 
 
 def test_what_describes_a_distribution_follows_from_all_logits(kind: Path, tmp_path: Path) -> None:

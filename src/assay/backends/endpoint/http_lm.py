@@ -114,6 +114,10 @@ class EndpointModel:
 
     width = 0
 
+    def width_at(self, layer: int) -> int:
+        """Return 0: a server gives no hidden states."""
+        return 0
+
     def __init__(self, address: Address, requests: Requests, *, offline: bool) -> None:
         self._address = address
         self._requests = requests
