@@ -133,7 +133,7 @@ class Forward:
             with torch.inference_mode():
                 return self._run(batch, work, statistics)
         except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise
         self._prefixes.clear()
         if self.device.type == "cuda":
@@ -333,7 +333,8 @@ def _has_windows(config: Any) -> bool:
     )
 
 
-def _out_of_memory(error: BaseException) -> bool:
+def out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory did not suffice."""
     if isinstance(error, torch.OutOfMemoryError):
         return True
     text = str(error)

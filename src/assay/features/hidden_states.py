@@ -20,8 +20,8 @@ class HiddenStates(CausalFeature):
     """A vector per row: hidden states of a language model, pooled over tokens.
 
     The states are those of the forward in which the answer is scored given its prompt, by default
-    those after the model's final normalisation; padding has no part in it. The context token counts as one of the
-    prompt. A row longer than the window is represented by its end, and flagged.
+    those after the model's final normalisation; padding has no part in it. The context token counts
+    as one of the prompt. A row longer than the window is represented by its end, and flagged.
     """
 
     name = "hidden_states"
