@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 
 END = "<|endoftext|>"
 POSITIONS = 256
+CLASSIFIER = "AutoModelForSequenceClassification"
 CHATML = (
     "{% if tools %}<|im_start|>system\nTools: {{ tools | tojson }}<|im_end|>\n{% endif %}"
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
@@ -96,14 +97,71 @@ def small_settings() -> dict[str, Any]:
     }
 
 
-def write_model(folder: Path, config: Any, tokenizer: Any, *, seed: int = 0) -> Path:
-    """Write a causal model of some settings with random weights, and its tokenizer."""
+def tiny_reward(folder: Path, *, padding: int | None = None) -> Path:
+    """Write a LLaMA that gives a conversation in the chat format one number.
+
+    Args:
+        folder: that is filled.
+        padding: token that its settings name for padding, if they do.
+    """
+    tokenizer = llama_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.chat_template = CHATML
+    config = llama_config(vocab_size=len(tokenizer), num_labels=1, pad_token_id=padding)
+    return write_model(folder, config, tokenizer, opens=CLASSIFIER)
+
+
+def tiny_bert(folder: Path, labels: Sequence[str] = ("low", "middle", "high")) -> Path:
+    """Write a BERT that gives a text, or two, a number per label."""
+    tokenizer = pair_tokenizer()
+    config = transformers().BertConfig(
+        vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=128, max_position_embeddings=POSITIONS, initializer_range=0.3,
+        id2label=dict(enumerate(labels)), label2id={label: n for n, label in enumerate(labels)},
+        pad_token_id=tokenizer.pad_token_id, num_labels=len(labels),
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    return write_model(folder, config, tokenizer, opens=CLASSIFIER)
+
+
+def pair_tokenizer() -> Any:
+    """Return a byte-level tokenizer that frames a text or two: [CLS] one [SEP] other [SEP]."""
+    tokenizer = Tokenizer.from_str(_byte_level_json())
+    specials = ["[CLS]", "[SEP]", "[PAD]"]
+    tokenizer.add_special_tokens(specials)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(name, int(tokenizer.token_to_id(name) or 0)) for name in specials],
+    )
+    return transformers().PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]"
+    )
+
+
+def write_model(
+    folder: Path,
+    config: Any,
+    tokenizer: Any,
+    *,
+    seed: int = 0,
+    opens: str = "AutoModelForCausalLM",
+) -> Path:
+    """Write a model of some settings with random weights, and its tokenizer.
+
+    Args:
+        folder: that is filled.
+        config: its settings.
+        tokenizer: the tokenizer.
+        seed: of the weights.
+        opens: class of transformers that makes it; a causal model by default.
+    """
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)  # two layers are slower on several, most of all beside other work
     transformers().utils.logging.disable_progress_bar()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = transformers().AutoModelForCausalLM.from_config(config)
+        model = getattr(transformers(), opens).from_config(config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.components.references import DType
+    from assay.models.classifier import Classifier
     from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
     from assay.models.training import Trainable
@@ -133,6 +134,21 @@ class Runtime:
         )
         return found
 
+    def classifier(self, pinned: str, dtype: "DType") -> "Classifier":
+        """Return the sequence classifier that a pinned name stands for, opened if need be.
+
+        Raises:
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+            MissingExtraError: if torch and transformers are not installed.
+        """
+        from assay.backends.models import load_classifier  # noqa: PLC0415
+
+        found: Classifier = self.models.get(
+            f"classifier {pinned} {dtype} {self.device} {self.cache}",
+            lambda: load_classifier(pinned, dtype, self),
+        )
+        return found
+
     def hidden_width(self, pinned: str, dtype: "DType", *, layer: int = -1) -> int:
         """Return the length of a language model's hidden states; raises as `language_model`.
 
@@ -211,6 +227,10 @@ class Runtime:
             from assay.backends.models import pin_language_model  # noqa: PLC0415
 
             return pin_language_model(text, offline=self.offline)
+        if kind == "classifier":
+            from assay.backends.models import pin_classifier  # noqa: PLC0415
+
+            return pin_classifier(text, offline=self.offline)
         if kind == "template":
             return pin_template(text)
         if kind == "file":

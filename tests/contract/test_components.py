@@ -20,6 +20,7 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "band": {"by": "compression_ifd"},
     "checkpoint": {"run": {"method": "tuned_model", "base": "some/model"}, "epoch": 1},
     "chosen": {"by": "random"},
+    "classification": {"model": "some/reward-model"},
     "contamination": {"against": {"method": "file", "source": "questions.jsonl"}},
     "decontaminate": {"against": "questions.jsonl"},
     "deita_filter": {"by": "compression_ifd"},

@@ -1,7 +1,7 @@
 """What a batch was answered, as arrays that can be kept, under a key of all that was asked."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,21 +24,27 @@ def batch_key(batch: Batch, work: Work, *, statistics: bool) -> bytes:
         work: all of them.
         statistics: whether the predicting distributions are described.
     """
-    state = hashlib.blake2b(_FORM + bytes([statistics]), digest_size=16)
 
-    def feed(array: NDArray[Any] | None) -> None:
+    def arrays() -> Iterator[NDArray[Any] | None]:
+        yield batch.prefix
+        yield np.array(work.layers, np.int64)
+        for place in batch.members.tolist():
+            yield work.sequences[place]
+            yield work.targets[place]
+            yield work.labels[place]
+            for pool in work.pools:
+                yield pool[place]
+
+    return arrays_key(_FORM + bytes([statistics]), arrays())
+
+
+def arrays_key(asked: bytes, arrays: Iterable[NDArray[Any] | None]) -> bytes:
+    """Return a digest of some arrays in order, None among them, and of what is asked of them."""
+    state = hashlib.blake2b(asked, digest_size=16)
+    for array in arrays:
         content = b"" if array is None else np.ascontiguousarray(array).tobytes()
         state.update((-1 if array is None else len(content)).to_bytes(8, "little", signed=True))
         state.update(content)
-
-    feed(batch.prefix)
-    feed(np.array(work.layers, np.int64))
-    for place in batch.members.tolist():
-        feed(work.sequences[place])
-        feed(work.targets[place])
-        feed(work.labels[place])
-        for pool in work.pools:
-            feed(pool[place])
     return state.digest()
 
 

@@ -1,8 +1,8 @@
-"""Causal language models by name."""
+"""Models by name: causal language models, sequence classifiers."""
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay.backends.embedded.embedded_lm import EmbeddedModel, embedded_digest
 from assay.backends.endpoint.endpoint_address import pin_address
@@ -13,6 +13,7 @@ from assay.errors import ModelLoadError, Parameter, Phrase
 
 if TYPE_CHECKING:
     from assay.components.references import DType
+    from assay.models.classifier import Classifier
     from assay.models.language_model import LanguageModel
     from assay.models.workplace import Workplace
 
@@ -57,6 +58,48 @@ def _adapter_pin(text: str, *, offline: bool) -> tuple[str, str]:
         check_same(name, split_pin(base)[1], str(revision))
     parts = f"{folder_digest(Path(text))} {split_pin(base)[1]} {_CHECKED}"
     return base, hashlib.blake2b(parts.encode(), digest_size=6).hexdigest()
+
+
+def pin_classifier(text: str, *, offline: bool) -> str:
+    """Return a sequence classifier's name followed by the digest of what it names.
+
+    Raises:
+        ModelLoadError: if nothing of that name can be found.
+    """
+    return text if is_pinned(text) else pin_model("classifier", text, offline=offline)
+
+
+def load_classifier(pinned: str, dtype: "DType", runtime: "Workplace") -> "Classifier":
+    """Return the sequence classifier of a pinned name, on the workplace's first device.
+
+    Raises:
+        ModelLoadError: if it cannot be opened or no longer has that digest.
+        MissingExtraError: if torch or transformers is not installed.
+    """
+    from assay.backends.sequence_classifier import SequenceClassifier  # noqa: PLC0415  opens models
+
+    return SequenceClassifier(**_opened(pinned, dtype, runtime))
+
+
+def _opened(pinned: str, dtype: "DType", runtime: "Workplace") -> dict[str, Any]:
+    """Return what opens a whole model: its name is checked, and adapters are refused."""
+    name, digest = split_pin(pinned)
+    local = Path(name).exists()
+    if local:
+        check_same(name, folder_digest(Path(name)), digest)
+    if is_adapter(Path(name)):
+        raise ModelLoadError(
+            f"{name} holds an adapter, and no whole model", hint="merge it into its base first"
+        )
+    return {
+        "name": name,
+        "revision": None if local else digest,
+        "dtype": dtype,
+        "device": runtime.devices()[0],
+        "budgets": runtime.cache / "token_budgets",
+        "identity": digest,
+        "offline": runtime.offline,
+    }
 
 
 def load_language_model(
