@@ -20,6 +20,7 @@ from assay.models.encoder import Encoder, TokenCounter
 from assay.notebooks import usual_progress
 from assay.processors import limit_threads, machine_processors, usable_processors
 from assay.progress import Patient, Progress
+from assay.rendering.questions import pin_question
 from assay.rendering.templates import pin_template
 from assay.stores.cache import default_cache_folder
 from assay.stores.unfinished import default_interval_seconds
@@ -233,6 +234,8 @@ class Runtime:
             return pin_classifier(text, offline=self.offline)
         if kind == "template":
             return pin_template(text)
+        if kind == "question":
+            return pin_question(text)
         if kind == "file":
             return pin_file(text)
         raise ModelLoadError(f"nothing can pin a {kind}")

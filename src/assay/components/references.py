@@ -24,7 +24,7 @@ class Pinned:
     """Marks a text field that names something outside, which is pinned before keys are taken.
 
     `kind` says which resolver reads it: "encoder", "tokenizer", "file", "language_model",
-    "classifier", "template", "field".
+    "classifier", "template", "question", "field".
     """
 
     kind: str
@@ -43,6 +43,8 @@ ClassifierRef: TypeAlias = Annotated[str, Pinned("classifier")]
 """Name of a sequence classifier: a folder with safetensors, or ``org/name``."""
 FieldRef: TypeAlias = Annotated[str, Pinned("field")]
 """Name of a field of the records; dots lead into nested ones."""
+QuestionRef: TypeAlias = Annotated[str, Pinned("question")]
+"""Name of a question about a row, or the path of its ``.json`` file."""
 TemplateRef: TypeAlias = Annotated[str, Pinned("template")]
 """Name of a template, or the path of its ``.json`` file."""
 
