@@ -90,7 +90,20 @@ class Letters:
         }
         ranks = np.round(1 - 8 * values)
         lead = np.array(-values / 2, np.float32)
-        return Answers(values, -values, np.exp(values), ranks, pools, lead=lead)
+        choices = {
+            name: np.array(
+                [
+                    [
+                        log_prob([*ids[:place], token], place) if place else np.nan
+                        for token in tokens
+                    ]
+                    for ids, place in zip(sequences, places.tolist(), strict=True)
+                ],
+                np.float32,
+            )
+            for name, (tokens, places) in questions.choices.items()
+        }
+        return Answers(values, -values, np.exp(values), ranks, pools, lead=lead, choices=choices)
 
     def _pool(self, ids: Any, weights: Any) -> Any:
         if weights is None:

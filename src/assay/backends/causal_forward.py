@@ -9,9 +9,11 @@ import numpy as np
 import torch
 
 from assay.backends.batching import Batch
+from assay.backends.kept_batches import Vectors
 from assay.backends.output_layer import OutputLayer, described, positions_at_once
 from assay.backends.work import NOTHING, Readout, Work
 from assay.errors import FeatureError, Parameter, Phrase
+from assay.models.language_model import Choice
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, IndexArray
 
@@ -118,8 +120,8 @@ class Forward:
 
     def run(
         self, batch: Batch, work: Work, *, statistics: bool = False
-    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
-        """Return what is asked of each member of a batch: its targets, and its pooled states.
+    ) -> tuple[list[Readout], Vectors]:
+        """Return what is asked of each member of a batch: its targets, and its vectors.
 
         Args:
             batch: which sequences.
@@ -149,19 +151,19 @@ class Forward:
                 ),
             )
         middle = len(batch.members) // 2
-        readouts, pooled = [], []
+        readouts, vectors = [], []
         for part in (batch.members[:middle], batch.members[middle:]):
-            some, vectors = self.run(Batch(batch.prefix, part), work, statistics=statistics)
+            some, given = self.run(Batch(batch.prefix, part), work, statistics=statistics)
             readouts += some
-            pooled += vectors
-        return readouts, pooled
+            vectors += given
+        return readouts, vectors
 
     def _run(
         self,
         batch: Batch,
         work: Work,
         statistics: bool,
-    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
+    ) -> tuple[list[Readout], Vectors]:
         places = batch.members.tolist()
         own = [work.sequences[place] for place in places]
         before = len(batch.prefix)
@@ -184,7 +186,10 @@ class Forward:
             ]
             for row, place in enumerate(places)
         ]
-        return readouts, pooled
+        chosen = [
+            self._choose(states[-1], prefix, choice, batch.members) for choice in work.choices
+        ]
+        return readouts, [own + [part[row] for part in chosen] for row, own in enumerate(pooled)]
 
     def _hidden(
         self, ids: torch.Tensor, prefix: _Prefix | None, layers: tuple[int, ...] = ()
@@ -283,6 +288,36 @@ class Forward:
                 parts.append(described([logits], chunk, true, statistics))
         joined = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
         return joined + list(NOTHING[len(joined) :])
+
+    def _choose(
+        self, hidden: torch.Tensor, prefix: _Prefix | None, choice: Choice, members: IndexArray
+    ) -> list[Float32Array | None]:
+        """Return the log-probabilities of some tokens at a place of each row that has one."""
+        before = 0 if prefix is None else len(prefix.states[-1])
+        places = choice.places[members]
+        rows = np.flatnonzero(places)
+        found: list[Float32Array | None] = [None] * len(members)
+        if not len(rows):
+            return found
+        states = torch.stack(
+            [
+                hidden[row, place - 1 - before]
+                if prefix is None or place > before
+                else prefix.states[-1][place - 1]
+                for row, place in zip(rows.tolist(), places[rows].tolist(), strict=True)
+            ]
+        )
+        tokens = torch.from_numpy(choice.tokens).to(self.device)
+        size = positions_at_once(self.device.type)
+        parts = [
+            self._head.choose(some, tokens)
+            if self._separate_head
+            else torch.log_softmax(self._through_model(some), -1)[:, tokens]
+            for some in states.split(size)
+        ]
+        for row, numbers in zip(rows.tolist(), torch.cat(parts).cpu().numpy(), strict=True):
+            found[row] = numbers
+        return found
 
     def _through_model(self, states: torch.Tensor) -> torch.Tensor:
         """Return the logits of some hidden states as the whole model makes them."""

@@ -13,7 +13,8 @@ from assay.samples import Float32Array
 
 _FORM = b"2"
 """How answers are put together: what was kept in another form is found no more."""
-Pooled = list[list[Float32Array | None]]
+Vectors = list[list[Float32Array | None]]
+"""Of each sequence what is asked of it besides its targets; None for nothing."""
 
 
 def batch_key(batch: Batch, work: Work, *, statistics: bool) -> bytes:
@@ -28,6 +29,9 @@ def batch_key(batch: Batch, work: Work, *, statistics: bool) -> bytes:
     def arrays() -> Iterator[NDArray[Any] | None]:
         yield batch.prefix
         yield np.array(work.layers, np.int64)
+        for choice in work.choices:
+            yield choice.tokens
+            yield choice.places[batch.members]
         for place in batch.members.tolist():
             yield work.sequences[place]
             yield work.targets[place]
@@ -48,22 +52,22 @@ def arrays_key(asked: bytes, arrays: Iterable[NDArray[Any] | None]) -> bytes:
     return state.digest()
 
 
-def packed(readouts: Sequence[Readout], pooled: Pooled) -> Mapping[str, NDArray[Any]]:
+def packed(readouts: Sequence[Readout], vectors: Vectors) -> Mapping[str, NDArray[Any]]:
     """Return a batch's answer as arrays."""
     found: dict[str, NDArray[Any]] = {
         name: np.concatenate([getattr(readout, name) for readout in readouts])
         for name in Readout._fields
     }
-    for number in range(len(pooled[0]) if pooled else 0):
-        vectors = [vector for own in pooled if (vector := own[number]) is not None]
-        if vectors:
-            found[f"pool {number}"] = np.stack(vectors)
+    for number in range(len(vectors[0]) if vectors else 0):
+        given = [vector for own in vectors if (vector := own[number]) is not None]
+        if given:
+            found[f"vectors {number}"] = np.stack(given)
     return found
 
 
 def unpacked(
     answer: Mapping[str, NDArray[Any]], batch: Batch, work: Work
-) -> tuple[list[Readout], Pooled]:
+) -> tuple[list[Readout], Vectors]:
     """Return what `packed` put together."""
     places = batch.members.tolist()
     borders = np.cumsum([len(work.targets[place]) for place in places])[:-1]
@@ -72,12 +76,13 @@ def unpacked(
         np.split(answer[name], borders) if len(answer[name]) else [answer[name]] * len(places)
         for name in Readout._fields
     ]
-    vectors = [iter(answer.get(f"pool {number}", ())) for number in range(len(work.pools))]
-    pooled: Pooled = [
+    count = len(work.pools) + len(work.choices)
+    given = [iter(answer.get(f"vectors {number}", ())) for number in range(count)]
+    vectors: Vectors = [
         [
-            None if pool[place] is None else next(own)
-            for pool, own in zip(work.pools, vectors, strict=True)
+            next(own) if wanted else None
+            for wanted, own in zip(work.vectors_of(place), given, strict=True)
         ]
         for place in places
     ]
-    return [Readout(*own) for own in zip(*parts, strict=True)], pooled
+    return [Readout(*own) for own in zip(*parts, strict=True)], vectors

@@ -48,6 +48,19 @@ class OutputLayer:
             bias = None if self._bias is None else self._bias[part]
             yield functional.linear(states, self._weight[part], bias).float()
 
+    def choose(self, states: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """Return the log-probabilities of some tokens, the same ones for all states. Shape (s, k).
+
+        Args:
+            states: shape (s, d).
+            tokens: shape (k,).
+        """
+        parts = [block.logsumexp(dim=1) for block in self.blocks(states)]
+        own = functional.linear(states.float(), self._weight[tokens].float())
+        if self._bias is not None:
+            own = own + self._bias[tokens].float()
+        return own - torch.stack(parts).logsumexp(dim=0)[:, None]
+
     def describe(
         self, states: torch.Tensor, labels: torch.Tensor, statistics: bool
     ) -> list[torch.Tensor]:

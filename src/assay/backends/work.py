@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from assay.models.language_model import Choice
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, IndexArray
 
@@ -32,6 +33,7 @@ class Work(NamedTuple):
         labels: the tokens at these positions. Shape (s,) each.
         pools: for each pool, weights over the positions of every sequence; None for none.
         layers: of each pool, the layer whose states are pooled; -1 for the last.
+        choices: tokens to choose among, and the place in every sequence; 0 for none.
     """
 
     sequences: Sequence[TokenIds]
@@ -39,8 +41,14 @@ class Work(NamedTuple):
     labels: Sequence[IndexArray]
     pools: Sequence[Sequence[Float32Array | None]] = ()
     layers: Sequence[int] = ()
+    choices: Sequence[Choice] = ()
 
     @property
     def inner_layers(self) -> tuple[int, ...]:
         """Layers but the last whose states are pooled, ascending."""
         return tuple(sorted(set(self.layers) - {-1}))
+
+    def vectors_of(self, place: int) -> list[bool]:
+        """Return which vectors are wanted of a sequence: of the pools, then of the choices."""
+        pooled = [pool[place] is not None for pool in self.pools]
+        return pooled + [bool(choice.places[place]) for choice in self.choices]

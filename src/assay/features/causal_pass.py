@@ -25,6 +25,7 @@ from assay.features.seen_rows import seen
 from assay.models.language_model import (
     NOTHING_KEPT,
     Answers,
+    Choice,
     Kept,
     LanguageModel,
     Questions,
@@ -76,13 +77,17 @@ class CausalPass(Pass):
         given = self.given if isinstance(self.given, str) else "a text"
         return f"answers given {given} ({short_name(self.model)})"
 
+    def rows(self, model: LanguageModel, conversations: Sequence[Conversation]) -> list[TokenRow]:
+        """Return the rows as tokens."""
+        return token_rows(model, self.rendering, self.given, conversations)
+
     def why(self, conversation: Conversation, runtime: Runtime) -> str:
         """Return what the chat template makes of a row that it hides the answers of."""
         if not self.rendering.is_chat:
             return ""
         model = runtime.language_model(self.model, self.dtype)
         with at_work(model):
-            (row,) = token_rows(model, self.rendering, self.given, [conversation])
+            (row,) = self.rows(model, [conversation])
         return row.why
 
 
@@ -135,6 +140,8 @@ class CausalFeature(RowFeature):
             lacking = "the distributions that predict the tokens"
         elif type(self).weights is not CausalFeature.weights:
             lacking = "hidden states"
+        elif type(self).choice is not CausalFeature.choice:
+            lacking = "the probabilities of words that are named"
         if lacking:
             raise ConfigError(
                 f"{self.name} needs {lacking}, which {short_name(model)} behind HTTP does not give",
@@ -148,6 +155,14 @@ class CausalFeature(RowFeature):
 
     def weights(self, window: Window) -> Float32Array | None:
         """Return weights over a window's positions, to sum hidden states by; None for none."""
+        return None
+
+    def choice(self, model: LanguageModel) -> IndexArray | None:
+        """Return tokens whose probabilities are wanted where the last answer begins; None for none.
+
+        Raises:
+            ConfigError: if the model has no such tokens.
+        """
         return None
 
     def weighed_layer(self) -> int:
@@ -238,6 +253,16 @@ class ReadRows:
         rows = np.array([self.places[number].row for number in weighed], np.int64)
         return rows, self.answers.pools[feature.key][weighed]
 
+    def chosen(self, feature: "CausalFeature") -> tuple[IndexArray, IndexArray, Float32Array]:
+        """Return the tokens that a feature named, and their log-probabilities by row.
+
+        Tokens, shape (c,); rows, shape (k,), ascending; and numbers, shape (k, c).
+        """
+        choice = self._questions.choices[feature.key]
+        asked = np.flatnonzero(choice.places)
+        rows = np.array([self.places[number].row for number in asked.tolist()], np.int64)
+        return choice.tokens, rows, (self.answers.choices or {})[feature.key][asked]
+
     def _repeated(self, values: Sequence[int]) -> IndexArray:
         counts = [len(targets) for targets in self._questions.targets]
         return np.repeat(np.array(values, np.int64), np.array(counts, np.int64))
@@ -289,7 +314,7 @@ class CausalReading:
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
     ) -> list[TokenRow]:
         """Return the rows as tokens."""
-        rows = token_rows(self._model, self._pass.rendering, self._pass.given, conversations)
+        rows = self._pass.rows(self._model, conversations)
         if name_of(self._pass.model) != EMBEDDED_MODEL:
             return rows
         return [
@@ -314,9 +339,10 @@ class CausalReading:
             for feature in asking
             if type(feature).weights is not CausalFeature.weights
         }
-        places, questions = _questions(prepared, asking)
-        tokens = sum(len(place.window.ids) for place in places)
-        done = _InRows(advance, tokens, len(prepared))
+        tokens = {feature.key: feature.choice(self._model) for feature in asking}
+        named = {key: own for key, own in tokens.items() if own is not None}
+        places, questions = _questions(prepared, asking, named)
+        done = _InRows(advance, sum(len(each.window.ids) for each in places), len(prepared))
         answers = self._model.read(questions, done, kept)
         read = ReadRows(prepared, places, questions, answers, widths)
         return [feature.collect(read) for feature in asking]
@@ -351,19 +377,30 @@ class _InRows:
 
 
 def _questions(
-    rows: Sequence[TokenRow], features: Sequence[CausalFeature]
+    rows: Sequence[TokenRow],
+    features: Sequence[CausalFeature],
+    named: Mapping[str, IndexArray],
 ) -> tuple[list[Place], Questions]:
-    """Return the windows that have to be read, and what is asked of them."""
+    """Return the windows that have to be read, and what is asked of them.
+
+    Args:
+        rows: as tokens.
+        features: that ask.
+        named: tokens that a feature wants the probabilities of, by its key.
+    """
     with_prompt = any(feature.prompt_targets for feature in features)
     places: list[Place] = []
     targets: list[IndexArray] = []
+    starts: list[int] = []
     pools: dict[str, list[Float32Array | None]] = {feature.key: [] for feature in features}
     for row, place in ((row, place) for place, row in enumerate(rows)):
         for number, window in enumerate(row.windows):
             weights = [_weights(feature, row, number) for feature in features]
             wanted = _targets(window, with_prompt)
-            if not len(wanted) and all(weight is None for weight in weights):
+            choosing = named and _choice_place(row, number)
+            if not len(wanted) and not choosing and all(weight is None for weight in weights):
                 continue
+            starts.append(choosing or 0)
             places.append(Place(place, number, window))
             targets.append(wanted)
             for feature, weight in zip(features, weights, strict=True):
@@ -371,11 +408,20 @@ def _questions(
     used = {key: own for key, own in pools.items() if any(w is not None for w in own)}
     layers = {feature.key: feature.weighed_layer() for feature in features if feature.key in used}
     statistics = any(feature.statistics for feature in features)
-    return places, Questions([p.window.ids for p in places], targets, statistics, used, layers)
+    choices = {key: Choice(own, np.array(starts, np.int64)) for key, own in named.items()}
+    sequences = [place.window.ids for place in places]
+    return places, Questions(sequences, targets, statistics, used, layers, choices)
 
 
 def _targets(window: Window, with_prompt: bool) -> IndexArray:
     return np.arange(1, len(window.ids)) if with_prompt else window.answer_positions()
+
+
+def _choice_place(row: TokenRow, number: int) -> int:
+    """Return where the last answer of a row begins, in its last window; 0 elsewhere."""
+    window = row.windows[number]
+    last = number == len(row.windows) - 1 and bool(window.answers or window.left_out)
+    return window.prompt_stop if last else 0
 
 
 def _weights(feature: CausalFeature, row: TokenRow, number: int) -> Float32Array | None:

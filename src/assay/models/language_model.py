@@ -14,6 +14,18 @@ from assay.samples import Float32Array, IndexArray, ReasonArray
 Advance = Callable[[int], None]
 
 
+class Choice(NamedTuple):
+    """Tokens of which each one's probability as the next one is wanted, at a place per sequence.
+
+    Attributes:
+        tokens: shape (k,).
+        places: where they would stand, in [1, t]; 0 skips the sequence. Shape (sequences,).
+    """
+
+    tokens: IndexArray
+    places: IndexArray
+
+
 @dataclass(frozen=True)
 class Questions:
     """What is to be read off some token sequences, each of which is run through the model once.
@@ -28,6 +40,8 @@ class Questions:
         layers: of which layer the states are, by name of the pool: a place in what transformers
             calls hidden_states. Those that are not named, or -1, are the last ones, after the
             final normalisation.
+        choices: by name, tokens to choose among; the answers are natural logarithms of their
+            probabilities, given all before their place.
     """
 
     sequences: Sequence[TokenIds]
@@ -35,6 +49,7 @@ class Questions:
     statistics: bool = False
     pools: Mapping[str, Sequence[Float32Array | None]] = field(default_factory=dict)
     layers: Mapping[str, int] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
 
 
 class Answers(NamedTuple):
@@ -50,6 +65,8 @@ class Answers(NamedTuple):
             all were. Numbers of a sequence that was not read are NaN.
         lead: natural logarithm of the largest probability of the predicting distribution over the
             next one, at least 0; with `statistics`. Shape (total,).
+        choices: the tokens' log-probabilities, NaN for a sequence that is skipped. Shape
+            (sequences, k) each; None if nothing was asked.
     """
 
     log_probs: Float32Array
@@ -59,6 +76,7 @@ class Answers(NamedTuple):
     pools: Mapping[str, Float32Array]
     reason: ReasonArray | None = None
     lead: Float32Array = np.empty(0, np.float32)
+    choices: Mapping[str, Float32Array] | None = None
 
     @property
     def runner_up(self) -> Float32Array:

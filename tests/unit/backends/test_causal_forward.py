@@ -10,7 +10,7 @@ import pytest
 from assay.backends.causal_lm import TransformersModel
 from assay.components.references import DType
 from assay.errors import ConfigError, FeatureError
-from assay.models.language_model import Answers, LanguageModel, Questions
+from assay.models.language_model import Answers, Choice, LanguageModel, Questions
 from tests.causal_rows import PlainLoop, open_model
 from tests.tiny_models import llama_tokenizer, small_settings, transformers, write_model
 from tests.watching import forwards
@@ -160,6 +160,32 @@ def test_every_kind_of_model_gives_the_states_of_any_layer(kind: Path, tmp_path:
                 if weights is not None:
                     expected = weights @ loop.states(ids.tolist(), layer)
                     assert np.abs(vector - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_every_kind_of_model_chooses_among_tokens_as_transformers_does(
+    kind: Path, tmp_path: Path
+) -> None:
+    asked = _asked()
+    loop = PlainLoop.open(kind)
+    tokens = np.array([5, 900, 3, 77])
+    # Some lie in the common beginning, one behind the end, one sequence is skipped.
+    places = np.array([min(len(ids), 1 + 7 * n) for n, ids in enumerate(asked.sequences)])
+    places[2] = 0
+    choices = {"some": Choice(tokens, places), "end": Choice(tokens[:1], places * 0 + 1)}
+
+    for size in (100, 4096):
+        model = open_model(kind, tmp_path / str(size), tokens=size)
+        questions = Questions(asked.sequences, asked.targets, choices=choices)
+        answers = model.read(questions, lambda count: None)
+
+        found = (answers.choices or {})["some"]
+        assert np.isnan(found[2]).all()
+        assert (answers.choices or {})["end"].shape == (len(places), 1)
+        for numbers, ids, place in zip(found, asked.sequences, places.tolist(), strict=True):
+            if place:
+                logits = loop.logits(ids[:place].tolist())[-1]
+                expected = torch.log_softmax(logits.double(), -1)[tokens]
+                assert np.abs(numbers - np.asarray(expected)).max() < 1e-4
 
 
 def test_a_layer_that_there_is_not_is_refused_by_its_number(

@@ -9,9 +9,11 @@ import numpy as np
 
 from assay.backends.batching import Batch
 from assay.backends.embedded.copying_arrays import Beginning, CopyingArrays, Integers, mixed
+from assay.backends.kept_batches import Vectors
 from assay.backends.work import NOTHING, Readout, Work
+from assay.models.language_model import Choice
 from assay.rendering.encoding import TokenIds
-from assay.samples import Float32Array
+from assay.samples import Float32Array, IndexArray
 
 BeginningT = TypeVar("BeginningT")
 
@@ -68,22 +70,26 @@ class CopyingForward(ABC, Generic[BeginningT]):
 
     def run(
         self, batch: Batch, work: Work, *, statistics: bool = False
-    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
-        """Return what is asked of each member of a batch: its targets, and its pooled states."""
+    ) -> tuple[list[Readout], Vectors]:
+        """Return what is asked of each member of a batch: its targets, and its vectors."""
         places = batch.members.tolist()
         own = [work.sequences[place] for place in places]
         tokens = np.zeros((len(own), max(map(len, own))), np.int64)
         for row, sequence in enumerate(own):
             tokens[row, : len(sequence)] = sequence
         counts = [len(work.targets[place]) for place in places]
-        targets = Targets(
+        asked = Targets(
             np.repeat(np.arange(len(own)), counts),
             np.concatenate([work.targets[place] for place in places]).astype(np.int64) - 1,
             np.concatenate([work.labels[place] for place in places]).astype(np.int64),
         )
-        found, states = self._score(tokens, self._begun(batch.prefix), targets, statistics)
+        chosen = [_each_token(choice, batch.members) for choice in work.choices]
+        targets = Targets(*map(np.concatenate, zip(asked, *chosen, strict=True)))
+        begun = self._begun(batch.prefix)
+        found, states = self._score(tokens, begun, targets, statistics)
+        total = sum(counts)
         borders = np.cumsum(counts)[:-1]
-        split = [np.split(part, borders) if len(part) else None for part in found]
+        split = [np.split(part[:total], borders) if len(part) else None for part in found]
         readouts = [
             Readout(
                 *(
@@ -93,11 +99,17 @@ class CopyingForward(ABC, Generic[BeginningT]):
             )
             for row in range(len(own))
         ]
-        pooled = [
+        numbers = iter(np.split(found[0][total:], np.cumsum([len(each.rows) for each in chosen])))
+        vectors = [
             [_pooled(states[row], pool[place]) for pool in work.pools]
             for row, place in enumerate(places)
         ]
-        return readouts, pooled
+        for choice, each, part in zip(work.choices, chosen, numbers, strict=False):
+            rows = each.rows[:: len(choice.tokens)].tolist()
+            table = dict(zip(rows, part.reshape(len(rows), len(choice.tokens)), strict=True))
+            for row, given in enumerate(vectors):
+                given.append(table.get(row))
+        return readouts, vectors
 
     def _begun(self, tokens: TokenIds) -> BeginningT | None:
         if not len(tokens):
@@ -109,6 +121,15 @@ class CopyingForward(ABC, Generic[BeginningT]):
                 self._beginnings.popitem(last=False)
         self._beginnings.move_to_end(key)
         return self._beginnings[key]
+
+
+def _each_token(choice: Choice, members: IndexArray) -> Targets:
+    """Return every token of a choice as a target, for each row that has a place."""
+    places = choice.places[members]
+    rows = np.flatnonzero(places)
+    count = len(choice.tokens)
+    tokens = np.tile(choice.tokens.astype(np.int64), len(rows))
+    return Targets(np.repeat(rows, count), np.repeat(places[rows] - 1, count), tokens)
 
 
 def _pooled(states: Float32Array, weights: Float32Array | None) -> Float32Array | None:
