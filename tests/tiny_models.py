@@ -124,6 +124,23 @@ def tiny_bert(folder: Path, labels: Sequence[str] = ("low", "middle", "high")) -
     return write_model(folder, config, tokenizer, opens=CLASSIFIER)
 
 
+def tiny_t5(folder: Path) -> Path:
+    """Write a T5: a text is read whole, </s> behind it, and the decoder begins with <unk>."""
+    tokenizer = Tokenizer.from_str(_metaspace_json())
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 2)]
+    )
+    wrapped = transformers().PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="</s>", unk_token="<unk>", pad_token="<s>"
+    )
+    config = transformers().T5Config(
+        vocab_size=len(_metaspace()), d_model=64, d_kv=16, d_ff=128, num_layers=2, num_heads=4,
+        decoder_start_token_id=0, pad_token_id=1, eos_token_id=2, dropout_rate=0.0,
+        initializer_factor=1.5,
+    )  # fmt: skip
+    return write_model(folder, config, wrapped, opens="AutoModelForSeq2SeqLM")
+
+
 def pair_tokenizer() -> Any:
     """Return a byte-level tokenizer that frames a text or two: [CLS] one [SEP] other [SEP]."""
     tokenizer = Tokenizer.from_str(_byte_level_json())

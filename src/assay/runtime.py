@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from assay.models.classifier import Classifier
     from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
+    from assay.models.text_to_text import TextToText
     from assay.models.training import Trainable
     from assay.samples import IndexArray
 
@@ -150,6 +151,21 @@ class Runtime:
         )
         return found
 
+    def text_to_text(self, pinned: str, dtype: "DType") -> "TextToText":
+        """Return the text-to-text model that a pinned name stands for, opened if need be.
+
+        Raises:
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+            MissingExtraError: if torch and transformers are not installed.
+        """
+        from assay.backends.models import load_text_to_text  # noqa: PLC0415
+
+        found: TextToText = self.models.get(
+            f"text-to-text {pinned} {dtype} {self.device} {self.cache}",
+            lambda: load_text_to_text(pinned, dtype, self),
+        )
+        return found
+
     def hidden_width(self, pinned: str, dtype: "DType", *, layer: int = -1) -> int:
         """Return the length of a language model's hidden states; raises as `language_model`.
 
@@ -228,10 +244,10 @@ class Runtime:
             from assay.backends.models import pin_language_model  # noqa: PLC0415
 
             return pin_language_model(text, offline=self.offline)
-        if kind == "classifier":
-            from assay.backends.models import pin_classifier  # noqa: PLC0415
+        if kind in ("classifier", "text_to_text"):
+            from assay.backends.models import pin_whole_model  # noqa: PLC0415
 
-            return pin_classifier(text, offline=self.offline)
+            return pin_whole_model(kind, text, offline=self.offline)
         if kind == "template":
             return pin_template(text)
         if kind == "question":

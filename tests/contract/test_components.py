@@ -35,6 +35,7 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "top_score": {"by": "compression_ifd"},
     "weighted_sum": {"of": ["compression_ifd", "mtld"]},
     "record_field": {"field": "category"},
+    "yes_no": {"model": "some/evaluator"},
     "where": {"attribute": "task", "values": ["qa"]},
     "where_field": {"field": "category", "condition": {"words": ["task1", "sea"]}},
     "where_text": {"measure": "words", "condition": {"at_least": 3}},

@@ -1,4 +1,4 @@
-"""Models by name: causal language models, sequence classifiers."""
+"""Models by name: causal language models, sequence classifiers, text-to-text models."""
 
 import hashlib
 from pathlib import Path
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from assay.components.references import DType
     from assay.models.classifier import Classifier
     from assay.models.language_model import LanguageModel
+    from assay.models.text_to_text import TextToText
     from assay.models.workplace import Workplace
 
 _CHECKED = "tensor by tensor"
@@ -60,13 +61,19 @@ def _adapter_pin(text: str, *, offline: bool) -> tuple[str, str]:
     return base, hashlib.blake2b(parts.encode(), digest_size=6).hexdigest()
 
 
-def pin_classifier(text: str, *, offline: bool) -> str:
-    """Return a sequence classifier's name followed by the digest of what it names.
+def pin_whole_model(kind: str, text: str, *, offline: bool) -> str:
+    """Return the name of a model that is no adapter, followed by the digest of what it names.
+
+    Args:
+        kind: "classifier" or "text_to_text".
+        text: the name, pinned or not.
+        offline: never touch the network.
 
     Raises:
         ModelLoadError: if nothing of that name can be found.
     """
-    return text if is_pinned(text) else pin_model("classifier", text, offline=offline)
+    called = {"text_to_text": "text-to-text model"}.get(kind, kind)
+    return text if is_pinned(text) else pin_model(called, text, offline=offline)
 
 
 def load_classifier(pinned: str, dtype: "DType", runtime: "Workplace") -> "Classifier":
@@ -79,6 +86,18 @@ def load_classifier(pinned: str, dtype: "DType", runtime: "Workplace") -> "Class
     from assay.backends.sequence_classifier import SequenceClassifier  # noqa: PLC0415  opens models
 
     return SequenceClassifier(**_opened(pinned, dtype, runtime))
+
+
+def load_text_to_text(pinned: str, dtype: "DType", runtime: "Workplace") -> "TextToText":
+    """Return the text-to-text model of a pinned name, on the workplace's first device.
+
+    Raises:
+        ModelLoadError: if it cannot be opened or no longer has that digest.
+        MissingExtraError: if torch or transformers is not installed.
+    """
+    from assay.backends.seq2seq import TextToTextModel  # noqa: PLC0415  opens models
+
+    return TextToTextModel(**_opened(pinned, dtype, runtime))
 
 
 def _opened(pinned: str, dtype: "DType", runtime: "Workplace") -> dict[str, Any]:

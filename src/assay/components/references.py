@@ -24,7 +24,7 @@ class Pinned:
     """Marks a text field that names something outside, which is pinned before keys are taken.
 
     `kind` says which resolver reads it: "encoder", "tokenizer", "file", "language_model",
-    "classifier", "template", "question", "field".
+    "classifier", "text_to_text", "template", "question", "field".
     """
 
     kind: str
@@ -41,6 +41,8 @@ ModelName: TypeAlias = Annotated[str, Pinned("language_model")]
 """Name of a causal language model: a folder with safetensors, ``org/name``, or an address."""
 ClassifierRef: TypeAlias = Annotated[str, Pinned("classifier")]
 """Name of a sequence classifier: a folder with safetensors, or ``org/name``."""
+TextToTextRef: TypeAlias = Annotated[str, Pinned("text_to_text")]
+"""Name of a text-to-text model: a folder with safetensors, or ``org/name``."""
 FieldRef: TypeAlias = Annotated[str, Pinned("field")]
 """Name of a field of the records; dots lead into nested ones."""
 QuestionRef: TypeAlias = Annotated[str, Pinned("question")]
@@ -58,7 +60,7 @@ EMBEDDED_MODEL = "assay:lm"
 """The causal language model in the wheel."""
 LANGUAGE_MODELS = "assay:lm, any causal model on the Hugging Face Hub, or a folder with safetensors"
 """What may be named where a language model is read."""
-MODEL_KINDS = ("encoder", "language_model", "classifier")
+MODEL_KINDS = ("encoder", "language_model", "classifier", "text_to_text")
 """Kinds of names that stand for models."""
 REQUIRED_KINDS = ("language_model",)
 """Kinds for which an empty name is refused when keys are taken."""

@@ -1,6 +1,6 @@
 """Questions about rows as a causal model reads them, shortened where they do not fit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from assay.components.rendering import Rendering
@@ -31,26 +31,60 @@ def judged_rows(
         question: its wording.
         conversations: one row each.
     """
-    texts = [question.texts(conversation) for conversation in conversations]
-    flags = [_flags(own) for own in texts]
+    whole = [question.texts(conversation) for conversation in conversations]
+    texts = [dict(own) for own in whole]
     rows = _rows(model, rendering, question, texts)
-    while True:
-        long = [place for place, row in enumerate(rows) if _excess(row)]
-        cut = [place for place in long if any(texts[place].values())]
-        if not cut:
-            break
-        for place in cut:
-            field, text = shortened(model, texts[place], _excess(rows[place]))
+
+    def excess(places: Sequence[int]) -> list[int]:
+        again = _rows(model, rendering, question, [texts[place] for place in places])
+        for place, row in zip(places, again, strict=True):
+            rows[place] = row
+        return [_excess(row) for row in again]
+
+    cut = fit_texts(model, texts, excess)
+    return [
+        _finished(row, flags, unasked(left, own))
+        for row, flags, left, own in zip(rows, cut, texts, whole, strict=True)
+    ]
+
+
+def fit_texts(
+    model: TextEncoding,
+    texts: Sequence[dict[str, str]],
+    excess: Callable[[Sequence[int]], Sequence[int]],
+) -> list[Flag]:
+    """Shorten the texts in questions until the questions fit; return what happened to each row.
+
+    Args:
+        model: whose tokenizer counts.
+        texts: of each row, by field; they are shortened in place.
+        excess: returns how many tokens of some rows are too many, 0 for none.
+    """
+    flags = [_flags(own) for own in texts]
+    places: Sequence[int] = range(len(texts))
+    while places:
+        over = zip(places, excess(places), strict=True)
+        long = [(place, more) for place, more in over if more and any(texts[place].values())]
+        for place, more in long:
+            field, text = shortened(model, texts[place], more)
             texts[place][field] = text
             answer = field in _ANSWERS
             flags[place] |= Flag.RESPONSE_TRUNCATED if answer else Flag.PROMPT_TRUNCATED
-        again = _rows(model, rendering, question, [texts[place] for place in cut])
-        for place, row in zip(cut, again, strict=True):
-            rows[place] = row
-    return [
-        _finished(row, own, left, question.texts(conversation))
-        for row, own, left, conversation in zip(rows, flags, texts, conversations, strict=True)
-    ]
+        places = [place for place, _ in long]
+    return flags
+
+
+def unasked(left: Mapping[str, str], whole: Mapping[str, str]) -> Reason:
+    """Return why nothing can be asked about a row: no answer, or one of its texts is lost.
+
+    Args:
+        left: the texts in the question, as they were shortened.
+        whole: the same as they are in the data.
+    """
+    if any(name in _ANSWERS and not text.strip() for name, text in whole.items()):
+        return Reason.EMPTY_RESPONSE
+    lost = any(text.strip() and not left[name] for name, text in whole.items())
+    return Reason.TOO_LONG if lost else Reason.OK
 
 
 def shortened(model: TextEncoding, texts: dict[str, str], excess: int) -> tuple[str, str]:
@@ -97,20 +131,7 @@ def _flags(texts: dict[str, str]) -> Flag:
     return Flag.EMPTY_PROMPT if asked and not any(text.strip() for text in asked) else Flag.NONE
 
 
-def _finished(
-    row: TokenRow, flags: Flag, left: Mapping[str, str], whole: Mapping[str, str]
-) -> TokenRow:
-    """Return a row with its flags, or why it is not asked about.
-
-    Args:
-        row: the question as tokens.
-        flags: what happened to it.
-        left: texts in it, as they were shortened.
-        whole: the same as they are in the data.
-    """
-    if any(name in _ANSWERS and not text.strip() for name, text in whole.items()):
-        return TokenRow((), Reason.EMPTY_RESPONSE)
-    lost = any(text.strip() and not left[name] for name, text in whole.items())
-    if lost or _excess(row):
-        return TokenRow((), Reason.TOO_LONG)
-    return replace(row, flags=row.flags | flags)
+def _finished(row: TokenRow, flags: Flag, reason: Reason) -> TokenRow:
+    if not reason and _excess(row):
+        reason = Reason.TOO_LONG  # not even the question's own words fit
+    return TokenRow((), reason) if reason else replace(row, flags=row.flags | flags)
