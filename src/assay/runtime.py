@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from assay.components.references import DType
     from assay.models.classifier import Classifier
+    from assay.models.gradients import GradientModel
     from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
     from assay.models.text_to_text import TextToText
@@ -163,6 +164,30 @@ class Runtime:
         found: TextToText = self.models.get(
             f"text-to-text {pinned} {dtype} {self.device} {self.cache}",
             lambda: load_text_to_text(pinned, dtype, self),
+        )
+        return found
+
+    def gradients(
+        self, pinned: str, dtype: "DType", *, parameters: tuple[str, ...] = ("*lora_*",)
+    ) -> "GradientModel":
+        """Return the causal model of a pinned name to be differentiated, opened if need be.
+
+        Args:
+            pinned: the model; the adapter of one stays beside the weights of its base.
+            dtype: its number format.
+            parameters: patterns of the names of those that it is differentiated by; by default
+                those of a low-rank adapter.
+
+        Raises:
+            ConfigError: if a pattern fits no parameter.
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+            MissingExtraError: if what opens it is not installed.
+        """
+        from assay.backends.models import load_gradients  # noqa: PLC0415
+
+        found: GradientModel = self.models.get(
+            f"gradients {pinned} {dtype} {self.device} {self.cache} {parameters}",
+            lambda: load_gradients(pinned, parameters, dtype, self),
         )
         return found
 

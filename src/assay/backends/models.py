@@ -14,6 +14,7 @@ from assay.errors import ModelLoadError, Parameter, Phrase
 if TYPE_CHECKING:
     from assay.components.references import DType
     from assay.models.classifier import Classifier
+    from assay.models.gradients import GradientModel
     from assay.models.language_model import LanguageModel
     from assay.models.text_to_text import TextToText
     from assay.models.workplace import Workplace
@@ -98,6 +99,37 @@ def load_text_to_text(pinned: str, dtype: "DType", runtime: "Workplace") -> "Tex
     from assay.backends.seq2seq import TextToTextModel  # noqa: PLC0415  opens models
 
     return TextToTextModel(**_opened(pinned, dtype, runtime))
+
+
+def load_gradients(
+    pinned: str, parameters: tuple[str, ...], dtype: "DType", runtime: "Workplace"
+) -> "GradientModel":
+    """Return the causal model of a pinned name to be differentiated, on the first device.
+
+    Args:
+        pinned: the model; the adapter of one stays beside the weights of its base.
+        parameters: patterns of the names of those that it is differentiated by.
+        dtype: number format of weights and products.
+        runtime: device, and whether the network may be asked.
+
+    Raises:
+        ConfigError: if a pattern fits no parameter.
+        ModelLoadError: if it cannot be opened or no longer has that digest.
+        MissingExtraError: if torch or transformers is not installed, or PEFT for an adapter.
+    """
+    name, digest = split_pin(pinned)
+    adapter = Path(name) if is_adapter(Path(name)) else None
+    if adapter is not None:
+        pinned, found = _adapter_pin(name, offline=runtime.offline)
+        check_same(name, found, digest)
+    opened = load_language_model(pinned, dtype, runtime, runs=False)
+    # torch is there by now
+    from assay.backends.causal_lm import TransformersModel  # noqa: PLC0415
+    from assay.backends.sample_gradients import ExactGradients  # noqa: PLC0415
+
+    if not isinstance(opened, TransformersModel):
+        raise ModelLoadError(f"{name} cannot be differentiated", hint=_KINDS)
+    return ExactGradients(opened, parameters, runtime.devices()[0], adapter=adapter)
 
 
 def _opened(pinned: str, dtype: "DType", runtime: "Workplace") -> dict[str, Any]:
