@@ -34,6 +34,8 @@ _TIMES = re.compile(
 )
 _SIZES = re.compile(r"\d+(?:\.\d+)? (?=(?:[KMG]i)?B\b)")
 _PROGRESS = re.compile(r": \d+% of [\d,]+ rows|: [\d,]+ rows reused$")
+_PRICE = re.compile(r"^about [^;]+ of it for[^;]+;[^;]+ none\s+without\s+--model\n", re.MULTILINE)
+"""What is said beforehand where a machine takes long."""
 
 
 class ExampleError(Exception):
@@ -142,7 +144,7 @@ def _run_console(
         may_fail = block["mark"] == "run: fails" and place == len(commands) - 1
         if (done.returncode != 0) != may_fail:
             raise ExampleError(page, command, done.stdout)
-        said = done.stdout.replace(str(folder), "~").splitlines()
+        said = _PRICE.sub("", done.stdout).replace(str(folder), "~").splitlines()
         output = [line.rstrip() for line in said if not _PROGRESS.search(line)]
         lines += [f"$ {command}", *output]
     return "\n".join(lines).rstrip() + "\n"

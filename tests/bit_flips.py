@@ -301,7 +301,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    TextReading.rows_per_shard = 16
+    TextReading.rows_per_shard = 32
     with tempfile.TemporaryDirectory() as name:
         pristine, work = Path(name) / "pristine", Path(name) / "work"
         build(pristine)

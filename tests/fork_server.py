@@ -11,6 +11,7 @@ entry points, a terminal) is tested with `subprocess`.
 import atexit
 import contextlib
 import dataclasses
+import faulthandler
 import fcntl
 import gc
 import importlib.util
@@ -19,6 +20,7 @@ import os
 import pkgutil
 import pty
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -26,19 +28,26 @@ import sys
 import tempfile
 import termios
 import threading
+import time
 import types
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, NoReturn, cast
 
+from tests.patience import TELLING, happens, hung
+
 Imported = Literal["assay", "assay and torch", "what assay rests on"]
 """What a server has imported; the last is for tests of another copy of the package."""
 
-_OURS = ("assay.cli", "assay.methods", "assay.features", "assay.formats", "assay.workspace",
-         "assay.project", "assay.backends.embedded")  # fmt: skip
-_OTHERS = ("numpy", "scipy.stats", "polars", "pyarrow.parquet", "pydantic", "tokenizers",
-           "typer", "rich.progress", "pytest")  # fmt: skip
+_OURS = ("assay.agreement", "assay.assessment", "assay.cli", "assay.compare", "assay.config",
+         "assay.engine", "assay.export", "assay.features", "assay.formats", "assay.methods",
+         "assay.project", "assay.reports", "assay.stores", "assay.workspace",
+         "assay.backends.embedded", "assay.backends.encoders",
+         "assay.backends.static_encoder")  # fmt: skip
+_OTHERS = ("numpy", "scipy.stats", "polars", "polars._utils.parquet", "pyarrow.parquet",
+           "pydantic", "pydantic.type_adapter", "safetensors.numpy", "tokenizers", "loky", "psutil",
+           "typer", "typer._adapters", "rich.progress", "pytest")  # fmt: skip
 _TORCH = ("torch", "transformers", "safetensors.torch", "peft", "datasets", "accelerate",
           "trl.trainer.sft_trainer")  # fmt: skip
 _PIECE = 1 << 16
@@ -57,23 +66,38 @@ class Process:
 
     def poll(self) -> int | None:
         """Return the exit code if the process has ended."""
-        try:
-            return self.wait(0.0)
-        except subprocess.TimeoutExpired:
-            return None
+        return self.returncode if self._ended(0.0) else None
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Return the exit code (minus the signal's number for a killed process) at the end."""
-        if self.returncode is None:
-            if not select.select([self._status], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
-            self.returncode = os.waitstatus_to_exitcode(int(os.read(self._status, 32)))
-            os.close(self._status)
+    def wait(self) -> int:
+        """Return the exit code (minus the signal's number for a killed process) at the end.
+
+        Raises:
+            AssertionError: if it hangs; the message says where it stood.
+        """
+        if not happens(self._ended, self.pid):
+            raise AssertionError(hung(*self._content()))
+        assert self.returncode is not None
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """Return what the process has written to stdout and stderr when it has ended."""
-        self.wait(timeout)
+        """Return what the process has written to stdout and stderr when it has ended.
+
+        Raises:
+            AssertionError: if it hangs; the message says where it stood.
+            subprocess.TimeoutExpired: if it has not ended after so many seconds.
+        """
+        if timeout is None:
+            self.wait()
+        elif not self._ended(timeout):
+            raise subprocess.TimeoutExpired(str(self.pid), timeout)
+        return self._content()
+
+    def _ended(self, seconds: float) -> bool:
+        if self.returncode is None and select.select([self._status], [], [], seconds)[0]:
+            self.returncode = _exit_code(self._status)
+        return self.returncode is not None
+
+    def _content(self) -> tuple[str, str]:
         if self._said is None:
             self._said = _content(self._output), _content(self._errors)
         return self._said
@@ -126,24 +150,34 @@ def on_terminal(
     request = _Request(code, [str(word) for word in words], str(folder), dict(environment))
     screen, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    _, status = _ask(server("assay"), request, [terminal] * 3)
+    pid, status = _ask(server("assay"), request, [terminal] * 3)
     os.write(screen, typed)
     os.close(terminal)
     shown = bytearray()
-    with contextlib.suppress(OSError):  # nobody holds the other end any more
-        while block := os.read(screen, 1 << 16):
-            shown += block
+
+    def closed(seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while select.select([screen], [], [], max(0.0, until - time.monotonic()))[0]:
+            try:
+                shown.extend(os.read(screen, _PIECE))
+            except OSError:  # nobody holds the other end any more
+                return True
+        return False
+
+    ended = happens(closed, pid)
     os.close(screen)
-    code_at_end = os.waitstatus_to_exitcode(int(os.read(status, 32)))
-    os.close(status)
-    return code_at_end, shown.decode(errors="replace")
+    told = shown.decode(errors="replace")
+    if not ended:
+        raise AssertionError(hung(told, ""))
+    return _exit_code(status), told
 
 
 def stand_in(code: str, address: str) -> None:
     """Run code as `start` does, but with all that this process was started with, and end as it."""
     request = _Request(code, sys.argv[1:], str(Path.cwd()), dict(os.environ))
-    _, status = _ask(address, request, [0, 1, 2])
-    code_at_end = os.waitstatus_to_exitcode(int(os.read(status, 32)))
+    pid, status = _ask(address, request, [0, 1, 2])
+    happens(lambda seconds: bool(select.select([status], [], [], seconds)[0]), pid)
+    code_at_end = _exit_code(status)
     sys.exit(code_at_end if code_at_end >= 0 else 128 - code_at_end)
 
 
@@ -214,6 +248,15 @@ def _ask(address: str, request: _Request, streams: Sequence[int]) -> tuple[int, 
     return int(answer), status
 
 
+def _exit_code(status: int) -> int:
+    """Return how a process ended, which is or will be written to its status."""
+    written = os.read(status, 32)
+    os.close(status)
+    if not written:
+        raise RuntimeError("the server of processes has ended")
+    return os.waitstatus_to_exitcode(int(written))
+
+
 def _content(file: IO[bytes]) -> str:
     with file:
         file.seek(0)
@@ -244,39 +287,51 @@ def _import_all(imported: Imported) -> None:
 
 def _serve(requests: socket.socket, ended: int) -> _Request:
     """Fork for every request. Returns in the new processes alone."""
+    statuses: dict[int, int] = {}
+    bell, rope = os.pipe()
+    os.set_blocking(rope, False)
+    signal.set_wakeup_fd(rope, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
     while True:
-        if ended in select.select([requests.fileno(), ended], [], [])[0]:
+        ready = select.select([requests.fileno(), ended, bell], [], [])[0]
+        if ended in ready:
             sys.exit()
+        if bell in ready:
+            os.read(bell, _PIECE)
+            _tell_who_ended(statuses)
+        if requests.fileno() not in ready:
+            continue
         asked, _ = requests.accept()
         message, streams, _, _ = socket.recv_fds(asked, _PIECE, 4)
         while piece := asked.recv(_PIECE):
             message += piece
-        if os.fork() == 0:
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             request = _Request(**json.loads(message))
-            process = os.fork()
-            if process == 0:
-                _take(streams, request)
-                asked.send(str(os.getpid()).encode())
-                for connection in (asked, requests):
-                    connection.close()
-                os.close(ended)
-                return request
-            _, status = os.waitpid(process, 0)
-            os.write(streams[3], str(status).encode())
-            os._exit(0)
+            _take(streams, request)
+            asked.send(str(os.getpid()).encode())
+            for connection in (asked, requests):
+                connection.close()
+            for other in (ended, bell, rope, *statuses.values()):
+                os.close(other)
+            return request
+        statuses[pid] = streams[3]
         asked.close()
-        for stream in streams:
+        for stream in streams[:3]:
             os.close(stream)
-        _reap()
 
 
-def _reap() -> None:
-    """Let attendants go that have done their work."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+def _tell_who_ended(statuses: dict[int, int]) -> None:
+    """Write to the statuses of processes that have ended how they did."""
+    while statuses:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        with contextlib.suppress(BrokenPipeError):  # whoever asked may be gone
+            os.write(statuses[pid], str(status).encode())
+        os.close(statuses.pop(pid))
 
 
 def _take(streams: Sequence[int], request: _Request) -> None:
@@ -288,7 +343,8 @@ def _take(streams: Sequence[int], request: _Request) -> None:
         os.close(stream)
     os.chdir(request.folder)
     os.environ.clear()
-    os.environ.update(request.environment)
+    os.environ.update(request.environment | TELLING)
+    faulthandler.enable()
 
 
 def _main() -> NoReturn:

@@ -8,13 +8,14 @@ is text.
 import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from assay.html import Child, Column, element, joined, table
+from assay.html import Child, Column, Html, element, joined, table
 from assay.wording import cell_text, one_line
 
 _TEXT = 72
 _CELL = 160
+_CARDS = 10
 
 
 class _Short(reprlib.Repr):
@@ -84,6 +85,22 @@ def card(
         cells = ([_cell(value) for value in row] for row in rows)
         parts.append(table(columns, cells, class_="dataframe", heading_cells=False))
     return element("div", *parts, class_="assay")
+
+
+class _HasCard(Protocol):
+    def _repr_html_(self) -> str: ...
+
+
+_Shown = TypeVar("_Shown", bound=_HasCard)
+
+
+class Cards(list[_Shown]):
+    """A list of which a notebook shows the cards, where it shows nothing of another list."""
+
+    def _repr_html_(self) -> str:
+        cards = [Html(each._repr_html_()) for each in self[:_CARDS]]
+        rest = element("div", f"and {len(self) - _CARDS:,} more") if len(self) > _CARDS else None
+        return element("div", *cards, rest)
 
 
 def _cell(value: object) -> str:

@@ -64,7 +64,7 @@ _OWNERS = {
 }
 _OWNER_OF = {name: owner for owner, names in _OWNERS.items() for name in names}
 _SHARES = ("hold_out", "max_set_aside", "max_unscored")
-_SWITCHES = ("offline",)
+_SWITCHES = ("offline", "replace")
 _IN_PYTHON = {"format": "layout"}  # where `export` takes what the command line calls a format
 
 
@@ -151,7 +151,7 @@ class AssayError(Exception):
 
     Where a description was read, `place` has the keys and positions that lead to what is wrong.
     `message` and `hint` are words of Python, and so is ``str(error)``, which holds both and spells
-    what cannot be seen; `told` gives them as another reader needs them.
+    what cannot be seen; `reported` gives them as another reader needs them.
     """
 
     exit_code = 1

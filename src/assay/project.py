@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, overload
 from assay.components.component import Selector
 from assay.components.defaults import with_defaults
 from assay.components.result_names import check_given
+from assay.echo import Cards
 from assay.models.recipe import Recipe, Tuned
-from assay.tuning import trainings
+from assay.workspace import trainings
 from assay.workspace.named_selection import NamedSelection
 from assay.workspace.workspace import BudgetLike, Method, Workspace
 
@@ -81,7 +82,7 @@ class Project(Workspace):
         started = time.perf_counter()
         records = self.engine.compute(selectors)
         seconds = time.perf_counter() - started
-        made = []
+        made: Cards[NamedSelection] = Cards()
         for selector, record, name in zip(selectors, records, names, strict=True):
             resolved, label = self.engine.resolve(selector), self.label(selector, name)
             made.append(NamedSelection(self, resolved, record, seconds, label=label))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from assay.components.registry import find, load_file
 from assay.errors import ConfigError, UnknownMethodError
 from assay.project import Project
 from assay.runtime import Runtime
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 _METHOD = '''
 import assay
@@ -71,10 +70,8 @@ def _scores(project: Project, name: str) -> list[float]:
 
 def test_an_edit_between_two_processes_is_noticed(project: Project, tmp_path: Path) -> None:
     def scores() -> list[float]:
-        done = subprocess.run(
-            [sys.executable, "-c", _SCORES, str(tmp_path)],
-            env=os.environ, capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS,
-        )  # fmt: skip
+        done = run([sys.executable, "-c", _SCORES, tmp_path])
+        assert done.returncode == 0, done.stderr
         found: list[float] = json.loads(done.stdout)
         return found
 

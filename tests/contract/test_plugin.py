@@ -15,7 +15,7 @@ from assay.components.registry import load_file
 from assay.formats.records import SourceSpec
 from assay.project import Project
 from assay.runtime import Runtime
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 PLUGIN = Path(__file__).parents[1] / "plugins" / "example_plugin"
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -66,10 +66,7 @@ def _install(folder: Path) -> Path:
 
 def _python(script: str, *arguments: str, path: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(path)}
-    return subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
-    )  # fmt: skip
+    return run([sys.executable, "-c", script, *arguments], environment=environment)
 
 
 def test_an_installed_plugin_is_found_by_its_entry_point(tmp_path: Path) -> None:
@@ -100,10 +97,9 @@ def test_the_package_builds_and_installs(tmp_path: Path) -> None:
     copy = shutil.copytree(PLUGIN, tmp_path / "source")
     target = tmp_path / "target"
 
-    made = subprocess.run(
+    made = run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
-         "--no-index", "--disable-pip-version-check", "--target", str(target), str(copy)],
-        capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
+         "--no-index", "--disable-pip-version-check", "--target", target, copy]
     )  # fmt: skip
 
     assert made.returncode == 0, made.stderr
@@ -114,10 +110,10 @@ def test_the_package_builds_and_installs(tmp_path: Path) -> None:
 def test_its_own_tests_pass(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(_install(tmp_path))}
 
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull,
          "--rootdir", str(tmp_path), str(PLUGIN / "tests")],
-        env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
+        environment=environment,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stdout

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.fork_server import start
-from tests.patience import PATIENCE_SECONDS
 
 COMMAND_LINE = "from assay.cli import main; main()"
 
@@ -35,7 +34,7 @@ def assay(folder: Path, *words: str, stdin: str = "", **environment: str) -> Cal
         environment=os.environ | {"ASSAY_CACHE": str(folder / "cache")} | environment,
         stdin=stdin.encode(),
     )
-    out, err = process.communicate(PATIENCE_SECONDS)
+    out, err = process.communicate()
     return Called(process.wait(), out, err)
 
 

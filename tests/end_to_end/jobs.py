@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.end_to_end.cli_helpers import COMMAND_LINE
 from tests.fork_server import Process, start
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import happens, hung
 
 PLUGIN = Path(__file__).with_name("hashed_vectors.py")
 GEOMETRY = (
@@ -124,7 +124,7 @@ class Job:
     def run(self) -> "Ended":
         """Run the job to its end."""
         process = self.start()
-        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        output, errors = process.communicate()
         return Ended(process.wait(), output, errors)
 
     def finish(self) -> None:
@@ -181,15 +181,21 @@ def kill_group(process: Process) -> None:
     """End a process and all that it started, at once, and wait until they are gone."""
     with contextlib.suppress(ProcessLookupError):  # it may have ended by itself
         os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=PATIENCE_SECONDS)
+    process.communicate()
 
 
 def wait_until(condition: Callable[[], bool], process: Process) -> None:
     """Wait until a condition holds while a process runs."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        if process.poll() is not None:
-            raise AssertionError(f"the job ended early: {process.communicate()[1]}")
-        if time.monotonic() > deadline:
-            raise AssertionError("the moment never came")
-        time.sleep(0.002)
+
+    def came(seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while not condition():
+            if process.poll() is not None:
+                raise AssertionError(f"the job ended early: {process.communicate()[1]}")
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.005)
+        return True
+
+    if not happens(came, process.pid):
+        raise AssertionError(hung(*process.communicate()))

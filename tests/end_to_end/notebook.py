@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 # In a process of its own: what a notebook's client warns of is none of our warnings.
 _RUN = """
@@ -30,9 +29,9 @@ def run_cells(folder: Path, cells: Sequence[str], **environment: str) -> list[li
         AssertionError: if a cell fails.
     """
     pytest.importorskip("nbclient", reason="no notebook can be run")
-    done = subprocess.run(
-        [sys.executable, "-c", _RUN], cwd=folder, input=json.dumps(list(cells)), text=True,
-        capture_output=True, env=os.environ | environment, timeout=PATIENCE_SECONDS, check=False,
+    done = run(
+        [sys.executable, "-c", _RUN], folder=folder, stdin=json.dumps(list(cells)),
+        environment=os.environ | environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -19,7 +19,7 @@ def test_forty_changed_bits_over_every_kind_of_file_are_harmless_or_noticed(
     monkeypatch.chdir(tmp_path)
     table.load_all()
     monkeypatch.setattr(table, "_components", dict(table._components))
-    monkeypatch.setattr(TextReading, "rows_per_shard", 16)
+    monkeypatch.setattr(TextReading, "rows_per_shard", 32)
     build(tmp_path / "pristine")
     assert all(files_by_kind(tmp_path / "pristine").values())
 

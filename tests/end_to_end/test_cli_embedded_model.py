@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from assay.components.extras import EXTRAS
 from tests.end_to_end.cli_helpers import Called
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 _DATA = Path(__file__).parents[2] / "examples" / "data" / "instructions.json"
 _BARE = f"""
@@ -44,14 +43,10 @@ def folder(tmp_path: Path) -> Path:
 def _bare(folder: Path, *words: str) -> Called:
     """Run one command line without optional packages, without sockets, and with an empty home."""
     kept = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-W", "error", "-c", _BARE, *words],
-        cwd=folder,
-        env=kept | {"HOME": str(folder.parent / "home"), "OPENBLAS_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
+        folder=folder,
+        environment=kept | {"HOME": str(folder.parent / "home"), "OPENBLAS_NUM_THREADS": "1"},
     )
     return Called(done.returncode, done.stdout, done.stderr)
 

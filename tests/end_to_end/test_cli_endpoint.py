@@ -1,6 +1,5 @@
 """A language model behind HTTP, as a person or a program names it on the command line."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from tests.causal_rows import PlainLoop
 from tests.end_to_end.cli_helpers import write_dolly
 from tests.end_to_end.in_process import Here, calls_in
 from tests.model_server import Fault, ModelServer, serving
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 KEY = "sk-secret-0123456789"
 _WITHOUT_TORCH = (
@@ -122,11 +121,10 @@ def test_a_key_is_nowhere_in_what_is_said_or_kept(
 
 def test_a_served_model_needs_no_torch(folder: Path, server: ModelServer) -> None:
     server.key = ""
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-c", _WITHOUT_TORCH, "score", "data.jsonl", "ifd", "--model",
          server.address],
-        cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
-        env={"ASSAY_CACHE": str(folder / "cache"), "PATH": ""},
+        folder=folder, environment={"ASSAY_CACHE": str(folder / "cache"), "PATH": ""},
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr

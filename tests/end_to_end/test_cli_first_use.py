@@ -107,6 +107,14 @@ def test_seeds_make_files_of_their_own(folder: Path) -> None:
     assert not list(folder.glob("*.assay.json"))
 
 
+def test_what_is_not_written_has_no_column(folder: Path) -> None:
+    words = ("select", "data.jsonl", "random", "--budget", "5", "--seeds", "2")
+
+    shown = [assay(folder, *words, *output).err for output in ((), ("-o", "chance.jsonl"))]
+
+    assert ["written" in text for text in shown] == [False, True]
+
+
 def test_a_selection_can_be_piped(folder: Path) -> None:
     data = (folder / "data.jsonl").read_text()
 

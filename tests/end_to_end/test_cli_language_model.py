@@ -3,7 +3,6 @@
 import json
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from tests.end_to_end.cli_helpers import Called, assay, write_dolly
 from tests.end_to_end.in_process import Here, calls_in
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 _WITHOUT_TORCH = (
     "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
@@ -41,10 +40,7 @@ def here(
 
 
 def _without_torch(folder: Path, *words: str) -> Called:
-    done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TORCH, *words],
-        cwd=folder, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
-    )  # fmt: skip
+    done = run([sys.executable, "-c", _WITHOUT_TORCH, *words], folder=folder)
     return Called(done.returncode, done.stdout, done.stderr)
 
 
@@ -58,7 +54,9 @@ def test_a_model_named_empty_stops_with_the_kinds_that_may_be_named(folder: Path
     said = _one_line(called.err)
     assert called.code == 1
     assert "error: ifd reads a causal language model, and none is named" in said
-    assert "hint: --model gpt2, assay:lm, any causal model on the Hugging Face Hub, or a" in said
+    assert (
+        "hint: --model gpt2, assay:lm, any causal model on the Hugging Face Hub, a folder" in said
+    )
     assert not list((folder / "data.assay").glob("runs/*"))
 
 

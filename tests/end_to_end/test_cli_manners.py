@@ -1,5 +1,6 @@
 """How the command line ends, what it says when something is wrong, and how it completes."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.cli_helpers import assay, write_dolly
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import TELLING, communicate, happens, hung
 
 COMMAND = [sys.executable, "-c", "from assay.cli import main; main()"]
 
@@ -116,21 +117,14 @@ def test_quiet_leaves_stderr_empty(folder: Path) -> None:
 
 
 def test_a_reader_that_leaves_early_is_no_error(folder: Path) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "methods", "--json"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
+    process = _started(folder, "methods", "--json", stdout=subprocess.PIPE)
     assert process.stdout is not None
-    assert process.stderr is not None
     process.stdout.close()
 
-    said = process.stderr.read()
-    process.stderr.close()
+    _, said = communicate(process)
 
-    assert process.wait(PATIENCE_SECONDS) == 141
-    assert said == b""
+    assert process.returncode == 141
+    assert said == ""
 
 
 def test_an_interrupt_says_how_to_go_on(folder: Path) -> None:
@@ -146,20 +140,28 @@ def test_an_interrupt_says_how_to_go_on(folder: Path) -> None:
         "        open('started', 'w').close()\n"
         "        time.sleep(3600)\n"
     )
-    words = ["score", "data.jsonl", "slow.py"]
-    process = subprocess.Popen([*COMMAND, *words], cwd=folder, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (folder / "started").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    process = _started(folder, "score", "data.jsonl", "slow.py")
 
+    def started(seconds: float) -> bool:
+        time.sleep(min(seconds, 0.05))
+        return (folder / "started").exists() or process.poll() is not None
+
+    assert happens(started, process.pid), hung(*process.communicate())
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    _, said = communicate(process)
 
     assert process.returncode == 130
-    assert said.decode().splitlines()[-2:] == [
+    assert said.splitlines()[-2:] == [
         "error: interrupted",
         "hint: go on with: assay score data.jsonl slow.py",
     ]
+
+
+def _started(folder: Path, *words: str, stdout: int | None = None) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*COMMAND, *words], cwd=folder, stdout=stdout, stderr=subprocess.PIPE, text=True,
+        env=os.environ | TELLING, start_new_session=True,
+    )  # fmt: skip
 
 
 def _complete(folder: Path, line: str, shell: str) -> str:
@@ -188,6 +190,20 @@ def test_a_completion_script_is_printed(folder: Path, shell: str) -> None:
 
     assert called.code == 0
     assert "_ASSAY_COMPLETE" in called.out
+
+
+def test_the_package_runs_as_a_module(folder: Path) -> None:
+    words = ["status", "nowhere.assay"]
+    module = [sys.executable, "-m", "assay", *words]
+    done = subprocess.run(module, cwd=folder, capture_output=True, check=False)
+
+    asked = assay(folder, *words)
+    assert (done.returncode, done.stdout.decode(), done.stderr.decode()) == (
+        asked.code,
+        asked.out,
+        asked.err,
+    )
+    assert "error: nowhere.assay" in asked.err
 
 
 def test_help_imports_nothing_heavy(folder: Path) -> None:

@@ -54,6 +54,19 @@ def test_what_assay_wrote_is_written_anew_until_it_was_edited(here: Here) -> Non
     assert "not as Assay wrote it" in edited[1]
 
 
+def test_the_page_of_a_difference_is_kept_once_it_was_edited(here: Here) -> None:
+    for name, seed in (("one", 0), ("two", 1)):
+        settings = ("--set", f"seed={seed}", "--name", name)
+        here("select", "rows.json", "random", "--budget", "2", *settings)
+    words = ("diff", "rows.json", "one", "two", "--report", "diff.html")
+
+    codes = [here(*words).code, here(*words).code]
+    Path("diff.html").write_text("mine")
+
+    assert [*codes, here(*words).code] == [0, 0, 1]
+    assert Path("diff.html").read_text() == "mine"
+
+
 def test_a_file_in_the_way_of_a_folder_is_told(here: Here) -> None:
     code, said = _select(here, "name")
 
@@ -80,6 +93,97 @@ def test_a_run_asks_before_it_works(here: Here) -> None:
     assert here("run", "run.yaml").code == 1
     assert Path("own.json").read_text() == "mine"
     assert here("run", "run.yaml", "--yes").code == 0
+
+
+def _folder_of_two() -> None:
+    Path("more").mkdir()
+    Path("more/rows.json").write_text(Path("rows.json").read_text())
+    Path("more/others.json").write_text(
+        json.dumps([{"instruction": f"Tell {n}", "output": f"Of {n}"} for n in range(7)])
+    )
+
+
+@pytest.mark.parametrize("sidecar", [[], ["--no-sidecar"]])
+def test_a_folder_keeps_the_files_that_assay_did_not_write(here: Here, sidecar: list[str]) -> None:
+    _folder_of_two()
+    words = ("select", "more", "random", "--budget", "4", "-o", "out", *sidecar)
+    Path("out").mkdir()
+    Path("out/rows.json").write_text("mine")
+    Path("out/notes.txt").write_text("mine")
+
+    refused = here(*words)
+    kept = [path.name for path in sorted(Path("out").iterdir())]
+    codes = [here(*words, "--yes").code, here(*words).code]
+    Path("out/rows.json").write_text("edited")
+    Path("out/others.json").write_text("edited")
+    edited = here(*words)
+
+    assert refused.code == 1
+    assert "out/rows.json exists, and is not as Assay wrote it" in " ".join(refused.err.split())
+    assert kept == ["notes.txt", "rows.json"]
+    assert codes == [0, 0]
+    assert edited.code == 1
+    assert "and 1 other file are there" in " ".join(edited.err.split())
+    assert Path("out/rows.json").read_text() == "edited"
+    assert Path("out/notes.txt").read_text() == "mine"
+
+
+def test_a_link_to_nowhere_is_no_folder(here: Here) -> None:
+    Path("link").symlink_to("gone")
+
+    code, said = _select(here, "link")
+
+    assert code == 2
+    assert "link is a link to gone, which does not exist" in said
+
+
+def test_a_file_of_a_seed_is_kept(here: Here) -> None:
+    Path("run.yaml").write_text(
+        "data: {source: rows.json}\nproject: p.assay\nselections:\n"
+        "  a: {method: random, budget: 2, seeds: 2}\n"
+        "exports:\n  - {selection: a, output: 'a-{seed}.json'}\n"
+    )
+    Path("a-1.json").write_text("mine")
+
+    refused = here("run", "run.yaml")
+
+    assert refused.code == 1
+    assert "a-1.json exists, and is not as Assay wrote it" in " ".join(refused.err.split())
+    assert Path("a-1.json").read_text() == "mine"
+    assert not Path("a-0.json").exists()
+    assert here("run", "run.yaml", "-y").code == here("run", "run.yaml").code == 0
+    assert "would write a-0.json" in here("run", "run.yaml", "-n").err
+
+
+@pytest.mark.parametrize("words", [[], ["--format", "trl"], ["--yes", "--format", "axolotl"]])
+def test_an_input_is_never_written_over(here: Here, words: list[str]) -> None:
+    before = Path("rows.json").read_bytes()
+
+    code, said = _select(here, "rows.json", *words)
+
+    assert code == 1
+    assert "rows.json is one of the files that were loaded" in said
+    assert Path("rows.json").read_bytes() == before
+
+
+def test_scores_do_not_replace_their_input(here: Here) -> None:
+    Path("rows.csv").write_text("instruction,output\nSay one,It is one\nSay two,It is two\n")
+
+    scored = here("score", "rows.csv", "longest_response", "-o", "rows.csv", "--yes")
+
+    assert scored.code == 1
+    assert "one of the files that were loaded" in scored.err
+    assert Path("rows.csv").read_text().startswith("instruction")
+
+
+def test_settings_beside_rows_are_kept_once_they_were_edited(here: Here) -> None:
+    made = _select(here, "out.jsonl", "--format", "axolotl")
+    Path("out.axolotl.yaml").write_text("edited")
+    again = _select(here, "out.jsonl", "--format", "axolotl")
+
+    assert (made[0], again[0]) == (0, 1)
+    assert "out.axolotl.yaml exists, and is not as Assay wrote it" in again[1]
+    assert Path("out.axolotl.yaml").read_text() == "edited"
 
 
 _WRITING = {

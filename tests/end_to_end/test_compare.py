@@ -27,7 +27,6 @@ from assay.values import Numbers
 from tests.comparisons import experiment
 from tests.end_to_end.jobs import kill_group, wait_until
 from tests.fork_server import Process, start
-from tests.patience import PATIENCE_SECONDS
 from tests.tiny_models import llama_config, llama_tokenizer, write_model
 
 pytest.importorskip("trl")
@@ -140,9 +139,26 @@ Runner(project, experiment(Path(base), full=False)).run()
 """
 
 
-def _start(base: Path, folder: Path) -> Process:
+_HELD = """
+import time
+from assay.compare import trials
+write, written = trials.write_trial, []
+def write_four(path, trial):
+    written.append(path)
+    if len(written) > 4:
+        time.sleep(3600)
+    write(path, trial)
+trials.write_trial = write_four
+"""
+"""Lets a job not end before it is killed, however late that is."""
+
+
+def _start(base: Path, folder: Path, prelude: str = "") -> Process:
     threads = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
-    return start(_JOB, [base, folder], environment=os.environ | threads, imported="assay and torch")
+    return start(
+        prelude + _JOB, [base, folder], environment=os.environ | threads,
+        imported="assay and torch",
+    )  # fmt: skip
 
 
 def _same(one: Comparison, other: Comparison) -> None:
@@ -168,12 +184,12 @@ def test_a_comparison_that_is_killed_goes_on_and_ends_the_same(
     shutil.copytree(tmp_path / "whole/cache/token_budgets", folder / "cache/token_budgets")
     trials = folder / "project/comparisons/trials"
 
-    process = _start(llama_folder, folder)
+    process = _start(llama_folder, folder, _HELD)
     wait_until(lambda: len(list(trials.glob("*.parquet"))) >= 3, process)
     kill_group(process)
     before = {trial.subset: trial for trial in map(read_trial, trials.glob("*.parquet"))}
     again = _start(llama_folder, folder)
-    _, errors = again.communicate(timeout=PATIENCE_SECONDS)
+    _, errors = again.communicate()
     assert again.returncode == 0, errors
 
     (records,) = (folder / "project/comparisons").glob("comparison-*")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ruamel.yaml import YAML
 from assay.config.config import RunResult, load_config
 from assay.export.original import ExportReport
 from assay.runtime import Runtime
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILES = sorted(path.name for path in EXAMPLES.glob("*.yaml"))
@@ -68,11 +67,10 @@ def test_every_file_is_in_the_table_of_the_readme() -> None:
 
 
 def test_the_python_example_runs(folder: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(folder / "python_api.py")],
-        env={**os.environ, "ASSAY_CACHE": str(tmp_path)},
-        capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS,
-    )  # fmt: skip
+    done = run(
+        [sys.executable, folder / "python_api.py"],
+        environment={**os.environ, "ASSAY_CACHE": str(tmp_path)},
+    )
 
     assert done.returncode == 0, done.stderr
     assert len(_rows(folder / "work" / "python_best.json")) == 26

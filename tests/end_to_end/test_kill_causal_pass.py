@@ -14,7 +14,6 @@ import pytest
 
 from tests.end_to_end.jobs import is_temporary, kill_group, temporary_files, wait_until, write_rows
 from tests.fork_server import Process, start
-from tests.patience import PATIENCE_SECONDS
 
 _SHARED = Path(__file__).parents[2] / "../shared"
 _TINYSTORIES = _SHARED / "models/tinystories-llama-3.3m"
@@ -69,7 +68,7 @@ class Job:
     def finish(self) -> None:
         """Run the job and insist that it ends well."""
         process = self.start()
-        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        _, errors = process.communicate()
         assert process.returncode == 0, errors
 
     def elsewhere(self, folder: Path) -> "Job":

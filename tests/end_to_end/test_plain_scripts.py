@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from tests.end_to_end.jobs import write_rows
 from tests.end_to_end.notebook import printed, run_cells
+from tests.patience import run
 
 _ROWS = 200
 _SCRIPT = """
@@ -85,10 +85,9 @@ def _as_input(folder: Path) -> str:
 
 
 def _printed(folder: Path, line: list[str]) -> str:
-    done = subprocess.run(
-        line, cwd=folder, input=_SCRIPT, text=True, capture_output=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120, check=False,
-    )  # fmt: skip
+    done = run(
+        line, folder=folder, stdin=_SCRIPT, environment=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

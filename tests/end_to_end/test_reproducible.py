@@ -1,7 +1,6 @@
 """The same bytes for any order of rows and files, any number of workers, any shards."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.end_to_end.cli_helpers import COMMAND_LINE
 from tests.end_to_end.jobs import SPAWNING, Job, write_rows
+from tests.patience import run
 
 _COUNT = 500
 
@@ -154,7 +154,8 @@ def test_the_number_of_threads_changes_no_byte(base: Job, tmp_path: Path) -> Non
     threads = {"OMP_NUM_THREADS": "2", "POLARS_MAX_THREADS": "2"}
 
     # Not forked: how many threads there are is settled when their library is imported.
-    subprocess.run(words, env=job.environment() | threads, check=True, capture_output=True)
+    done = run(words, environment=job.environment() | threads)
+    assert done.returncode == 0, done.stderr
 
     assert job.left_behind() == base.left_behind()
 

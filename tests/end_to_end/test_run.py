@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from assay.cli import main
+from tests.patience import run
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
 _CONFIG = """
@@ -130,7 +130,7 @@ def test_a_killed_run_goes_on_where_it_was() -> None:
         "main(['run', 'assay.yaml', '-q'])\n"
     )
 
-    killed = subprocess.run([sys.executable, "-c", script], env=environment, check=False)
+    killed = run([sys.executable, "-c", script], environment=environment)
     stored = {path: path.stat().st_mtime_ns for path in Path("made.assay/scores").iterdir()}
     code = _assay("run", "assay.yaml", "-q")
 

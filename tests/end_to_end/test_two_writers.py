@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.jobs import Job, write_rows
-from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +29,7 @@ def _sharing(folder: Path, name: str, like: Job, **changes: Sequence[str]) -> Jo
 
 def _at_once(*jobs: Job) -> None:
     processes = [job.start() for job in jobs]
-    ended = [process.communicate(timeout=PATIENCE_SECONDS) for process in processes]
+    ended = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0] * len(jobs), ended
 
 
@@ -71,7 +70,7 @@ def test_two_shards_at_once_leave_nothing_to_be_computed(alone: Job, tmp_path: P
     ]
     processes = [part.start() for part in parts]
     for process in processes:
-        process.communicate(timeout=PATIENCE_SECONDS)
+        process.communicate()
     together = _sharing(tmp_path, "all", alone)
 
     together.finish()

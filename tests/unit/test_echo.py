@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -46,6 +47,11 @@ def _checked(page: str) -> str:
     assert not {"\x1b", "\u202e"} & set(text)
     assert len(page) < 20_000
     return text
+
+
+def _shown(value: Any) -> str:
+    page: str = value._repr_html_()
+    return page
 
 
 @pytest.fixture
@@ -117,6 +123,23 @@ def test_what_a_notebook_shows_is_text_whatever_the_rows_hold(project: Project) 
     for frame in (best.frame(), project.frame()):
         assert "<script" not in frame._repr_html_()
         assert "<b>" not in frame._repr_html_()
+
+
+def test_a_notebook_shows_what_a_list_of_results_holds(project: Project) -> None:
+    few, many = (project.select("random", budget=9, seeds=seeds) for seeds in (2, 12))
+    tables = project.score("longest_response", "ttr")
+
+    chosen, scores, cut = (_Tags(_shown(value)).texts for value in (few, tables, many))
+
+    assert [text for text in chosen if text in {each.name for each in few}] == [
+        each.name for each in few
+    ]
+    assert [text for text in scores if text in ("longest_response", "ttr")] == [
+        "longest_response",
+        "ttr",
+    ]
+    assert cut[-1] == "and 2 more"
+    _checked(_shown(few))
 
 
 def test_a_score_with_rows_without_numbers_says_why(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ FLOORS = (
     ("reports", "project"),
     ("config",),
     ("cli", "assay"),
+    ("__main__",),
 )
 """The folders and files of the package, from the ground up; "assay" is its ``__init__``.
 
@@ -37,7 +38,7 @@ One may import what lies on floors below its own: when it is loaded, later insid
 for types alone.
 """
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "sentence_transformers", "sklearn"}
+HEAVY = {"torch", "transformers", "gguf", "sentence_transformers", "sklearn"}
 
 
 def _modules() -> dict[str, Path]:

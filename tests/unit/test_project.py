@@ -140,6 +140,19 @@ def test_a_selection_is_no_score(tmp_path: Path) -> None:
         project.score(project.selector("random", budget=3))
 
 
+def test_the_scores_of_several_seeds_are_told_apart(tmp_path: Path) -> None:
+    project = _project(tmp_path)
+
+    several = project.select("random", budget=6, seeds=3)
+
+    names = ["random_number", "random_number-seed1", "random_number-seed2"]
+    frame = project.frame()
+    assert [name for name in frame.columns if name in names] == names
+    for name, selection in zip(names, several, strict=True):
+        smallest = frame.sort(name)["id"].head(6).to_list()
+        assert sorted(smallest) == sorted(selection.ids.tolist())
+
+
 def test_an_export_holds_the_chosen_rows_as_they_came(tmp_path: Path) -> None:
     best = _project(tmp_path).select("longest_response", budget=6)
 

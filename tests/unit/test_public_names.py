@@ -1,25 +1,19 @@
 import ast
 import inspect
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import assay
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 _SOURCE = Path(assay.__file__)
 
 
 def _python(script: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=PATIENCE_SECONDS,
-    )
+    done = run([sys.executable, "-c", script])
+    assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 

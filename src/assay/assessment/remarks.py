@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from assay.assessment.records import DatasetRecord, MakeUp, PairRecord, Share
 from assay.assessment.wording import language_name
-from assay.wording import amount, listed, part, percent
+from assay.wording import amount, listed, number_of, part, percent
 
 SEVERAL_ANSWERS = 0.05
 EMPTY = 0.001
@@ -101,12 +101,12 @@ def _shares(made: MakeUp, rows: int) -> list[tuple[str, float]]:
 def _copies(record: DatasetRecord) -> Iterator[str]:
     exact, near = record.exact_copies, record.near_copies
     if (exact.share or 0) >= COPIES:
-        yield f"{percent(exact.share)} exact duplicates ({exact.count:,} rows)."
+        yield f"{percent(exact.share)} exact duplicates ({number_of(exact.count, 'row')})."
     beyond = (near.share or 0) - (exact.share or 0)
     if beyond >= NEAR_COPIES:
         yield (
             f"{percent(near.share)} of rows would go if one of every group of near-duplicates "
-            f"stayed ({near.count:,} rows)."
+            f"stayed ({number_of(near.count, 'row')})."
         )
 
 
@@ -126,7 +126,7 @@ def _common(pairs: Sequence[PairRecord]) -> Iterator[str]:
 def _answers(record: DatasetRecord) -> Iterator[str]:
     empty = record.distributions["compression_ifd"].unscored.get("EMPTY_RESPONSE", 0)
     if empty / record.rows >= EMPTY:
-        yield f"{percent(empty / record.rows)} of answers are empty ({empty:,} rows)."
+        yield f"{percent(empty / record.rows)} of answers are empty ({number_of(empty, 'row')})."
     tasks = [(word, share) for word, share in _shares(record.tasks, record.rows) if word]
     if tasks and record.tasks.distinct > 1 and tasks[0][1] >= TASK:
         said = part(tasks[0][1])

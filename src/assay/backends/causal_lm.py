@@ -33,7 +33,8 @@ class TransformersModel(TokenizerEncoding):
     """A causal model and its tokenizer, from a folder or the Hub.
 
     Args:
-        name: folder or ``org/name``.
+        name: what it is called.
+        place: folder or ``org/name``.
         revision: commit on the Hub; None for a folder.
         dtype: number format of weights and products.
         device: where it runs, such as "cpu" or "cuda:0"; "" for one that is only to be trained.
@@ -50,6 +51,7 @@ class TransformersModel(TokenizerEncoding):
         self,
         name: str,
         *,
+        place: str,
         revision: str | None,
         dtype: DType,
         device: str,
@@ -57,7 +59,9 @@ class TransformersModel(TokenizerEncoding):
         identity: str,
         offline: bool = True,
     ) -> None:
-        library = find_library("the language model", name, revision=revision, offline=offline)
+        library = find_library(
+            "the language model", name, place, revision=revision, offline=offline
+        )
         super().__init__(name, open_tokenizer(library))
         self._versions = library.versions
         self._model = open_model(library, _KIND, dtype)

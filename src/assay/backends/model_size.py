@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from assay.backends.embedded.embedded_lm import ASSETS
+from assay.backends.gguf.header import read_header
+from assay.backends.packages import model_file
 from assay.backends.pins import hub_file, split_pin
 from assay.backends.weights import adapter_base, is_adapter
 from assay.components.references import EMBEDDED_MODEL, is_endpoint
@@ -23,6 +25,9 @@ def count_parameters(pinned: str, *, offline: bool) -> int:
     if is_endpoint(pinned):
         return 0
     name, digest = split_pin(pinned)
+    file = model_file(name)
+    if file is not None:
+        return read_header(file).parameters
     folder = ASSETS if name == EMBEDDED_MODEL else Path(name)
     if folder.is_dir():
         if is_adapter(folder):

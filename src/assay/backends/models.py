@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from assay.backends.embedded.embedded_lm import EmbeddedModel, embedded_digest
 from assay.backends.endpoint.endpoint_address import pin_address
+from assay.backends.gguf.conversion import gguf_digest, gguf_folder
+from assay.backends.packages import model_file
 from assay.backends.pins import check_same, folder_digest, is_pinned, pin_model, split_pin
 from assay.backends.weights import adapter_base, is_adapter
 from assay.components.references import EMBEDDED_MODEL, LANGUAGE_MODELS, is_endpoint
@@ -41,6 +43,9 @@ def pin_language_model(text: str, *, offline: bool) -> str:
         return f"{text}@{embedded_digest()}"
     if text.startswith("assay:"):
         raise ModelLoadError(f"no language model is called {text!r}", hint=_KINDS)
+    file = model_file(text)
+    if file is not None:
+        return f"{text}@{gguf_digest(file)}"
     if is_adapter(Path(text)):
         return f"{text}@{_adapter_pin(text, offline=offline)[1]}"
     return pin_model("language model", text, offline=offline)
@@ -182,7 +187,8 @@ def load_language_model(
         return EmbeddedModel(dtype, runtime.devices()[0])
     from assay.backends.causal_lm import TransformersModel  # noqa: PLC0415  opens models
 
-    local = Path(name).exists()
+    file = model_file(name)
+    local = file is not None or Path(name).exists()
     if is_adapter(Path(name)):
         base, found = _adapter_pin(name, offline=runtime.offline)
         check_same(name, found, digest)
@@ -191,10 +197,13 @@ def load_language_model(
             raise ModelLoadError(f"the base of {name} takes no adapter", hint=_KINDS)
         opened.merge(Path(name))
         return opened
-    if local:
+    if file is not None:
+        check_same(name, gguf_digest(file), digest)
+    elif local:
         check_same(name, folder_digest(Path(name)), digest)
     return TransformersModel(
         name,
+        place=str(gguf_folder(file, digest, runtime)) if file is not None else name,
         revision=None if local else digest,
         dtype=dtype,
         device=runtime.devices()[0] if runs else "",

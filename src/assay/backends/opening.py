@@ -15,14 +15,16 @@ class Library(NamedTuple):
     Attributes:
         torch: the module.
         transformers: the module.
-        name: folder or ``org/name``.
-        place: commit, and whether the network may be asked, as transformers takes them.
+        name: what it is called.
+        place: folder or ``org/name``.
+        access: commit, and whether the network may be asked, as transformers takes them.
     """
 
     torch: Any
     transformers: Any
     name: str
-    place: Mapping[str, Any]
+    place: str
+    access: Mapping[str, Any]
 
     @property
     def versions(self) -> Mapping[str, str]:
@@ -51,12 +53,15 @@ class Kind(NamedTuple):
         return self.called.partition(" ")[2]
 
 
-def find_library(what: str, name: str, *, revision: str | None, offline: bool) -> Library:
+def find_library(
+    what: str, name: str, place: str, *, revision: str | None, offline: bool
+) -> Library:
     """Return the libraries, with the place of a model.
 
     Args:
         what: the model is to be, for an error.
-        name: folder or ``org/name``.
+        name: what it is called.
+        place: folder or ``org/name``.
         revision: commit on the Hub; None for a folder.
         offline: never touch the network.
 
@@ -68,8 +73,8 @@ def find_library(what: str, name: str, *, revision: str | None, offline: bool) -
         import transformers  # noqa: PLC0415  heavy
     except ImportError as error:
         raise MissingExtraError(f"{what} {name}", "models") from error
-    place = {"revision": revision, "local_files_only": offline or revision is None}
-    return Library(torch, transformers, name, place)
+    access = {"revision": revision, "local_files_only": offline or revision is None}
+    return Library(torch, transformers, name, place, access)
 
 
 def open_tokenizer(library: Library) -> Any:
@@ -80,7 +85,7 @@ def open_tokenizer(library: Library) -> Any:
     """
     try:
         return library.transformers.AutoTokenizer.from_pretrained(
-            library.name, trust_remote_code=False, **library.place
+            library.place, trust_remote_code=False, **library.access
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         # The last four are what transformers makes of a configuration of another shape.
@@ -101,12 +106,12 @@ def open_model(library: Library, kind: Kind, dtype: DType) -> Any:
     library.transformers.utils.logging.disable_progress_bar()
     try:
         model, report = getattr(library.transformers, kind.opens).from_pretrained(
-            library.name,
+            library.place,
             dtype=getattr(library.torch, dtype),
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            **library.place,
+            **library.access,
         )
     except unreadable as error:
         raise ModelLoadError(

@@ -53,7 +53,7 @@ class WholeRowModel(TokenizerEncoding):
         identity: str,
         offline: bool = True,
     ) -> None:
-        library = find_library(self.what, name, revision=revision, offline=offline)
+        library = find_library(self.what, name, name, revision=revision, offline=offline)
         super().__init__(name, open_tokenizer(library))
         self.torch = library.torch
         self._versions = library.versions

@@ -14,12 +14,14 @@ from typing import Any, get_args, get_type_hints
 import typer
 
 from assay.cli.console import Settings, configure
+from assay.cli.help import Verb, Verbs
 from assay.cli.options.groups import Everywhere
 
 LOOK, CHOOSE, KEEP = "Look", "Choose", "Keep house"
 
 app = typer.Typer(
     name="assay",
+    cls=Verbs,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -28,7 +30,7 @@ app = typer.Typer(
 
 
 def verb(
-    name: str, *, panel: str, examples: Sequence[str] = ()
+    name: str, *, panel: str, examples: Sequence[str] = (), cls: type[Verb] = Verb
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a verb; parameters that are option groups become their options.
 
@@ -36,12 +38,13 @@ def verb(
         name: the word on the command line.
         panel: heading under which ``assay --help`` lists it.
         examples: command lines that its help opens with.
+        cls: reads the words that follow it.
     """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         expanded = _expand(function)
         expanded.__doc__ = _help(function, examples)
-        app.command(name, rich_help_panel=panel)(expanded)
+        app.command(name, cls=cls, rich_help_panel=panel)(expanded)
         return function
 
     return register

@@ -26,6 +26,7 @@ OPTIONS = {
     "max_unscored": "--max-unscored",
     "model": "--model",
     "offline": "--offline",
+    "replace": "--yes",
     "shard": "--shard",
     "threads": "--threads",
     "where": "--where",

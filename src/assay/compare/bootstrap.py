@@ -111,7 +111,7 @@ def difference(
 ) -> Estimate:
     """Return the mean loss of `side` minus that of `other`, paired by question.
 
-    QuestionSet are resampled once for both sides, units for each side on their own. The spread of
+    Questions are resampled once for both sides, units for each side on their own. The spread of
     units is scaled to the unbiased estimate of what seeds add beyond questions, since resampling
     both ways would count the residual twice; replicates are then stretched as Student's t is
     against the normal, for three seeds do not show their own spread well.

@@ -100,10 +100,11 @@ class Ledger:
         started = time.perf_counter()
         try:
             values = engine.compute(group)
-        except Exception:
+        except Exception:  # a plugin may raise anything
             if len(group) == len(own):
                 raise
-            # A part of a plugin may raise anything; what others need must not fail this one.
+            # The pass also fills what other selections need, and that must not fail this one. If
+            # its own parts are what failed, they fail again here, and the error is theirs.
             group, values = own, engine.compute(own)
         seconds = time.perf_counter() - started
         return Cost(max(seconds, priced), _arithmetic(engine, group, values))

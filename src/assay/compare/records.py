@@ -27,7 +27,7 @@ BUDGETLESS: tuple[ArmKind, ...] = ("full", "base")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EvaluationSet(Brief):
-    """QuestionSet whose answers are scored.
+    """Questions whose answers are scored.
 
     Attributes:
         name: unique in a comparison.

@@ -29,8 +29,8 @@ def few_steps(recipe: Recipe, steps_of: Sequence[tuple[str, int]]) -> Words:
     if recipe.steps is None:
         smaller = f"a smaller {{}} (now {recipe.batch_size}) or more {{}}"
         remedy = Phrase(smaller, Parameter("batch_size"), Parameter("epochs"))
-    few_say = f"a training has {reported}: fewer than {LEAST_STEPS} hardly show what rows teach"
-    return Phrase("{}; {}", few_say, remedy)
+    warning = f"a training has {reported}: fewer than {LEAST_STEPS} hardly show what rows teach"
+    return Phrase("{}; {}", warning, remedy)
 
 
 def limits(rows: Sequence[Row]) -> Iterator[str]:
@@ -99,6 +99,6 @@ def against_more_data(rows: Sequence[Row], of_random: Sequence[Row], row: Row) -
         return
     part = abs(row.difference.value) / gain
     yield (
-        f"For the size of it: {words} in place of {here.budget} random rows lower the loss by "
+        f"For scale: {words} in place of {here.budget} random rows lower the loss by "
         f"{nats(gain)} nats, and the difference of {row.label} is {times(part)} times that."
     )

@@ -306,6 +306,10 @@ class Selector(Component):
     if TYPE_CHECKING:  # its keywords differ from selector to selector
         select: ClassVar[Callable[..., Selection]]
 
+    def most(self, rows: int) -> int:
+        """Return how many of so many rows it chooses at most, budget or not; for pricing."""
+        return rows
+
     def operations(self, rows: int, count: int, runtime: Any) -> float:
         """Return about how many floating-point operations `select` takes; 0 if they are few."""
         return 0.0

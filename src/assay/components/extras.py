@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
-    "models": ("torch", "transformers", "sentence_transformers", "sklearn"),
+    "models": ("torch", "transformers", "gguf", "sentence_transformers", "sklearn"),
     "tune": ("trl", "peft"),
 }
 """Modules that each group brings, the one that tells whether it is there first."""

@@ -15,6 +15,8 @@ _PINNED = re.compile(r"(?:(?<=[=( ])|^)(?:/[^=\n]*?|[^\s=,()\[\]]+)@[0-9a-f]{12,
 """A pinned name within a text. That of a folder may hold blanks and brackets."""
 _ENDPOINT = re.compile(r"https?://", re.IGNORECASE)
 _DIGITS = 12
+PACKAGE = "package:"
+"""Before the name of an installed Python package that a model comes inside of."""
 UNPINNED = "unpinned"
 """Label of a model behind HTTP of which nobody said which version it is."""
 
@@ -38,7 +40,8 @@ TokenizerRef: TypeAlias = Annotated[str, Pinned("tokenizer")]
 FileRef: TypeAlias = Annotated[str, Pinned("file")]
 """Path of a file."""
 ModelName: TypeAlias = Annotated[str, Pinned("language_model")]
-"""Name of a causal language model: a folder with safetensors, ``org/name``, or an address."""
+"""Name of a causal language model: a folder with safetensors, a GGUF file, ``package:NAME``,
+``org/name``, or an address."""
 ClassifierRef: TypeAlias = Annotated[str, Pinned("classifier")]
 """Name of a sequence classifier: a folder with safetensors, or ``org/name``."""
 TextToTextRef: TypeAlias = Annotated[str, Pinned("text_to_text")]
@@ -58,7 +61,10 @@ BYTE_ESTIMATE = "assay:estimate"
 """No tokenizer, but a token for every four bytes of UTF-8."""
 EMBEDDED_MODEL = "assay:lm"
 """The causal language model in the wheel."""
-LANGUAGE_MODELS = "assay:lm, any causal model on the Hugging Face Hub, or a folder with safetensors"
+LANGUAGE_MODELS = (
+    "assay:lm, any causal model on the Hugging Face Hub, a folder with safetensors, a GGUF file, "
+    "or package:NAME"
+)
 """What may be named where a language model is read."""
 MODEL_KINDS = ("encoder", "language_model", "classifier", "text_to_text")
 """Kinds of names that stand for models."""
@@ -101,7 +107,7 @@ def short_name(pinned: str) -> str:
     """Return a model's name for people: without its digest, and of a path the last part."""
     if is_endpoint(pinned):
         return pinned.rpartition("#")[2]
-    name = name_of(pinned)
+    name = name_of(pinned).removeprefix(PACKAGE).removesuffix(".gguf")
     return name if re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) else name.rpartition("/")[2]
 
 

@@ -168,6 +168,7 @@ class Config(Brief):
         project: "Project | None" = None,
         runner: "Runner | None" = None,
         tell: "Callable[[Step], None] | None" = None,
+        replace: bool = False,
     ) -> RunResult:
         """Load, score, select, export and compare; what is at hand is not made again.
 
@@ -176,12 +177,37 @@ class Config(Brief):
             project: what `open` returned, if that was called before.
             runner: what `runner` returned, if that was called before.
             tell: called after every trial of a comparison.
+            replace: also write over files that Assay did not write, or that were edited since.
 
         Raises:
             AssayError: whatever stops the work, each with what to do about it.
         """
         with _asked_by_a_file():
-            return self._run(project or self.open(runtime), runner, tell)
+            opened = project or self.open(runtime)
+            if not replace:
+                self._refuse_foreign(opened)
+            return self._run(opened, runner, tell)
+
+    def placed_exports(self) -> list[Export]:
+        """Return the exports, one for each seed of a selection."""
+        return [
+            _of_seed(export, selector.seed)
+            for export in self.exports
+            for selector in self.selections[export.selection]
+        ]
+
+    def _refuse_foreign(self, project: "Project") -> None:
+        """Refuse before any work to replace what Assay did not write."""
+        from assay.workspace.replacing import export_paths, refuse_foreign  # noqa: PLC0415  as above
+
+        files = project.load_record.files
+        outputs = [(each.output, each.layout) for each in self.placed_exports()]
+        pages = []
+        if self.comparison is not None:
+            outputs += [(self.comparison.best, None)] if self.comparison.best else []
+            pages = [self.comparison.report] if self.comparison.report else []
+        paths = [path for place, layout in outputs for path in export_paths(files, place, layout)]
+        refuse_foreign([*paths, *pages], project.runtime.cache)
 
     def _run(
         self, project: "Project", runner: "Runner | None", tell: "Callable[[Step], None] | None"
@@ -199,10 +225,13 @@ class Config(Brief):
             Exported(
                 placed,
                 chosen,
-                chosen.export(placed.output, layout=placed.layout, sidecar=placed.sidecar),
+                chosen.export(
+                    placed.output, layout=placed.layout, sidecar=placed.sidecar, replace=True
+                ),
             )
             for export in self.exports
-            for placed, chosen in _one_per_seed(export, selections[export.selection])
+            for chosen in selections[export.selection]
+            for placed in [_of_seed(export, chosen.selector.seed)]
         ]
         outcome = self._compare(runner or self.runner(project), tell)
         named = dict(zip(self.scores, tables, strict=True))
@@ -247,12 +276,9 @@ def _names(name: str, group: Sequence[Selector]) -> list[str]:
     return [name] if len(group) == 1 else [f"{name}-seed{each.seed}" for each in group]
 
 
-def _one_per_seed(
-    export: Export, chosen: "Sequence[NamedSelection]"
-) -> "Iterator[tuple[Export, NamedSelection]]":
-    for selection in chosen:
-        output = str(export.output).replace("{seed}", str(selection.selector.seed))
-        yield dataclasses.replace(export, output=Path(output)), selection
+def _of_seed(export: Export, seed: int) -> Export:
+    output = str(export.output).replace("{seed}", str(seed))
+    return dataclasses.replace(export, output=Path(output))
 
 
 def load_config(path: str | Path, project: Path | None = None) -> Config:

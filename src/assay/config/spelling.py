@@ -24,7 +24,7 @@ KEYS = {
     "model": "defaults.language_model",
 }
 """Where the file holds what Python calls by another name, or in another place."""
-_NOWHERE = ("offline", "shard")
+_NOWHERE = ("offline", "replace", "shard")
 
 
 def in_yaml(parameter: Parameter) -> str | None:

@@ -123,10 +123,11 @@ def rows_of(engine: Engine, dataset: Dataset, *, among: int | None = None) -> in
     selector = engine.resolve(dataset.by)
     if among is None and engine.is_stored(selector):
         return len(engine.view_shown(dataset))
-    count = len(engine.shown) if among is None else among
+    pool = len(engine.shown) if among is None else among
+    count = selector.most(pool)
     with contextlib.suppress(BudgetError):
         if selector.budget is not None:
-            return selector.budget.count(pool=count, eligible=count) or count
+            return selector.budget.count(pool=pool, eligible=count) or count
     return count
 
 

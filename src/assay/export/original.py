@@ -5,7 +5,7 @@ exporting everything gives the input again. Parquet and Arrow keep values, types
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +78,7 @@ def export_original(
     target = Path(output)
     records = chosen_records(files, origins)
     jobs = _jobs(files, records, target)
-    for job in jobs:
-        _refuse_overwriting(job.output, files)
+    refuse_inputs([job.output for job in jobs], [file.path for file in files])
     notes = [note for job in jobs for note in _write(job)]
     return ExportReport(
         tuple(job.output for job in jobs),
@@ -89,35 +88,44 @@ def export_original(
     )
 
 
+def output_paths(files: Sequence[SourceFile], target: Path) -> list[Path]:
+    """Return the files that an export writes: one, or in a folder one for each that was loaded."""
+    if output_form(target) is not None and not target.is_dir():
+        return [target]
+    common = os.path.commonpath([file.path.absolute().parent for file in files])
+    return [target / _inner_path(file, common) for file in files]
+
+
+def _inner_path(file: SourceFile, common: str) -> Path:
+    inner = file.path.absolute().relative_to(common)
+    form = OutputForm(file.container, file.compression)
+    return inner if output_form(inner) == form else inner.with_name(plain_stem(inner) + form.ending)
+
+
 def _jobs(
     files: Sequence[SourceFile], records: list[list[ChosenRecord]], target: Path
 ) -> list[_Job]:
     form = output_form(target)
     if form is None or target.is_dir():
-        return _folder_jobs(files, records, target)
+        paths = output_paths(files, target)
+        return [
+            _Job(path, OutputForm(file.container, file.compression), [file], [chosen])
+            for path, file, chosen in zip(paths, files, records, strict=True)
+        ]
     used = [index for index, chosen in enumerate(records) if chosen] or list(range(len(files)))[:1]
     return [
         _Job(target, form, [files[index] for index in used], [records[index] for index in used])
     ]
 
 
-def _folder_jobs(
-    files: Sequence[SourceFile], records: list[list[ChosenRecord]], folder: Path
-) -> list[_Job]:
-    common = os.path.commonpath([file.path.absolute().parent for file in files])
-    jobs = []
-    for file, chosen in zip(files, records, strict=True):
-        inner = file.path.absolute().relative_to(common)
-        form = OutputForm(file.container, file.compression)
-        if output_form(inner) != form:
-            inner = inner.with_name(plain_stem(inner) + form.ending)
-        jobs.append(_Job(folder / inner, form, [file], [chosen]))
-    return jobs
+def refuse_inputs(outputs: Iterable[Path], inputs: Sequence[Path]) -> None:
+    """Refuse to write over a file that was loaded.
 
-
-def _refuse_overwriting(output: Path, files: Sequence[SourceFile]) -> None:
-    for file in files:
-        if output.exists() and file.path.exists() and output.samefile(file.path):
+    Raises:
+        DataError: if one of the outputs is one of the inputs.
+    """
+    for output in outputs:
+        if output.exists() and any(file.exists() and output.samefile(file) for file in inputs):
             raise DataError(
                 f"{output} is one of the files that were loaded",
                 hint="choose another name; Assay never writes over its input",

@@ -137,6 +137,15 @@ def export_layout(
     )
 
 
+def layout_paths(path: Path, layout: str) -> list[Path]:
+    """Return the files that `export_layout` writes whole; ``dataset_info.json`` is added to."""
+    return [path, *([_axolotl_yaml(path)] if layout == "axolotl" else [])]
+
+
+def _axolotl_yaml(path: Path) -> Path:
+    return path.with_name(f"{path.name.partition('.')[0]}.axolotl.yaml")
+
+
 def _row_makers(samples: list[Sample], account: Account) -> Mapping[str, Callable[[Sample], Json]]:
     # A column of contents holds either texts or lists of parts.
     in_parts = any(media_paths(sample, "image") for sample in samples)
@@ -298,7 +307,7 @@ def _write_axolotl_yaml(path: Path, samples: list[Sample]) -> Path:
     if any(map(_has_marks, samples)):
         lines.append("    message_field_training: train")
     lines += ['    roles_to_train: ["assistant"]', "    train_on_eos: turn"]
-    target = path.with_name(f"{path.name.partition('.')[0]}.axolotl.yaml")
+    target = _axolotl_yaml(path)
     with atomic_stream(target) as stream:
         stream.write("\n".join(lines).encode() + b"\n")
     return target

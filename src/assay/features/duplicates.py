@@ -29,7 +29,7 @@ _THRESHOLDS = {"near": 0.8, "semantic": 0.95}
 # What the search does, in operations of a matrix product that takes as long.
 _PER_ROW = 1e5
 _PER_NEAR_ROW = 2e6
-_PER_NEAR_PAIR = 4.5e6
+_PER_NEAR_PAIR = 2.5e6
 _TIMED_ROWS = 1000
 _FEW_ROWS = 100
 

@@ -78,6 +78,19 @@ def short_name(name: str) -> str:
     return name if len(name) <= _NAME_CHARACTERS else f"{name[: _NAME_CHARACTERS - 1]}…"
 
 
+def round_numbers(low: float, high: float, count: int) -> list[float]:
+    """Return round numbers between two ends, about `count`."""
+    wide = high - low
+    if wide <= 0:
+        return [low]
+    rough = wide / count
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(size * times for times in (1, 2, 2.5, 5, 10) if size * times >= rough)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [place * step for place in range(first, last + 1)]
+
+
 def swatch(shade: str) -> Html:
     """Return a small square in a colour."""
     return element("span", class_="swatch", style=f"background:{shade}")
@@ -114,7 +127,7 @@ def histograms(
         bins: what each bin holds, for the hover.
         ticks: places on the axis in bins, 0 is the left edge of the first, with their text.
         label: what is seen, in a few words.
-        line: place of a vertical line through all rows, in bins.
+        line: place of a vertical line through the bars of every row, in bins.
     """
     step = WIDTH / max(len(bins), 1)
     height = len(rows) * (_ROW + _NAME) + _AXIS
@@ -122,9 +135,9 @@ def histograms(
     for place, row in enumerate(rows):
         base = (place + 1) * (_ROW + _NAME)
         parts += _histogram(row, bins, base, step)
+        if line is not None:  # beside the bars only, for a name stands above them
+            parts.append(_line(line * step, base - _ROW, line * step, base, "mark"))
     floor = len(rows) * (_ROW + _NAME)
-    if line is not None:
-        parts.append(_line(line * step, _NAME, line * step, floor, "mark"))
     for at, text in ticks:
         parts.append(_line(at * step, floor, at * step, floor + 4, "axis"))
         anchor = "start" if at == 0 else "end" if at == len(bins) else "middle"
@@ -229,15 +242,7 @@ class _Axis:
 
     def ticks(self, count: int = 4) -> list[float]:
         """Return round numbers between the ends, about `count`."""
-        wide = self.high - self.low
-        if wide <= 0:
-            return [self.low]
-        rough = wide / count
-        size = 10.0 ** math.floor(math.log10(rough))
-        step = next(size * times for times in (1, 2, 2.5, 5, 10) if size * times >= rough)
-        first = math.ceil(self.low / step - 1e-9)
-        last = math.floor(self.high / step + 1e-9)
-        return [place * step for place in range(first, last + 1)]
+        return round_numbers(self.low, self.high, count)
 
 
 def _frame(vertical: _Axis, horizontal: _Axis, xs: Sequence[float], x_name: str) -> list[Html]:

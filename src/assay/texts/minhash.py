@@ -7,7 +7,7 @@ word would halve its similarity) and because they work alike in scripts without 
 Runs are told apart by 64-bit hashes: two of them are taken for one with probability 2 ** -64.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -29,6 +29,7 @@ RECALL = 0.99
 
 _BLOCK_CHARACTERS = 1 << 16  # a block's hashes stay in the processor's second cache
 _VERIFY_SHINGLES = 1 << 22
+_DENSE = 8  # pairs for each text, from which numbering all runs of a block is worth it
 _SEED = 2016
 _PADDING = "\0"
 
@@ -251,17 +252,57 @@ def exact_jaccard(
     lengths = np.fromiter(map(len, normalised), dtype=np.int64, count=len(normalised))
     similarity = np.empty(len(pairs))
     with progress.task("near-duplicates: comparing", len(pairs), unit="pairs") as task:
-        for rows in _blocks(lengths[pairs].sum(axis=1), _VERIFY_SHINGLES):
-            similarity[rows] = _block_jaccard(normalised, pairs[rows], size)
-            task.advance(rows.stop - rows.start)
+        work = lengths[pairs].sum(axis=1)
+        for rows in _blocks(work, _DENSE * _VERIFY_SHINGLES):
+            # Where a text is in many pairs, so many have no more text than a block of few pairs.
+            dense = len(pairs[rows]) >= _DENSE * len(np.unique(pairs[rows]))
+            of_pairs = _dense_jaccard if dense else _block_jaccard
+            for part in [rows] if dense else _within(rows, _blocks(work[rows], _VERIFY_SHINGLES)):
+                similarity[part] = of_pairs(normalised, pairs[part], size)
+                task.advance(part.stop - part.start)
     return similarity
+
+
+def _within(whole: slice, parts: Iterable[slice]) -> Iterator[slice]:
+    return (slice(whole.start + part.start, whole.start + part.stop) for part in parts)
+
+
+def _sets(normalised: Sequence[str], rows: IndexArray, size: int) -> list[HashArray]:
+    """Return the different runs of some texts, ascending."""
+    block = shingles([normalised[row] for row in rows], size=size)
+    return [_distinct(hashes) for hashes in np.split(block.hashes, np.cumsum(block.counts)[:-1])]
+
+
+def _dense_jaccard(normalised: Sequence[str], pairs: IndexArray, size: int) -> FloatArray:
+    """Return the same as `_block_jaccard`, faster where each text is in many pairs.
+
+    All runs are numbered once; the runs of a text are marked, and those of its partners looked up.
+    """
+    rows, inverse = np.unique(pairs, return_inverse=True)
+    places = inverse.reshape(-1, 2)
+    sets = _sets(normalised, rows, size)
+    sizes = np.fromiter(map(len, sets), dtype=np.int64, count=len(sets))
+    distinct, codes = np.unique(np.concatenate(sets), return_inverse=True)
+    starts = np.cumsum(sizes) - sizes
+    held = np.zeros(len(distinct), dtype=np.bool_)
+    common = np.zeros(len(places), dtype=np.int64)
+    order = np.argsort(places[:, 0], kind="stable")
+    for group in np.split(order, np.flatnonzero(np.diff(places[order, 0])) + 1):
+        left, right = places[group[0], 0], places[group, 1]
+        own = codes[starts[left] : starts[left] + sizes[left]]
+        held[own] = True
+        found = held[codes[_flat_ranges(starts[right], sizes[right])]]
+        before = np.concatenate(([0], np.cumsum(found)))
+        ends = np.cumsum(sizes[right])
+        common[group] = before[ends] - before[ends - sizes[right]]
+        held[own] = False
+    return common / np.maximum(sizes[places].sum(axis=1) - common, 1)
 
 
 def _block_jaccard(normalised: Sequence[str], pairs: IndexArray, size: int) -> FloatArray:
     rows, places = np.unique(pairs, return_inverse=True)
-    block = shingles([normalised[row] for row in rows], size=size)
     # Row by row and pair by pair: many small sorts beat one large one here by a factor of ten.
-    sets = [_distinct(hashes) for hashes in np.split(block.hashes, np.cumsum(block.counts)[:-1])]
+    sets = _sets(normalised, rows, size)
     similarity = np.empty(len(pairs))
     for number, (left, right) in enumerate(places.reshape(-1, 2)):
         both = np.concatenate((sets[left], sets[right]))

@@ -22,9 +22,11 @@ from assay.html import Column
 from assay.pool.pool import format_id
 from assay.pool.row_ids import spelled_ids
 from assay.samples import Attribute, FloatArray, IndexArray, Reason, Scores
+from assay.stores.written import forget, remember, under_way
 from assay.values import ScoreTable, SelectionRecord
 from assay.version import __version__
 from assay.workspace.composition import Composition, compose
+from assay.workspace.replacing import export_paths, refuse_foreign
 from assay.workspace.shapes import Shapes, shapes
 
 if TYPE_CHECKING:
@@ -178,7 +180,12 @@ class NamedSelection:
         }
 
     def export(
-        self, path: str | Path, *, layout: str | None = None, sidecar: bool = True
+        self,
+        path: str | Path,
+        *,
+        layout: str | None = None,
+        sidecar: bool = True,
+        replace: bool = False,
     ) -> ExportReport | LayoutReport:
         """Write the rows chosen: as they came, or in a trainer's layout; with a sidecar.
 
@@ -186,19 +193,34 @@ class NamedSelection:
             path: file or folder; its ending says the container.
             layout: None keeps the input's own layout and bytes; else a trainer's layout.
             sidecar: also write ``<path>.assay.parquet`` and ``.json``: ids, ranks, scores, reasons.
+            replace: also write over files that Assay did not write, or that were edited since.
 
         Raises:
-            DataError: if the source changed since it was loaded, or the output cannot be written.
+            UsageError: if a file stands where a folder is meant.
+            DataError: if a file is to stay, the source changed since it was loaded, or the output
+                cannot be written.
         """
-        report: ExportReport | LayoutReport
+        cache = self.project.runtime.cache
+        paths = export_paths(self.project.load_record.files, path, layout)
+        if not replace:
+            refuse_foreign(paths, cache)
+        with under_way(cache, paths):
+            report = self.write_rows(path, layout=layout)
+            if sidecar:
+                self._write_sidecar(path, report)
+        described = {Path(path)} if sidecar and Path(path).is_file() else set()
+        forget(cache, described)
+        remember(cache, [each for each in paths if each not in described])
+        return report
+
+    def write_rows(
+        self, path: str | Path, *, layout: str | None = None
+    ) -> ExportReport | LayoutReport:
+        """Write as `export` does, whatever is there, and nothing beside it."""
         if layout is None:
             origins = self.project.pool.origins(np.sort(self.record.selection.indices))
-            report = export_original(self.project.load_record.files, origins, path)
-        else:
-            report = self._export_layout(path, layout)
-        if sidecar:
-            self._write_sidecar(path, report)
-        return report
+            return export_original(self.project.load_record.files, origins, path)
+        return self._export_layout(path, layout)
 
     def _export_layout(self, path: str | Path, layout: str) -> LayoutReport:
         index = np.sort(self.record.selection.indices)

@@ -17,7 +17,7 @@ from assay.components.registry import find
 from assay.components.result_names import check_given
 from assay.components.table import project_names
 from assay.components.wishes import WISHES, divided, narrowed, read_wishes
-from assay.echo import card
+from assay.echo import Cards, card
 from assay.engine.advice import advice
 from assay.engine.engine import Engine
 from assay.engine.model_fit import ModelFit, model_fits
@@ -174,7 +174,7 @@ class Workspace:
         for scorer, table in zip(scorers, tables, strict=True):
             names.setdefault(id(table), self.label(scorer, given))
         named = {id(table): replace(table, name=names[id(table)]) for table in tables}
-        return [named[id(table)] for table in tables]
+        return Cards(named[id(table)] for table in tables)
 
     def label(self, component: Scorer | Selector, name: str | None = None) -> str:
         """Return the name of a stored result; with `name`, give it that one.

@@ -1,8 +1,6 @@
 """Tables that are written block by block."""
 
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +18,7 @@ from assay.files.frames import (
     write_blocks,
     write_frame,
 )
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 
 _GROUP = 1000
 _LATE = Late("digest", 16, lambda path: f"{row_count_unchecked(path):016x}")
@@ -105,12 +103,7 @@ def test_an_error_of_the_blocks_is_told_as_it_is_and_leaves_nothing(tmp_path: Pa
 
 def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> None:
     path = tmp_path / "table.parquet"
-    killed = subprocess.run(
-        [sys.executable, "-c", _KILLED_WHILE_WRITING, str(path)],
-        timeout=PATIENCE_SECONDS,
-        env=dict(os.environ),
-        check=False,
-    )
+    killed = run([sys.executable, "-c", _KILLED_WHILE_WRITING, path])
     assert killed.returncode == -signal.SIGKILL
     assert [each.suffix for each in tmp_path.iterdir()] == [".tmp"]
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ from assay.pool.numbering import PROVENANCE, numbered
 from assay.pool.pool import distinct_hashes, hash_array, leading_words
 from assay.pool.spill import Spill, bits_for
 from assay.samples import IdArray, Origin, Sample
-from tests.patience import PATIENCE_SECONDS
+from tests.patience import run
 from tests.rows import conversation
 
 _ROWS = 1200
@@ -382,14 +381,11 @@ def test_four_times_the_rows_take_no_more_memory(tmp_path: Path) -> None:
             for row in range(count):
                 text = f"{row % (count - count // 10)} and so on; " * 200
                 file.write(json.dumps({"instruction": text[:200], "output": text}) + "\n")
-        done = subprocess.run(
-            [sys.executable, "-c", _LOAD, str(data), str(tmp_path / f"pool-{count}")],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            env=os.environ | {"POLARS_MAX_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
+        done = run(
+            [sys.executable, "-c", _LOAD, data, tmp_path / f"pool-{count}"],
+            environment=os.environ | {"POLARS_MAX_THREADS": "1", "MALLOC_ARENA_MAX": "1"},
         )
+        assert done.returncode == 0, done.stderr
         rows, duplicates, megabytes = done.stdout.split()
         assert (int(rows), int(duplicates)) == (count, count // 10)
         peaks[count] = float(megabytes)

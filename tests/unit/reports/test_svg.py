@@ -57,6 +57,20 @@ def test_every_row_has_its_own_height_and_base() -> None:
     assert first.attrib["fill"] != second.attrib["fill"]
 
 
+def test_a_reference_line_does_not_run_through_names() -> None:
+    rows = [Bars("a", [1.0], 0, "median 1"), Bars("b", [0.1], 1, "median 1")]
+    drawn = histograms(rows, ["all"], [], label="x", line=0.5)
+
+    bars, names = _all(drawn, "rect"), _all(drawn, "text")
+    lines = [line for line in _all(drawn, "line") if line.attrib["class"] == "mark"]
+    assert len(lines) == len(bars)
+    for bar, line in zip(bars, lines, strict=True):
+        assert line.attrib["y1"] == bar.attrib["y"]
+        top, bottom = float(line.attrib["y1"]), float(line.attrib["y2"])
+        assert bottom == pytest.approx(top + float(bar.attrib["height"]))
+        assert not any(top < float(name.attrib["y"]) <= bottom for name in names)
+
+
 def test_a_rare_bin_can_be_seen() -> None:
     drawn = histograms([Bars("a", [0.9999, 0.0001], 0)], ["0", "1"], [], label="x")
 

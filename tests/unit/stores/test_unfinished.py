@@ -14,7 +14,7 @@ from assay.stores.unfinished import KeptAnswers, default_interval_seconds, pass_
 from tests.patience import PATIENCE_SECONDS
 
 _HASHES = np.array([b"a" * 16, b"b" * 16], dtype="S16")
-_LATER = 10 * PATIENCE_SECONDS
+_LATER = 3600.0
 _ANSWER = {"values": np.array([np.nan, -1.5], np.float32), "none": np.empty(0, np.float32)}
 
 

@@ -225,3 +225,17 @@ def test_band_layout_is_the_most_selective_with_the_recall(
 
 def test_band_layout_without_enough_recall_takes_single_rows() -> None:
     assert band_layout(0.01, 64) == (64, 1)
+
+
+def test_many_pairs_of_few_texts_are_compared_as_exactly_as_few() -> None:
+    texts = ["", "abc", "same words here", "same words here", *POOL[:16]]
+    pairs = np.array([(i, j) for i in range(len(texts)) for j in range(len(texts)) if i != j])
+    runs = [{text[at : at + 5] for at in range(max(len(text) - 4, 1))} if text else set()
+            for text in texts]  # fmt: skip
+    expected = [len(runs[i] & runs[j]) / max(len(runs[i] | runs[j]), 1) for i, j in pairs.tolist()]
+
+    together = exact_jaccard(texts, pairs)
+
+    assert len(pairs) > 8 * len(texts)
+    assert together.tolist() == expected
+    assert together.tolist() == [exact_jaccard(texts, pair[None])[0] for pair in pairs]

@@ -1,5 +1,6 @@
 """Models that are made on the way: named like any other, made once, read under their weights."""
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ import pytest
 from assay.components.budget import Budget
 from assay.components.component import Chosen, FileSet, Selector, build
 from assay.components.descriptions import describe
+from assay.components.registry import load_file
 from assay.components.result_names import derived_name
 from assay.engine.engine import Engine
 from assay.errors import ConfigError
@@ -380,3 +382,30 @@ def test_runs_are_told_apart_by_their_rows(tmp_path: Path, llama_folder: Path) -
     found = _engine(tmp_path).compute(runs)
 
     assert [each.rows for each in found] == [4, 3]
+
+
+def test_the_example_of_a_method_that_trains_is_a_whole_one(
+    llama_folder: Path, tmp_path: Path, work: Counter[str]
+) -> None:
+    text = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(
+        r"<!-- file: what_was_learned.py -->\n```python\n(.*?)```", text, re.DOTALL
+    )
+    assert len(code.splitlines()) <= 42
+    (tmp_path / "what_was_learned.py").write_text(code, encoding="utf-8")
+    [method] = load_file(tmp_path / "what_was_learned.py")
+    on = {"method": "longest_response", "rule": "none", "budget": 4}
+    scorer = method(model=str(llama_folder), recipe=SMALL, on=on)
+
+    found = _engine(tmp_path / "cache").value(scorer).main.values
+
+    assert work["trainings"] == 1
+    every = SMALL.model_copy(update={"checkpoints": "all"})
+    run = TunedModel(base=str(llama_folder), recipe=every, dataset=Chosen(by=_LONGEST))
+    tuned: Tuned = _engine(tmp_path / "alone").value(run)
+    before, after = (
+        _engine(tmp_path / "alone").value(ResponseLogProbs(model=str(folder)))
+        for folder in (llama_folder, tuned.after(1))
+    )
+    np.testing.assert_allclose(found, after.mean() - before.mean(), rtol=1e-6)
+    assert found.mean() > 0

@@ -23,7 +23,7 @@ ModelOption = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME", show_default=False, rich_help_panel=_PANEL,
                  help="Causal language model: assay:lm by default, org/name such as gpt2, a "
-                 "folder, or http://host:8000/v1#model."),
+                 "folder, a GGUF file, package:NAME, or http://host:8000/v1#model."),
 ]  # fmt: skip
 DTypeOption = Annotated[
     str | None,
@@ -51,6 +51,20 @@ class Models:
     ] = None  # fmt: skip
     model: ModelOption = None
     dtype: DTypeOption = None
+
+
+@dataclass(frozen=True)
+class ReadModels(Models):
+    """The same, where the model that a method trains may be called a base as in `tune`."""
+
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "--base", metavar="NAME", show_default=False,
+                     rich_help_panel=_PANEL,
+                     help="Causal language model that is read, and trained first by methods that "
+                     "train: assay:lm by default, org/name such as gpt2, a folder, or "
+                     "http://host:8000/v1#model."),
+    ] = None  # fmt: skip
 
 
 def with_models(components: Sequence[ComponentType], models: Models) -> list[ComponentType]:

@@ -50,7 +50,7 @@ def push_selection(
     with tempfile.TemporaryDirectory(prefix="assay-") as name:
         folder = Path(name)
         data = folder / f"train.{written_ending(selection, writing)}"
-        report = selection.export(data, layout=writing.layout_out, sidecar=False)
+        report = selection.write_rows(data, layout=writing.layout_out)
         say_export(report, len(selection), None)
         shown = dict(described) | {"method_text": shown_names(described["method_text"])}
         card = dataset_card(

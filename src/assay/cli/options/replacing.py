@@ -1,61 +1,75 @@
-"""Nobody's file is written over without a word."""
+"""Before a person's file is replaced, they are asked; where nobody can answer, it stays."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assay.cli.console import confirmed, terminal
-from assay.cli.options.written import is_as_written
-from assay.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from assay.workspace.workspace import Workspace
+
+_STDOUT = Path("-")
+
+
+def check_export(project: "Workspace", output: Path, layout: str | None, *, yes: bool) -> None:
+    """Ask before an export replaces files that Assay did not write; see `check_replaceable`.
+
+    Args:
+        project: whose rows are written.
+        output: file or folder; "-" is stdout.
+        layout: of a trainer; None for the data's own.
+        yes: whether the line says that it may.
+
+    Raises:
+        UsageError: if a file stands where a folder is meant.
+        DataError: if a file is to stay.
+    """
+    from assay.workspace.replacing import export_paths
+
+    if output != _STDOUT:
+        _tell_of_new_folder(output)
+        _ask(export_paths(project.load_record.files, output, layout), yes=yes)
+
+
+def check_comparison(
+    project: "Workspace", report: Path | None, best: Path | None, *, yes: bool
+) -> None:
+    """Ask before what a comparison leaves replaces files; see `check_replaceable`."""
+    if report is not None:
+        loaded = [file.path for file in project.load_record.files]
+        check_replaceable(report, yes=yes, inputs=loaded)
+    if best is not None:
+        check_export(project, best, None, yes=yes)
 
 
 def check_replaceable(path: Path, *, yes: bool, inputs: Sequence[Path] = ()) -> None:
     """Ask before a file is replaced that Assay did not write; without a terminal, refuse.
 
-    A file that Assay wrote is known by its sidecar ``<path>.assay.json``, which holds its digest,
-    or by `assay.cli.options.written`.
-
     Args:
-        path: what is about to be written; "-" is stdout.
+        path: what is about to be written.
         yes: whether the line says that it may.
-        inputs: files that were loaded; the export refuses them in any case.
+        inputs: files that were loaded, which stay in any case.
 
     Raises:
-        UsageError: if a file stands where a folder is meant.
         DataError: if the file is to stay.
     """
-    from assay.formats.forms import output_form
+    from assay.export.original import refuse_inputs
 
-    if str(path) == "-":
-        return
+    refuse_inputs([path], inputs)
+    _tell_of_new_folder(path)
+    _ask([path], yes=yes)
+
+
+def _tell_of_new_folder(path: Path) -> None:
     if not path.parent.exists():
         terminal().note(f"note: the folder {path.parent} is not there yet and is made")
-    if path.is_dir() or not (path.is_file() or path.is_symlink()):
-        return
-    if any(path.exists() and file.exists() and path.samefile(file) for file in inputs):
-        return
-    if path.is_file() and path.suffix != ".html" and output_form(path) is None:
-        raise UsageError(
-            f"{path} is a file, and a name without a known ending means a folder",
-            hint=f"name a file, such as {path}.jsonl, or another folder",
-        )
-    if _is_own(path):
-        return
-    reported = f"{path}, a link to {path.readlink()}," if path.is_symlink() else str(path)
-    if not confirmed(f"write over {reported}?", yes=yes):
-        raise DataError(
-            f"{reported} {'exists, and' if path.exists() else 'which'} is not as Assay wrote it",
-            hint="name another file with -o, or add --yes",
-        )
 
 
-def _is_own(path: Path) -> bool:
-    from assay.formats.streams import digest_of
+def _ask(paths: Sequence[Path], *, yes: bool) -> None:
+    from assay.stores.cache import default_cache_folder
+    from assay.workspace.replacing import foreign_files, kept_error, shown_files
 
-    if path.is_symlink():
-        return False
-    try:
-        described = json.loads(path.with_name(f"{path.name}.assay.json").read_bytes())["output"]
-        return bool(described["blake2b"] == digest_of(path))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return is_as_written(path)
+    foreign = foreign_files(paths, default_cache_folder())
+    if foreign and not confirmed(f"write over {shown_files(foreign)}?", yes=yes):
+        raise kept_error(foreign)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from assay.cli.console import terminal
-from assay.cli.options.written import begin, end, remember
 from assay.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -121,17 +120,13 @@ class Written:
 
 
 def write_selection(selection: "NamedSelection", path: Path, writing: "Writing") -> Written:
-    """Write a selection, and say what is not simply a part of the input."""
+    """Write a selection where `check_export` has asked, and say what is not part of the input."""
     if path == _STDOUT:
         return Written([], _write_stdout(selection, writing))
     sidecar = not writing.no_sidecar
-    begin(path)
-    report = selection.export(path, layout=writing.layout_out, sidecar=sidecar)
+    report = selection.export(path, layout=writing.layout_out, sidecar=sidecar, replace=True)
     beside = [path.with_name(f"{path.name}.assay.{ending}") for ending in ("parquet", "json")]
     say_export(report, len(selection), beside[0] if sidecar else None)
-    end(path)
-    if not sidecar:
-        remember(*report.paths)
     paths = [*report.paths, *(beside if sidecar else [])]
     return Written(paths, selection.described_export(report))
 
@@ -146,7 +141,7 @@ def _write_stdout(selection: "NamedSelection", writing: "Writing") -> dict[str, 
     ending = written_ending(selection, writing)
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         path = Path(folder) / f"subset.{ending}"
-        report = selection.export(path, layout=writing.layout_out, sidecar=False)
+        report = selection.write_rows(path, layout=writing.layout_out)
         say_export(report, len(selection), None)
         with path.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)

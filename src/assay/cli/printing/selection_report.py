@@ -164,16 +164,12 @@ def print_selections(
     page.note()
     rows = [
         (entry["selection"], shown_names(entry["method_text"]), entry["chosen"], entry["tokens"],
-         ", ".join(shown_path(Path(path)) for path in entry["written"][:1]))
+         *(shown_path(Path(path)) for path in entry["written"][:1]))
         for entry in described
     ]  # fmt: skip
-    columns: list[Column] = [
-        "selection",
-        "method",
-        ("samples", "right"),
-        ("tokens", "right"),
-        "written",
-    ]
+    columns: list[Column] = ["selection", "method", ("samples", "right"), ("tokens", "right")]
+    if described[0]["written"]:
+        columns.append("written")
     page.note(table(columns, rows))
     page.note()
     _end(described[0], stages)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
-from assay.cli.app import LOOK, app, verb
+from assay.cli.app import LOOK, verb
 from assay.cli.console import terminal
+from assay.cli.help import Verb
 from assay.cli.options.groups import Everywhere, Loading, Words, Working
 from assay.cli.options.models import DTypeOption
 from assay.cli.options.opening import open_words
@@ -51,9 +51,18 @@ class Comparing:
     ] = None  # fmt: skip
 
 
+class _SeveralModels(Verb):
+    """Reads the words after ``--models`` as that many models."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Repeat the option before each of its words."""
+        return super().parse_args(ctx, repeated(args, _OPTION))
+
+
 @verb(
     "agree",
     panel=LOOK,
+    cls=_SeveralModels,
     examples=(
         "assay agree alpaca_data.json --models gpt2 Qwen/Qwen3-0.6B --sample 500",
         "assay agree alpaca_data.json ifd --models gpt2 http://localhost:8000/v1#qwen",
@@ -101,17 +110,6 @@ def _check_names(names: Sequence[str], reference: str | None) -> None:
         raise UsageError(
             f"--reference {reference!r} is not among the models", hint=f"one of {', '.join(names)}"
         )
-
-
-class _SeveralModels(TyperCommand):
-    """Reads the words after ``--models`` as that many models."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Repeat the option before each of its words."""
-        return super().parse_args(ctx, repeated(args, _OPTION))
-
-
-app.registered_commands[-1].cls = _SeveralModels
 
 
 def repeated(arguments: Sequence[str], option: str) -> list[str]:

@@ -70,7 +70,7 @@ class Measuring:
                      help="Adds IFD and perplexity, for which this language model reads the "
                      "sample of every dataset: on a processor a fraction of a second to seconds a "
                      "row, so mostly the longest part by far; -n says how long. assay:lm, org/name "
-                     "such as gpt2, a folder, or http://host:8000/v1#model."),
+                     "such as gpt2, a folder, a GGUF file, package:NAME, or http://host:8000/v1#model."),
     ] = None  # fmt: skip
     dtype: DTypeOption = None
     device: DeviceOption = None
@@ -113,9 +113,9 @@ def assess(
 
     from assay.assessment.assess import assess as measured
     from assay.cli.options.replacing import check_replaceable
-    from assay.cli.options.written import remember
     from assay.cli.recording import recorded
     from assay.files import write_text
+    from assay.stores.written import remember
 
     if measuring.output is not None:
         check_replaceable(measuring.output, yes=everywhere.yes)
@@ -131,7 +131,7 @@ def assess(
             from assay.reports.assessment.page import assessment_page
 
             write_text(measuring.output, assessment_page(found))
-            remember(measuring.output)
+            remember(projects[0].runtime.cache, [measuring.output])
     _show(found, measuring.output)
 
 

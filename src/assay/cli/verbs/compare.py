@@ -57,7 +57,7 @@ class Terms:
     others: Annotated[
         list[str] | None,
         typer.Option("--on", metavar="FILE", show_default=False, rich_help_panel=_WHAT,
-                     help="QuestionSet of another source to measure on, too. Repeatable."),
+                     help="Questions of another source to measure on, too. Repeatable."),
     ] = None  # fmt: skip
     questions: Annotated[
         int,
@@ -208,8 +208,7 @@ def _experiment(
 
 
 def _compare(runner: "Runner", made: Made, *, yes: bool) -> None:
-    from assay.cli.options.replacing import check_replaceable
-    from assay.cli.options.written import remember
+    from assay.cli.options.replacing import check_comparison
     from assay.cli.printing.compare_report import print_outcome, tell
     from assay.cli.recording import recorded, write_config
     from assay.cli.shell import command_line
@@ -217,9 +216,7 @@ def _compare(runner: "Runner", made: Made, *, yes: bool) -> None:
     from assay.reports.comparison.outcome import carry_out
 
     report, best = (None if path is None else Path(path) for path in (made.output, made.best))
-    for path in (report, best):
-        if path is not None:
-            check_replaceable(path, yes=yes)
+    check_comparison(runner.project, report, best, yes=yes)
     selectors = [each.selector for each in runner.plan.contenders if each.selector is not None]
     with recorded(runner.project, "compare", sys.argv[2:], selectors) as run:
         with run.stage("compare"):
@@ -233,8 +230,6 @@ def _compare(runner: "Runner", made: Made, *, yes: bool) -> None:
         run.facts["comparison"] = outcome.brief()
         section = comparison_section(runner.experiment, run.folder, report=report, best=best)
         write_config(run, runner.project, compare=section)
-    if report is not None:
-        remember(report)
     print_outcome(runner.project, outcome, runner.experiment.recipe)
     if outcome.failed:
         raise typer.Exit(FAILED)

@@ -44,8 +44,6 @@ def diff(
     from assay.errors import UsageError
     from assay.workspace.stored import find_result
 
-    if report is not None:
-        check_replaceable(report, yes=everywhere.yes)
     project, names = open_named(words or [], everywhere, as_loaded=True)
     if len(names) != 2:
         raise UsageError(
@@ -62,6 +60,9 @@ def diff(
             )
         _scores(project, first, second)
     else:
+        if report is not None:
+            loaded = [file.path for file in project.load_record.files]
+            check_replaceable(report, yes=everywhere.yes, inputs=loaded)
         _selections(project, first, second, limit, report)
 
 
@@ -98,10 +99,10 @@ def _selections(
 
 
 def _report(project: "Project", described: dict[str, Any], seconds: float, path: Path) -> None:
-    from assay.cli.options.written import remember
     from assay.components.references import shown_names
     from assay.files import write_text
     from assay.reports.rows.difference import difference_page
+    from assay.stores.written import remember
     from assay.workspace.stored import stored_selection
 
     first, second = (stored_selection(project, name) for name in described["names"])
@@ -109,4 +110,4 @@ def _report(project: "Project", described: dict[str, Any], seconds: float, path:
     stages = {"compare": seconds}
     shown = described | {"methods": [shown_names(text) for text in described["methods"]]}
     write_text(path, difference_page((first, second), shown, stages=stages, command=command))
-    remember(path)
+    remember(project.runtime.cache, [path])

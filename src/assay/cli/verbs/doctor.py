@@ -13,7 +13,7 @@ from assay.wording import plain, size_text
 _PACKAGES = (
     "numpy", "polars", "pydantic", "typer", "rich", "ruamel.yaml", "tokenizers", "safetensors",
     "huggingface_hub", "zstandard", "faiss-cpu", "py3langid", "torch", "transformers",
-    "sentence-transformers", "scikit-learn",
+    "gguf", "sentence-transformers", "scikit-learn",
 )  # fmt: skip
 _VARIABLES = (
     "ASSAY_CACHE", "HF_TOKEN", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "OMP_NUM_THREADS",

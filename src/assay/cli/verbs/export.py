@@ -18,7 +18,7 @@ def export(words: Words, writing: Writing, everywhere: Everywhere) -> None:
     """Write a selection that was made before, as it came or for a trainer."""
     from assay.cli.naming import shown_path
     from assay.cli.options.names import open_named
-    from assay.cli.options.replacing import check_replaceable
+    from assay.cli.options.replacing import check_export
     from assay.cli.options.writing import check_output, output_path, write_selection
     from assay.errors import UsageError
     from assay.workspace.stored import stored_selection
@@ -35,8 +35,7 @@ def export(words: Words, writing: Writing, everywhere: Everywhere) -> None:
         path = output_path(writing, name if len(names) > 1 else "")
         selection = stored_selection(project, name)
         assert path is not None  # noqa: S101  an output was named above
-        loaded = [file.path for file in project.load_record.files]
-        check_replaceable(path, yes=everywhere.yes, inputs=loaded)
+        check_export(project, path, writing.layout_out, yes=everywhere.yes)
         made = write_selection(selection, path, writing)
         written.append(
             {

@@ -45,8 +45,7 @@ def run(
     """
     from assay.cli.naming import shown_path
     from assay.cli.options.models import check_work
-    from assay.cli.options.replacing import check_replaceable
-    from assay.cli.options.written import begin, end, remember
+    from assay.cli.options.replacing import check_comparison, check_export
     from assay.cli.printing.compare_report import print_both_plans, tell
     from assay.cli.printing.compare_report import print_plan as print_comparison_plan
     from assay.cli.printing.planning_report import print_plan
@@ -67,30 +66,21 @@ def run(
             return
         if runner is None or config.components():
             print_plan(project, config.components(), naming=_NAMING)
-        for export in config.exports:
+        for export in config.placed_exports():
             terminal().note(f"would write {shown_path(export.output)}")
         if runner is not None:
             print_comparison_plan(runner, dry_run=True)
         return
-    for export in config.exports:
-        loaded = [source.path for source in project.load_record.files]
-        check_replaceable(export.output, yes=everywhere.yes, inputs=loaded)
+    for export in config.placed_exports():
+        check_export(project, export.output, export.layout, yes=everywhere.yes)
+    if config.comparison is not None:
+        report, best = config.comparison.report, config.comparison.best
+        check_comparison(project, report, best, yes=everywhere.yes)
     check_work(project, config.components(), naming=_NAMING)
     if runner is not None:
         print_comparison_plan(runner, dry_run=False)
     with recorded(project, "run", sys.argv[2:], config.components()) as record:
-        for export in config.exports:
-            begin(export.output)
-        result = config.run(project=project, runner=runner, tell=tell)
-        end(*(export.output for export in config.exports))
-        remember(
-            *(
-                path
-                for made in result.exports
-                if not made.export.sidecar
-                for path in made.report.paths
-            )
-        )
+        result = config.run(project=project, runner=runner, tell=tell, replace=True)
         described = _describe(result) | {
             "models": [fit.facts() for fit in project.model_fits(config.components())]
         }

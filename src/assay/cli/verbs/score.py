@@ -11,7 +11,7 @@ import typer
 from assay.cli.app import CHOOSE, verb
 from assay.cli.console import table, terminal
 from assay.cli.options.groups import Everywhere, Loading, Words, Working
-from assay.cli.options.models import Models
+from assay.cli.options.models import ReadModels
 from assay.cli.options.opening import open_words, rows_to_price
 from assay.cli.options.writing import REPORT_HELP
 
@@ -77,7 +77,7 @@ def score(
     reading: Loading,
     everywhere: Everywhere,
     working: Working,
-    models: Models,
+    models: ReadModels,
     scoring: Scoring,
 ) -> None:
     """Give every row a number, and keep it in the project.
@@ -95,9 +95,6 @@ def score(
 
     if scoring.output is not None:
         check_frame_path(Path(scoring.output))
-        check_replaceable(Path(scoring.output), yes=everywhere.yes)
-    if scoring.report is not None:
-        check_replaceable(scoring.report, yes=everywhere.yes)
     parsed = parse_words(words or [], everywhere.project)
     if not parsed.methods:
         raise UsageError("no method is named", hint="`assay methods` lists them")
@@ -112,13 +109,17 @@ def score(
     if working.dry_run:
         print_plan(project, scorers, rows=priced)
         return
+    loaded = [file.path for file in project.load_record.files]
+    for path in (scoring.output, scoring.report):
+        if path is not None:
+            check_replaceable(Path(path), yes=everywhere.yes, inputs=loaded)
     check_work(project, scorers)
     following = [first_selection(project), after_scores(project, scorers[0], models, files)]
     _score(project, scorers, given, scoring, following)
 
 
 def _scorers(
-    project: "Project", methods: Sequence[str], settings: Sequence[str], models: Models
+    project: "Project", methods: Sequence[str], settings: Sequence[str], models: ReadModels
 ) -> "list[Scorer]":
     from assay.cli.options.models import with_models
     from assay.cli.options.parameters import describe_methods, parse_settings, set_inside
@@ -138,9 +139,9 @@ def _score(
     following: Sequence[str | None],
 ) -> None:
     from assay.cli.naming import shown_path
-    from assay.cli.options.written import remember
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
+    from assay.stores.written import remember
     from assay.workspace.score_frame import write_frame_file
 
     with recorded(project, "score", sys.argv[2:], scorers) as run:
@@ -159,7 +160,7 @@ def _score(
     if output is not None:
         names = list(dict.fromkeys(row["result"] for row in rows))
         write_frame_file(project.frame(names, order="source"), output)
-        remember(output)
+        remember(project.runtime.cache, [output])
     if scoring.report is not None:
         named = {row["result"]: (scorer, scores.main)
                  for row, scorer, scores in zip(rows, resolved, tables, strict=True)}  # fmt: skip
@@ -200,14 +201,14 @@ def _report(
     stages: "Mapping[str, float]",
     path: Path,
 ) -> None:
-    from assay.cli.options.written import remember
     from assay.cli.printing.selection_report import why_text
     from assay.files import write_text
     from assay.reports.rows.scores import score_page
+    from assay.stores.written import remember
 
     command = ["assay", "score", *sys.argv[2:]]
     write_text(path, score_page(project, scores, stages=stages, command=command, why=why_text))
-    remember(path)
+    remember(project.runtime.cache, [path])
 
 
 def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:

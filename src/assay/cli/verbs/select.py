@@ -8,7 +8,7 @@ from assay.cli.app import CHOOSE, verb
 from assay.cli.console import terminal
 from assay.cli.options.choosing import Choosing
 from assay.cli.options.groups import Everywhere, Loading, Words, Working
-from assay.cli.options.models import Models
+from assay.cli.options.models import ReadModels
 from assay.cli.options.opening import open_words, rows_to_price
 from assay.cli.options.writing import Writing
 from assay.errors import UsageError
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def select(
     words: Words,
     choosing: Choosing,
-    models: Models,
+    models: ReadModels,
     writing: Writing,
     reading: Loading,
     everywhere: Everywhere,
@@ -55,7 +55,7 @@ def select(
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_work
     from assay.cli.options.pushing import check_push
-    from assay.cli.options.replacing import check_replaceable
+    from assay.cli.options.replacing import check_export, check_replaceable
     from assay.cli.options.writing import check_output, output_path
     from assay.cli.printing.planning_report import print_plan
 
@@ -78,10 +78,10 @@ def select(
     for request in wanted:
         path = output_path(writing, request.label if len(wanted) > 1 else "")
         if path is not None:
-            loaded = [file.path for file in project.load_record.files]
-            check_replaceable(path, yes=everywhere.yes, inputs=loaded)
+            check_export(project, path, writing.layout_out, yes=everywhere.yes)
     if writing.report is not None:
-        check_replaceable(writing.report, yes=everywhere.yes)
+        loaded = [file.path for file in project.load_record.files]
+        check_replaceable(writing.report, yes=everywhere.yes, inputs=loaded)
     check_work(project, selectors)
     _select(project, wanted, writing, choosing, files)
 
@@ -138,11 +138,11 @@ def _select(
 def _report(
     selection: "NamedSelection", described: dict[str, Any], run: "Run", path: "Path"
 ) -> None:
-    from assay.cli.options.written import remember
     from assay.cli.printing.selection_report import why_text
     from assay.components.references import shown_names
     from assay.files import write_text
     from assay.reports.rows.selection import selection_page
+    from assay.stores.written import remember
 
     shown = described | {"method_text": shown_names(described["method_text"])}
     command = ["assay", "select", *sys.argv[2:]]
@@ -155,7 +155,7 @@ def _report(
         why=lambda code: why_text(code, stop),
     )
     write_text(path, page)
-    remember(path)
+    remember(selection.project.runtime.cache, [path])
     described["written"].append(str(path))
 
 

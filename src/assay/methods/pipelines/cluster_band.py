@@ -1,5 +1,6 @@
 """Cluster band: of every cluster some rows that are neither too easy nor too odd to a model."""
 
+import math
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -79,6 +80,11 @@ class ClusterBand(Selector):
         """Return the clusters and the score."""
         groups = DistanceClusters(vectors=self.vectors, count=self.clusters, seed=self.seed)
         return {"groups": groups, "scores": self.by}
+
+    def most(self, rows: int) -> int:
+        """Return what all clusters give at most: of each the middle, and no more than wanted."""
+        middle = math.ceil((self.high - self.low) * rows / self.clusters)
+        return min(rows, self.clusters * min(self.each, middle + 1))
 
     def select(
         self,

@@ -13,6 +13,7 @@ from assay.compare.verdict import Verdict, verdict
 from assay.components.result_names import derived_name
 from assay.echo import Brief
 from assay.reports.comparison.page import write_report
+from assay.stores.written import remember
 from assay.wording import jsonable
 from assay.workspace.named_selection import NamedSelection
 
@@ -72,7 +73,8 @@ def carry_out(
 ) -> Outcome:
     """Run a comparison, write its report, and export the rows that it recommends.
 
-    A comparison that is interrupted leaves a report of what it has.
+    A comparison that is interrupted leaves a report of what it has. Whoever calls has asked
+    whether files may be replaced.
 
     Args:
         runner: the comparison.
@@ -88,10 +90,9 @@ def carry_out(
         comparison = runner.run(tell)
     except KeyboardInterrupt:
         if runner.trials:
-            write_report(report or _own_report(runner), runner.write(), rebuild=rebuild)
+            _write_report(runner, report, runner.write(), rebuild)
         raise
-    place = report or _own_report(runner)
-    write_report(place, comparison, rebuild=rebuild)
+    place = _write_report(runner, report, comparison, rebuild)
     rows = {part.name: summary(comparison, part.name) for part in comparison.sets}
     found = verdict(comparison, rows[comparison.primary])
     written = [] if best is None else _export(runner, found, best)
@@ -99,8 +100,14 @@ def carry_out(
     return Outcome(comparison, rows, found, runner.records, place, written, notes)
 
 
-def _own_report(runner: Runner) -> Path:
-    return runner.records / "report.html"
+def _write_report(
+    runner: Runner, report: Path | None, comparison: Comparison, rebuild: str
+) -> Path:
+    place = report or runner.records / "report.html"
+    write_report(place, comparison, rebuild=rebuild)
+    if report is not None:
+        remember(runner.project.runtime.cache, [report])
+    return place
 
 
 @dataclass(frozen=True)
@@ -149,4 +156,4 @@ def _export(runner: Runner, found: Verdict, path: Path) -> list[Path]:
     if best is None:
         return []
     beside = [path.with_name(f"{path.name}.assay.{ending}") for ending in ("parquet", "json")]
-    return [*best.export(path).paths, *beside]
+    return [*best.export(path, replace=True).paths, *beside]

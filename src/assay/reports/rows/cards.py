@@ -58,8 +58,13 @@ STYLE = """
 h3 { margin-top: 18px; }
 .row .head { display: flex; flex-wrap: wrap; gap: 2px 12px; margin: 0 0 6px; font-size: 13px;
   color: var(--soft); }
+.row .asked, .row .answered { overflow-y: auto; background:
+    linear-gradient(transparent, var(--panel) 60%) local bottom / 100% 3em,
+    linear-gradient(transparent, var(--line)) scroll 0 calc(100% - 1px) / 100% 1em;
+  background-repeat: no-repeat; }
 .row .asked { font-weight: 600; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 14.5px;
-  max-height: 12em; overflow-y: auto; }
+  max-height: 12em; }
 .row .answered { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 14.5px; margin-top: 6px;
-  max-height: 18em; overflow-y: auto; }
+  max-height: 18em; }
+@media print { .row .asked, .row .answered { max-height: none; background: none; } }
 """

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -17,18 +18,22 @@ from assay.reports.svg import (
     colour,
     histograms,
     part_colour,
+    round_numbers,
     short_name,
     stacked_bar,
     swatch,
 )
 from assay.samples import FloatArray, Scores
-from assay.wording import percent, quantity, short_count
+from assay.wording import number_of, percent, quantity, short_count
 from assay.workspace.shapes import row_measures
 
 _SCORE_BINS = 32
 _TAIL = 0.005
 _LISTED_WORDS = 6
 _LEAST_SHARE = 0.005
+_MOST_TICKS = 7
+Ticks: TypeAlias = Sequence[tuple[float, str]]
+"""Places on an axis in bins, with their text."""
 _LENGTHS = (
     ("characters", "Characters of the answers"),
     ("prompt", "Characters of the prompts"),
@@ -51,12 +56,13 @@ def length_pictures(pool: Pool, groups: Groups) -> Iterator[Html]:
     for name, title in _LENGTHS:
         values = measured[name]
         edges = _doublings(max(float(values[group.rows].max()) for group in groups))
-        yield _figure(title, values, groups, edges, short_count)
+        yield _figure(title, values, groups, edges, short_count, _ticks_of_counts(edges))
     turns = measured["turns"]
     most = max(float(turns[group.rows].max()) for group in groups)
     if most > 1:
         edges = [float(n) for n in range(1, min(int(most), 20) + 1)]
-        yield _figure("Answers of a row", turns, groups, edges, short_count)
+        ticks = [(place + 0.5, f"{edge:.0f}") for place, edge in enumerate(edges)]
+        yield _figure("Answers of a row", turns, groups, edges, short_count, ticks)
 
 
 def score_pictures(scores: Mapping[str, Scores], groups: Groups) -> Iterator[Html]:
@@ -69,7 +75,7 @@ def score_pictures(scores: Mapping[str, Scores], groups: Groups) -> Iterator[Htm
         low, high = np.quantile(known, [_TAIL, 1 - _TAIL])
         step = (high - low) / _SCORE_BINS
         edges = [float(low + place * step) for place in range(_SCORE_BINS)] if step else [low]
-        yield _figure(name, table.values, groups, edges, _short_number)
+        yield _figure(name, table.values, groups, edges, _short_number, _ticks_of_numbers(edges))
 
 
 def make_ups(words: Mapping[str, pl.Series], groups: Groups) -> Iterator[Html]:
@@ -103,7 +109,9 @@ def _make_up(name: str, group_colour: int, counts: Counter[str], common: Sequenc
     ]
     rest = counts.total() - sum(counts[word] for word in common)
     if rest:
-        parts.append(Part(f"{len(set(counts) - set(common)):,} others", rest / whole, COLOURS))
+        parts.append(
+            Part(number_of(len(set(counts) - set(common)), "other"), rest / whole, COLOURS)
+        )
     items = (
         element("span", swatch(part_colour(part.colour)), f"{part.name} {percent(part.share)}",
                 class_="item")
@@ -124,6 +132,7 @@ def _figure(
     groups: Groups,
     edges: Sequence[float],
     text: Callable[[float], str],
+    ticks: Ticks,
 ) -> Html:
     rows = []
     for group in groups:
@@ -135,11 +144,10 @@ def _figure(
         marks = [] if math.isnan(middle) else [(_place(edges, middle), "half have at most that")]
         note = f"median {quantity(middle)}" if known.size else "no number"
         if len(known) < len(own):
-            note += f", {len(own) - len(known):,} without"
+            note += f", {len(own) - len(known):,} without a number"
         shares = [count / max(len(own), 1) for count in counts.tolist()]
         rows.append(Bars(short_name(group.name), shares, group.colour, note, marks))
     names = [f"from {text(edge)}" for edge in edges]
-    ticks = [(float(p), text(edges[p])) for p in _tick_places(len(edges))]
     chart = histograms(rows, names, ticks, label=title)
     return element("figure", element("figcaption", title), chart)
 
@@ -148,9 +156,23 @@ def _short_number(value: float) -> str:
     return short_count(value) if abs(value) >= 100 else f"{value:.2g}"
 
 
-def _tick_places(count: int) -> list[int]:
-    step = max(1, math.ceil(count / 6))
-    return list(range(0, count, step))
+def _ticks_of_counts(edges: Sequence[float]) -> Ticks:
+    """Return at most seven of the edges that are powers of 2, 4, 16 ...; of few edges, all."""
+    step = 1
+    while True:
+        places = [p for p, edge in enumerate(edges) if edge > 0 and math.log2(edge) % step == 0]
+        if len(places) <= _MOST_TICKS:
+            return [(float(place), f"{edges[place]:,.0f}") for place in places]
+        step *= 2
+
+
+def _ticks_of_numbers(edges: Sequence[float]) -> Ticks:
+    """Return round numbers where they lie between edges that are equally far apart."""
+    if len(edges) == 1:
+        return [(0.0, _short_number(edges[0]))]
+    step = edges[1] - edges[0]
+    ticks = round_numbers(edges[0], edges[-1] + step, _MOST_TICKS - 2)
+    return [((tick - edges[0]) / step, f"{tick:,.6g}") for tick in ticks]
 
 
 def _place(edges: Sequence[float], value: float) -> float:

@@ -13,6 +13,7 @@ from assay.reports.rows.side_by_side import beside_each_other, by_meaning, numbe
 from assay.samples import Reason
 from assay.wording import amount, number_text, percent, times
 from assay.workspace.named_selection import NamedSelection
+from assay.workspace.shapes import TINY
 
 SHOWN = 30
 _FIRST = 10
@@ -69,7 +70,8 @@ def _figures(selection: NamedSelection, described: Mapping[str, Any], rows: int)
              f"characters in the median answer ({pool['median_characters']:,.0f} in the pool)"),
             (times(chosen["text_bytes"] / max(pool["text_bytes"], 1)),
              "times the pool's text per row"),
-            (percent(chosen["tiny"]), f"tiny answers ({percent(pool['tiny'])} of the pool)"),
+            (percent(chosen["tiny"]),
+             f"of answers under {TINY} characters ({percent(pool['tiny'])} in the pool)"),
         ]
     )  # fmt: skip
 

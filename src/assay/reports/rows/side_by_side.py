@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from assay.assessment.wording import language_name
 from assay.components.component import Component
 from assay.components.walk import walk
 from assay.features.embeddings import Embeddings
@@ -69,5 +70,9 @@ def _attribute_words(project: Workspace) -> dict[str, pl.Series]:
         if len(words) < len(project.pool):  # of the rows that are not held out
             every = pl.Series([""] * len(project.pool), dtype=pl.String)
             words = every.scatter(np.flatnonzero(~project.pool.held_out), words)
-        found[name] = words
+        found[name] = words.cast(pl.String)
+    languages = found["language"]
+    found["language"] = languages.replace(
+        {code: language_name(code) for code in languages.unique()}
+    )
     return found

@@ -226,8 +226,11 @@ def test_the_configuration_of_a_run_compares_the_same_again(here: Here) -> None:
     Path("others.json").write_text(json.dumps(
         [{"instruction": f"And {n}?", "output": f"It is {n}."} for n in range(9)]
     ))  # fmt: skip
-    here("compare", "rows.json", "ttr", "--base", "tiny", "--budget", "10%,2% ", "--on",
-         "others.json", "--axis", "tokens", *_SHORT, "-o", "report.html")  # fmt: skip
+    compared = here(
+        "compare", "rows.json", "ttr", "--base", "tiny", "--budget", "10%,2% ", "--on",
+        "others.json", "--axis", "tokens", *_SHORT, "-o", "report.html",
+    )  # fmt: skip
+    assert compared.code == 0, compared.err
     before = list(TRAINED)
     first = Path("report.html").read_bytes()
     (config,) = Path("rows.assay/runs").glob("*/config.yaml")

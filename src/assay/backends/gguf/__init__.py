@@ -1,0 +1,1 @@
+"""Models in one file, as llama.cpp reads them, and how they become a folder."""
