@@ -5,8 +5,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
-from assay.features.causal_pass import CausalFeature, ReadRows
+from assay.features.causal_pass import CausalFeature
 from assay.features.made_models import first_model
+from assay.features.read_rows import ReadRows
 from assay.rendering.token_rows import Window
 from assay.runtime import Runtime
 from assay.samples import Flag, Float32Array, Reason

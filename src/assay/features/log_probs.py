@@ -8,7 +8,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assay.components.component import NoPaper, Paper
-from assay.features.causal_pass import CausalFeature, ReadRows
+from assay.features.causal_pass import CausalFeature
+from assay.features.read_rows import ReadRows
 from assay.rendering.chat_spans import UNRENDERED
 from assay.rendering.tokenization import Preceding
 from assay.samples import Float32Array, FloatArray, Reason

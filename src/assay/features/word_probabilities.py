@@ -10,8 +10,9 @@ from assay.components.component import NoPaper, Paper
 from assay.components.references import QuestionRef
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError, Parameter, Phrase
-from assay.features.causal_pass import CausalFeature, CausalPass, ReadRows
+from assay.features.causal_pass import CausalFeature, CausalPass
 from assay.features.passes import Pass
+from assay.features.read_rows import ReadRows
 from assay.models.language_model import LanguageModel
 from assay.rendering.encoding import TextEncoding
 from assay.rendering.judged_rows import judged_rows
