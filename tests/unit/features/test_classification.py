@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assay.backends.sequence_classifier import SequenceClassifier
 from assay.errors import ConfigError
 from assay.features.classification import Classification
+from assay.models.classifier import Framed
 from assay.samples import Conversation, Flag, Message, Reason
 from assay.testing import pool as pool_of
 from assay.testing import value_of
@@ -185,3 +187,39 @@ def test_one_text_of_an_input_of_another_form_does_not_make_another_pass() -> No
     asked = [Classification(model="x", part=part) for part in ("response", "prompt")]
 
     assert asked[0].reading() == asked[1].reading()
+
+
+def test_a_stopped_run_goes_on_behind_what_it_has_read(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = open_runtime(tmp_path)
+    runtime.keep_seconds = 0.0
+    set_budget(runtime, bert, 64)
+    rows = pool_of([exchange(row) for row in ordinary_rows(30)])
+    feature = Classification(model=str(bert))
+    run: list[int] = []
+    plain = SequenceClassifier._run
+
+    def stopping(model: SequenceClassifier, members: Sequence[Framed]) -> Any:
+        if len(run) == 12:
+            raise KeyboardInterrupt
+        run.append(len(members))
+        return plain(model, members)
+
+    monkeypatch.setattr(SequenceClassifier, "_run", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        value_of(feature, rows, runtime=runtime)
+    before = sum(run)
+    run.clear()
+
+    def counting(model: SequenceClassifier, members: Sequence[Framed]) -> Any:
+        run.append(len(members))
+        return plain(model, members)
+
+    monkeypatch.setattr(SequenceClassifier, "_run", counting)
+
+    found = value_of(feature, rows, runtime=runtime)
+
+    assert 0 < sum(run) <= 30 - before + 3  # 3 to see that padding changes nothing
+    fresh = _value(bert, tmp_path / "fresh", list(rows.conversations(np.arange(len(rows)))))
+    assert found.difference(fresh) < 1e-5
