@@ -208,12 +208,12 @@ class PlainLoop:
             parts.append(self.log_probs(ids)[np.array(places, np.int64) - 1])
         return np.concatenate(parts)
 
-    def states(self, ids: Sequence[int]) -> NDArray[np.float64]:
-        """Return the hidden states after the last normalisation. Shape (t, d)."""
+    def states(self, ids: Sequence[int], layer: int = -1) -> NDArray[np.float64]:
+        """Return the hidden states, by default after the last normalisation. Shape (t, d)."""
         torch = pytest.importorskip("torch")
         with torch.no_grad():
             output = self.model(torch.tensor([list(ids)]), output_hidden_states=True)
-        return np.asarray(output.hidden_states[-1][0].double())
+        return np.asarray(output.hidden_states[layer][0].double())
 
 
 def spans_of(conversation: Conversation) -> list[tuple[str, bool]]:

@@ -49,6 +49,9 @@ class Letters:
     width: int = 3
     special_texts: Sequence[str] = tuple(SPECIAL)
 
+    def width_at(self, layer: int) -> int:
+        return self.width
+
     def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
         return [self._ids(text, special) for text in texts]
 
@@ -91,7 +94,22 @@ class Letters:
             name: np.array([self._pool(*each) for each in zip(sequences, own, strict=True)])
             for name, own in questions.pools.items()
         }
-        return Answers(values, -values, np.exp(values), np.round(1 - 8 * values), pools)
+        ranks = np.round(1 - 8 * values)
+        lead = np.array(-values / 2, np.float32)
+        choices = {
+            name: np.array(
+                [
+                    [
+                        log_prob([*ids[:place], token], place) if place else np.nan
+                        for token in tokens
+                    ]
+                    for ids, place in zip(sequences, places.tolist(), strict=True)
+                ],
+                np.float32,
+            )
+            for name, (tokens, places) in questions.choices.items()
+        }
+        return Answers(values, -values, np.exp(values), ranks, pools, lead=lead, choices=choices)
 
     def _pool(self, ids: Any, weights: Any) -> Any:
         if weights is None:

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 
 END = "<|endoftext|>"
 POSITIONS = 256
+CLASSIFIER = "AutoModelForSequenceClassification"
 CHATML = (
     "{% if tools %}<|im_start|>system\nTools: {{ tools | tojson }}<|im_end|>\n{% endif %}"
     "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
@@ -96,14 +97,88 @@ def small_settings() -> dict[str, Any]:
     }
 
 
-def write_model(folder: Path, config: Any, tokenizer: Any, *, seed: int = 0) -> Path:
-    """Write a causal model of some settings with random weights, and its tokenizer."""
+def tiny_reward(folder: Path, *, padding: int | None = None) -> Path:
+    """Write a LLaMA that gives a conversation in the chat format one number.
+
+    Args:
+        folder: that is filled.
+        padding: token that its settings name for padding, if they do.
+    """
+    tokenizer = llama_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
+    tokenizer.chat_template = CHATML
+    config = llama_config(vocab_size=len(tokenizer), num_labels=1, pad_token_id=padding)
+    return write_model(folder, config, tokenizer, opens=CLASSIFIER)
+
+
+def tiny_bert(folder: Path, labels: Sequence[str] = ("low", "middle", "high")) -> Path:
+    """Write a BERT that gives a text, or two, a number per label."""
+    tokenizer = pair_tokenizer()
+    config = transformers().BertConfig(
+        vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=128, max_position_embeddings=POSITIONS, initializer_range=0.3,
+        id2label=dict(enumerate(labels)), label2id={label: n for n, label in enumerate(labels)},
+        pad_token_id=tokenizer.pad_token_id, num_labels=len(labels),
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    return write_model(folder, config, tokenizer, opens=CLASSIFIER)
+
+
+def tiny_t5(folder: Path) -> Path:
+    """Write a T5: a text is read whole, </s> behind it, and the decoder begins with <unk>."""
+    tokenizer = Tokenizer.from_str(_metaspace_json())
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 2)]
+    )
+    wrapped = transformers().PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="</s>", unk_token="<unk>", pad_token="<s>"
+    )
+    config = transformers().T5Config(
+        vocab_size=len(_metaspace()), d_model=64, d_kv=16, d_ff=128, num_layers=2, num_heads=4,
+        decoder_start_token_id=0, pad_token_id=1, eos_token_id=2, dropout_rate=0.0,
+        initializer_factor=1.5,
+    )  # fmt: skip
+    return write_model(folder, config, wrapped, opens="AutoModelForSeq2SeqLM")
+
+
+def pair_tokenizer() -> Any:
+    """Return a byte-level tokenizer that frames a text or two: [CLS] one [SEP] other [SEP]."""
+    tokenizer = Tokenizer.from_str(_byte_level_json())
+    specials = ["[CLS]", "[SEP]", "[PAD]"]
+    tokenizer.add_special_tokens(specials)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(name, int(tokenizer.token_to_id(name) or 0)) for name in specials],
+    )
+    return transformers().PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]"
+    )
+
+
+def write_model(
+    folder: Path,
+    config: Any,
+    tokenizer: Any,
+    *,
+    seed: int = 0,
+    opens: str = "AutoModelForCausalLM",
+) -> Path:
+    """Write a model of some settings with random weights, and its tokenizer.
+
+    Args:
+        folder: that is filled.
+        config: its settings.
+        tokenizer: the tokenizer.
+        seed: of the weights.
+        opens: class of transformers that makes it; a causal model by default.
+    """
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)  # two layers are slower on several, most of all beside other work
     transformers().utils.logging.disable_progress_bar()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = transformers().AutoModelForCausalLM.from_config(config)
+        model = getattr(transformers(), opens).from_config(config)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -21,6 +21,7 @@ from assay.models.encoder import Encoder, TokenCounter
 from assay.notebooks import usual_progress
 from assay.processors import limit_threads, machine_processors, usable_processors
 from assay.progress import Patient, Progress
+from assay.rendering.questions import pin_question
 from assay.rendering.templates import pin_template
 from assay.stores.cache import default_cache_folder
 from assay.stores.unfinished import default_interval_seconds
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.components.references import DType
+    from assay.models.classifier import Classifier
     from assay.models.generation import Generator
+    from assay.models.gradients import GradientModel
     from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
+    from assay.models.text_to_text import TextToText
     from assay.models.training import Trainable
     from assay.samples import IndexArray
 
@@ -157,10 +161,74 @@ class Runtime:
             small=name_of(pinned) == EMBEDDED_MODEL,
         )
 
-    def hidden_width(self, pinned: str, dtype: "DType") -> int:
-        """Return the length of a language model's hidden states; raises as `language_model`."""
+    def classifier(self, pinned: str, dtype: "DType") -> "Classifier":
+        """Return the sequence classifier that a pinned name stands for, opened if need be.
+
+        Raises:
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+            MissingExtraError: if torch and transformers are not installed.
+        """
+        from assay.backends.models import load_classifier  # noqa: PLC0415
+
+        found: Classifier = self.models.get(
+            f"classifier {pinned} {dtype} {self.device} {self.cache}",
+            lambda: load_classifier(pinned, dtype, self),
+        )
+        return found
+
+    def text_to_text(self, pinned: str, dtype: "DType") -> "TextToText":
+        """Return the text-to-text model that a pinned name stands for, opened if need be.
+
+        Raises:
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+            MissingExtraError: if torch and transformers are not installed.
+        """
+        from assay.backends.models import load_text_to_text  # noqa: PLC0415
+
+        found: TextToText = self.models.get(
+            f"text-to-text {pinned} {dtype} {self.device} {self.cache}",
+            lambda: load_text_to_text(pinned, dtype, self),
+        )
+        return found
+
+    def gradients(
+        self, pinned: str, dtype: "DType", *, parameters: tuple[str, ...] = ("*lora_*",)
+    ) -> "GradientModel":
+        """Return the causal model of a pinned name to be differentiated, opened if need be.
+
+        Args:
+            pinned: the model; the adapter of one stays beside the weights of its base.
+            dtype: its number format.
+            parameters: patterns of the names of those that it is differentiated by; by default
+                those of a low-rank adapter.
+
+        Raises:
+            ConfigError: if a pattern fits no parameter.
+            ModelLoadError: if it cannot be opened, or has changed since it was pinned.
+            MissingExtraError: if what opens it is not installed.
+        """
+        from assay.backends.models import load_gradients  # noqa: PLC0415
+
+        found: GradientModel = self.models.get(
+            f"gradients {pinned} {dtype} {self.device} {self.cache} {parameters}",
+            lambda: load_gradients(pinned, parameters, dtype, self),
+        )
+        return found
+
+    def hidden_width(self, pinned: str, dtype: "DType", *, layer: int = -1) -> int:
+        """Return the length of a language model's hidden states; raises as `language_model`.
+
+        Args:
+            pinned: the model.
+            dtype: its number format.
+            layer: whose states; -1 for the last.
+
+        Raises:
+            ConfigError: if it has no such layer.
+        """
         return self.models.width(
-            f"language model {pinned}", lambda: self.language_model(pinned, dtype).width
+            f"language model {pinned} {layer}",
+            lambda: self.language_model(pinned, dtype).width_at(layer),
         )
 
     def trainable(self, pinned: str, recipe: "Recipe") -> "Trainable":
@@ -225,8 +293,14 @@ class Runtime:
             from assay.backends.models import pin_language_model  # noqa: PLC0415
 
             return pin_language_model(text, offline=self.offline)
+        if kind in ("classifier", "text_to_text"):
+            from assay.backends.models import pin_whole_model  # noqa: PLC0415
+
+            return pin_whole_model(kind, text, offline=self.offline)
         if kind == "template":
             return pin_template(text)
+        if kind == "question":
+            return pin_question(text)
         if kind == "file":
             return pin_file(text)
         raise ModelLoadError(f"nothing can pin a {kind}")

@@ -12,7 +12,12 @@ import pytest
 from assay.components.rendering import Rendering
 from assay.features.causal_pass import CausalFeature
 from assay.features.hidden_states import HiddenStates
-from assay.features.log_probs import PromptLogProbs, ResponseLogProbs, TokenStatistics
+from assay.features.log_probs import (
+    PromptLogProbs,
+    ResponseLogProbs,
+    TokenMargins,
+    TokenStatistics,
+)
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.pool.pool import Pool
 from assay.runtime import Runtime
@@ -150,11 +155,23 @@ def test_entropy_rank_and_top_probability_are_those_of_all_logits(case: Case) ->
         assert exact[known].mean() > 0.8
 
 
+def test_margins_are_those_of_all_logits(case: Case) -> None:
+    value = case.value(TokenMargins)
+
+    rows = [_statistics(case.loop, window) for (window,) in _sequences(case, "prompt")]
+    for name, found in value.columns.items():
+        expected = np.array([row[name] for row in rows])
+        assert np.isnan(found).tolist() == np.isnan(expected).tolist()
+        # Logits of these models lie in the hundreds.
+        assert np.nanmax(np.abs(found - expected)) < (1e-4 if name == "log_margin" else _TOLERANCE)
+
+
 def _statistics(loop: PlainLoop, window: Scored) -> dict[str, float]:
     names = ("rank", "accuracy")
     if not window.places:
         limits = {f"{end} {name}": np.nan for end in ("least", "greatest") for name in names}
-        return {"entropy": np.nan, "top_probability": np.nan} | limits
+        means = ("entropy", "top_probability", "runner_up", "margin", "log_margin")
+        return dict.fromkeys(means, np.nan) | limits
     logits = np.asarray(loop.logits(window.ids).double())[np.array(window.places) - 1]
     labels = np.array(window.ids)[window.places]
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -166,6 +183,9 @@ def _statistics(loop: PlainLoop, window: Scored) -> dict[str, float]:
     return {
         "entropy": float(-(probabilities * surprise).sum(axis=1).mean()),
         "top_probability": float(probabilities.max(axis=1).mean()),
+        "runner_up": float(np.sort(probabilities, axis=1)[:, -2].mean()),
+        "margin": float(np.diff(np.sort(probabilities, axis=1)[:, -2:]).mean()),
+        "log_margin": float(np.diff(np.sort(logits, axis=1)[:, -2:]).mean()),
         "least rank": float(first.mean()),
         "greatest rank": float(last.mean()),
         "least accuracy": float((last == 1).mean()),

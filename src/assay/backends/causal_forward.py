@@ -1,19 +1,24 @@
 """Forwards of a transformers model, as few and as narrow as the questions allow."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from assay.backends.batching import Batch
+from assay.backends.kept_batches import Vectors
 from assay.backends.output_layer import OutputLayer, described, positions_at_once
-from assay.backends.work import Readout, Work
+from assay.backends.work import NOTHING, Readout, Work
 from assay.errors import FeatureError, Parameter, Phrase
+from assay.models.language_model import Choice
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, IndexArray
 
+_States = Mapping[int, torch.Tensor]
+"""Hidden states by layer, those of the last one, -1, among them."""
 _KEPT_PREFIXES = 8
 _WRITTEN_OUT_GELU = ("NewGELUActivation", "FastGELUActivation")
 _PROBE_TOKENS = 12
@@ -25,7 +30,7 @@ class _Prefix(NamedTuple):
     """A beginning that was run once: keys and values of every layer, and its hidden states."""
 
     layers: tuple[tuple[torch.Tensor, torch.Tensor], ...]
-    hidden: torch.Tensor
+    states: "_States"
 
 
 class Forward:
@@ -42,7 +47,7 @@ class Forward:
         self.dtype = next(model.parameters()).dtype
         head = model.get_output_embeddings()
         self._head = OutputLayer(head)
-        self._prefixes: OrderedDict[bytes, _Prefix] = OrderedDict()
+        self._prefixes: OrderedDict[tuple[bytes, tuple[int, ...]], _Prefix] = OrderedDict()
         with torch.inference_mode():
             self.looks_ahead = self._later_tokens_count()
             self._separate_head = self._head_is_all_there_is()
@@ -50,8 +55,17 @@ class Forward:
 
     @property
     def width(self) -> int:
-        """Length of a hidden state."""
+        """Length of a last hidden state."""
         return int(self._model.get_output_embeddings().weight.shape[1])
+
+    @cached_property
+    def layer_widths(self) -> Sequence[int]:
+        """Lengths of the hidden states that the model tells, from its embeddings on."""
+        with torch.inference_mode():
+            output = self._model.base_model(
+                input_ids=self._probe(), use_cache=False, output_hidden_states=True
+            )
+        return [int(states.shape[-1]) for states in output.hidden_states or ()]
 
     # Checks of the short cuts, by this very model
 
@@ -92,7 +106,7 @@ class Forward:
         whole = self._model.base_model(input_ids=ids, use_cache=False).last_hidden_state
         try:
             prefix = self._run_prefix(ids[0, :half])
-            rest = self._hidden(ids[:, half:], prefix)
+            rest = self._hidden(ids[:, half:], prefix)[-1]
         except (AttributeError, TypeError, ValueError, RuntimeError):
             return False
         scale = whole.float().abs().max().clamp(min=1.0)
@@ -108,8 +122,8 @@ class Forward:
 
     def run(
         self, batch: Batch, work: Work, *, statistics: bool = False
-    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
-        """Return what is asked of each member of a batch: its targets, and its pooled states.
+    ) -> tuple[list[Readout], Vectors]:
+        """Return what is asked of each member of a batch: its targets, and its vectors.
 
         Args:
             batch: which sequences.
@@ -139,19 +153,19 @@ class Forward:
                 ),
             )
         middle = len(batch.members) // 2
-        readouts, pooled = [], []
+        readouts, vectors = [], []
         for part in (batch.members[:middle], batch.members[middle:]):
-            some, vectors = self.run(Batch(batch.prefix, part), work, statistics=statistics)
+            some, given = self.run(Batch(batch.prefix, part), work, statistics=statistics)
             readouts += some
-            pooled += vectors
-        return readouts, pooled
+            vectors += given
+        return readouts, vectors
 
     def _run(
         self,
         batch: Batch,
         work: Work,
         statistics: bool,
-    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
+    ) -> tuple[list[Readout], Vectors]:
         places = batch.members.tolist()
         own = [work.sequences[place] for place in places]
         before = len(batch.prefix)
@@ -161,22 +175,32 @@ class Forward:
         ids = np.zeros((len(own), length), np.int64)
         for row, sequence in enumerate(own):
             ids[row, : len(sequence) - before] = sequence[before:]
-        prefix = self._prefix(batch.prefix) if before else None
+        layers = work.inner_layers
+        prefix = self._prefix(batch.prefix, layers) if before else None
         tokens = torch.from_numpy(ids).to(self.device)
-        hidden = self._hidden(tokens, prefix)
+        states = self._hidden(tokens, prefix, layers)
         wanted = [(work.targets[place], work.labels[place]) for place in places]
-        readouts = self._read(hidden, prefix, before, wanted, statistics)
+        readouts = self._read(states[-1], prefix, before, wanted, statistics)
         pooled = [
-            [self._pool(hidden[row], prefix, before, pool[place]) for pool in work.pools]
+            [
+                self._pool(states, prefix, row, layer, pool[place])
+                for pool, layer in zip(work.pools, work.layers, strict=True)
+            ]
             for row, place in enumerate(places)
         ]
-        return readouts, pooled
+        chosen = [
+            self._choose(states[-1], prefix, choice, batch.members) for choice in work.choices
+        ]
+        return readouts, [own + [part[row] for part in chosen] for row, own in enumerate(pooled)]
 
-    def _hidden(self, ids: torch.Tensor, prefix: _Prefix | None) -> torch.Tensor:
-        """Return the last hidden states. Shape (rows, length, width)."""
+    def _hidden(
+        self, ids: torch.Tensor, prefix: _Prefix | None, layers: tuple[int, ...] = ()
+    ) -> _States:
+        """Return the last hidden states and those of some layers. Shape (rows, length, width)."""
         base = self._model.base_model
+        asked = {"output_hidden_states": True} if layers else {}
         if prefix is None:
-            return base(input_ids=ids, use_cache=False).last_hidden_state
+            return _states(base(input_ids=ids, use_cache=False, **asked), layers)
         from transformers import DynamicCache  # noqa: PLC0415  only where it is used
 
         rows = len(ids)
@@ -184,25 +208,29 @@ class Forward:
             (key.expand(rows, -1, -1, -1), value.expand(rows, -1, -1, -1))
             for key, value in prefix.layers
         )
-        return base(input_ids=ids, past_key_values=cache, use_cache=True).last_hidden_state
+        output = base(input_ids=ids, past_key_values=cache, use_cache=True, **asked)
+        return _states(output, layers)
 
-    def _prefix(self, ids: TokenIds) -> _Prefix:
-        key = ids.tobytes()
+    def _prefix(self, ids: TokenIds, layers: tuple[int, ...]) -> _Prefix:
+        key = (ids.tobytes(), layers)
         if key not in self._prefixes:
             tokens = torch.from_numpy(ids.astype(np.int64)).to(self.device)
-            self._prefixes[key] = self._run_prefix(tokens)
+            self._prefixes[key] = self._run_prefix(tokens, layers)
             while len(self._prefixes) > _KEPT_PREFIXES:
                 self._prefixes.popitem(last=False)
         self._prefixes.move_to_end(key)
         return self._prefixes[key]
 
-    def _run_prefix(self, ids: torch.Tensor) -> _Prefix:
+    def _run_prefix(self, ids: torch.Tensor, layers: tuple[int, ...] = ()) -> _Prefix:
         from transformers import DynamicCache  # noqa: PLC0415  only where it is used
 
         cache = DynamicCache()
-        output = self._model.base_model(input_ids=ids[None], past_key_values=cache, use_cache=True)
-        layers = tuple((layer.keys, layer.values) for layer in cache.layers)
-        return _Prefix(layers, output.last_hidden_state[0])
+        asked = {"output_hidden_states": True} if layers else {}
+        output = self._model.base_model(
+            input_ids=ids[None], past_key_values=cache, use_cache=True, **asked
+        )
+        states = {layer: found[0] for layer, found in _states(output, layers).items()}
+        return _Prefix(tuple((each.keys, each.values) for each in cache.layers), states)
 
     # What is read off
 
@@ -217,7 +245,7 @@ class Forward:
         rows, length = hidden.shape[:2]
         flat = hidden.reshape(rows * length, -1)
         if prefix is not None:
-            flat = torch.cat([prefix.hidden, flat])
+            flat = torch.cat([prefix.states[-1], flat])
         places = []
         for row, (targets, _) in enumerate(wanted):
             # The token at t is predicted by the state at t - 1, which may lie in the beginning.
@@ -229,9 +257,13 @@ class Forward:
         found = self._describe(flat, place, label, statistics)
         borders = np.cumsum([len(own) for own in places])[:-1]
         split = [np.split(part, borders) if len(part) else None for part in found]
-        empty = np.empty(0, np.float32)
         return [
-            Readout(*(empty if part is None else part[row] for part in split))
+            Readout(
+                *(
+                    nothing if part is None else part[row]
+                    for part, nothing in zip(split, NOTHING, strict=True)
+                )
+            )
             for row in range(rows)
         ]
 
@@ -242,9 +274,9 @@ class Forward:
         label: torch.Tensor,
         statistics: bool,
     ) -> list[Float32Array]:
-        """Return log-probabilities and, if wanted, entropy, top and rank, chunk by chunk."""
+        """Return log-probabilities and, if wanted, what describes the distributions."""
         if not len(place):
-            return [np.empty(0, np.float32)] * 4
+            return list(NOTHING)
         parts = []
         size = positions_at_once(self.device.type)
         for start in range(0, len(place), size):
@@ -257,7 +289,37 @@ class Forward:
                 true = logits.gather(1, chunk[:, None])[:, 0]
                 parts.append(described([logits], chunk, true, statistics))
         joined = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
-        return joined + [np.empty(0, np.float32)] * (4 - len(joined))
+        return joined + list(NOTHING[len(joined) :])
+
+    def _choose(
+        self, hidden: torch.Tensor, prefix: _Prefix | None, choice: Choice, members: IndexArray
+    ) -> list[Float32Array | None]:
+        """Return the log-probabilities of some tokens at a place of each row that has one."""
+        before = 0 if prefix is None else len(prefix.states[-1])
+        places = choice.places[members]
+        rows = np.flatnonzero(places)
+        found: list[Float32Array | None] = [None] * len(members)
+        if not len(rows):
+            return found
+        states = torch.stack(
+            [
+                hidden[row, place - 1 - before]
+                if prefix is None or place > before
+                else prefix.states[-1][place - 1]
+                for row, place in zip(rows.tolist(), places[rows].tolist(), strict=True)
+            ]
+        )
+        tokens = torch.from_numpy(choice.tokens).to(self.device)
+        size = positions_at_once(self.device.type)
+        parts = [
+            self._head.choose(some, tokens)
+            if self._separate_head
+            else torch.log_softmax(self._through_model(some), -1)[:, tokens]
+            for some in states.split(size)
+        ]
+        for row, numbers in zip(rows.tolist(), torch.cat(parts).cpu().numpy(), strict=True):
+            found[row] = numbers
+        return found
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """Return the logits of some hidden states, up to a constant per state, in float32.
@@ -280,19 +342,25 @@ class Forward:
 
     def _pool(
         self,
-        hidden: torch.Tensor,
+        states: _States,
         prefix: _Prefix | None,
-        before: int,
+        row: int,
+        layer: int,
         weights: Float32Array | None,
     ) -> Float32Array | None:
         if weights is None:
             return None
         given = torch.from_numpy(weights).to(self.device)
+        before = 0 if prefix is None else len(prefix.states[layer])
         rest = len(weights) - before
-        pooled = given[before:] @ hidden[:rest].float()
+        pooled = given[before:] @ states[layer][row, :rest].float()
         if prefix is not None:
-            pooled = pooled + given[:before] @ prefix.hidden.float()
+            pooled = pooled + given[:before] @ prefix.states[layer].float()
         return pooled.cpu().numpy()
+
+
+def _states(output: Any, layers: tuple[int, ...]) -> _States:
+    return {-1: output.last_hidden_state} | {layer: output.hidden_states[layer] for layer in layers}
 
 
 def _fuse_activations(model: Any) -> None:

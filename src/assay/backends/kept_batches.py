@@ -1,7 +1,7 @@
 """What a batch was answered, as arrays that can be kept, under a key of all that was asked."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,10 @@ from assay.backends.batching import Batch
 from assay.backends.work import Readout, Work
 from assay.samples import Float32Array
 
-Pooled = list[list[Float32Array | None]]
+_FORM = b"2"
+"""How answers are put together: what was kept in another form is found no more."""
+Vectors = list[list[Float32Array | None]]
+"""Of each sequence what is asked of it besides its targets; None for nothing."""
 
 
 def batch_key(batch: Batch, work: Work, *, statistics: bool) -> bytes:
@@ -22,38 +25,49 @@ def batch_key(batch: Batch, work: Work, *, statistics: bool) -> bytes:
         work: all of them.
         statistics: whether the predicting distributions are described.
     """
-    state = hashlib.blake2b(b"\x01" if statistics else b"\x00", digest_size=16)
 
-    def feed(array: NDArray[Any] | None) -> None:
+    def arrays() -> Iterator[NDArray[Any] | None]:
+        yield batch.prefix
+        yield np.array(work.layers, np.int64)
+        for choice in work.choices:
+            yield choice.tokens
+            yield choice.places[batch.members]
+        for place in batch.members.tolist():
+            yield work.sequences[place]
+            yield work.targets[place]
+            yield work.labels[place]
+            for pool in work.pools:
+                yield pool[place]
+
+    return arrays_key(_FORM + bytes([statistics]), arrays())
+
+
+def arrays_key(asked: bytes, arrays: Iterable[NDArray[Any] | None]) -> bytes:
+    """Return a digest of some arrays in order, None among them, and of what is asked of them."""
+    state = hashlib.blake2b(asked, digest_size=16)
+    for array in arrays:
         content = b"" if array is None else np.ascontiguousarray(array).tobytes()
         state.update((-1 if array is None else len(content)).to_bytes(8, "little", signed=True))
         state.update(content)
-
-    feed(batch.prefix)
-    for place in batch.members.tolist():
-        feed(work.sequences[place])
-        feed(work.targets[place])
-        feed(work.labels[place])
-        for pool in work.pools:
-            feed(pool[place])
     return state.digest()
 
 
-def packed(readouts: Sequence[Readout], pooled: Pooled) -> Mapping[str, NDArray[Any]]:
+def packed(readouts: Sequence[Readout], vectors: Vectors) -> Mapping[str, NDArray[Any]]:
     """Return a batch's answer as arrays."""
     found: dict[str, NDArray[Any]] = {
         name: np.concatenate([getattr(readout, name) for readout in readouts])
         for name in Readout._fields
     }
-    vectors = [vector for own in pooled for vector in own if vector is not None]
-    if vectors:
-        found["pools"] = np.stack(vectors)
+    for number in range(len(vectors[0]) if vectors else 0):
+        given = [vector for own in vectors if (vector := own[number]) is not None]
+        if given:
+            found[f"vectors {number}"] = np.stack(given)
     return found
 
 
 def unpacked(
     answer: Mapping[str, NDArray[Any]], batch: Batch, work: Work
-) -> tuple[list[Readout], Pooled]:
+) -> tuple[list[Readout], Vectors]:
     """Return what `packed` put together."""
     places = batch.members.tolist()
     borders = np.cumsum([len(work.targets[place]) for place in places])[:-1]
@@ -62,8 +76,13 @@ def unpacked(
         np.split(answer[name], borders) if len(answer[name]) else [answer[name]] * len(places)
         for name in Readout._fields
     ]
-    vectors = iter(answer.get("pools", ()))
-    pooled: Pooled = [
-        [None if pool[place] is None else next(vectors) for pool in work.pools] for place in places
+    count = len(work.pools) + len(work.choices)
+    given = [iter(answer.get(f"vectors {number}", ())) for number in range(count)]
+    vectors: Vectors = [
+        [
+            next(own) if wanted else None
+            for wanted, own in zip(work.vectors_of(place), given, strict=True)
+        ]
+        for place in places
     ]
-    return [Readout(*own) for own in zip(*parts, strict=True)], pooled
+    return [Readout(*own) for own in zip(*parts, strict=True)], vectors

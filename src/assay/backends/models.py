@@ -1,8 +1,8 @@
-"""Causal language models by name."""
+"""Models by name: causal language models, sequence classifiers, text-to-text models."""
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assay.backends.embedded.embedded_lm import EmbeddedModel, embedded_digest
 from assay.backends.endpoint.endpoint_address import pin_address
@@ -15,7 +15,10 @@ from assay.errors import ModelLoadError, Parameter, Phrase
 
 if TYPE_CHECKING:
     from assay.components.references import DType
+    from assay.models.classifier import Classifier
+    from assay.models.gradients import GradientModel
     from assay.models.language_model import LanguageModel
+    from assay.models.text_to_text import TextToText
     from assay.models.workplace import Workplace
 
 _CHECKED = "tensor by tensor"
@@ -62,6 +65,97 @@ def _adapter_pin(text: str, *, offline: bool) -> tuple[str, str]:
         check_same(name, split_pin(base)[1], str(revision))
     parts = f"{folder_digest(Path(text))} {split_pin(base)[1]} {_CHECKED}"
     return base, hashlib.blake2b(parts.encode(), digest_size=6).hexdigest()
+
+
+def pin_whole_model(kind: str, text: str, *, offline: bool) -> str:
+    """Return the name of a model that is no adapter, followed by the digest of what it names.
+
+    Args:
+        kind: "classifier" or "text_to_text".
+        text: the name, pinned or not.
+        offline: never touch the network.
+
+    Raises:
+        ModelLoadError: if nothing of that name can be found.
+    """
+    called = {"text_to_text": "text-to-text model"}.get(kind, kind)
+    return text if is_pinned(text) else pin_model(called, text, offline=offline)
+
+
+def load_classifier(pinned: str, dtype: "DType", runtime: "Workplace") -> "Classifier":
+    """Return the sequence classifier of a pinned name, on the workplace's first device.
+
+    Raises:
+        ModelLoadError: if it cannot be opened or no longer has that digest.
+        MissingExtraError: if torch or transformers is not installed.
+    """
+    from assay.backends.sequence_classifier import SequenceClassifier  # noqa: PLC0415  opens models
+
+    return SequenceClassifier(**_opened(pinned, dtype, runtime))
+
+
+def load_text_to_text(pinned: str, dtype: "DType", runtime: "Workplace") -> "TextToText":
+    """Return the text-to-text model of a pinned name, on the workplace's first device.
+
+    Raises:
+        ModelLoadError: if it cannot be opened or no longer has that digest.
+        MissingExtraError: if torch or transformers is not installed.
+    """
+    from assay.backends.seq2seq import TextToTextModel  # noqa: PLC0415  opens models
+
+    return TextToTextModel(**_opened(pinned, dtype, runtime))
+
+
+def load_gradients(
+    pinned: str, parameters: tuple[str, ...], dtype: "DType", runtime: "Workplace"
+) -> "GradientModel":
+    """Return the causal model of a pinned name to be differentiated, on the first device.
+
+    Args:
+        pinned: the model; the adapter of one stays beside the weights of its base.
+        parameters: patterns of the names of those that it is differentiated by.
+        dtype: number format of weights and products.
+        runtime: device, and whether the network may be asked.
+
+    Raises:
+        ConfigError: if a pattern fits no parameter.
+        ModelLoadError: if it cannot be opened or no longer has that digest.
+        MissingExtraError: if torch or transformers is not installed, or PEFT for an adapter.
+    """
+    name, digest = split_pin(pinned)
+    adapter = Path(name) if is_adapter(Path(name)) else None
+    if adapter is not None:
+        pinned, found = _adapter_pin(name, offline=runtime.offline)
+        check_same(name, found, digest)
+    opened = load_language_model(pinned, dtype, runtime, runs=False)
+    # torch is there by now
+    from assay.backends.causal_lm import TransformersModel  # noqa: PLC0415
+    from assay.backends.sample_gradients import ExactGradients  # noqa: PLC0415
+
+    if not isinstance(opened, TransformersModel):
+        raise ModelLoadError(f"{name} cannot be differentiated", hint=_KINDS)
+    return ExactGradients(opened, parameters, runtime.devices()[0], adapter=adapter)
+
+
+def _opened(pinned: str, dtype: "DType", runtime: "Workplace") -> dict[str, Any]:
+    """Return what opens a whole model: its name is checked, and adapters are refused."""
+    name, digest = split_pin(pinned)
+    local = Path(name).exists()
+    if local:
+        check_same(name, folder_digest(Path(name)), digest)
+    if is_adapter(Path(name)):
+        raise ModelLoadError(
+            f"{name} holds an adapter, and no whole model", hint="merge it into its base first"
+        )
+    return {
+        "name": name,
+        "revision": None if local else digest,
+        "dtype": dtype,
+        "device": runtime.devices()[0],
+        "budgets": runtime.cache / "token_budgets",
+        "identity": digest,
+        "offline": runtime.offline,
+    }
 
 
 def load_language_model(

@@ -48,6 +48,19 @@ class OutputLayer:
             bias = None if self._bias is None else self._bias[part]
             yield functional.linear(states, self._weight[part], bias).float()
 
+    def choose(self, states: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """Return the log-probabilities of some tokens, the same ones for all states. Shape (s, k).
+
+        Args:
+            states: shape (s, d).
+            tokens: shape (k,).
+        """
+        parts = [block.logsumexp(dim=1) for block in self.blocks(states)]
+        own = functional.linear(states.float(), self._weight[tokens].float())
+        if self._bias is not None:
+            own = own + self._bias[tokens].float()
+        return own - torch.stack(parts).logsumexp(dim=0)[:, None]
+
     def describe(
         self, states: torch.Tensor, labels: torch.Tensor, statistics: bool
     ) -> list[torch.Tensor]:
@@ -56,7 +69,7 @@ class OutputLayer:
         Args:
             states: shape (s, d).
             labels: the tokens that came. Shape (s,).
-            statistics: also entropy, top probability and rank.
+            statistics: also entropy, top probability, rank and lead.
         """
         true = None
         if statistics or not self._exact:
@@ -74,7 +87,9 @@ def described(
     *,
     exact: bool = True,
 ) -> list[torch.Tensor]:
-    """Return the labels' log-probabilities and, if wanted, entropy, top probability and rank.
+    """Return the labels' log-probabilities and, if wanted, entropy, top probability, rank and lead.
+
+    The lead is how far the largest logit lies above the next one.
 
     Args:
         blocks: logits, the vocabulary cut into blocks. Shape (s, block) each, float32.
@@ -101,6 +116,7 @@ class _Running:
         self._true = nothing if true is None else true
         self._start = 0
         self._largest = torch.full_like(nothing, -torch.inf)
+        self._second = self._largest
         self._total, self._weighted = nothing.clone(), nothing.clone()
         self._above = torch.zeros_like(labels)
         # A label beyond the vocabulary stays NaN: it must not pass for a logit of zero.
@@ -113,7 +129,15 @@ class _Running:
         self._start += width
         own = block.gather(1, place)[:, 0]
         self._among = torch.where(inside, own, self._among)
-        largest = torch.maximum(self._largest, block.amax(dim=1))
+        if statistics:
+            top, best = block.max(dim=1, keepdim=True)
+            # The second of all is the smaller of the two largest, or the second of a block.
+            second = torch.maximum(self._second, _without(block, best, top))
+            top = top[:, 0]
+            self._second = torch.maximum(second, torch.minimum(self._largest, top))
+        else:
+            top = block.amax(dim=1)
+        largest = torch.maximum(self._largest, top)
         shrink = torch.exp(self._largest - largest)
         self._largest = largest
         if statistics:
@@ -133,4 +157,12 @@ class _Running:
             return [log_probs]
         entropy = logarithm - self._weighted / self._total
         top = torch.exp(self._largest - logarithm)
-        return [log_probs, entropy, top, 1.0 + self._above.float()]
+        return [log_probs, entropy, top, 1.0 + self._above.float(), self._largest - self._second]
+
+
+def _without(block: torch.Tensor, place: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Return the largest of each row but the one at a place, which holds a value."""
+    block.scatter_(1, place, -torch.inf)
+    second = block.amax(dim=1)
+    block.scatter_(1, place, value)
+    return second

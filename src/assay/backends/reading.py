@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 
 from assay.backends.batching import Batch, batches, shared_beginnings
-from assay.backends.kept_batches import batch_key, packed, unpacked
-from assay.backends.work import Readout, Work
-from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
+from assay.backends.kept_batches import Vectors, batch_key, packed, unpacked
+from assay.backends.work import NOTHING, Readout, Work
+from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Choice, Kept, Questions
 from assay.samples import Float32Array, IndexArray
 
 
@@ -25,8 +25,11 @@ class Runs(Protocol):
 
     def run(
         self, batch: Batch, work: Work, *, statistics: bool = False
-    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
-        """Return what is asked of each member of a batch: its targets, and its pooled states."""
+    ) -> tuple[list[Readout], Vectors]:
+        """Return what is asked of each member of a batch: its targets, and its vectors.
+
+        The vectors are the pooled states, and then the log-probabilities of the choices.
+        """
 
 
 def read_batches(
@@ -49,43 +52,54 @@ def read_batches(
     first, place_of, repeats = _different(questions)
     work = work_of(questions, first)
     tokens = repeats * np.array([len(questions.sequences[place]) for place in first], np.int64)
-    readouts: list[Readout] = [Readout(*[np.empty(0, np.float32)] * 4)] * len(first)
-    vectors: list[list[Float32Array | None]] = [[]] * len(first)
+    readouts: list[Readout] = [NOTHING] * len(first)
+    vectors: Vectors = [[]] * len(first)
     for group in shared_beginnings(work.sequences, share=forward.shares_prefixes):
         for batch in batches(group, work.sequences, token_budget()):
             key = batch_key(batch, work, statistics=questions.statistics)
             answer = kept.find(key)
             if answer is not None:
-                read, pooled = unpacked(answer, batch, work)
+                read, given = unpacked(answer, batch, work)
             else:
-                read, pooled = forward.run(batch, work, statistics=questions.statistics)
-                kept.keep(key, packed(read, pooled))
-            for place, readout, vector in zip(batch.members, read, pooled, strict=True):
+                read, given = forward.run(batch, work, statistics=questions.statistics)
+                kept.keep(key, packed(read, given))
+            for place, readout, vector in zip(batch.members, read, given, strict=True):
                 readouts[place], vectors[place] = readout, vector
             advance(int(tokens[batch.members].sum()))
-    nothing = np.empty(0, np.float32)
-    parts = [
-        np.concatenate([nothing, *(readouts[place][part] for place in place_of)])
-        for part in range(4)
-    ]
+    found = Readout(
+        *(
+            np.concatenate([nothing, *(readouts[place][part] for place in place_of)])
+            for part, nothing in enumerate(NOTHING)
+        )
+    )
     pooled_by_name = {
-        name: np.array([_or_zeros(vectors[p][number], forward.width) for p in place_of])
+        name: _stacked([vectors[place][number] for place in place_of], 0.0, forward.width)
         for number, name in enumerate(questions.pools)
     }
-    return Answers(parts[0], parts[1], parts[2], parts[3], pooled_by_name)
+    chosen_by_name = {
+        name: _stacked([vectors[place][number] for place in place_of], np.nan, len(choice.tokens))
+        for number, (name, choice) in enumerate(questions.choices.items(), len(pooled_by_name))
+    }
+    return Answers(pools=pooled_by_name, choices=chosen_by_name, **found._asdict())
 
 
 def work_of(questions: Questions, places: Sequence[int]) -> Work:
     """Return some sequences, cut behind the last token whose state is needed."""
     pools = [[pool[place] for place in places] for pool in questions.pools.values()]
+    choices = [
+        Choice(tokens, wanted[np.array(places, np.int64)])
+        for tokens, wanted in questions.choices.values()
+    ]
     sequences, targets, labels = [], [], []
     for number, place in enumerate(places):
         ids, wanted = questions.sequences[place], questions.targets[place]
         pooled = any(pool[number] is not None for pool in pools)
-        sequences.append(ids if pooled or not len(wanted) else ids[: wanted[-1]])
+        stop = max([*wanted[-1:], *(choice.places[number] for choice in choices)], default=0)
+        sequences.append(ids if pooled or not stop else ids[:stop])
         targets.append(wanted)
         labels.append(ids[wanted].astype(np.int64))
-    return Work(sequences, targets, labels, pools)
+    layers = [questions.layers.get(name, -1) for name in questions.pools]
+    return Work(sequences, targets, labels, pools, layers, choices)
 
 
 def _different(questions: Questions) -> tuple[list[int], list[int], IndexArray]:
@@ -98,6 +112,7 @@ def _different(questions: Questions) -> tuple[list[int], list[int], IndexArray]:
         for pool in questions.pools.values():
             weights = pool[place]
             key += b"/" if weights is None else weights.tobytes()
+        key += b"".join(choice.places[place].tobytes() for choice in questions.choices.values())
         if key not in numbers:
             numbers[key] = len(first)
             first.append(place)
@@ -105,5 +120,14 @@ def _different(questions: Questions) -> tuple[list[int], list[int], IndexArray]:
     return first, place_of, np.bincount(np.array(place_of, np.int64), minlength=len(first))
 
 
-def _or_zeros(vector: Float32Array | None, width: int) -> Float32Array:
-    return np.zeros(width, np.float32) if vector is None else vector
+def _stacked(vectors: Sequence[Float32Array | None], empty: float, width: int) -> Float32Array:
+    """Return vectors one below the other, with a number for those that are None.
+
+    Args:
+        vectors: of one length.
+        empty: stands where there is none.
+        width: their length, if there is none at all.
+    """
+    width = next((len(vector) for vector in vectors if vector is not None), width)
+    nothing = np.full(width, empty, np.float32)
+    return np.array([nothing if vector is None else vector for vector in vectors])

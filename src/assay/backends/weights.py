@@ -45,6 +45,20 @@ def merge_adapter(module: Any, folder: Path) -> Any:
         MissingExtraError: if PEFT is not installed.
         ModelLoadError: if the adapter does not fit the model tensor by tensor.
     """
+    beside = attach_adapter(module, folder)
+    try:
+        return beside.merge_and_unload()
+    except (ValueError, KeyError, RuntimeError) as error:
+        raise _unfit(folder, " ".join(str(error).split())) from error
+
+
+def attach_adapter(module: Any, folder: Path) -> Any:
+    """Return a model of PEFT: a model with an adapter beside its weights, which stay.
+
+    Raises:
+        MissingExtraError: if PEFT is not installed.
+        ModelLoadError: if the adapter does not fit the model tensor by tensor.
+    """
     try:
         import peft  # noqa: PLC0415  heavy
         from safetensors import SafetensorError  # noqa: PLC0415  costs start-up time
@@ -62,13 +76,11 @@ def merge_adapter(module: Any, folder: Path) -> Any:
             # Only a second reading tells which tensors found no place: the first one warns at most.
             found = beside.load_adapter(str(folder), beside.active_adapter)
             fault = misfit(found.missing_keys, found.unexpected_keys)
-            merged = None if fault else beside.merge_and_unload()
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        fault = " ".join(str(error).split())
-        raise _unfit(folder, fault) from error
+        raise _unfit(folder, " ".join(str(error).split())) from error
     if fault:
         raise _unfit(folder, fault)
-    return merged
+    return beside
 
 
 def _unfit(folder: Path, fault: str) -> ModelLoadError:

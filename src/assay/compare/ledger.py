@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.components.component import Component, Selector
 from assay.components.defaults import kinds_named
-from assay.components.references import name_of, pinned_fields
+from assay.components.references import MODEL_KINDS, name_of, pinned_fields
 from assay.components.walk import walk
 from assay.engine.engine import Engine
 from assay.engine.planning import plan
@@ -182,7 +182,7 @@ def _arithmetic(engine: Engine, group: Sequence[Component], values: Sequence[Any
 
 def _models(feature: RowFeature) -> Iterator[str]:
     pinned = pinned_fields(type(feature))
-    outside = kinds_named(feature) & {"encoder", "language_model"}
+    outside = kinds_named(feature) & set(MODEL_KINDS)
     yield from (str(getattr(feature, name)) for name, kind in pinned.items() if kind in outside)
 
 

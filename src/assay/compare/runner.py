@@ -23,7 +23,13 @@ from assay.compare.remarks import few_steps
 from assay.compare.trials import Bench, Choices
 from assay.components.budget import Budget
 from assay.components.component import Component, Selector, build
-from assay.components.references import name_of, pinned_fields, shared_name, short_name
+from assay.components.references import (
+    MODEL_KINDS,
+    name_of,
+    pinned_fields,
+    shared_name,
+    short_name,
+)
 from assay.components.result_names import DIGITS, derived_name
 from assay.components.walk import walk
 from assay.engine.engine import Engine
@@ -285,7 +291,7 @@ class Runner:
             for part in walk([] if selector is None else [self.engine.resolve(selector)]):
                 for name, kind in pinned_fields(type(part)).items():
                     named = getattr(part, name)
-                    if kind in ("encoder", "language_model") and named and isinstance(named, str):
+                    if kind in MODEL_KINDS and named and isinstance(named, str):
                         model = f"{kind.replace('_', ' ')} {shared_name(named)}"
                         readers.setdefault(model, []).append(contender.arm.name)
         return {

@@ -26,7 +26,7 @@ class Pinned:
     """Marks a text field that names something outside, which is pinned before keys are taken.
 
     `kind` says which resolver reads it: "encoder", "tokenizer", "file", "language_model",
-    "template", "field".
+    "classifier", "text_to_text", "template", "question", "field".
     """
 
     kind: str
@@ -42,8 +42,14 @@ FileRef: TypeAlias = Annotated[str, Pinned("file")]
 ModelName: TypeAlias = Annotated[str, Pinned("language_model")]
 """Name of a causal language model: a folder with safetensors, a GGUF file, ``package:NAME``,
 ``org/name``, or an address."""
+ClassifierRef: TypeAlias = Annotated[str, Pinned("classifier")]
+"""Name of a sequence classifier: a folder with safetensors, or ``org/name``."""
+TextToTextRef: TypeAlias = Annotated[str, Pinned("text_to_text")]
+"""Name of a text-to-text model: a folder with safetensors, or ``org/name``."""
 FieldRef: TypeAlias = Annotated[str, Pinned("field")]
 """Name of a field of the records; dots lead into nested ones."""
+QuestionRef: TypeAlias = Annotated[str, Pinned("question")]
+"""Name of a question about a row, or the path of its ``.json`` file."""
 TemplateRef: TypeAlias = Annotated[str, Pinned("template")]
 """Name of a template, or the path of its ``.json`` file."""
 
@@ -60,6 +66,8 @@ LANGUAGE_MODELS = (
     "or package:NAME"
 )
 """What may be named where a language model is read."""
+MODEL_KINDS = ("encoder", "language_model", "classifier", "text_to_text")
+"""Kinds of names that stand for models."""
 REQUIRED_KINDS = ("language_model",)
 """Kinds for which an empty name is refused when keys are taken."""
 

@@ -21,7 +21,7 @@ class Rendering(BaseModel, Revised):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     template: TemplateRef = "alpaca"
-    """alpaca, plain, vicuna, wiz, nuggets, "chat" for the model's own, or a .json file."""
+    """alpaca, plain, bare, vicuna, wiz, nuggets, "chat" for the model's own, or a .json file."""
     turns: Literal["all", "last", "first", "each"] = "all"
     """Assistant turns that are scored; with "each", a row's mean is that of its turns' means."""
     max_tokens: int = Field(default=2048, ge=8)

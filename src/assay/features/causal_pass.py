@@ -3,11 +3,9 @@
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assay.components.references import (
     EMBEDDED_MODEL,
@@ -21,10 +19,11 @@ from assay.components.rendering import COMMON, Rendering
 from assay.errors import ConfigError, Parameter, Phrase
 from assay.features.made_models import ModelRef, first_model, model_name
 from assay.features.passes import Pass, Reading, RowFeature
+from assay.features.read_rows import Place, ReadRows
 from assay.features.seen_rows import seen
 from assay.models.language_model import (
     NOTHING_KEPT,
-    Answers,
+    Choice,
     Kept,
     LanguageModel,
     Questions,
@@ -34,10 +33,9 @@ from assay.models.language_model import (
 from assay.rendering.token_rows import TokenRow, Window
 from assay.rendering.tokenization import Preceding, token_rows
 from assay.runtime import Runtime
-from assay.samples import Conversation, Flag, Float32Array, FloatArray, IndexArray
+from assay.samples import Conversation, Flag, Float32Array, IndexArray
 from assay.values import RowValue
 
-_FEW_TOKENS = 3
 _TOLERANCES: Mapping[DType, float] = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 1e-2}
 
 
@@ -76,13 +74,17 @@ class CausalPass(Pass):
         given = self.given if isinstance(self.given, str) else "a text"
         return f"answers given {given} ({short_name(self.model)})"
 
+    def rows(self, model: LanguageModel, conversations: Sequence[Conversation]) -> list[TokenRow]:
+        """Return the rows as tokens."""
+        return token_rows(model, self.rendering, self.given, conversations)
+
     def why(self, conversation: Conversation, runtime: Runtime) -> str:
         """Return what the chat template makes of a row that it hides the answers of."""
         if not self.rendering.is_chat:
             return ""
         model = runtime.language_model(self.model, self.dtype)
         with at_work(model):
-            (row,) = token_rows(model, self.rendering, self.given, [conversation])
+            (row,) = self.rows(model, [conversation])
         return row.why
 
 
@@ -135,6 +137,8 @@ class CausalFeature(RowFeature):
             lacking = "the distributions that predict the tokens"
         elif type(self).weights is not CausalFeature.weights:
             lacking = "hidden states"
+        elif type(self).choice is not CausalFeature.choice:
+            lacking = "the probabilities of words that are named"
         if lacking:
             raise ConfigError(
                 f"{self.name} needs {lacking}, which {short_name(model)} behind HTTP does not give",
@@ -150,123 +154,21 @@ class CausalFeature(RowFeature):
         """Return weights over a window's positions, to sum hidden states by; None for none."""
         return None
 
-    def collect(self, rows: "ReadRows") -> RowValue:
+    def choice(self, model: LanguageModel) -> IndexArray | None:
+        """Return tokens whose probabilities are wanted where the last answer begins; None for none.
+
+        Raises:
+            ConfigError: if the model has no such tokens.
+        """
+        return None
+
+    def weighed_layer(self) -> int:
+        """Return the layer whose hidden states are summed; -1 is after the final normalisation."""
+        return -1
+
+    def collect(self, rows: ReadRows) -> RowValue:
         """Return the value of each row."""
         raise TypeError(f"{type(self).__name__} has no collect()")
-
-
-class Place(NamedTuple):
-    """A window of a row; `number` counts those of the row."""
-
-    row: int
-    number: int
-    window: Window
-
-
-class ReadRows:
-    """Rows, and what the model answered for their tokens.
-
-    Args:
-        rows: as they were read.
-        places: the windows that went through the model, in order.
-        questions: what was asked of them.
-        answers: what came of it.
-        width: length of a hidden state.
-    """
-
-    def __init__(
-        self,
-        rows: Sequence[TokenRow],
-        places: Sequence[Place],
-        questions: Questions,
-        answers: Answers,
-        width: int,
-    ) -> None:
-        self.rows = rows
-        self.places = places
-        self.answers = answers
-        self.width = width
-        self._questions = questions
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return len(self.rows)
-
-    @cached_property
-    def row_of(self) -> IndexArray:
-        """Row of each target. Shape (total,)."""
-        return self._repeated([place.row for place in self.places])
-
-    @cached_property
-    def turn_of(self) -> IndexArray:
-        """Assistant turn of each target, -1 for those that are not scored. Shape (total,)."""
-        parts = [np.empty(0, np.int64)]
-        for place, targets in zip(self.places, self._questions.targets, strict=True):
-            turns = np.full(len(targets), -1, np.int64)
-            for turn, start, stop in place.window.answers:
-                turns[(targets >= start) & (targets < stop)] = turn
-            parts.append(turns)
-        return np.concatenate(parts)
-
-    @cached_property
-    def first_window(self) -> NDArray[np.bool_]:
-        """Whether each target is in the first window of its row. Shape (total,)."""
-        return self._repeated([place.number for place in self.places]) == 0
-
-    @cached_property
-    def in_prompt(self) -> NDArray[np.bool_]:
-        """Whether each target stands before the last answer, and in none. Shape (total,)."""
-        parts = [np.empty(0, np.bool_)]
-        for place, targets in zip(self.places, self._questions.targets, strict=True):
-            spoken = np.isin(targets, place.window.spoken_positions())
-            parts.append(~spoken & (targets < place.window.prompt_stop))
-        return np.concatenate(parts)
-
-    def pooled(self, feature: "CausalFeature") -> tuple[IndexArray, Float32Array]:
-        """Return the rows that a feature gave weights for, and their sums of hidden states.
-
-        Shape (k,), ascending, and (k, width).
-        """
-        weights = self._questions.pools.get(feature.key)
-        if weights is None:
-            return np.empty(0, np.int64), np.empty((0, self.width), np.float32)
-        weighed = [number for number, weight in enumerate(weights) if weight is not None]
-        rows = np.array([self.places[number].row for number in weighed], np.int64)
-        return rows, self.answers.pools[feature.key][weighed]
-
-    def _repeated(self, values: Sequence[int]) -> IndexArray:
-        counts = [len(targets) for targets in self._questions.targets]
-        return np.repeat(np.array(values, np.int64), np.array(counts, np.int64))
-
-    def sums(self, values: Float32Array, chosen: NDArray[np.bool_]) -> FloatArray:
-        """Return the sum over each row's chosen targets, in double precision. Shape (n,)."""
-        weights = values[chosen].astype(np.float64)
-        return np.bincount(self.row_of[chosen], weights, minlength=len(self)).astype(np.float64)
-
-    def counts(self, chosen: NDArray[np.bool_]) -> FloatArray:
-        """Return how many chosen targets each row has. Shape (n,)."""
-        return np.bincount(self.row_of[chosen], minlength=len(self)).astype(np.float64)
-
-    def reasons(self) -> NDArray[np.uint8]:
-        """Return why a row has no scored token. Shape (n,)."""
-        own = np.array([row.reason for row in self.rows], np.uint8)
-        return np.where(own == 0, self.unread(), own)
-
-    def unread(self) -> NDArray[np.uint8]:
-        """Return why the model did not read a row, 0 if it did. Shape (n,)."""
-        found = np.zeros(len(self), np.uint8)
-        if self.answers.reason is not None:
-            for place, reason in zip(self.places, self.answers.reason.tolist(), strict=True):
-                # What is to be asked again outranks what was refused for good.
-                found[place.row] = max(found[place.row], reason)
-        return found
-
-    def flags(self, counts: FloatArray) -> NDArray[np.uint16]:
-        """Return what to know about each row, `counts` being its scored tokens. Shape (n,)."""
-        flags = np.array([row.flags for row in self.rows], np.uint16)
-        flags[counts == 1] |= np.uint16(Flag.ONE_TOKEN)
-        flags[(counts > 0) & (counts < _FEW_TOKENS)] |= np.uint16(Flag.FEW_TOKENS)
-        return flags
 
 
 class CausalReading:
@@ -285,7 +187,7 @@ class CausalReading:
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
     ) -> list[TokenRow]:
         """Return the rows as tokens."""
-        rows = token_rows(self._model, self._pass.rendering, self._pass.given, conversations)
+        rows = self._pass.rows(self._model, conversations)
         if name_of(self._pass.model) != EMBEDDED_MODEL:
             return rows
         return [
@@ -304,11 +206,18 @@ class CausalReading:
         asking = [feature for feature in features if isinstance(feature, CausalFeature)]
         if len(asking) != len(features):
             raise TypeError("a causal pass fills causal features alone")
-        places, questions = _questions(prepared, asking)
-        tokens = sum(len(place.window.ids) for place in places)
-        done = _InRows(advance, tokens, len(prepared))
+        # Whoever names a layer that there is not is told so before anything is run.
+        widths = {
+            feature.key: self._model.width_at(feature.weighed_layer())
+            for feature in asking
+            if type(feature).weights is not CausalFeature.weights
+        }
+        tokens = {feature.key: feature.choice(self._model) for feature in asking}
+        named = {key: own for key, own in tokens.items() if own is not None}
+        places, questions = _questions(prepared, asking, named)
+        done = _InRows(advance, sum(len(each.window.ids) for each in places), len(prepared))
         answers = self._model.read(questions, done, kept)
-        read = ReadRows(prepared, places, questions, answers, self._model.width)
+        read = ReadRows(prepared, places, questions, answers, widths)
         return [feature.collect(read) for feature in asking]
 
     def __call__(
@@ -341,30 +250,51 @@ class _InRows:
 
 
 def _questions(
-    rows: Sequence[TokenRow], features: Sequence[CausalFeature]
+    rows: Sequence[TokenRow],
+    features: Sequence[CausalFeature],
+    named: Mapping[str, IndexArray],
 ) -> tuple[list[Place], Questions]:
-    """Return the windows that have to be read, and what is asked of them."""
+    """Return the windows that have to be read, and what is asked of them.
+
+    Args:
+        rows: as tokens.
+        features: that ask.
+        named: tokens that a feature wants the probabilities of, by its key.
+    """
     with_prompt = any(feature.prompt_targets for feature in features)
     places: list[Place] = []
     targets: list[IndexArray] = []
+    starts: list[int] = []
     pools: dict[str, list[Float32Array | None]] = {feature.key: [] for feature in features}
     for row, place in ((row, place) for place, row in enumerate(rows)):
         for number, window in enumerate(row.windows):
             weights = [_weights(feature, row, number) for feature in features]
             wanted = _targets(window, with_prompt)
-            if not len(wanted) and all(weight is None for weight in weights):
+            choosing = named and _choice_place(row, number)
+            if not len(wanted) and not choosing and all(weight is None for weight in weights):
                 continue
+            starts.append(choosing or 0)
             places.append(Place(place, number, window))
             targets.append(wanted)
             for feature, weight in zip(features, weights, strict=True):
                 pools[feature.key].append(weight)
     used = {key: own for key, own in pools.items() if any(w is not None for w in own)}
+    layers = {feature.key: feature.weighed_layer() for feature in features if feature.key in used}
     statistics = any(feature.statistics for feature in features)
-    return places, Questions([p.window.ids for p in places], targets, statistics, used)
+    choices = {key: Choice(own, np.array(starts, np.int64)) for key, own in named.items()}
+    sequences = [place.window.ids for place in places]
+    return places, Questions(sequences, targets, statistics, used, layers, choices)
 
 
 def _targets(window: Window, with_prompt: bool) -> IndexArray:
     return np.arange(1, len(window.ids)) if with_prompt else window.answer_positions()
+
+
+def _choice_place(row: TokenRow, number: int) -> int:
+    """Return where the last answer of a row begins, in its last window; 0 elsewhere."""
+    window = row.windows[number]
+    last = number == len(row.windows) - 1 and bool(window.answers or window.left_out)
+    return window.prompt_stop if last else 0
 
 
 def _weights(feature: CausalFeature, row: TokenRow, number: int) -> Float32Array | None:

@@ -5,8 +5,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from assay.components.component import NoPaper, Paper
-from assay.features.causal_pass import CausalFeature, ReadRows
+from assay.features.causal_pass import CausalFeature
 from assay.features.made_models import first_model
+from assay.features.read_rows import ReadRows
 from assay.rendering.token_rows import Window
 from assay.runtime import Runtime
 from assay.samples import Flag, Float32Array, Reason
@@ -17,11 +18,11 @@ Over = Literal["prompt", "response", "conversation"]
 
 
 class HiddenStates(CausalFeature):
-    """A vector per row: last hidden states of a language model, pooled over tokens.
+    """A vector per row: hidden states of a language model, pooled over tokens.
 
-    The states are those after the model's final normalisation, of the forward in which the answer
-    is scored given its prompt; padding has no part in it. The context token counts as one of the
-    prompt. A row longer than the window is represented by its end, and flagged.
+    The states are those of the forward in which the answer is scored given its prompt, by default
+    those after the model's final normalisation; padding has no part in it. The context token counts
+    as one of the prompt. A row longer than the window is represented by its end, and flagged.
     """
 
     name = "hidden_states"
@@ -37,17 +38,28 @@ class HiddenStates(CausalFeature):
     """Tokens that are pooled: before the last answer, of the answers, or all."""
     raw: bool = False
     """Vectors as they come, in float32; by default at length 1, in float16."""
+    layer: int = -1
+    """Layer whose states are pooled, as transformers counts them: 0 the embeddings, 1 what the
+    first layer makes of them, and so on; -2 before the last layer, -1 after the normalisation
+    that follows it."""
 
     @property
     def tolerance(self) -> float:
         """One float16 step at 1, or a little of a vector's own size, and what the format allows."""
-        return 1e-2 + 10 * super().tolerance if self.raw else 2e-3 + super().tolerance
+        if not self.raw:
+            return 2e-3 + super().tolerance
+        # Before the final normalisation some coordinates are far larger than the others.
+        return (1e-2 + 10 * super().tolerance) * (1 if self.layer == -1 else 10)
 
     def width(self, runtime: Runtime) -> int:
         """Return the length of a vector."""
         return runtime.hidden_width(
-            runtime.pin("language_model", first_model(self.model)), self.dtype
+            runtime.pin("language_model", first_model(self.model)), self.dtype, layer=self.layer
         )
+
+    def weighed_layer(self) -> int:
+        """Return the layer whose states are pooled."""
+        return self.layer
 
     def weights(self, window: Window) -> Float32Array | None:
         """Return the share of each position in the pooled vector."""
@@ -74,7 +86,7 @@ class HiddenStates(CausalFeature):
     def collect(self, rows: ReadRows) -> Matrix:
         """Return the pooled vectors, at length 1 unless they are wanted raw."""
         index, states = rows.pooled(self)
-        vectors = np.zeros((len(rows), rows.width), np.float32)
+        vectors = np.zeros((len(rows), states.shape[1]), np.float32)
         vectors[index] = states
         reasons = rows.reasons()
         flags = rows.flags(np.full(len(rows), np.inf))

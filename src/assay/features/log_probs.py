@@ -1,5 +1,6 @@
 """Log-probabilities of answers and prompts, and what predicted them."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -7,10 +8,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assay.components.component import NoPaper, Paper
-from assay.features.causal_pass import CausalFeature, ReadRows
+from assay.features.causal_pass import CausalFeature
+from assay.features.read_rows import ReadRows
 from assay.rendering.chat_spans import UNRENDERED
 from assay.rendering.tokenization import Preceding
-from assay.samples import FloatArray, Reason
+from assay.samples import Float32Array, FloatArray, Reason
 from assay.values import LogProbs, Numbers, RowValue
 
 _COMMON = NoPaper(reason="what every language model gives")
@@ -100,27 +102,74 @@ class TokenStatistics(CausalFeature):
 
     def collect(self, rows: ReadRows) -> Numbers:
         """Return the four means."""
-        chosen = rows.turn_of >= 0
-        counts = rows.counts(chosen)
         answers = rows.answers
-        columns = {
-            "entropy": answers.entropy,
-            "top_probability": answers.top,
-            "rank": answers.rank,
-            "accuracy": (answers.rank == 1).astype(np.float32),
-        }
-        empty = counts == 0
-        reasons = rows.reasons()
-        known = reasons == 0
-        means = {
-            name: np.where(known, rows.sums(each, chosen) / np.where(empty, 1, counts), np.nan)
-            for name, each in columns.items()
-        }
-        broken = known & ~np.isfinite(np.sum(list(means.values()), axis=0))
-        reasons[broken] = Reason.NON_FINITE
-        for column in means.values():
-            column[broken] = np.nan
-        return Numbers(reasons, rows.flags(counts), means)
+        return _means(
+            rows,
+            {
+                "entropy": answers.entropy,
+                "top_probability": answers.top,
+                "rank": answers.rank,
+                "accuracy": (answers.rank == 1).astype(np.float32),
+            },
+        )
+
+
+class TokenMargins(CausalFeature):
+    """How far ahead the most probable token was of the next one: means over the scored tokens.
+
+    Columns runner_up (the second largest probability of the distribution that predicts the token),
+    margin (the largest less the second largest) and log_margin (the same of their natural
+    logarithms, which is the difference of the two largest logits).
+    """
+
+    name = "token_margins"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(
+        reason="what active learning asks; DiverseEvol's margin is the logarithmic one"
+    )
+    value: ClassVar[type[RowValue]] = Numbers
+    statistics: ClassVar[bool] = True
+
+    given: Preceding = "prompt"
+    """"prompt", "nothing", or {text: ...}, which stands before the prompt."""
+
+    @property
+    def tolerance(self) -> float:
+        """Ten times that of a mean log-probability: two logits each move, and far from zero."""
+        return super().tolerance * 10
+
+    def context(self) -> Preceding:
+        """Return what the answers are scored after."""
+        return self.given
+
+    def collect(self, rows: ReadRows) -> Numbers:
+        """Return the three means."""
+        answers = rows.answers
+        return _means(
+            rows,
+            {
+                "runner_up": answers.runner_up,
+                "margin": answers.top - answers.runner_up,
+                "log_margin": answers.lead,
+            },
+        )
+
+
+def _means(rows: ReadRows, columns: Mapping[str, Float32Array]) -> Numbers:
+    """Return the means of numbers of the targets over each row's scored tokens."""
+    chosen = rows.turn_of >= 0
+    counts = rows.counts(chosen)
+    empty = counts == 0
+    reasons = rows.reasons()
+    known = reasons == 0
+    means = {
+        name: np.where(known, rows.sums(each, chosen) / np.where(empty, 1, counts), np.nan)
+        for name, each in columns.items()
+    }
+    broken = known & ~np.isfinite(np.sum(list(means.values()), axis=0))
+    reasons[broken] = Reason.NON_FINITE
+    for column in means.values():
+        column[broken] = np.nan
+    return Numbers(reasons, rows.flags(counts), means)
 
 
 def _log_probs(

@@ -5,12 +5,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from assay.rendering.encoding import TextEncoding, TokenIds
 from assay.samples import Float32Array, IndexArray, ReasonArray
 
 Advance = Callable[[int], None]
+
+
+class Choice(NamedTuple):
+    """Tokens of which each one's probability as the next one is wanted, at a place per sequence.
+
+    Attributes:
+        tokens: shape (k,).
+        places: where they would stand, in [1, t]; 0 skips the sequence. Shape (sequences,).
+    """
+
+    tokens: IndexArray
+    places: IndexArray
 
 
 @dataclass(frozen=True)
@@ -23,13 +36,20 @@ class Questions:
             all before them is wanted. Shape (s,) each, in [1, t).
         statistics: also describe the distribution that predicts each target.
         pools: weights over the positions of each sequence, by name; the answer is the sum of the
-            last hidden states so weighted. Shape (t,) each; None skips the sequence.
+            hidden states so weighted. Shape (t,) each; None skips the sequence.
+        layers: of which layer the states are, by name of the pool: a place in what transformers
+            calls hidden_states. Those that are not named, or -1, are the last ones, after the
+            final normalisation.
+        choices: by name, tokens to choose among; the answers are natural logarithms of their
+            probabilities, given all before their place.
     """
 
     sequences: Sequence[TokenIds]
     targets: Sequence[IndexArray]
     statistics: bool = False
     pools: Mapping[str, Sequence[Float32Array | None]] = field(default_factory=dict)
+    layers: Mapping[str, int] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
 
 
 class Answers(NamedTuple):
@@ -43,6 +63,10 @@ class Answers(NamedTuple):
         pools: one vector per sequence. Shape (sequences, d) each.
         reason: of each sequence, why it was not read; 0 where it was. Shape (sequences,); None if
             all were. Numbers of a sequence that was not read are NaN.
+        lead: natural logarithm of the largest probability of the predicting distribution over the
+            next one, at least 0; with `statistics`. Shape (total,).
+        choices: the tokens' log-probabilities, NaN for a sequence that is skipped. Shape
+            (sequences, k) each; None if nothing was asked.
     """
 
     log_probs: Float32Array
@@ -51,6 +75,13 @@ class Answers(NamedTuple):
     rank: Float32Array
     pools: Mapping[str, Float32Array]
     reason: ReasonArray | None = None
+    lead: Float32Array = np.empty(0, np.float32)
+    choices: Mapping[str, Float32Array] | None = None
+
+    @property
+    def runner_up(self) -> Float32Array:
+        """Second largest probability of the predicting distribution. Shape (total,)."""
+        return self.top * np.exp(-self.lead)
 
 
 class Kept(Protocol):
@@ -103,7 +134,14 @@ class LanguageModel(TextEncoding, Protocol):
 
     @property
     def width(self) -> int:
-        """Return the length of a hidden state."""
+        """Return the length of a last hidden state."""
+
+    def width_at(self, layer: int) -> int:
+        """Return the length of a hidden state of a layer, -1 for the last.
+
+        Raises:
+            ConfigError: if there is no such layer.
+        """
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Return the text of each token, so that together they are the text of all."""

@@ -5,18 +5,15 @@ are never mixed. Dataset text is put in by one substitution and never looked at 
 it stay braces.
 """
 
-import hashlib
 import re
 from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from assay.components.references import name_of
 from assay.components.rendering import CHAT
-from assay.errors import ConfigError, did_you_mean
+from assay.rendering.prompt_files import known_wordings, load_wording, pin_wording
 from assay.samples import Conversation, Message
 
 _OWN = "a template is a JSON object in UTF-8: user, user_with_context, answer, ..."
@@ -115,8 +112,7 @@ class Template(BaseModel):
 
 def known_templates() -> list[str]:
     """Return the names of the templates that come with Assay, and of the model's own."""
-    folder = files("assay.prompts").joinpath("templates")
-    return sorted([CHAT, *(entry.name.removesuffix(".json") for entry in folder.iterdir())])
+    return sorted([CHAT, *known_wordings("template")])
 
 
 def pin_template(text: str) -> str:
@@ -125,13 +121,10 @@ def pin_template(text: str) -> str:
     Raises:
         ConfigError: if there is no such template, or it changed since it was pinned.
     """
-    name = name_of(text)
-    if name == CHAT:
-        return CHAT  # part of the model, and pinned with it
-    digest = hashlib.blake2b(_content(name).encode(), digest_size=6).hexdigest()
-    if text not in (name, f"{name}@{digest}"):
-        raise ConfigError(f"the template {name} is no longer {text}", hint=f"name it anew: {name}")
-    return f"{name}@{digest}"
+    # That of the model is part of it, and pinned with it.
+    return (
+        CHAT if name_of(text) == CHAT else pin_wording("template", text, others=(CHAT,), own=_OWN)
+    )
 
 
 @cache
@@ -141,28 +134,4 @@ def load_template(pinned: str) -> Template:
     Raises:
         ConfigError: if it cannot be read.
     """
-    name = name_of(pinned)
-    try:
-        return Template.model_validate_json(_content(name))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"{part}: " for part in first["loc"])
-        raise ConfigError(f"the template {name}: {place}{first['msg']}", hint=_OWN) from None
-
-
-def _content(name: str) -> str:
-    if Path(name).suffix == ".json":
-        if not Path(name).is_file():
-            raise ConfigError(f"the template {name} does not exist")
-        try:
-            return Path(name).read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"the template {name} cannot be read: {error}", hint=_OWN) from None
-    known = known_templates()
-    if name not in known or name == CHAT:
-        raise ConfigError(
-            f"no template is called {name!r}",
-            hint=did_you_mean(name, known) or f"{', '.join(known)}, or a .json file",
-        )
-    file = files("assay.prompts").joinpath("templates", f"{name}.json")
-    return file.read_text(encoding="utf-8")
+    return load_wording("template", pinned, Template, others=(CHAT,), own=_OWN)

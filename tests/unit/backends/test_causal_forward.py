@@ -9,8 +9,8 @@ import pytest
 
 from assay.backends.causal_lm import TransformersModel
 from assay.components.references import DType
-from assay.errors import FeatureError
-from assay.models.language_model import Answers, LanguageModel, Questions
+from assay.errors import ConfigError, FeatureError
+from assay.models.language_model import Answers, Choice, LanguageModel, Questions
 from tests.causal_rows import PlainLoop, open_model
 from tests.tiny_models import llama_tokenizer, small_settings, transformers, write_model
 from tests.watching import forwards
@@ -141,7 +141,65 @@ def test_every_kind_of_model_gives_the_states_of_transformers(kind: Path, tmp_pa
             assert np.abs(vector - expected).max() < 1e-5 * np.abs(expected).max()
 
 
-def test_entropy_top_and_rank_follow_from_all_logits(kind: Path, tmp_path: Path) -> None:
+def test_every_kind_of_model_gives_the_states_of_any_layer(kind: Path, tmp_path: Path) -> None:
+    asked = _asked()
+    loop = PlainLoop.open(kind)
+    layers = {"last": -1, "embeddings": 0, "first": 1, "inner": -2}
+    pools = dict.fromkeys(layers, asked.weights)
+
+    for tokens in (100, 4096):
+        model = open_model(kind, tmp_path / str(tokens), tokens=tokens)
+        questions = Questions(asked.sequences, asked.targets, pools=pools, layers=layers)
+        found = model.read(questions, lambda count: None).pools
+
+        for name, layer in layers.items():
+            assert found[name].shape[1] == model.width_at(layer)
+            for vector, ids, weights in zip(
+                found[name], asked.sequences, asked.weights, strict=True
+            ):
+                if weights is not None:
+                    expected = weights @ loop.states(ids.tolist(), layer)
+                    assert np.abs(vector - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_every_kind_of_model_chooses_among_tokens_as_transformers_does(
+    kind: Path, tmp_path: Path
+) -> None:
+    asked = _asked()
+    loop = PlainLoop.open(kind)
+    tokens = np.array([5, 900, 3, 77])
+    # Some lie in the common beginning, one behind the end, one sequence is skipped.
+    places = np.array([min(len(ids), 1 + 7 * n) for n, ids in enumerate(asked.sequences)])
+    places[2] = 0
+    choices = {"some": Choice(tokens, places), "end": Choice(tokens[:1], places * 0 + 1)}
+
+    for size in (100, 4096):
+        model = open_model(kind, tmp_path / str(size), tokens=size)
+        questions = Questions(asked.sequences, asked.targets, choices=choices)
+        answers = model.read(questions, lambda count: None)
+
+        found = (answers.choices or {})["some"]
+        assert np.isnan(found[2]).all()
+        assert (answers.choices or {})["end"].shape == (len(places), 1)
+        for numbers, ids, place in zip(found, asked.sequences, places.tolist(), strict=True):
+            if place:
+                logits = loop.logits(ids[:place].tolist())[-1]
+                expected = torch.log_softmax(logits.double(), -1)[tokens]
+                assert np.abs(numbers - np.asarray(expected)).max() < 1e-4
+
+
+def test_a_layer_that_there_is_not_is_refused_by_its_number(
+    llama_folder: Path, tmp_path: Path
+) -> None:
+    model = open_model(llama_folder, tmp_path)
+
+    assert [model.width_at(layer) for layer in (-3, 2)] == [64, 64]
+    for layer in (-4, 3):
+        with pytest.raises(ConfigError, match=f"has no layer {layer}: .* 2 its last"):
+            model.width_at(layer)
+
+
+def test_what_describes_a_distribution_follows_from_all_logits(kind: Path, tmp_path: Path) -> None:
     asked = _asked()
     loop = PlainLoop.open(kind)
 
@@ -162,6 +220,9 @@ def test_entropy_top_and_rank_follow_from_all_logits(kind: Path, tmp_path: Path)
     true = logits[np.arange(len(labels)), labels][:, None]
     assert np.abs(found.entropy + (shares * surprise).sum(axis=1)).max() < 1e-4
     assert np.abs(found.top - shares.max(axis=1)).max() < 1e-5
+    second, first = np.sort(logits, axis=1)[:, -2:].T
+    assert np.abs(found.lead - (first - second)).max() < 1e-4
+    assert np.abs(found.runner_up - np.sort(shares, axis=1)[:, -2]).max() < 1e-5
     assert (found.rank >= 1 + (logits > true + 1e-4).sum(axis=1)).all()
     assert (found.rank <= (logits > true - 1e-4).sum(axis=1)).all()
 

@@ -40,6 +40,7 @@ def _expected(head: Any, states: Any, labels: Any) -> list[Any]:
         -(shares * table).sum(axis=1),
         shares.max(axis=1),
         1.0 + (table > own[:, None]).sum(axis=1),
+        np.diff(np.sort(table, axis=1)[:, -2:])[:, 0],
     ]
 
 
@@ -69,8 +70,10 @@ def test_equal_logits_share_a_rank() -> None:
         head.weight.zero_()
     states, labels = _given()
 
-    log_probs, entropy, top, rank = output_layer.OutputLayer(head).describe(states, labels, True)
+    found = output_layer.OutputLayer(head).describe(states, labels, True)
 
+    log_probs, entropy, top, rank, lead = found
+    assert np.asarray(lead).tolist() == [0.0] * _STATES
     assert np.asarray(rank).tolist() == [1.0] * _STATES
     assert np.asarray(entropy) == pytest.approx(np.log(_VOCABULARY), abs=1e-5)
     assert np.asarray(top) == pytest.approx(1 / _VOCABULARY, abs=1e-7)

@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from assay.components.rendering import Rendering
+from assay.errors import ConfigError
 from assay.features.hidden_states import HiddenStates, Over, Pooling
 from assay.samples import Conversation, Flag, Reason
 from assay.testing import pool as pool_of
@@ -104,6 +105,36 @@ def test_every_pooling_is_that_of_the_single_sequences(case: Case, over: str, po
         unit = vector / np.linalg.norm(vector)
         assert value.reason[place] == 0
         assert np.abs(value.rows(np.array([place]))[0] - unit).max() < _TOLERANCE
+
+
+@pytest.mark.parametrize("layer", [0, 1, -2])
+def test_states_of_any_layer_are_those_of_the_single_sequences(case: Case, layer: int) -> None:
+    value = case.value(layer=layer, raw=True)
+
+    loop = PlainLoop.open(case.folder)
+    assert value.array.dtype == np.float32
+    for place, sequence in enumerate(case.sequences):
+        expected = loop.states(sequence.ids, layer).mean(axis=0)
+        found = value.rows(np.array([place]))[0]
+        assert np.abs(found - expected).max() < 1e-5 * max(1.0, np.abs(expected).max())
+
+
+def test_layers_share_the_forward() -> None:
+    features = [HiddenStates(model="x", layer=layer) for layer in (-1, 0, 1)]
+
+    assert len({repr(feature.reading()) for feature in features}) == 1
+    assert len({feature.key for feature in features}) == 3
+    assert HiddenStates(model="x").key == HiddenStates(model="x", layer=-1).key
+
+
+def test_a_layer_that_there_is_not_is_told_before_anything_is_run(case: Case) -> None:
+    with pytest.raises(ConfigError, match="has no layer 7"):
+        case.value(layer=7)
+
+
+def test_the_embedded_model_gives_its_last_states_alone() -> None:
+    with pytest.raises(ConfigError, match="gives its last hidden states alone"):
+        value_of(HiddenStates(layer=1), pool_of([conversation("Q", "A")]))
 
 
 def test_vectors_do_not_depend_on_what_is_beside_them_in_a_batch(case: Case) -> None:

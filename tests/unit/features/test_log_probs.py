@@ -11,7 +11,12 @@ import pytest
 from assay.components.rendering import Rendering
 from assay.engine.engine import Engine
 from assay.features.causal_pass import CausalFeature
-from assay.features.log_probs import PromptLogProbs, ResponseLogProbs, TokenStatistics
+from assay.features.log_probs import (
+    PromptLogProbs,
+    ResponseLogProbs,
+    TokenMargins,
+    TokenStatistics,
+)
 from assay.models.language_model import Answers
 from assay.samples import Conversation, Flag, Reason
 from assay.testing import pool as pool_of
@@ -401,3 +406,22 @@ def test_the_lists_come_back_from_the_cache(letters: Letters, tmp_path: Path) ->
 def test_values_with_and_without_tokens_are_kept_apart() -> None:
     assert ResponseLogProbs(tokens=True).row_key != ResponseLogProbs().row_key
     assert ResponseLogProbs(tokens=True).reading() == ResponseLogProbs().reading()
+
+
+def test_margins_are_means_over_the_answers_letters(letters: Letters) -> None:
+    rows = [conversation("Q", "Answer"), conversation("Q", "")]
+
+    value: Numbers = _value(TokenMargins(model="x", rendering=PLAIN), rows)
+
+    # `Letters` answers exp(p) for the top, and -p / 2 for its lead.
+    numbers = np.array(_log_probs("Q\n", "Answer"))
+    runner_up = np.exp(1.5 * numbers)
+    expected = {
+        "runner_up": runner_up,
+        "margin": np.exp(numbers) - runner_up,
+        "log_margin": -numbers / 2,
+    }
+    assert list(value.columns) == list(expected)
+    for name, each in expected.items():
+        assert value[name] == pytest.approx([each.mean(), np.nan], abs=1e-6, nan_ok=True)
+    assert value.reason.tolist() == [0, Reason.EMPTY_RESPONSE]

@@ -9,9 +9,11 @@ import numpy as np
 
 from assay.backends.batching import Batch
 from assay.backends.embedded.copying_arrays import Beginning, CopyingArrays, Integers, mixed
-from assay.backends.work import Readout, Work
+from assay.backends.kept_batches import Vectors
+from assay.backends.work import NOTHING, Readout, Work
+from assay.models.language_model import Choice
 from assay.rendering.encoding import TokenIds
-from assay.samples import Float32Array
+from assay.samples import Float32Array, IndexArray
 
 BeginningT = TypeVar("BeginningT")
 
@@ -63,37 +65,51 @@ class CopyingForward(ABC, Generic[BeginningT]):
             tokens: whole sequences, padded with zeros to the right. Shape (b, t).
             begun: what all of them begin with, if it is shared.
             targets: what is wanted.
-            statistics: also entropy, top probability and rank.
+            statistics: also entropy, top probability, rank and lead.
         """
 
     def run(
         self, batch: Batch, work: Work, *, statistics: bool = False
-    ) -> tuple[list[Readout], list[list[Float32Array | None]]]:
-        """Return what is asked of each member of a batch: its targets, and its pooled states."""
+    ) -> tuple[list[Readout], Vectors]:
+        """Return what is asked of each member of a batch: its targets, and its vectors."""
         places = batch.members.tolist()
         own = [work.sequences[place] for place in places]
         tokens = np.zeros((len(own), max(map(len, own))), np.int64)
         for row, sequence in enumerate(own):
             tokens[row, : len(sequence)] = sequence
         counts = [len(work.targets[place]) for place in places]
-        targets = Targets(
+        asked = Targets(
             np.repeat(np.arange(len(own)), counts),
             np.concatenate([work.targets[place] for place in places]).astype(np.int64) - 1,
             np.concatenate([work.labels[place] for place in places]).astype(np.int64),
         )
-        found, states = self._score(tokens, self._begun(batch.prefix), targets, statistics)
+        chosen = [_each_token(choice, batch.members) for choice in work.choices]
+        targets = Targets(*map(np.concatenate, zip(asked, *chosen, strict=True)))
+        begun = self._begun(batch.prefix)
+        found, states = self._score(tokens, begun, targets, statistics)
+        total = sum(counts)
         borders = np.cumsum(counts)[:-1]
-        split = [np.split(part, borders) if len(part) else None for part in found]
-        empty = np.empty(0, np.float32)
+        split = [np.split(part[:total], borders) if len(part) else None for part in found]
         readouts = [
-            Readout(*(empty if part is None else part[row] for part in split))
+            Readout(
+                *(
+                    nothing if part is None else part[row]
+                    for part, nothing in zip(split, NOTHING, strict=True)
+                )
+            )
             for row in range(len(own))
         ]
-        pooled = [
+        numbers = iter(np.split(found[0][total:], np.cumsum([len(each.rows) for each in chosen])))
+        vectors = [
             [_pooled(states[row], pool[place]) for pool in work.pools]
             for row, place in enumerate(places)
         ]
-        return readouts, pooled
+        for choice, each, part in zip(work.choices, chosen, numbers, strict=False):
+            rows = each.rows[:: len(choice.tokens)].tolist()
+            table = dict(zip(rows, part.reshape(len(rows), len(choice.tokens)), strict=True))
+            for row, given in enumerate(vectors):
+                given.append(table.get(row))
+        return readouts, vectors
 
     def _begun(self, tokens: TokenIds) -> BeginningT | None:
         if not len(tokens):
@@ -105,6 +121,15 @@ class CopyingForward(ABC, Generic[BeginningT]):
                 self._beginnings.popitem(last=False)
         self._beginnings.move_to_end(key)
         return self._beginnings[key]
+
+
+def _each_token(choice: Choice, members: IndexArray) -> Targets:
+    """Return every token of a choice as a target, for each row that has a place."""
+    places = choice.places[members]
+    rows = np.flatnonzero(places)
+    count = len(choice.tokens)
+    tokens = np.tile(choice.tokens.astype(np.int64), len(rows))
+    return Targets(np.repeat(rows, count), np.repeat(places[rows] - 1, count), tokens)
 
 
 def _pooled(states: Float32Array, weights: Float32Array | None) -> Float32Array | None:
@@ -137,7 +162,7 @@ class ArraysForward(CopyingForward[Beginning]):
             shared = np.broadcast_to(begun.states, (len(tokens), *begun.states.shape))
             states = np.concatenate([shared, states], axis=1)
         if not len(targets.rows):
-            return [np.empty(0, np.float32)] * 4, states
+            return list(NOTHING), states
         start = int(targets.predictors.min())
         pointing = self._network.pointing(tokens, states, start)
         sources = np.zeros_like(tokens)
@@ -147,7 +172,7 @@ class ArraysForward(CopyingForward[Beginning]):
             some = Targets(*(part[first : first + _AT_ONCE] for part in targets))
             parts.append(self._describe(some, states, sources, pointing, start, statistics))
         joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        return joined + [np.empty(0, np.float32)] * (4 - len(joined)), states
+        return joined + list(NOTHING[len(joined) :]), states
 
     def _describe(
         self,
@@ -181,11 +206,13 @@ class ArraysForward(CopyingForward[Beginning]):
 
 
 def _statistics(probabilities: Float32Array, labels: Integers) -> Sequence[Float32Array]:
-    """Return entropy, top probability and rank of the labels. Shape (n,) each."""
+    """Return entropy, top probability, rank of the labels and lead. Shape (n,) each."""
     logarithms = np.log(np.maximum(probabilities, np.float32(1e-30)))
+    largest = np.partition(logarithms, -2)[:, -2:]
     own = probabilities[np.arange(len(labels)), labels]
     return (
         -(probabilities * logarithms).sum(-1),
         probabilities.max(-1),
         1 + (probabilities > own[:, None]).sum(-1).astype(np.float32),
+        largest[:, 1] - largest[:, 0],
     )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from assay.backends.embedded.copying_forward import CopyingForward, Targets
 from assay.backends.embedded.copying_network import CopyingNetwork, KeysValues, Shape, mixed
+from assay.backends.work import NOTHING
 from assay.components.references import DType
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array
@@ -102,7 +103,7 @@ class TorchForward(CopyingForward[TorchBeginning]):
         network = self._network
         kept = states.float().cpu().numpy()
         if not len(targets.rows):
-            return [np.empty(0, np.float32)] * 4, kept
+            return list(NOTHING), kept
         begin = int(targets.predictors.min())
         pointing = network.pointing(tokens, states, begin)
         sources = torch.nn.functional.pad(tokens[:, 1:], (0, 1))
@@ -127,11 +128,13 @@ class TorchForward(CopyingForward[TorchBeginning]):
                 found += _statistics(everywhere, labels)
             parts.append(found)
         joined = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
-        return joined + [np.empty(0, np.float32)] * (4 - len(joined)), kept
+        return joined + list(NOTHING[len(joined) :]), kept
 
 
 def _statistics(probabilities: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
-    """Return entropy, top probability and rank of the labels. Shape (n,) each."""
+    """Return entropy, top probability, rank of the labels and lead. Shape (n,) each."""
     own = probabilities.gather(1, labels[:, None])
     entropy = -(probabilities * probabilities.clamp(min=1e-30).log()).sum(-1)
-    return [entropy, probabilities.amax(-1), 1.0 + (probabilities > own).sum(-1).float()]
+    first, second = probabilities.topk(2).values.clamp(min=1e-30).log().unbind(-1)
+    rank = 1.0 + (probabilities > own).sum(-1).float()
+    return [entropy, probabilities.amax(-1), rank, first - second]

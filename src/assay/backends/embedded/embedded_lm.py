@@ -95,6 +95,19 @@ class EmbeddedModel:
         """Length of a hidden state."""
         return int(self._config["width"])
 
+    def width_at(self, layer: int) -> int:
+        """Return the length of a hidden state, of the last layer alone.
+
+        Raises:
+            ConfigError: if another is asked for.
+        """
+        if layer != -1:
+            raise ConfigError(
+                f"{EMBEDDED_MODEL} gives its last hidden states alone",
+                hint=Parameter("layer", "-1"),
+            )
+        return self.width
+
     @property
     def bos(self) -> int:
         """Id of the token that begins a text."""

@@ -48,6 +48,10 @@ class EndpointModel(ServedModel):
 
     width = 0
 
+    def width_at(self, layer: int) -> int:
+        """Return 0: a server gives no hidden states."""
+        return 0
+
     def __init__(self, address: Address, requests: Requests, *, offline: bool) -> None:
         super().__init__(address, requests, offline=offline)
         _ = self.window  # it is refused where nobody says how many tokens it takes

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from assay.backends.embedded.embedded_lm import EmbeddedModel
-from assay.models.language_model import Answers, Questions
+from assay.models.language_model import Answers, Choice, Questions
 from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array
 from tests.copying_oracle import VOCABULARY, WORDS, describe, random_weights, write_network
@@ -70,7 +70,7 @@ def test_log_probabilities_are_those_of_the_formulas(folder: Path, by: str) -> N
         assert np.abs(log_probs - expected).max() < 2e-5
 
 
-def test_entropy_top_and_rank_are_those_of_the_formulas(folder: Path, by: str) -> None:
+def test_what_describes_a_distribution_is_that_of_the_formulas(folder: Path, by: str) -> None:
     sequences = _sequences()
 
     found = _read(EmbeddedModel(by=by, folder=folder), sequences)
@@ -79,7 +79,27 @@ def test_entropy_top_and_rank_are_those_of_the_formulas(folder: Path, by: str) -
     own = mixture[np.arange(len(mixture)), np.concatenate([ids[1:] for ids in sequences])]
     assert np.abs(found.entropy + (mixture * np.log(mixture)).sum(-1)).max() < 2e-5
     assert np.abs(found.top - mixture.max(-1)).max() < 1e-5
+    assert np.abs(found.runner_up - np.sort(mixture, axis=-1)[:, -2]).max() < 1e-5
     assert found.rank.tolist() == (1 + (mixture > own[:, None]).sum(-1)).tolist()
+
+
+def test_chosen_tokens_have_the_probabilities_of_the_formulas(folder: Path, by: str) -> None:
+    sequences = _sequences()
+    tokens = np.array([3, 30, 7])
+    places = np.array([min(len(ids) - 1, 1 + 2 * n) for n, ids in enumerate(sequences)])
+    places[1] = 0
+    targets = [np.arange(1, min(3, len(ids))) for ids in sequences]
+    asked = Questions(sequences, targets, choices={"some": Choice(tokens, places)})
+
+    found = EmbeddedModel(by=by, folder=folder).read(asked, lambda count: None)
+
+    chosen = (found.choices or {})["some"]
+    assert np.isnan(chosen[1]).all()
+    assert len(found.log_probs) == sum(map(len, targets))
+    for numbers, ids, place in zip(chosen, sequences, places.tolist(), strict=True):
+        if place:
+            expected = np.log(describe(_WEIGHTS, ids.tolist()).mixture[place - 1][tokens])
+            assert np.abs(numbers - expected).max() < 2e-5
 
 
 def test_pooled_states_are_those_of_the_formulas(folder: Path, by: str) -> None:
