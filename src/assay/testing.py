@@ -253,7 +253,7 @@ def _check_made_rows(dataset: MadeRows, rows: Pool) -> None:
         engine = Engine(rows, Runtime(cache=Path(cache), workers=1, progress=Silent()))
         dataset = engine.resolve(dataset)
         before, after = engine.view(dataset.of), engine.view(dataset)
-        change, _ = dataset.making(engine.view_shown)
+        change, _ = dataset.making(engine.view_shown, engine.rows_and_value)
         made, parents = after.conversations(), before.conversations()
     _require(np.array_equal(before.ids, after.ids), "made rows must be one of each, in their order")
     alone = [found for parent in parents for found in change([parent])]

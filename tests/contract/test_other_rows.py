@@ -19,7 +19,7 @@ from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Reason
 from assay.values import Numbers, ScoreTable, SelectionRecord
-from tests.contract.test_components import _MINIMUM
+from tests.contract.test_components import _MINIMUM, NAMES_NO_MODEL
 from tests.rows import make_pool
 from tests.toys import ToyLength
 
@@ -54,7 +54,9 @@ def _methods(kind: type[Component]) -> list[Any]:
     return [
         pytest.param({"method": found.name, **_MINIMUM.get(found.name, {})}, id=found.name)
         for found in components()
-        if issubclass(found, kind) and found.__module__.startswith("assay.")
+        if issubclass(found, kind)
+        and found.__module__.startswith("assay.")
+        and found.name not in NAMES_NO_MODEL
     ]
 
 

@@ -26,7 +26,7 @@ from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Origin, Reason, Sample, Scores
 from assay.values import ScoreTable, SelectionRecord
-from tests.contract.test_components import _MINIMUM
+from tests.contract.test_components import _MINIMUM, NAMES_NO_MODEL
 from tests.rows import conversation, make_pool
 
 SEEDS = (0, 1)
@@ -177,7 +177,9 @@ def _descriptions(kind: type[Component]) -> dict[str, dict[str, Any]]:
     found = {
         method.name: {"method": method.name, **_MINIMUM.get(method.name, {})}
         for method in components()
-        if issubclass(method, kind) and method.__module__.startswith("assay.")
+        if issubclass(method, kind)
+        and method.__module__.startswith("assay.")
+        and method.name not in NAMES_NO_MODEL
     }
     for name, fields in _MORE.items():
         method = name.partition("/")[0]

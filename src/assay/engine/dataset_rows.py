@@ -6,7 +6,7 @@ from pathlib import Path
 from assay.components.component import Chosen, Dataset, FileSet, Given, identity
 from assay.engine.shown_rows import ShownRows
 from assay.errors import DamagedError, PlanError
-from assay.features.made_rows import MadeRows
+from assay.features.made_rows import MadeRows, ValueOf
 from assay.files.checksums import warn, write_json
 from assay.pool.made_rows import Change, MadePool, made_digest, write_made
 from assay.pool.pool import Pool
@@ -27,6 +27,7 @@ class DatasetRows:
         open_file: loads the rows of a `FileSet`.
         choose: returns ascending places of the rows that were chosen, in the pool or, of rows that
             are chosen from others, among those that methods see.
+        value_of: returns the rows that a feature is of, and its value.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class DatasetRows:
         runtime: Runtime,
         open_file: OpenFile | None,
         choose: Callable[[Chosen], IndexArray],
+        value_of: ValueOf,
     ) -> None:
         self._pool = pool
         self._shown = shown
         self._runtime = runtime
         self._open_file = open_file
         self._choose = choose
+        self._value_of = value_of
         self._views = {Given().key: PoolView(pool)}
         self._views_shown: dict[str, PoolView] = {}
 
@@ -93,7 +96,7 @@ class DatasetRows:
 
     def _making(self, dataset: MadeRows) -> tuple[Path, Change]:
         """Return where rows that are made from others are kept, and what makes them."""
-        change, also = dataset.making(self.shown)
+        change, also = dataset.making(self.shown, self._value_of)
         folder = self._runtime.cache / dataset.name / dataset.making_key
         return folder / f"{made_digest(self.view(dataset.of), also)}.parquet", change
 

@@ -76,7 +76,9 @@ class Engine:
         self._values: dict[str, Any] = {}
         self._shown = ShownRows(pool)
         self._shown_values: dict[str, Any] = {}
-        self._datasets = DatasetRows(pool, self._shown, runtime, open_file, self._picked)
+        self._datasets = DatasetRows(
+            pool, self._shown, runtime, open_file, self._picked, self.rows_and_value
+        )
         self._alone: dict[str, Engine] = {}
         self._pins: dict[tuple[str, str], str] = {}
         self._settled: dict[str, Component] = {}
@@ -336,13 +338,19 @@ class Engine:
             record = self.chosen_by(selector)
         return np.sort(record.selection.indices)
 
+    def rows_and_value(self, feature: RowFeature) -> tuple[PoolView, RowValue]:
+        """Return all rows that a feature is of, those held out included, and its value."""
+        feature = self.resolve(feature)
+        value: RowValue = self._value(feature)
+        return self.view(feature.dataset), value
+
     def rows_known(self, dataset: Dataset) -> bool:
         """Return whether the rows of a dataset are at hand, or nothing but reading a file away."""
         if self._datasets.are_known(dataset) or isinstance(dataset, FileSet):
             return True
         if isinstance(dataset, Chosen):
             return not dataset.is_inner and self.is_stored(self.resolve(dataset).by)
-        if isinstance(dataset, MadeRows):
+        if isinstance(dataset, MadeRows) and not dataset.reads_values:
             before = all(self.rows_known(each) for each in dataset.made_from())
             return before and self._datasets.is_kept(dataset)
         return False

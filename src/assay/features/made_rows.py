@@ -12,15 +12,19 @@ from pydantic import Field
 
 from assay.components.component import AnyDataset, Component, Dataset, Given, NoPaper, Paper
 from assay.errors import DataError
+from assay.features.passes import RowFeature
 from assay.pool.made_rows import Change
 from assay.pool.pool import hash_array, leading_words
 from assay.pool.row_ids import DIGITS, LEAST_DIGITS, ids_that_begin
 from assay.pool.view import PoolView
 from assay.random_numbers import text_uniform
 from assay.samples import Conversation, FloatArray, Message
+from assay.values import RowValue
 
 RowsOf = Callable[[Dataset], PoolView]
 """Returns the rows of a dataset."""
+ValueOf = Callable[[RowFeature], tuple[PoolView, RowValue]]
+"""Returns all rows that a feature is of, those held out included, and its value."""
 
 _words = re.compile(r"\S+").findall
 
@@ -38,10 +42,13 @@ class MadeRows(Dataset):
     of: AnyDataset = Given()
     """The rows that these are made from."""
 
+    reads_values: ClassVar[bool] = False
+    """Whether values have to be computed first, from which these rows are made."""
+
     @property
     def is_chosen(self) -> bool:
-        """Whether the rows that these are made from have to be chosen first."""
-        return any(dataset.is_chosen for dataset in self.made_from())
+        """Whether the rows that these are made from have to be chosen first, or values computed."""
+        return self.reads_values or any(dataset.is_chosen for dataset in self.made_from())
 
     @property
     def beside(self) -> Dataset:
@@ -68,11 +75,12 @@ class MadeRows(Dataset):
             yield from dataset.all_children()
 
     @abstractmethod
-    def making(self, rows_of: RowsOf) -> tuple[Change, bytes]:
+    def making(self, rows_of: RowsOf, value_of: ValueOf) -> tuple[Change, bytes]:
         """Return what makes the rows, and the hash of what it reads besides them, if anything.
 
         Args:
             rows_of: returns the rows of another dataset.
+            value_of: returns the rows that a feature is of, and its value.
         """
 
 
@@ -99,7 +107,7 @@ class Dropped(MadeRows):
     draw: Annotated[int, Field(ge=0)] = 0
     """Which of the draws, from 0; each drops other words."""
 
-    def making(self, rows_of: RowsOf) -> tuple[Change, bytes]:
+    def making(self, rows_of: RowsOf, value_of: ValueOf) -> tuple[Change, bytes]:
         """Return what drops words."""
         return self._made, b""
 
@@ -184,7 +192,7 @@ class WithDemonstration(MadeRows):
         """Return the rows that are asked, and those among which the one that is shown lies."""
         return (self.of, self.among)
 
-    def making(self, rows_of: RowsOf) -> tuple[Change, bytes]:
+    def making(self, rows_of: RowsOf, value_of: ValueOf) -> tuple[Change, bytes]:
         """Return what puts the demonstration before a row, and the demonstration's hash.
 
         Raises:

@@ -32,8 +32,10 @@ from assay.runtime import Runtime
 
 _MINIMUM: dict[str, dict[str, Any]] = {
     "band": {"by": "compression_ifd", "low": 0.25},
+    "answered": {"by": "generations"},
     "checkpoint": {"run": {"method": "tuned_model", "base": "some/model"}, "step": 3},
     "chosen": {"by": {"method": "random", "budget": "5%"}},
+    "classification": {"model": "some/reward-model", "part": "response"},
     "contamination": {"against": {"method": "file", "source": "questions.jsonl"}},
     "decontaminate": {"against": "questions.jsonl"},
     "deita_filter": {"by": "compression_ifd"},
@@ -47,6 +49,7 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "quota": {"by": "random", "weights": {"a": 1.0, "b": 0.5}, "budgets": {"a": 5, "b": "5%"}},
     "rank_mean": {"of": ["compression_ifd", "mtld"], "weights": [1, 3]},
     "threshold": {"by": "compression_ifd", "low": -0.5},
+    "yes_no": {"model": "some/evaluator"},
     "top_score": {"by": "compression_ifd", "rule": {"below": 1}},
     "weighted_sum": {"of": ["compression_ifd", {"method": "random_number", "seed": 3}]},
     "record_field": {"field": "meta.stars"},

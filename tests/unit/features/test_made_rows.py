@@ -26,7 +26,7 @@ from assay.engine.planning import plan
 from assay.errors import ConfigError
 from assay.features.clusters import Clusters
 from assay.features.embeddings import Embeddings
-from assay.features.made_rows import Dropped, MadeRows, RowsOf
+from assay.features.made_rows import Dropped, MadeRows, RowsOf, ValueOf
 from assay.features.passes import Pass
 from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.top_score import TopScore
@@ -100,8 +100,12 @@ def _rows(engine: Engine, dataset: Dataset) -> list[Conversation]:
     return engine.view(engine.resolve(dataset)).conversations()
 
 
+def _nothing_else(asked: object) -> Any:
+    return pytest.fail("nothing else is read")
+
+
 def _dropped(conversation: Conversation, **fields: Any) -> Conversation:
-    change, _ = Dropped(**fields).making(lambda dataset: pytest.fail("nothing else is read"))
+    change, _ = Dropped(**fields).making(_nothing_else, _nothing_else)
     (made,) = change([conversation])
     return made
 
@@ -373,7 +377,7 @@ class Numbered(MadeRows):
     name = "numbered"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a toy for tests")
 
-    def making(self, rows_of: RowsOf) -> tuple[Change, bytes]:
+    def making(self, rows_of: RowsOf, value_of: ValueOf) -> tuple[Change, bytes]:
         """Return what numbers rows."""
         return lambda rows: [
             Conversation((Message("user", str(place)), *row.messages))
