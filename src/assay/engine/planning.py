@@ -2,9 +2,11 @@
 
 import contextlib
 import math
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -16,10 +18,11 @@ from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.engine.sampling import sampled_of
 from assay.errors import AssayError, BudgetError, ConfigError, DataError, Parameter, Phrase, Words
-from assay.features.made_models import first_model, models_read, with_names
+from assay.features.made_models import MadeModel, first_model, models_read, with_names
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
+from assay.wording import size_text
 
 FeatureType = TypeVar("FeatureType", bound=Feature)
 
@@ -81,6 +84,7 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
     per_row: dict[str, float] = {}
     alike: dict[str, float] = {}
     priced: set[str] = set()
+    runs: set[str] = set()
     for component in walk(wanted, skip=skip, resolve=engine.resolve):
         for inner, among in _chosen_apart(engine, component, priced, rows):
             apart = plan(engine.alone(inner.of.root), [inner.by], rows=among)
@@ -101,12 +105,19 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
                 refusals.append(error.sentence())
                 continue
             steps.append(_row_step(engine, component, place, per_row, rows))
+        elif isinstance(component, MadeModel) and component.run_key in runs:
+            count = rows_of(engine, component.dataset, among=rows)
+            steps.append(Step(component.name, count, 0, 0.0, "in the same run"))
         elif isinstance(component, PoolFeature):
+            if isinstance(component, MadeModel):
+                runs.add(component.run_key)
             view = _view_shown(engine, component)
             count = rows_of(engine, component.dataset, among=rows)
             alike[component.key], step = _pool_step(engine, component, view, count, per_row, rate)
             refusals.extend(_too_big(component.name, component.memory(count, engine.runtime)))
-            steps.append(step)
+            needed = component.disk(count, engine.runtime)
+            refusals.extend(_too_full(component.name, needed, engine.runtime.cache))
+            steps.append(step._replace(note=f"{size_text(needed)} on disk") if needed else step)
         elif isinstance(component, Selector) and (
             component in wanted or not component.lets_through
         ):
@@ -294,6 +305,17 @@ def _too_big(name: str, needed_bytes: float) -> Iterable[str]:
         yield (
             f"{name} needs about {needed_bytes / 2**30:.1f} GiB of memory, "
             f"{free / 2**30:.1f} GiB are free"
+        )
+
+
+def _too_full(name: str, needed_bytes: float, cache: Path) -> Iterable[str]:
+    """Say that the disk of the cache, or of the folder that it will be made in, is too small."""
+    place = next(each for each in (cache, *cache.absolute().parents) if each.is_dir())
+    free = shutil.disk_usage(place).free
+    if needed_bytes > free:
+        yield (
+            f"{name} needs about {size_text(needed_bytes)} on disk, {size_text(free)} are free in "
+            f"{place}"
         )
 
 

@@ -209,6 +209,10 @@ class PoolFeature(Feature):
         """Return about how many bytes of memory `compute` takes; 0 if they are few."""
         return 0.0
 
+    def disk(self, rows: int, runtime: Runtime) -> float:
+        """Return about how many bytes on disk the value takes; 0 if they are few."""
+        return 0.0
+
     def store(self, cache: Path, view: PoolView) -> PoolStore | FolderStore:
         """Return where the value for the rows in view is kept."""
         return PoolStore(cache / self.name / self.row_key, view.digest)

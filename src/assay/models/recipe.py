@@ -143,6 +143,13 @@ class Recipe(BaseModel):
             return self.checkpoints == "all"
         return epoch in self.checkpoints
 
+    def kept_moments(self, sequences: int) -> int:
+        """Return after how many steps weights are kept, of a training on so many sequences."""
+        steps, per_epoch = self.all_steps(sequences), self.epoch_steps(sequences)
+        ends = [min(step, steps) for step in range(per_epoch, steps + per_epoch, per_epoch)]
+        epochs = {end for place, end in enumerate(ends, 1) if self.keeps(place) or end == steps}
+        return len(epochs | {step for step in self.kept_steps if step <= steps})
+
     def keeping_least(self) -> Self:
         """Return the same training, of which only the end is kept."""
         return self.model_copy(update=_LEAST)

@@ -126,6 +126,15 @@ class TunedModel(MadeModel):
             first_model(self.base)
         )
 
+    def disk(self, rows: int, runtime: Runtime) -> float:
+        """Return the bytes of what is kept of all weights; matrices of LoRA are small."""
+        if self.recipe.weights != "full":
+            return 0.0
+        sequences = rows  # a row is seldom several
+        kept = self.recipe.kept_moments(sequences)
+        copies = 3.0 if self.recipe.moments else 1.0
+        return 4.0 * copies * kept * runtime.parameter_count(first_model(self.base))
+
     def store(self, cache: Path, view: PoolView) -> FolderStore:
         """Return where the model trained on the rows in view is kept: by their texts, in order."""
         hashes = view.pool.content_hashes[view.positions][_places(view)]

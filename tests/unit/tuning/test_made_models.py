@@ -16,6 +16,7 @@ from assay.components.descriptions import describe
 from assay.components.registry import load_file
 from assay.components.result_names import derived_name
 from assay.engine.engine import Engine
+from assay.engine.planning import plan
 from assay.errors import ConfigError
 from assay.features.clusters import Clusters
 from assay.features.hidden_states import HiddenStates
@@ -409,3 +410,54 @@ def test_the_example_of_a_method_that_trains_is_a_whole_one(
     )
     np.testing.assert_allclose(found, after.mean() - before.mean(), rtol=1e-6)
     assert found.mean() > 0
+
+
+def test_a_run_is_priced_once_whatever_is_wanted_of_it(llama_folder: Path, tmp_path: Path) -> None:
+    run = TunedModel(base=str(llama_folder), recipe=_THREE_EPOCHS, dataset=Chosen(by=_LONGEST))
+    wanted = [ResponseLogProbs(model=model) for model in (run.after(1), run.after(2), run)]
+
+    steps = plan(_engine(tmp_path), wanted).steps
+
+    trainings = [step for step in steps if step.name == "tuned_model"]
+    assert [step.rows for step in trainings] == [4, 4, 4]
+    assert [bool(step.seconds) for step in trainings] == [True, False, False]
+    readings = [step for step in steps if step.name == "response_log_probs"]
+    assert all(step.seconds and step.missing == len(_ROWS) for step in readings)
+    assert not (tmp_path / "tuned_model").exists()
+
+
+def test_the_disk_that_weights_take_is_priced_and_refused_where_it_is_too_small(
+    llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = _THREE_EPOCHS.model_copy(update={"weights": "full", "checkpoints": "all"})
+    run = TunedModel(base=str(llama_folder), recipe=recipe)
+    engine = _engine(tmp_path)
+
+    needed = engine.resolve(run).disk(len(_ROWS), engine.runtime)
+    (step,) = plan(engine, [run]).steps
+
+    tuned: Tuned = engine.value(run)
+    taken = sum(path.stat().st_size for path in tuned.folder.rglob("model.safetensors"))
+    assert needed == pytest.approx(taken, rel=0.1)
+    assert step.note.endswith(" on disk")
+    later = run.model_copy(update={"seed": 1})
+    small = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr("assay.engine.planning.shutil.disk_usage", lambda place: small)
+    (refusal,) = plan(engine, [later]).refusals
+    assert "tuned_model needs about" in str(refusal)
+    assert "are free in" in str(refusal)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kept"),
+    [
+        (Recipe(), 1),
+        (Recipe(checkpoints="all"), 3),
+        (Recipe(checkpoints=(1,), kept_steps=(2, 3, 9)), 3),
+        (Recipe(steps=3, batch_size=4, checkpoints="all"), 2),
+    ],
+)
+def test_moments_that_are_kept_are_counted(recipe: Recipe, kept: int) -> None:
+    # Of 200 sequences in batches of 128 an epoch has two steps: ends are 2, 4 and 6. Step 2 is an
+    # end, step 9 is never taken. Of 8 in batches of 4 the ends of three steps are 2 and 3.
+    assert recipe.kept_moments(8 if recipe.steps else 200) == kept
