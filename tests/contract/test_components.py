@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from assay.components.component import Component, NoPaper, Paper, Scorer, Selector, build
+from assay.components.extras import is_installed, needed_extra
 from assay.components.registry import components, find
 from assay.components.walk import walk
 from assay.errors import ConfigError, UnknownMethodError
@@ -48,6 +49,14 @@ _MINIMUM: dict[str, dict[str, Any]] = {
 
 def _ours() -> list[type[Component]]:
     return [found for found in components() if found.__module__.startswith("assay.")]
+
+
+def skip_where_it_cannot_run(component: Component) -> None:
+    """Skip a test of a component that needs an optional package which is not installed."""
+    for part in walk([component]):
+        extra = needed_extra(part)
+        if extra and not is_installed(extra):
+            pytest.skip(f"{part.name} needs assay[{extra}]")
 
 
 def _instance(kind: type[Component]) -> Component:

@@ -19,7 +19,11 @@ from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Reason
 from assay.values import Numbers, ScoreTable, SelectionRecord
-from tests.contract.test_components import _MINIMUM, NAMES_NO_MODEL
+from tests.contract.test_components import (
+    _MINIMUM,
+    NAMES_NO_MODEL,
+    skip_where_it_cannot_run,
+)
 from tests.rows import make_pool
 from tests.toys import ToyLength
 
@@ -104,6 +108,7 @@ def test_a_selection_takes_no_reason_from_other_rows(
     described: dict[str, Any], other_rows: int, tmp_path: Path
 ) -> None:
     selector = build(described | {"budget": 4}, "selector")
+    skip_where_it_cannot_run(selector)
 
     plain: SelectionRecord = _engine(tmp_path / "plain", other_rows).value(selector)
     beside: SelectionRecord = _engine(tmp_path / "beside", other_rows).value(

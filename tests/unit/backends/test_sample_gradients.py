@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.backends import sample_gradients
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError, ModelLoadError
 from assay.models.gradients import GradientModel, Losses
@@ -18,6 +17,8 @@ from tests.causal_rows import EDGE_ROWS, exchange, open_runtime, ordinary_rows
 from tests.tiny_models import transformers
 
 torch = pytest.importorskip("torch")
+
+from assay.backends import sample_gradients  # noqa: E402  imports torch
 
 LINEAR = ("*.q_proj.weight", "*.down_proj.weight")
 
