@@ -28,6 +28,7 @@ _GLANCE_SECONDS = 0.5
 _WORTH = 20.0
 """Seconds of sleep that a second of work makes up for; a clock that ticks does less."""
 _FAREWELL_SECONDS = 10.0
+_DYING_SECONDS = 5.0
 
 
 def happens(event: Callable[[float], bool], leader: int) -> bool:
@@ -159,6 +160,17 @@ def _fields(file: Path) -> list[str]:
 
 
 def _end(leader: int, how: signal.Signals) -> None:
+    """End a process and its family, one after the other: they write to the same pipe."""
     for process in _family(leader):
         with contextlib.suppress(ProcessLookupError):  # it may have ended by now
             os.kill(process.pid, how)
+            until = time.monotonic() + _DYING_SECONDS
+            while not _is_over(process.pid) and time.monotonic() < until:
+                time.sleep(0.01)
+
+
+def _is_over(pid: int) -> bool:
+    try:
+        return _fields(Path(f"/proc/{pid}/stat"))[0] in "ZX"
+    except (OSError, IndexError):
+        return True
