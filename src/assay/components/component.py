@@ -324,8 +324,8 @@ class Selector(Component):
     if TYPE_CHECKING:  # its keywords differ from selector to selector
         select: ClassVar[Callable[..., Selection]]
 
-    def most(self, rows: int) -> int:
-        """Return how many of so many rows it chooses at most, budget or not; for pricing."""
+    def expected(self, rows: int) -> int:
+        """Return about how many of so many rows it chooses without a budget; for pricing."""
         return rows
 
     def operations(self, rows: int, count: int, runtime: Any) -> float:

@@ -131,7 +131,8 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
 def rows_of(engine: Engine, dataset: Dataset, *, among: int | None = None) -> int:
     """Return the number of rows of a dataset that methods see.
 
-    Of rows that are still to be chosen that is how many the budget allows, at most all.
+    Of rows that are still to be chosen that is how many the budget allows, at most all, or what
+    the selection says that it would choose without one.
 
     Args:
         engine: over the pool.
@@ -144,11 +145,11 @@ def rows_of(engine: Engine, dataset: Dataset, *, among: int | None = None) -> in
     count = rows_of(engine, before[0], among=among)
     if not isinstance(dataset, Chosen):
         return count
-    most = dataset.by.most(count)
+    expected = dataset.by.expected(count)
     with contextlib.suppress(BudgetError):
         if dataset.by.budget is not None:
-            return dataset.by.budget.count(pool=count, eligible=most) or most
-    return most
+            return dataset.by.budget.count(pool=count, eligible=expected) or expected
+    return expected
 
 
 def _unmade(engine: Engine, component: Component) -> Words:

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +13,9 @@ import numpy as np
 
 from assay.errors import DataError
 from assay.models.recipe import Recipe
-from assay.models.training import Trainable, Training, TrainingRows
+from assay.models.training import Trainable, Training, TrainingOrder, TrainingRows
 from assay.runtime import Runtime
-from assay.samples import Conversation
+from assay.samples import Conversation, IndexArray
 from assay.tuning.rows import training_rows
 
 SAMPLED_ROWS = 64
@@ -28,7 +29,7 @@ class Timing(NamedTuple):
     Attributes:
         sequences_per_row: sequences that a row is read as, on average.
         tokens_per_sequence: mean number of tokens of a sequence.
-        seconds_per_token: time that a token takes in training.
+        seconds_per_token: time that a token takes in training, its share of padding included.
         parameters: of the base.
     """
 
@@ -87,23 +88,48 @@ def _timed(
     return Timing(
         len(sample.sequences) / len(rows),
         float(sample.lengths.mean()),
-        _seconds_per_token(opened, Training(base, recipe, seed, sample, 0), sample, clock),
+        _seconds_per_token(opened, Training(base, recipe, seed, sample, 0), sample, clock)
+        * _padding(sample.lengths, recipe, seed),
         opened.parameters,
     )
+
+
+def _padding(lengths: IndexArray, recipe: Recipe, seed: int) -> float:
+    """Return how many tokens go through the model for each of the sequences', padding counted.
+
+    Sequences of a batch go through the longest first, some at once, each padded to the longest of
+    these: of a large batch they are alike, of a small one they are not.
+    """
+    many = np.tile(lengths, -(-recipe.batch_size // len(lengths)))
+    order = TrainingOrder(many, recipe.batch_size, seed)
+    steps = -(-len(many) // recipe.batch_size)
+    return sum(islice(_padded(order, recipe.micro_batch), steps)) / float(many.sum())
+
+
+def _padded(order: TrainingOrder, at_once: int) -> Iterator[int]:
+    """Yield how many tokens go through the model in each step, padding counted, without an end."""
+    for epoch in count():
+        lengths = order.lengths[order.epoch(epoch)]
+        for begin in range(0, len(lengths), order.batch_size):
+            step = lengths[begin : begin + order.batch_size]
+            parts = (step[start : start + at_once] for start in range(0, len(step), at_once))
+            yield sum(int(part.max()) * len(part) for part in parts)
 
 
 def _seconds_per_token(
     opened: Trainable, training: Training, sample: TrainingRows, clock: "_Clock"
 ) -> float:
-    """Return the time of some small steps by their tokens, the first and the last left out."""
+    """Return the time of some small steps by the tokens that went through the model, padding too.
+
+    The first is left out, and the last, which is followed by writing the weights. Of the others the
+    fastest was disturbed least by what else the machine does.
+    """
     changed = {"batch_size": training.recipe.micro_batch, "steps": _TIMED_STEPS}
     short = replace(training, recipe=training.recipe.model_copy(update=changed))
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
         opened.train(short, Path(folder))
-    read = [short.order.total(sample.lengths, step) for step in range(1, _TIMED_STEPS)]
-    # The last step is followed by writing the weights. Of the others the fastest was disturbed
-    # least by what else the machine does.
-    return float(np.min(np.diff(clock.times[:-1]) / np.diff(read)))
+    read = list(islice(_padded(short.order, short.recipe.batch_size), _TIMED_STEPS))
+    return float(np.min(np.diff(clock.times[:-1]) / read[1:-1]))
 
 
 class _Clock:

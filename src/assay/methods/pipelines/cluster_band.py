@@ -1,6 +1,5 @@
 """Cluster band: of every cluster some rows that are neither too easy nor too odd to a model."""
 
-import math
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -21,6 +20,9 @@ from assay.features.distance_clusters import DistanceClustering, DistanceCluster
 from assay.features.embeddings import Embeddings
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.samples import FloatArray, IndexArray, Scores, Selection
+
+_SIZES = 1000
+"""Quantiles of the law of sizes, by which rows are counted beforehand."""
 
 
 class ClusterBand(Selector):
@@ -81,10 +83,15 @@ class ClusterBand(Selector):
         groups = DistanceClusters(vectors=self.vectors, count=self.clusters, seed=self.seed)
         return {"groups": groups, "scores": self.by}
 
-    def most(self, rows: int) -> int:
-        """Return what all clusters give at most: of each the middle, and no more than wanted."""
-        middle = math.ceil((self.high - self.low) * rows / self.clusters)
-        return min(rows, self.clusters * min(self.each, middle + 1))
+    def expected(self, rows: int) -> int:
+        """Return what clusters of very different sizes give: sizes as of an exponential law.
+
+        A cluster of fewer than `each` rows gives all, one of more its middle, and at most `each`.
+        """
+        share = self.high - self.low
+        sizes = -rows / self.clusters * np.log1p(-(np.arange(_SIZES) + 0.5) / _SIZES)
+        given = np.where(sizes < self.each, sizes, np.minimum(share * sizes, self.each))
+        return min(rows, max(1, round(self.clusters * float(given.mean()))))
 
     def select(
         self,
