@@ -366,7 +366,8 @@ class Selector(Component):
     def counted_by(self) -> Iterator[Component]:
         """Yield what counts the tokens of a budget in tokens, as it does by default."""
         if self.budget and self.budget.limit():
-            yield find("token_counts", "feature")()
+            counted = "training_tokens" if self.budget.as_trained else "token_counts"
+            yield find(counted, "feature")()
 
     def ruled(self) -> Sequence[tuple[Scorer, Rule]]:
         """Return the scores whose rules bind this selection, with those rules."""
