@@ -10,12 +10,15 @@ from safetensors.numpy import load_file
 
 from assay.compare.ledger import Ledger
 from assay.components.component import NoPaper, Paper, Scorer, Selector
+from assay.components.references import ModelName
 from assay.engine.engine import Engine
+from assay.features.made_models import MadeModel
 from assay.features.text import TextFeature
 from assay.methods.combinations.top_score import TopScore
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.methods.text.longest import LongestResponse
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray
 from assay.testing import pool
@@ -50,6 +53,25 @@ class BrokenTextScore(Scorer):
         return numbers["number"]
 
 
+class TakenModel(MadeModel):
+    """A model that is made by taking another one as it is."""
+
+    name = "taken_model_for_ledgers"
+    paper: ClassVar[Paper | NoPaper] = _NOTHING
+    stored: ClassVar[bool] = False
+
+    base: ModelName
+
+    def compute(self, view: PoolView, runtime: Runtime) -> str:
+        return self.base
+
+    def named(self, value: str) -> str:
+        return value
+
+    def before(self) -> str:
+        return self.base
+
+
 def _engine(folder: Path) -> Engine:
     return Engine(pool([*_ROWS, _ROWS[0]]), open_runtime(folder / "cache"))
 
@@ -72,6 +94,23 @@ def test_a_pass_of_a_language_model_costs_two_operations_per_parameter_and_token
     tokens = sum(len(given_prompt(loop, row, 256).ids) for row in _ROWS)  # the equal row once
     assert cost.flops == 2 * parameters * tokens
     assert cost.seconds > 0
+
+
+def test_reading_by_a_model_that_is_made_on_the_way_costs_what_reading_by_its_base_costs(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    base = str(llama_folder)
+    plain, made = (
+        TopScore(by=Perplexity(model=model), budget=3) for model in (base, TakenModel(base=base))
+    )
+    engine = _engine(tmp_path / "made")
+
+    cost = _cost(engine, tmp_path / "made", made)
+    at_hand = _cost(engine, tmp_path / "again", made)
+
+    assert cost.flops == _cost(_engine(tmp_path), tmp_path, plain).flops
+    assert at_hand.flops == cost.flops
+    assert at_hand.seconds > 0
 
 
 def test_text_costs_no_arithmetic_and_geometry_what_it_says(tmp_path: Path) -> None:
