@@ -151,8 +151,7 @@ def _entry_key(part: Component | str, engine: Engine) -> str:
 def _at_hand(engine: Engine, part: Component) -> bool:
     """Return whether a part, or some of its rows, lies in the cache already."""
     if isinstance(part, RowFeature) and _pass_of(part) is not None:
-        missing = engine.missing_rows(engine.settled(part))
-        return missing < len(engine.view(part.dataset).unique[0])
+        return engine.missing_rows(part) < len(engine.view(part.dataset).unique[0])
     return isinstance(part, PoolFeature) and engine.is_stored(part)
 
 

@@ -323,8 +323,14 @@ class Engine:
         return value.spread(chosen, len(view), Reason.NOT_ASKED)
 
     def missing_rows(self, feature: RowFeature) -> int:
-        """Return how many distinct rows lack a stored value of a feature."""
-        return self.missing_in(self.view(feature.dataset), feature)
+        """Return how many distinct rows lack a stored value of a feature.
+
+        That is all while a model that reads them is still to be made.
+        """
+        view = self.view(feature.dataset)
+        if not self.is_settled(feature):
+            return len(view.unique[0])
+        return self.missing_in(view, self.settled(feature))
 
     def missing_in(self, view: PoolView, feature: RowFeature) -> int:
         """Return how many distinct rows in view lack a stored value of a feature."""
@@ -381,7 +387,10 @@ class Engine:
             scores,
             most=self.runtime.max_unscored,
             why=lambda place: why_unread(
-                walk([scorer], resolve=self.resolve), self.shown, place, self.runtime
+                map(self.settled, walk([scorer], resolve=self.resolve)),
+                self.shown,
+                place,
+                self.runtime,
             ),
         )
         if self.results is not None and not is_unfinished(table):

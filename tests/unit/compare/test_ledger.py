@@ -10,20 +10,18 @@ from safetensors.numpy import load_file
 
 from assay.compare.ledger import Ledger
 from assay.components.component import NoPaper, Paper, Scorer, Selector
-from assay.components.references import ModelName
 from assay.engine.engine import Engine
-from assay.features.made_models import MadeModel
 from assay.features.text import TextFeature
 from assay.methods.combinations.top_score import TopScore
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.methods.text.longest import LongestResponse
-from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray
 from assay.testing import pool
 from assay.values import Numbers, RowValue
 from tests.causal_rows import PlainLoop, exchange, given_prompt, open_runtime, ordinary_rows
+from tests.taken_model import TakenModel
 
 _ROWS = [exchange(row) for row in ordinary_rows(12)]
 _NOTHING = NoPaper(reason="a toy for tests")
@@ -51,25 +49,6 @@ class BrokenTextScore(Scorer):
 
     def score(self, *, numbers: Numbers) -> FloatArray:
         return numbers["number"]
-
-
-class TakenModel(MadeModel):
-    """A model that is made by taking another one as it is."""
-
-    name = "taken_model_for_ledgers"
-    paper: ClassVar[Paper | NoPaper] = _NOTHING
-    stored: ClassVar[bool] = False
-
-    base: ModelName
-
-    def compute(self, view: PoolView, runtime: Runtime) -> str:
-        return self.base
-
-    def named(self, value: str) -> str:
-        return value
-
-    def before(self) -> str:
-        return self.base
 
 
 def _engine(folder: Path) -> Engine:
