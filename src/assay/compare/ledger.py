@@ -19,7 +19,7 @@ from assay.engine.engine import Engine
 from assay.engine.planning import plan
 from assay.errors import DamagedError
 from assay.features.causal_pass import CausalFeature
-from assay.features.made_models import first_model
+from assay.features.made_models import first_model, with_names
 from assay.features.passes import PoolFeature, RowFeature
 from assay.files.checksums import read_json, warn, write_json
 from assay.values import LogProbs
@@ -138,7 +138,9 @@ def _pass_of(component: Component) -> str | None:
         return None
     if component.dataset.is_chosen:
         return None
-    return f"{component.dataset.key}/{component.reading()!r}"
+    # Under the key of a model that is made on the way: its weights are not known yet.
+    reading = with_names(component, lambda made: made.key).reading()
+    return f"{component.dataset.key}/{reading!r}"
 
 
 def _entry_key(part: Component | str, engine: Engine) -> str:
@@ -156,6 +158,7 @@ def _at_hand(engine: Engine, part: Component) -> bool:
 def cold_seconds(engine: Engine, part: RowFeature | PoolFeature) -> float:
     """Return about how long a part takes by itself where nothing is at hand."""
     if isinstance(part, RowFeature):
+        part = engine.settled(part)
         with part.reading().open(engine.runtime):
             pass  # its model is held from here on, with what is measured of it kept in the cache
     with tempfile.TemporaryDirectory(prefix="assay-") as folder:
@@ -183,7 +186,9 @@ def _arithmetic(engine: Engine, group: Sequence[Component], values: Sequence[Any
 def _models(feature: RowFeature) -> Iterator[str]:
     pinned = pinned_fields(type(feature))
     outside = kinds_named(feature) & set(MODEL_KINDS)
-    yield from (str(getattr(feature, name)) for name, kind in pinned.items() if kind in outside)
+    yield from (
+        first_model(getattr(feature, name)) for name, kind in pinned.items() if kind in outside
+    )
 
 
 def _forward(engine: Engine, feature: CausalFeature, values: Sequence[Any]) -> float:

@@ -1,11 +1,9 @@
-"""The four kinds of component, and the key by which equal ones are recognised.
+"""The four kinds of component.
 
 Every result is the value of a small frozen object that lists what it requires. Equal objects have
 equal recipe keys and are computed once; sharing, caching, resuming and pricing follow from that.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
@@ -17,8 +15,9 @@ from assay.components.building import AS_IT_STANDS, Reading, made_of
 from assay.components.guide import Guide
 from assay.components.own_code import code_digest
 from assay.components.parameter_errors import wrong_parameter
-from assay.components.parts import Part, changed_fields, raised_versions, revision_field
-from assay.components.references import FileRef, identity_of, pinned_fields
+from assay.components.parts import Part, changed_fields
+from assay.components.recipes import label_of, recipe_key
+from assay.components.references import FileRef
 from assay.components.rule import Rule
 from assay.components.table import Kind, find, register
 from assay.samples import FloatArray, Scores, Selection
@@ -64,8 +63,6 @@ class Component(BaseModel, Part):
     """What a method's page teaches; Assay's own methods all have one."""
     extra: ClassVar[str] = ""
     """Optional dependency group without which it cannot run."""
-    code_digest: ClassVar[str] = ""
-    """Digest of the code, where it lies in a file of one's own; an installed one has a version."""
 
     def __init__(self, **parameters: Any) -> None:
         try:
@@ -114,10 +111,7 @@ class Component(BaseModel, Part):
         And over the code, where it is one's own. Versions of parts that are as by default count
         from when they are raised.
         """
-        raised = raised_versions(self)
-        content = [identity(self), raised] if raised else identity(self)
-        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.blake2b(text.encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+        return recipe_key(self)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some fields changed; a key that was taken is not carried over."""
@@ -145,44 +139,7 @@ class Component(BaseModel, Part):
 
     def label(self) -> str:
         """Return the name with the parameters that differ from their default, for people."""
-        parts = []
-        for field, value in changed_fields(self).items():
-            parts.append(f"{field}={_label_text(value)}")
-        return f"{self.name}({', '.join(parts)})" if parts else self.name
-
-
-def _label_text(value: Any) -> str:
-    if isinstance(value, Component):
-        return value.label()
-    if not isinstance(value, tuple):
-        return str(value)
-    if len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str):
-        return f"{value[0]}: {_label_text(value[1])}"
-    return f"[{', '.join(_label_text(item) for item in value)}]"
-
-
-def identity(value: Any) -> Any:
-    """Return the JSON-like form of a component or parameter that its key is taken over.
-
-    Of a pinned name only the digest counts: the same file under another path is the same thing.
-    """
-    if isinstance(value, BaseModel):
-        pinned = pinned_fields(type(value))
-        fields = {
-            name: identity_of(item) if name in pinned and isinstance(item, str) else identity(item)
-            for name, item in changed_fields(value).items()
-        }
-        if not isinstance(value, Component):
-            return fields | revision_field(value)
-        own = [value.code_digest] if value.code_digest else []
-        return [value.kind, value.name, value.version, fields, *own]
-    if isinstance(value, (tuple, list)):
-        return [identity(item) for item in value]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-        return int(value)
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    raise TypeError(f"a parameter of type {type(value).__name__} cannot be part of a key")
+        return label_of(self)
 
 
 def _named(kind: Kind) -> BeforeValidator:
@@ -366,7 +323,8 @@ class Selector(Component):
     def counted_by(self) -> Iterator[Component]:
         """Yield what counts the tokens of a budget in tokens, as it does by default."""
         if self.budget and self.budget.limit():
-            yield find("token_counts", "feature")()
+            counted = "training_tokens" if self.budget.as_trained else "token_counts"
+            yield find(counted, "feature")()
 
     def ruled(self) -> Sequence[tuple[Scorer, Rule]]:
         """Return the scores whose rules bind this selection, with those rules."""

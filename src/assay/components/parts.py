@@ -21,6 +21,8 @@ class Part(ABC):
     kind: ClassVar[Kind]
     name: ClassVar[str]
     version: ClassVar[int]
+    code_digest: ClassVar[str] = ""
+    """Digest of the code, where it lies in a file of one's own; an installed one has a version."""
 
     @abstractmethod
     def all_children(self) -> Iterator["Part"]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from assay.components.component import Chosen, Dataset, FileSet, Given, identity
+from assay.components.component import Chosen, Dataset, FileSet, Given
+from assay.components.recipes import identity
 from assay.engine.shown_rows import ShownRows
 from assay.errors import DamagedError, PlanError
 from assay.features.made_rows import MadeRows, ValueOf

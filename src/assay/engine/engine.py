@@ -11,42 +11,37 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from pydantic import BaseModel
 
-from assay.components.budget import Allowance
-from assay.components.component import Chosen, Component, Dataset, FileSet, Given, Scorer, Selector
-from assay.components.references import REQUIRED_KINDS, pinned_fields
+from assay.components.component import Chosen, Component, Dataset, FileSet, Scorer, Selector
 from assay.components.walk import walk
+from assay.engine.choosing import allowance_of, ineligible, record_of
 from assay.engine.dataset_rows import DatasetRows, OpenFile
-from assay.engine.fitting import fitting_encoder
 from assay.engine.read_files import FileReading, reading_of
+from assay.engine.resolution import Resolution
 from assay.engine.row_work import RowWork
+from assay.engine.settled_models import SettledModels
 from assay.engine.settling import (
     check_unscored,
     evaluate,
-    first_reasons,
     is_by_row,
     is_of_the_pool,
     is_unfinished,
-    record_of,
     settle,
-    token_counts_of,
 )
 from assay.engine.shown_rows import ShownRows
 from assay.engine.unread_rows import why_unread
 from assay.errors import DamagedError, IncompleteError, Parameter, Phrase, PlanError
-from assay.features.made_models import MadeModel, models_read, stage, with_names
+from assay.features.made_models import MadeModel, stage
 from assay.features.made_rows import MadeRows
 from assay.features.passes import PoolFeature, RowFeature
-from assay.features.record_field import pinned_field
 from assay.files.checksums import warn
 from assay.pool.pool import Pool
 from assay.pool.view import PoolView
 from assay.random_numbers import generator
 from assay.runtime import Runtime
-from assay.samples import FloatArray, IndexArray, Reason, ReasonArray, Scores
+from assay.samples import IndexArray, Reason
 from assay.stores.results import Results
-from assay.values import Matrix, Numbers, RowValue, ScoreTable, SelectionRecord
+from assay.values import Matrix, RowValue, ScoreTable, SelectionRecord
 
 ComponentType = TypeVar("ComponentType", bound=Component)
 
@@ -80,9 +75,10 @@ class Engine:
             pool, self._shown, runtime, open_file, self._picked, self.rows_and_value
         )
         self._alone: dict[str, Engine] = {}
-        self._pins: dict[tuple[str, str], str] = {}
-        self._settled: dict[str, Component] = {}
-        self._runs: dict[str, MadeModel] = {}
+        self._names = Resolution(
+            self._shown, runtime, lambda rows, component: self.alone(rows).resolve(component)
+        )
+        self._models = SettledModels(self._names, self._value, self.is_stored)
         self._trusted: set[str] = set()
         self._rows = RowWork(runtime)
 
@@ -98,88 +94,19 @@ class Engine:
         other._rows = self._rows
         return other
 
-    # Resolution
+    # Names
 
     def resolve(self, component: ComponentType) -> ComponentType:
         """Return the component with everything it names pinned to content."""
-        return self._resolve(component)
-
-    def _resolve(self, value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(self._resolve(item) for item in value)
-        if not isinstance(value, BaseModel):
-            return value
-        if isinstance(value, Chosen) and value.is_inner:
-            return self._resolve_inner(value)
-        update: dict[str, Any] = {}
-        pinned = pinned_fields(type(value))
-        for name in type(value).model_fields:
-            old = getattr(value, name)
-            text = name in pinned and isinstance(old, str)
-            named = text and (old or pinned[name] in REQUIRED_KINDS)
-            new = self._pin(pinned[name], old) if named else self._resolve(old)
-            if new is not old:
-                update[name] = new
-        return value.model_copy(update=update) if update else value
-
-    def _resolve_inner(self, dataset: Chosen) -> Chosen:
-        """Return rows chosen apart from the pool's, pinned by the rows that all were chosen from.
-
-        What a name stands for may depend on the rows, and here these are not the pool's.
-        """
-        of = self._resolve(dataset.of)
-        own = isinstance(of.root, Given)
-        by = self._resolve(dataset.by) if own else self.alone(of.root).resolve(dataset.by)
-        if of is dataset.of and by is dataset.by:
-            return dataset
-        return dataset.model_copy(update={"of": of, "by": by})
-
-    def _pin(self, kind: str, text: str) -> str:
-        if (kind, text) not in self._pins:
-            if kind == "encoder":
-                pinned = fitting_encoder(text, self.shown, self.runtime)
-            elif kind == "field":
-                pinned = pinned_field(text, self.shown)
-            else:
-                pinned = self.runtime.pin(kind, text)
-            self._pins[kind, text] = pinned
-        return self._pins[kind, text]
-
-    # Models that are made on the way
+        return self._names.resolve(component)
 
     def settled(self, component: ComponentType) -> ComponentType:
-        """Return a component that names every model it reads by its weights; made where need be.
-
-        What is read under it is kept under its key, and so under the digest of what it read.
-        """
-        if component.key not in self._settled:
-            self._settled[component.key] = self.resolve(with_names(component, self._made))
-        found = self._settled[component.key]
-        assert isinstance(found, type(component))  # noqa: S101  narrows what with_names keeps
-        return found
-
-    def _made(self, model: MadeModel) -> str:
-        return model.named(self._value(self.resolve(model)))
+        """Return a component that names every model it reads by its weights; made where need be."""
+        return self._models.settled(component)
 
     def is_settled(self, component: Component) -> bool:
         """Return whether every model that a component reads is named, or at hand."""
-        if component.key in self._settled:
-            return True
-        return all(self.is_stored(self.resolve(model)) for model in models_read(component))
-
-    def _share_runs(self, wanted: Iterable[Component]) -> None:
-        """Let what is wanted of one run be made by it at once."""
-        runs: dict[str, list[MadeModel]] = {}
-        for part in walk(wanted, resolve=self.resolve):
-            if isinstance(part, MadeModel):
-                runs.setdefault(part.run_key, []).append(part)
-        for key, (first, *others) in runs.items():
-            before = self._runs.get(key)
-            joined = first.together([*others, *([] if before is None else [before])])
-            self._runs[key] = joined
-            if before is not None and before.key != joined.key:  # more is to be kept of it now
-                for part in (first, *others):
-                    self._values.pop(part.key, None)
+        return self._models.is_settled(component)
 
     # Computation
 
@@ -193,7 +120,8 @@ class Engine:
         found: set[Path | None] = set()
         while True:
             try:
-                self._share_runs(wanted)
+                for key in self._models.share_runs(wanted):
+                    self._values.pop(key, None)
                 self._fill_rows(wanted)
                 return [self._value(component) for component in wanted]
             except DamagedError as error:
@@ -395,8 +323,14 @@ class Engine:
         return value.spread(chosen, len(view), Reason.NOT_ASKED)
 
     def missing_rows(self, feature: RowFeature) -> int:
-        """Return how many distinct rows lack a stored value of a feature."""
-        return self.missing_in(self.view(feature.dataset), feature)
+        """Return how many distinct rows lack a stored value of a feature.
+
+        That is all while a model that reads them is still to be made.
+        """
+        view = self.view(feature.dataset)
+        if not self.is_settled(feature):
+            return len(view.unique[0])
+        return self.missing_in(view, self.settled(feature))
 
     def missing_in(self, view: PoolView, feature: RowFeature) -> int:
         """Return how many distinct rows in view lack a stored value of a feature."""
@@ -408,7 +342,7 @@ class Engine:
 
     def _pool_value(self, feature: PoolFeature) -> Any:
         if isinstance(feature, MadeModel):
-            feature = self._runs.get(feature.run_key, feature)
+            feature = self._models.run_of(feature)
         feature = self.settled(feature)
         view = self.view_shown(feature.dataset)
         store = feature.store(self.runtime.cache, view)
@@ -453,7 +387,10 @@ class Engine:
             scores,
             most=self.runtime.max_unscored,
             why=lambda place: why_unread(
-                walk([scorer], resolve=self.resolve), self.shown, place, self.runtime
+                map(self.settled, walk([scorer], resolve=self.resolve)),
+                self.shown,
+                place,
+                self.runtime,
             ),
         )
         if self.results is not None and not is_unfinished(table):
@@ -475,46 +412,12 @@ class Engine:
 
     def _choose(self, selector: Selector) -> SelectionRecord:
         needs = self._needs(selector)
-        reason = self._ineligible(selector, needs)
-        allowance = self._allowance(selector, reason)
+        reason = ineligible(selector, needs, self._handed, len(self.shown))
+        allowance = allowance_of(selector, reason, self._handed, self.runtime.stages)
         rng = generator(seed=selector.seed, purpose=selector.name)
         selection = selector.select(allowance, rng, **needs)
         record = record_of(selector, selection, allowance, reason, self.read_files([selector]))
         return self._shown.selection_of_all(record)
-
-    def _ineligible(self, selector: Selector, needs: Mapping[str, Any]) -> ReasonArray:
-        """Return why each row that is shown may not be chosen at all; 0 where it may."""
-        reason = np.zeros(len(self.shown), np.uint8)
-        if selector.within is not None:
-            inner: SelectionRecord = self._handed(selector.within)
-            reason[:] = inner.reason
-        first_reasons(selector, needs, reason)
-        for scorer, rule in selector.ruled():
-            scores: Scores = self._handed(scorer)
-            reason[(reason == 0) & ~rule.admits(scores.values)] = Reason.BELOW_RULE
-        return reason
-
-    def _allowance(self, selector: Selector, reason: ReasonArray) -> Allowance:
-        """Return what may be spent; rows without a count of tokens get the reason for that."""
-        if selector.budget is None:
-            if selector.needs_budget:
-                raise PlanError(
-                    f"{selector.name} needs a budget",
-                    hint=Phrase("{}, 5000 or '2M tokens'", Parameter("budget", "5%")),
-                )
-            return Allowance(reason == 0, None, progress=self.runtime.stages)
-        limit = selector.budget.limit()
-        costs: FloatArray | None = None
-        if limit is not None:
-            counted: Numbers = self._handed(token_counts_of(selector.budget))
-            uncounted = (reason == 0) & (counted.reason != 0)
-            reason[uncounted] = counted.reason[uncounted]
-            # Nobody may choose the others, but solvers ask for numbers above 0 throughout.
-            costs = np.where(counted.reason == 0, counted["total"], 1.0)
-        eligible = reason == 0
-        available = int(np.count_nonzero(eligible))
-        count = selector.budget.count(pool=len(self.shown), eligible=available)
-        return Allowance(eligible, count, costs, limit, self.runtime.stages)
 
 
 def _in_memory(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.components.component import identity
+from assay.components.recipes import identity
 from assay.components.references import asks_a_service
 from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.pool.pool import HashArray, Pool

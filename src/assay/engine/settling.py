@@ -1,19 +1,16 @@
-"""Makes what scorers and selectors return whole: a number or a reason for every row."""
+"""Makes what scorers return whole: a number or a reason for every row."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from assay.components.budget import Allowance, Budget
 from assay.components.component import Component, Dataset, Feature, Given, Scorer, Selector
-from assay.engine.read_files import FileReading
 from assay.errors import Parameter, Phrase, TooManyUnscoredError
-from assay.features.passes import PoolFeature, RowFeature
-from assay.samples import UNFINISHED, FloatArray, Reason, ReasonArray, Scores, Selection
-from assay.values import RowValue, ScoreTable, SelectionRecord, reason_counts
+from assay.features.passes import PoolFeature
+from assay.samples import UNFINISHED, FloatArray, Reason, Scores
+from assay.values import RowValue, ScoreTable, reason_counts
 
 _SCORE_ROWS = 1 << 18
 
@@ -49,7 +46,9 @@ def _is_pool(dataset: Dataset) -> bool:
     return isinstance(dataset.beside, Given)
 
 
-def _of_the_pool(component: Component, needs: Mapping[str, Any]) -> Iterator[RowValue | Scores]:
+def values_of_the_pool(
+    component: Component, needs: Mapping[str, Any]
+) -> Iterator[RowValue | Scores]:
     """Yield the values among a component's needs that have an entry for every row."""
     for name, need in component.requires().items():
         parts = [need] if isinstance(need, Component) else need
@@ -107,7 +106,7 @@ def settle(scorer: Scorer, scores: Scores, needs: Mapping[str, Any], count: int)
         raise TypeError(f"a score has shape {values.shape}, the pool has {count} rows")
     reason = np.zeros(count, np.uint8)
     flags = np.zeros(count, np.uint16)
-    for need in _of_the_pool(scorer, needs):
+    for need in values_of_the_pool(scorer, needs):
         empty = reason == 0
         reason[empty] = need.reason[empty]
         if need.flags is not None:
@@ -155,62 +154,3 @@ def check_unscored(
 def is_unfinished(table: ScoreTable) -> bool:
     """Return whether a row is to be tried again, so that the scores are not to be kept."""
     return any(np.isin(column.reason, UNFINISHED).any() for column in table.columns.values())
-
-
-# Selections
-
-
-def first_reasons(selector: Selector, needs: Mapping[str, Any], reason: ReasonArray) -> None:
-    """Give rows that have no reason yet the first that a requirement has for them, in place."""
-    for value in _of_the_pool(selector, needs):
-        empty = reason == 0
-        reason[empty] = value.reason[empty]
-
-
-def record_of(
-    selector: Selector,
-    selection: Selection,
-    allowance: Allowance,
-    reason: ReasonArray,
-    files: Sequence[FileReading] = (),
-) -> SelectionRecord:
-    """Check what a selector returned, and say the state of every row.
-
-    Args:
-        selector: what chose.
-        selection: what it returned.
-        allowance: what it was allowed to choose.
-        reason: shape (n,), why rows could not be chosen; 0 where they could.
-        files: what was read besides the pool.
-    """
-    if allowance.limit is not None:
-        selection = replace(selection, nested=False)
-    chosen = selection.indices
-    if len(np.unique(chosen)) != len(chosen) or not allowance.eligible[chosen].all():
-        raise TypeError(f"{selector.name} chose a row twice, or one that is not eligible")
-    if allowance.count is not None and len(chosen) > allowance.count:
-        raise TypeError(f"{selector.name} chose more than its budget")
-    reason = reason.copy()
-    for code, rows in selection.rejected.items():
-        free = rows[reason[rows] == 0]
-        reason[free] = code
-    rest = reason == 0
-    rest[chosen] = False
-    reason[rest] = Reason.NOT_CHOSEN
-    reason[chosen] = Reason.OK
-    facts: dict[str, Any] = {"budget": str(selector.budget) if selector.budget else None}
-    if allowance.costs is not None:
-        facts["tokens"] = float(allowance.costs[chosen].sum())
-    if files:
-        facts["files"] = [file.facts() for file in files]
-    return SelectionRecord(selection, reason, int(np.count_nonzero(allowance.eligible)), facts)
-
-
-def token_counts_of(budget: Budget) -> RowFeature:
-    """Return what counts the tokens of every row, as a budget in tokens wants them counted."""
-    from assay.features.text import token_counts  # noqa: PLC0415  features import the base
-    from assay.features.training_tokens import TrainingTokens  # noqa: PLC0415
-
-    if budget.as_trained is not None:
-        return TrainingTokens(**dict(budget.as_trained))
-    return token_counts(budget.tokenizer)

@@ -4,7 +4,7 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator
 
-from assay.formats.faults import BadRecord, Fault, excerpt_of
+from assay.formats.faults import BadRecord, Fault, excerpt_of, not_utf8
 from assay.formats.json_stream import RawRecord
 from assay.formats.streams import physical_lines
 
@@ -120,9 +120,7 @@ def _record(header: list[str], cells: list[str], raw: bytes) -> object:
         try:
             raw.decode()
         except UnicodeDecodeError as error:
-            detail = f"byte {error.start + 1} of the row is not valid UTF-8"
-            opening = raw[:400].decode("utf-8", "backslashreplace")
-            return BadRecord(Fault.INVALID_UTF8, detail, excerpt_of(opening))
+            return not_utf8(raw, error, "row")
     if len(cells) != len(header):
         detail = f"{len(cells)} cells where the header has {len(header)}"
         return BadRecord(Fault.RAGGED_ROW, detail, excerpt_of(raw[:400].decode("utf-8", "replace")))

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.formats.conversations import bind_conversation
-from assay.formats.faults import BadRecord, Fault, UnusableRecordError, excerpt_of
+from assay.formats.faults import Fault, UnusableRecordError, not_utf8
 from assay.formats.fields import not_text, resolve
 from assay.formats.json_stream import RawRecord
 from assay.formats.labels import Provenance, Record
 from assay.formats.layouts import Converter
-from assay.formats.streams import UTF8_BOM, physical_lines, unpacked_suffix
+from assay.formats.streams import UTF8_BOM, unpacked_suffix, written_lines
 from assay.samples import Message, Tool
 
 _FIELDS = ("text", "document", "content", "passage", "article", "body")
@@ -68,22 +68,12 @@ def is_plain_text(path: Path, head: bytes) -> bool:
 
 def text_records(chunks: Iterable[bytes]) -> Iterator[RawRecord]:
     """Yield every line of a text as a document; blank lines are passed over and not counted."""
-    end = 0
-    for whole in physical_lines(chunks):
-        start = end
-        end = start + len(whole)
-        line = whole.rstrip(b"\r\n")
-        if start == 0 and line.startswith(UTF8_BOM):
-            start = len(UTF8_BOM)
-            line = line[start:]
-        if line and not line.isspace():
-            yield _document(line), start, len(line)
+    for line, start in written_lines(chunks):
+        yield _document(line), start, len(line)
 
 
 def _document(line: bytes) -> object:
     try:
         return {_FIELDS[0]: line.decode()}
     except UnicodeDecodeError as error:
-        detail = f"byte {error.start + 1} of the line is not valid UTF-8"
-        shown = excerpt_of(line[:400].decode("utf-8", "backslashreplace"))
-        return BadRecord(Fault.INVALID_UTF8, detail, shown)
+        return not_utf8(line, error, "line")

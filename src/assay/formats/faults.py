@@ -5,6 +5,7 @@ import json
 from typing import NamedTuple
 
 EXCERPT_CHARACTERS = 200
+_MOST_BYTES = 4  # of a character
 
 
 class Fault(enum.StrEnum):
@@ -48,6 +49,13 @@ def excerpt_of(value: object) -> str:
     """Return the opening of a record as text that any UTF-8 file can hold."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text[:EXCERPT_CHARACTERS].encode("utf-8", "backslashreplace").decode()
+
+
+def not_utf8(record: bytes, error: UnicodeDecodeError, called: str) -> BadRecord:
+    """Return what takes the place of a record that is not UTF-8; it is called a line, or a row."""
+    detail = f"byte {error.start + 1} of the {called} is not valid UTF-8"
+    opening = record[: _MOST_BYTES * EXCERPT_CHARACTERS].decode("utf-8", "backslashreplace")
+    return BadRecord(Fault.INVALID_UTF8, detail, excerpt_of(opening))
 
 
 def type_name(value: object) -> str:

@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from assay.formats.faults import BadRecord, Fault, excerpt_of
+from assay.formats.faults import BadRecord, Fault, excerpt_of, not_utf8
 from assay.formats.json_text import RepeatedNameError, number_of, once_each
-from assay.formats.streams import UTF8_BOM, physical_lines
+from assay.formats.streams import UTF8_BOM, written_lines
 
 WINDOW_LIMIT = 1 << 28
 _RIM = 16
@@ -327,16 +327,8 @@ def _opens_record_list(window: _Window) -> bool:
 
 def line_records(chunks: Iterable[bytes]) -> Iterator[RawRecord]:
     """Yield the records of JSON lines; blank lines are passed over and not counted."""
-    end = 0
-    for whole in physical_lines(chunks):
-        start = end
-        end = start + len(whole)
-        line = whole.rstrip(b"\r\n")
-        if start == 0 and line.startswith(UTF8_BOM):
-            start = len(UTF8_BOM)
-            line = line[start:]
-        if line and not line.isspace():
-            yield _parse_line(line), start, len(line)
+    for line, start in written_lines(chunks):
+        yield _parse_line(line), start, len(line)
 
 
 def _parse_line(line: bytes) -> object:
@@ -344,10 +336,7 @@ def _parse_line(line: bytes) -> object:
         text = line.decode()
         value, end = _decode(text)
     except UnicodeDecodeError as error:
-        detail = f"byte {error.start + 1} of the line is not valid UTF-8"
-        return BadRecord(
-            Fault.INVALID_UTF8, detail, excerpt_of(line[:400].decode("utf-8", "backslashreplace"))
-        )
+        return not_utf8(line, error, "line")
     except (ValueError, RecursionError) as error:
         if text[0] in " \t":
             return _parse_line(line.lstrip(b" \t"))

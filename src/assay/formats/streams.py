@@ -99,6 +99,23 @@ def physical_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield last
 
 
+def written_lines(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield the lines of a text that are not blank, without their ends, and their places in bytes.
+
+    A mark of UTF-8 at the beginning is no part of the first.
+    """
+    end = 0
+    for whole in physical_lines(chunks):
+        start = end
+        end = start + len(whole)
+        line = whole.rstrip(b"\r\n")
+        if start == 0 and line.startswith(UTF8_BOM):
+            start = len(UTF8_BOM)
+            line = line[start:]
+        if line and not line.isspace():
+            yield line, start
+
+
 def _line_end(chunk: bytes) -> bytes:
     if b"\n" in chunk:
         return b"\n"

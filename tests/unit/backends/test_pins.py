@@ -7,7 +7,7 @@ import pytest
 
 from assay.backends.models import pin_language_model
 from assay.backends.pins import folder_digest, is_pinned, pin_model, split_pin
-from assay.components.component import identity
+from assay.components.recipes import identity
 from assay.engine.engine import Engine
 from assay.errors import ModelLoadError
 from assay.methods.likelihood.perplexity import Perplexity

@@ -21,6 +21,7 @@ from assay.samples import Conversation, FloatArray
 from assay.testing import pool
 from assay.values import Numbers, RowValue
 from tests.causal_rows import PlainLoop, exchange, given_prompt, open_runtime, ordinary_rows
+from tests.taken_model import TakenModel
 
 _ROWS = [exchange(row) for row in ordinary_rows(12)]
 _NOTHING = NoPaper(reason="a toy for tests")
@@ -72,6 +73,23 @@ def test_a_pass_of_a_language_model_costs_two_operations_per_parameter_and_token
     tokens = sum(len(given_prompt(loop, row, 256).ids) for row in _ROWS)  # the equal row once
     assert cost.flops == 2 * parameters * tokens
     assert cost.seconds > 0
+
+
+def test_reading_by_a_model_that_is_made_on_the_way_costs_what_reading_by_its_base_costs(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    base = str(llama_folder)
+    plain, made = (
+        TopScore(by=Perplexity(model=model), budget=3) for model in (base, TakenModel(base=base))
+    )
+    engine = _engine(tmp_path / "made")
+
+    cost = _cost(engine, tmp_path / "made", made)
+    at_hand = _cost(engine, tmp_path / "again", made)
+
+    assert cost.flops == _cost(_engine(tmp_path), tmp_path, plain).flops
+    assert at_hand.flops == cost.flops
+    assert at_hand.seconds > 0
 
 
 def test_text_costs_no_arithmetic_and_geometry_what_it_says(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 import pytest
 
+from assay.components.budget import Budget, TrainingReading
 from assay.components.parts import raised_versions
+from assay.components.rendering import COMMON
 from assay.features.embeddings import Embeddings
 from assay.features.text import CompressedLengths, Lengths, TokenCounts
+from assay.features.training_tokens import TrainingTokens
 from assay.methods.combinations.top_score import TopScore
 from assay.methods.geometry.k_center import KCenterGreedy
 from assay.methods.text.compression_ifd import CompressionIFD
@@ -46,6 +49,17 @@ def test_what_a_budget_of_tokens_is_counted_by_is_a_part(monkeypatch: pytest.Mon
 
     assert raised_versions(KCenterGreedy(budget="500 tokens")) == {"token_counts": 2}
     assert raised_versions(KCenterGreedy(budget=500)) == {}
+
+
+def test_tokens_as_a_training_reads_them_are_counted_by_another_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading = TrainingReading(model="assay:lm", rendering=COMMON)
+    budget = Budget(amount="500", unit="tokens", as_trained=reading)
+    monkeypatch.setattr(TokenCounts, "version", 2)
+    monkeypatch.setattr(TrainingTokens, "version", 3)
+
+    assert raised_versions(KCenterGreedy(budget=budget)) == {"training_tokens": 3}
 
 
 def test_the_rows_a_selection_is_made_among_are_a_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from assay.components.component import identity
+from assay.components.recipes import identity
 from assay.components.rendering import CHERRY, COMMON, SUPERFILTERING, Rendering, as_published
 from assay.errors import ConfigError
 from assay.features.log_probs import ResponseLogProbs

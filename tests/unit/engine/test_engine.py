@@ -7,6 +7,7 @@ import pytest
 from assay.components.rule import Rule
 from assay.engine.engine import Engine
 from assay.errors import CacheError, IncompleteError, PlanError, TooManyUnscoredError
+from assay.features.log_probs import ResponseLogProbs
 from assay.methods.combinations.combination import RankMean
 from assay.methods.combinations.top_score import TopScore
 from assay.methods.filters.attributes import Everything
@@ -15,9 +16,13 @@ from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Flag, Reason
 from assay.stores.results import Results
+from assay.testing import pool as pool_of
 from assay.values import ScoreTable, SelectionRecord
 from tests import toys
+from tests.causal_rows import turns
+from tests.letters_model import Letters, use
 from tests.rows import make_pool
+from tests.taken_model import TakenModel
 from tests.toys import ToyLength, ToyMean, ToyOdd, ToyScore, ToyVectors
 
 _PAIRS = [(f"question {n:02d}", "x" * (n + 1)) for n in range(30)]
@@ -312,3 +317,17 @@ def test_results_of_other_rows_are_not_reused(tmp_path: Path) -> None:
     record = _engine(tmp_path, second).value(Everything())
 
     assert sorted(_chosen(_engine(tmp_path, second), record)) == list(range(11, 21))
+
+
+def test_rows_that_a_model_made_on_the_way_has_read_are_not_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Letters())
+    rows = pool_of([turns("Q1", "An answer"), turns("Q2", "Another")])
+    feature = ResponseLogProbs(model=TakenModel(base="x"))
+    engine = Engine(rows, Runtime(cache=tmp_path))
+
+    before = engine.missing_rows(engine.resolve(feature))
+    engine.value(feature)
+
+    assert (before, engine.missing_rows(engine.resolve(feature))) == (2, 0)

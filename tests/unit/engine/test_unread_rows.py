@@ -19,6 +19,7 @@ from assay.testing import pool as pool_of
 from assay.testing import value_of
 from tests.causal_rows import turns
 from tests.letters_model import Letters, refusing, tagged, use
+from tests.taken_model import TakenModel
 
 _CHAT = Rendering(template="chat")
 _ROWS = [turns("Q1", "An answer"), turns("Q2", "Another one", "Q3", "The last")]
@@ -45,6 +46,18 @@ def test_a_refusal_is_told_with_the_first_row_it_is_of(
     )
     # It is told again when the rows are not read anew.
     assert "roles must alternate" in _failure(scorer, _ROWS, tmp_path)
+
+
+def test_a_model_that_is_made_on_the_way_tells_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Letters(format=refusing))
+    scorer = Perplexity(model=TakenModel(base="x"), rendering=_CHAT)
+
+    assert _failure(scorer, _ROWS, tmp_path) == (
+        "perplexity: 2 of 2 rows failed (FORMAT_REFUSED: 2); of the first, FIRST, "
+        "roles must alternate"
+    )
 
 
 def test_what_was_not_found_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

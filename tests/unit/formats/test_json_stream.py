@@ -106,6 +106,13 @@ def test_a_record_with_invalid_bytes_does_not_move_its_neighbours() -> None:
     assert content[at : at + length] == b'{"a": "\xc3\xa9"}'
 
 
+def test_an_excerpt_of_a_line_that_is_not_utf8_ends_between_characters() -> None:
+    [(bad, _, _)] = line_records([b'{"a": "' + ("写" * 300).encode() + b'\xff"}\n'])
+
+    assert isinstance(bad, BadRecord)
+    assert bad.excerpt == '{"a": "' + "写" * 193
+
+
 @pytest.mark.parametrize(
     ("line", "fault"),
     [

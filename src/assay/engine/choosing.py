@@ -1,0 +1,114 @@
+"""What selectors may choose and spend, and what became of every row when they have chosen."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from assay.components.budget import Allowance, Budget
+from assay.components.component import Component, Selector
+from assay.engine.read_files import FileReading
+from assay.engine.settling import values_of_the_pool
+from assay.errors import Parameter, Phrase, PlanError
+from assay.features.passes import RowFeature
+from assay.features.text import token_counts
+from assay.features.training_tokens import TrainingTokens
+from assay.progress import Progress
+from assay.samples import FloatArray, Reason, ReasonArray, Scores, Selection
+from assay.values import Numbers, SelectionRecord
+
+Handed = Callable[[Component], Any]
+"""Returns the value of a component, of the rows that are chosen from."""
+
+
+def ineligible(
+    selector: Selector, needs: Mapping[str, Any], handed: Handed, rows: int
+) -> ReasonArray:
+    """Return why each of so many rows may not be chosen at all; 0 where it may.
+
+    The first reason counts: of the selector within whose rows it chooses, of what it requires, in
+    that order, and last a rule.
+    """
+    reason = np.zeros(rows, np.uint8)
+    if selector.within is not None:
+        inner: SelectionRecord = handed(selector.within)
+        reason[:] = inner.reason
+    for value in values_of_the_pool(selector, needs):
+        empty = reason == 0
+        reason[empty] = value.reason[empty]
+    for scorer, rule in selector.ruled():
+        scores: Scores = handed(scorer)
+        reason[(reason == 0) & ~rule.admits(scores.values)] = Reason.BELOW_RULE
+    return reason
+
+
+def allowance_of(
+    selector: Selector, reason: ReasonArray, handed: Handed, progress: Progress
+) -> Allowance:
+    """Return what may be spent; rows without a count of tokens get the reason for that."""
+    if selector.budget is None:
+        if selector.needs_budget:
+            raise PlanError(
+                f"{selector.name} needs a budget",
+                hint=Phrase("{}, 5000 or '2M tokens'", Parameter("budget", "5%")),
+            )
+        return Allowance(reason == 0, None, progress=progress)
+    limit = selector.budget.limit()
+    costs: FloatArray | None = None
+    if limit is not None:
+        counted: Numbers = handed(_token_counts_of(selector.budget))
+        uncounted = (reason == 0) & (counted.reason != 0)
+        reason[uncounted] = counted.reason[uncounted]
+        # Nobody may choose the others, but solvers ask for numbers above 0 throughout.
+        costs = np.where(counted.reason == 0, counted["total"], 1.0)
+    eligible = reason == 0
+    available = int(np.count_nonzero(eligible))
+    count = selector.budget.count(pool=len(reason), eligible=available)
+    return Allowance(eligible, count, costs, limit, progress)
+
+
+def _token_counts_of(budget: Budget) -> RowFeature:
+    """Return what counts the tokens of every row, as a budget in tokens wants them counted."""
+    if budget.as_trained is not None:
+        return TrainingTokens(**dict(budget.as_trained))
+    return token_counts(budget.tokenizer)
+
+
+def record_of(
+    selector: Selector,
+    selection: Selection,
+    allowance: Allowance,
+    reason: ReasonArray,
+    files: Sequence[FileReading] = (),
+) -> SelectionRecord:
+    """Check what a selector returned, and say the state of every row.
+
+    Args:
+        selector: what chose.
+        selection: what it returned.
+        allowance: what it was allowed to choose.
+        reason: shape (n,), why rows could not be chosen; 0 where they could.
+        files: what was read besides the pool.
+    """
+    if allowance.limit is not None:
+        selection = replace(selection, nested=False)
+    chosen = selection.indices
+    if len(np.unique(chosen)) != len(chosen) or not allowance.eligible[chosen].all():
+        raise TypeError(f"{selector.name} chose a row twice, or one that is not eligible")
+    if allowance.count is not None and len(chosen) > allowance.count:
+        raise TypeError(f"{selector.name} chose more than its budget")
+    reason = reason.copy()
+    for code, rows in selection.rejected.items():
+        free = rows[reason[rows] == 0]
+        reason[free] = code
+    rest = reason == 0
+    rest[chosen] = False
+    reason[rest] = Reason.NOT_CHOSEN
+    reason[chosen] = Reason.OK
+    facts: dict[str, Any] = {"budget": str(selector.budget) if selector.budget else None}
+    if allowance.costs is not None:
+        facts["tokens"] = float(allowance.costs[chosen].sum())
+    if files:
+        facts["files"] = [file.facts() for file in files]
+    return SelectionRecord(selection, reason, int(np.count_nonzero(allowance.eligible)), facts)
