@@ -8,6 +8,9 @@ from assay.backends.weights import misfit
 from assay.components.references import DType
 from assay.errors import MissingExtraError, ModelLoadError
 
+UNLIMITED = 1 << 20
+"""Tokens that a model may be given that names no limit of its own."""
+
 
 class Library(NamedTuple):
     """The libraries that open and run models, and where one of these lies.

@@ -112,9 +112,9 @@ def stretch_rotations(header: Header, config: Any) -> None:
     head = next((tensor for tensor in header.tensors if tensor.name == FREQUENCIES), None)
     if head is None:
         return
-    wanted = head.kind == 0 and head.shape == (_head_width(config) // 2,)
-    factors = _floats(header, head) if wanted else np.zeros(1, np.float32)
-    if not np.all(factors > 0):
+    fits = head.kind == 0 and head.shape == (_head_width(config) // 2,)
+    factors = _floats(header, head) if fits else None
+    if factors is None or not np.all(factors > 0):
         raise ModelLoadError(f"{header.path} is damaged: {FREQUENCIES} is of another size")
     listed = [float(factor) for factor in factors]
     # A stretch of its own for each dimension, the same for short and long texts.
