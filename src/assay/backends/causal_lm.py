@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assay.backends.batching import Group, batches
 from assay.backends.generating import Batch, generate_batches
-from assay.backends.opening import Kind, find_library, open_model, open_tokenizer
+from assay.backends.opening import UNLIMITED, Kind, find_library, open_model, open_tokenizer
 from assay.backends.reading import read_batches, work_of
 from assay.backends.token_budgets import budget_file, least_seconds, tried_tokens, tuned_budget
 from assay.backends.tokenizer_encoding import TokenizerEncoding
@@ -114,7 +114,7 @@ class TransformersModel(TokenizerEncoding):
     @cached_property
     def window(self) -> int:
         """Most tokens that it can read at once."""
-        return int(getattr(self._config, "max_position_embeddings", None) or 1 << 20)
+        return int(getattr(self._config, "max_position_embeddings", None) or UNLIMITED)
 
     @property
     def width(self) -> int:

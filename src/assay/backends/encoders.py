@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.backends.model_files import reason
+from assay.backends.model_files import reason, unreadable
 from assay.backends.pins import check_same, folder_digest, hub_file, is_pinned, pin_model, split_pin
 from assay.backends.weights import misfit
 from assay.components.references import BYTE_ESTIMATE, EMBEDDED_ENCODER, SPELLED_ENCODER
@@ -133,7 +133,7 @@ class SentenceEncoder:
             self._model = SentenceTransformer(
                 name, revision=revision, local_files_only=offline, trust_remote_code=False
             )
-        except (OSError, ValueError) as error:
+        except unreadable() as error:
             raise ModelLoadError(f"the encoder {name} cannot be opened: {reason(error)}") from error
         fault = misfit(_drawn(self._model), ())
         if fault:

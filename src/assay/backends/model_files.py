@@ -51,6 +51,17 @@ def _is_index(content: dict[str, Any]) -> bool:
     return isinstance(files, dict) and all(isinstance(name, str) for name in files.values())
 
 
+def unreadable() -> tuple[type[Exception], ...]:
+    """Return what transformers raises for a model, or for settings, that it cannot read."""
+    from huggingface_hub.errors import StrictDataclassError  # noqa: PLC0415  costs start-up time
+    from safetensors import SafetensorError  # noqa: PLC0415  costs start-up time
+
+    return (
+        OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, ImportError,
+        RuntimeError, SafetensorError, StrictDataclassError,
+    )  # fmt: skip
+
+
 def reason(error: Exception) -> str:
     """Return a library's words on a model, in one line and without advice of its own options."""
     text = " ".join(str(error).split())

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from assay.backends.model_files import reason
+from assay.backends.model_files import reason, unreadable
 from assay.backends.weights import misfit
 from assay.components.references import DType
 from assay.errors import MissingExtraError, ModelLoadError
+
+UNLIMITED = 1 << 20
+"""Tokens that a model may be given that names no limit of its own."""
 
 
 class Library(NamedTuple):
@@ -87,8 +90,7 @@ def open_tokenizer(library: Library) -> Any:
         return library.transformers.AutoTokenizer.from_pretrained(
             library.place, trust_remote_code=False, **library.access
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        # The last four are what transformers makes of a configuration of another shape.
+    except unreadable() as error:
         raise ModelLoadError(
             f"the tokenizer of {library.name} cannot be opened: {reason(error)}"
         ) from error
@@ -100,9 +102,6 @@ def open_model(library: Library, kind: Kind, dtype: DType) -> Any:
     Raises:
         ModelLoadError: if it cannot be opened, or is of another kind.
     """
-    from safetensors import SafetensorError  # noqa: PLC0415  costs start-up time
-
-    unreadable = (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError)
     library.transformers.utils.logging.disable_progress_bar()
     try:
         model, report = getattr(library.transformers, kind.opens).from_pretrained(
@@ -113,7 +112,7 @@ def open_model(library: Library, kind: Kind, dtype: DType) -> Any:
             output_loading_info=True,
             **library.access,
         )
-    except unreadable as error:
+    except unreadable() as error:
         raise ModelLoadError(
             f"{library.name} cannot be opened as {kind.called}: {reason(error)}",
             hint="name a folder with config.json, safetensors and tokenizer, or org/name",

@@ -88,7 +88,7 @@ def folder_digest(path: Path) -> str:
 
 
 def hub_commit(name: str, *, offline: bool) -> str:
-    """Return the commit that a name on the Hub stands for now."""
+    """Return the commit that a name on the Hub stands for at this moment."""
     file = hub_file(name, "config.json", revision=None, offline=offline)
     return file.parent.name  # <cache>/models--org--name/snapshots/<commit>/config.json
 

@@ -130,8 +130,7 @@ class ExactGradients:
         return np.stack(rows)
 
     def _batch(self, members: Sequence[Framed], reduce: Reducer) -> Iterator[Float32Array]:
-        by_name = self._of_layers(members) if self._owners else self._of_one(members[0])
-        losses, gradients = by_name
+        losses, gradients = self._of_layers(members) if self._owners else self._of_one(members[0])
         for row, loss in enumerate(losses.tolist()):
             own = {name: each[row] for name, each in gradients.items()}
             norm = torch.stack([each.double().square().sum() for each in own.values()]).sum().sqrt()
@@ -186,7 +185,7 @@ class ExactGradients:
 
     def _of_layers(self, members: Sequence[Framed]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         gradients: dict[str, torch.Tensor] = {}
-        handles = [self._embeddings().register_forward_hook(_begin)]
+        handles = [self._module.get_input_embeddings().register_forward_hook(_begin)]
         for name, owners in self._owners.items():
             shape = (len(members), *self._asked[name].shape)
             gradients[name] = torch.zeros(shape, device=self._device)
@@ -201,9 +200,6 @@ class ExactGradients:
             for handle in handles:
                 handle.remove()
         return losses.detach(), gradients
-
-    def _embeddings(self) -> Any:
-        return self._module.get_input_embeddings()
 
     @contextmanager
     def _differentiable(self, parameters: Any) -> Iterator[None]:

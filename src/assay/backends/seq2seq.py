@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
-from assay.backends.opening import Kind
+from assay.backends.opening import UNLIMITED, Kind
 from assay.backends.whole_row_model import WholeRowModel
 from assay.errors import ModelLoadError
 from assay.models.classifier import Framed
@@ -15,7 +15,6 @@ from assay.samples import Float32Array, IndexArray
 
 _WILL_DO = "models of T5's kind, which read a text and then write another, will do"
 _KIND = Kind("AutoModelForSeq2SeqLM", "a text-to-text model", _WILL_DO)
-_UNLIMITED = 1 << 20
 _TRIED = np.arange(8)
 
 
@@ -28,7 +27,7 @@ class TextToTextModel(WholeRowModel):
     @cached_property
     def window(self) -> int:
         """Most tokens that it can read at once; those with positions by distance have no limit."""
-        return int(getattr(self.module.config, "max_position_embeddings", None) or _UNLIMITED)
+        return int(getattr(self.module.config, "max_position_embeddings", None) or UNLIMITED)
 
     def first_tokens(
         self,
@@ -39,9 +38,13 @@ class TextToTextModel(WholeRowModel):
     ) -> Float32Array:
         """Return the log-probabilities of some tokens as the first one it writes. Shape (n, k)."""
         framed = [Framed(ids, np.zeros_like(ids)) for ids in sequences]
-        asked = (len(tokens), tokens.tobytes())
         return self.read_rows(
-            framed, lambda members: self._run(members, tokens), asked, advance, kept
+            framed,
+            lambda members: self._run(members, tokens),
+            advance,
+            kept,
+            width=len(tokens),
+            asked=tokens.tobytes(),
         )
 
     def _tried(self, members: Sequence[Framed]) -> Float32Array:

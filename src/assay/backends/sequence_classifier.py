@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.backends.opening import Kind
+from assay.backends.opening import UNLIMITED, Kind
 from assay.backends.whole_row_model import WholeRowModel
 from assay.models.classifier import Framed
 from assay.models.language_model import NOTHING_KEPT, Advance, Kept
@@ -17,25 +17,10 @@ from assay.samples import Flag, Float32Array
 _WILL_DO = "reward models and classifiers of texts, which have a label or more, will do"
 _KIND = Kind("AutoModelForSequenceClassification", "a sequence classifier", _WILL_DO)
 _REWARD = "reward"
-_UNLIMITED = 1 << 20
 
 
 class SequenceClassifier(WholeRowModel):
-    """A sequence classifier and its tokenizer, from a folder or the Hub.
-
-    Args:
-        name: folder or ``org/name``.
-        revision: commit on the Hub; None for a folder.
-        dtype: number format of weights and products.
-        device: where it runs, such as "cpu" or "cuda:0".
-        budgets: folder that keeps the tuned token budgets.
-        identity: what names the model among them.
-        offline: never touch the network.
-
-    Raises:
-        MissingExtraError: if transformers or torch is not installed.
-        ModelLoadError: if it cannot be opened, or is no sequence classifier.
-    """
+    """A sequence classifier and its tokenizer; see `WholeRowModel`."""
 
     kind = _KIND
     what = "the classifier"
@@ -44,7 +29,7 @@ class SequenceClassifier(WholeRowModel):
     def window(self) -> int:
         """Most tokens that it can read at once."""
         config = self.module.config.get_text_config()
-        limits = [self.tokenizer.model_max_length, _UNLIMITED]
+        limits = [self.tokenizer.model_max_length, UNLIMITED]
         positions = getattr(config, "max_position_embeddings", None)
         if positions:
             limits.append(int(positions) - self._first_position)
@@ -107,7 +92,7 @@ class SequenceClassifier(WholeRowModel):
         self, sequences: Sequence[Framed], advance: Advance, kept: Kept = NOTHING_KEPT
     ) -> Float32Array:
         """Return the model's own numbers, before any softmax. Shape (n, labels)."""
-        return self.read_rows(sequences, self._run, (len(self.labels), b""), advance, kept)
+        return self.read_rows(sequences, self._run, advance, kept, width=len(self.labels))
 
     def _tried(self, members: Sequence[Framed]) -> Float32Array:
         return self._run(members)

@@ -11,7 +11,6 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from assay.backends.causal_lm import TransformersModel
 from assay.backends.models import load_language_model
 from assay.backends.moments import write_moments
 from assay.backends.pins import split_pin
+from assay.backends.training_record import record_of
 from assay.backends.training_state import (
     STATE,
     WHOLE,
@@ -46,11 +46,9 @@ from assay.models.recipe import (
     MOMENTS,
     RECORD,
     Recipe,
-    Tuned,
     epoch_folder,
     moments_file,
     step_folder,
-    training_flops,
 )
 from assay.models.training import Training, TrainingOrder, TrainingRows
 from assay.models.workplace import Workplace
@@ -59,7 +57,6 @@ from assay.progress import Task
 SECONDS_BETWEEN_SAVES = 60.0
 """Work that a kill can cost, unless saving takes long."""
 _SAVING_SHARE = 0.05
-_PACKAGES = ("torch", "transformers", "trl", "peft")
 
 
 class Base:
@@ -136,55 +133,16 @@ def train(opened: TransformersModel, training: Training, work: Path, runtime: Wo
             )
         trained = sum(each.numel() for each in trainer.model.parameters() if each.requires_grad)
         history = trainer.state.log_history
-    record = _record(training, history, parameters, trained, watch.seconds, device)
+    record = record_of(
+        training,
+        history,
+        parameters=parameters,
+        trained=trained,
+        seconds=watch.seconds,
+        device=device,
+    )
     write_text(work / RECORD, record.model_dump_json(indent=1) + "\n")
     shutil.rmtree(work / STATE, ignore_errors=True)
-
-
-def _record(
-    training: Training,
-    history: list[dict[str, Any]],
-    parameters: int,
-    trained: int,
-    seconds: float,
-    device: str,
-) -> Tuned:
-    rows, recipe, steps = training.rows, training.recipe, training.steps
-    entries = [entry for entry in history if "loss" in entry]
-    rates = [float(entry["learning_rate"]) for entry in entries]
-    ends = [step for step in range(1, steps + 1) if training.ended_epoch(step)]
-    starts = [0, *ends[:-1]]
-    kept = [
-        epoch
-        for epoch in range(1, len(ends) + 1)
-        if recipe.keeps(epoch) or epoch == len(ends)
-    ]  # fmt: skip
-    tokens = training.order.total(rows.lengths, steps)
-    held_out = {"HELD_OUT": training.held_out} if training.held_out else {}
-    return Tuned(
-        folder=Path(),
-        base=training.base,
-        recipe=recipe,
-        seed=training.seed,
-        epochs=tuple(kept),
-        kept_steps=tuple(sorted({step for step in recipe.kept_steps if step < steps})),
-        rows=rows.rows,
-        sequences=len(rows.sequences),
-        left_out=dict(rows.left_out) | held_out,
-        noted=rows.noted,
-        steps=steps,
-        losses=tuple(float(entry["loss"]) for entry in entries),
-        learning_rates=tuple(
-            float(np.mean(rates[start:stop])) for start, stop in zip(starts, ends, strict=True)
-        ),
-        tokens=tokens,
-        scored_tokens=training.order.total(rows.learned_counts, steps),
-        parameters=parameters,
-        trained_parameters=trained,
-        flops=training_flops(recipe.weights, parameters, tokens),
-        seconds=round(seconds, 3),
-        producer={name: version(name) for name in _PACKAGES} | {"device": device.partition(":")[0]},
-    )
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]  # has no types

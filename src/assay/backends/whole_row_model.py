@@ -83,18 +83,21 @@ class WholeRowModel(TokenizerEncoding):
         self,
         sequences: Sequence[Framed],
         run: Run,
-        asked: tuple[int, bytes],
         advance: Advance,
         kept: Kept,
+        *,
+        width: int,
+        asked: bytes = b"",
     ) -> Float32Array:
-        """Return the numbers of every sequence.
+        """Return the numbers of every sequence. Shape (n, width).
 
         Args:
             sequences: equal ones are run once.
             run: runs some together.
-            asked: how many numbers, and what decides them besides the sequence.
             advance: called with the number of sequences done, as they are.
             kept: what is known already, and where what is found is kept at once.
+            width: numbers of a sequence.
+            asked: what decides them besides the sequence.
         """
         from assay.backends.causal_forward import out_of_memory  # noqa: PLC0415  imports torch
 
@@ -102,10 +105,10 @@ class WholeRowModel(TokenizerEncoding):
             sequences,
             halving(run, out_of_memory),
             token_budget=lambda: self._token_budget,
-            width=asked[0],
+            width=width,
             advance=advance,
             kept=kept,
-            asked=asked[1],
+            asked=asked,
         )
 
     @cached_property
@@ -146,12 +149,12 @@ class WholeRowModel(TokenizerEncoding):
         given = {
             "input_ids": np.full(shape, padding, np.int64),
             "attention_mask": np.zeros(shape, np.int64),
-            "token_type_ids": np.zeros(shape, np.int64),
         }
+        if types:
+            given["token_type_ids"] = np.zeros(shape, np.int64)
         for row, each in enumerate(members):
             given["input_ids"][row, : len(each.ids)] = each.ids
             given["attention_mask"][row, : len(each.ids)] = 1
-            given["token_type_ids"][row, : len(each.ids)] = each.types
-        if not types:
-            del given["token_type_ids"]
+            if types:
+                given["token_type_ids"][row, : len(each.ids)] = each.types
         return {name: self.torch.from_numpy(own).to(self._device) for name, own in given.items()}

@@ -161,7 +161,7 @@ class LanguageModel(TextEncoding, Protocol):
 
 @runtime_checkable
 class Unsteady(Protocol):
-    """A model that may leave a sequence unread for now, such as one on another machine."""
+    """A model that may leave a sequence unread at times, such as one on another machine."""
 
     def settle(self) -> None:
         """Say what was left unread since the last call.

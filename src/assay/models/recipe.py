@@ -143,8 +143,8 @@ class Recipe(BaseModel):
             return self.checkpoints == "all"
         return epoch in self.checkpoints
 
-    def kept_moments(self, sequences: int) -> int:
-        """Return after how many steps weights are kept, of a training on so many sequences."""
+    def kept_count(self, sequences: int) -> int:
+        """Return how often weights are kept, in a training on so many sequences."""
         steps, per_epoch = self.all_steps(sequences), self.epoch_steps(sequences)
         ends = [min(step, steps) for step in range(per_epoch, steps + per_epoch, per_epoch)]
         epochs = {end for place, end in enumerate(ends, 1) if self.keeps(place) or end == steps}

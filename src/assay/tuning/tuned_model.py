@@ -131,7 +131,7 @@ class TunedModel(MadeModel):
         if self.recipe.weights != "full":
             return 0.0
         sequences = rows  # a row is seldom several
-        kept = self.recipe.kept_moments(sequences)
+        kept = self.recipe.kept_count(sequences)
         copies = 3.0 if self.recipe.moments else 1.0
         return 4.0 * copies * kept * runtime.parameter_count(first_model(self.base))
 

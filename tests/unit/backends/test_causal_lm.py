@@ -260,6 +260,24 @@ def test_weights_of_another_shape_than_the_settings_say_are_refused(
         _open(folder, tmp_path, dtype="float32")
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"max_position_embeddings": "many"}, {"hidden_size": None}, {"num_attention_heads": 0}],
+)
+def test_settings_of_the_wrong_kind_are_refused(
+    llama_folder: Path, tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    folder = shutil.copytree(llama_folder, tmp_path / "model")
+    file = folder / "config.json"
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(settings | changed), encoding="utf-8")
+
+    with pytest.raises(ModelLoadError, match="cannot be opened") as caught:
+        _open(folder, tmp_path, dtype="float32")
+
+    assert "\n" not in caught.value.message
+
+
 def test_without_the_libraries_the_extra_is_named(
     llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

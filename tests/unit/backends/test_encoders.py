@@ -1,5 +1,6 @@
 import importlib
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,22 @@ def test_an_encoder_whose_weights_are_not_all_there_is_refused(
     del weights["encoder.layer.1.output.dense.weight"]
     store.save_file(weights, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelLoadError, match=r"no weights for encoder\.layer\.1\.output\.dense"):
+        load_encoder(pin("encoder", str(folder), offline=True), offline=True)
+
+
+@pytest.mark.skipif(not _HAS_MODELS, reason="needs the extra 'models'")
+@pytest.mark.filterwarnings("ignore")
+def test_an_encoder_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    folder = _transformer(tmp_path, pooler=True)
+    weights, settings = folder / "model.safetensors", folder / "config.json"
+    whole, usual = weights.read_bytes(), settings.read_text(encoding="utf-8")
+
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelLoadError, match="cannot be opened"):
+        load_encoder(pin("encoder", str(folder), offline=True), offline=True)
+    weights.write_bytes(whole)
+    settings.write_text(json.dumps(json.loads(usual) | {"hidden_size": "many"}), encoding="utf-8")
+    with pytest.raises(ModelLoadError, match="cannot be opened"):
         load_encoder(pin("encoder", str(folder), offline=True), offline=True)
 
 

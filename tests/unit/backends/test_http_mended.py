@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.backends.endpoint import http_requests
 from assay.engine.engine import Engine
 from assay.errors import ModelLoadError, UnfinishedError
 from assay.features.log_probs import ResponseLogProbs
@@ -17,6 +16,7 @@ from assay.samples import Reason
 from assay.testing import pool
 from assay.values import LogProbs
 from tests.causal_rows import PlainLoop, exchange, open_runtime, ordinary_rows
+from tests.impatience import ask_again_at_once
 from tests.model_server import Fault, ModelServer, serving
 
 pytest.importorskip("torch")
@@ -37,10 +37,8 @@ def llama(llama_folder: Path) -> PlainLoop:
 @pytest.fixture(autouse=True, scope="module")
 def _quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(http_requests, "WAITS_SECONDS", (0.01,))
+        ask_again_at_once(patched, 0.01)
         patched.setenv("ASSAY_ENDPOINT_PARALLEL", "1")
-        for name in ("ASSAY_API_KEY", "OPENAI_API_KEY", "HTTP_PROXY", "http_proxy"):
-            patched.delenv(name, raising=False)
         yield
 
 

@@ -460,4 +460,4 @@ def test_the_disk_that_weights_take_is_priced_and_refused_where_it_is_too_small(
 def test_moments_that_are_kept_are_counted(recipe: Recipe, kept: int) -> None:
     # Of 200 sequences in batches of 128 an epoch has two steps: ends are 2, 4 and 6. Step 2 is an
     # end, step 9 is never taken. Of 8 in batches of 4 the ends of three steps are 2 and 3.
-    assert recipe.kept_moments(8 if recipe.steps else 200) == kept
+    assert recipe.kept_count(8 if recipe.steps else 200) == kept

@@ -1,9 +1,6 @@
 """A causal language model behind HTTP: the server tells the log-probabilities of token ids.
 
 The numbers have the server's own precision. It gives neither distributions nor hidden states.
-What a server does not answer stays unread: it is asked again in the next run, and nothing else is.
-So does whatever else may be the server's own fault: redirects, missing routes, numbers that are
-missing or not finite. Only a refusal that is about the text is kept, see `ServedModel.refused`.
 """
 
 import logging

@@ -234,7 +234,7 @@ class ServedModel:
         return Reason.TOO_LONG if long else Reason.REFUSED
 
     def unanswered(self, error: Failure) -> Reason:
-        """Return why there is no answer for now, and remember it for `settle`."""
+        """Return why there is no answer yet, and remember it for `settle`."""
         self._last_error = error
         return Reason.TRANSIENT
 

@@ -1,5 +1,6 @@
 """What a GGUF file must be before a library is handed it: each fault in one line."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def _check_tensors(header: Header) -> None:
     sizes = {kind: _block(gguf, header, tensor) for kind, tensor in kinds.items()}
     for tensor in header.tensors:
         elements, size = sizes[tensor.kind]
-        count = int(np.prod(tensor.shape, dtype=np.float64))
+        count = math.prod(tensor.shape)
         if tensor.shape and tensor.shape[-1] % elements:
             raise ModelLoadError(f"{header.path} is damaged: {tensor.name} is of no whole blocks")
         if header.data_start + tensor.offset + count // elements * size > header.size:

@@ -20,7 +20,7 @@ _FORMATS = {
 _STRING, _ARRAY = 8, 9
 _MOST_DIMENSIONS = 4
 _ALIGNMENT = 32
-_AGAIN = "fetch the file again, or convert the model anew"
+AGAIN = "fetch the file again, or convert the model anew"
 ANOTHER = "name a GGUF file of a whole language model"
 
 
@@ -81,7 +81,7 @@ def _read(path: Path, size: int, _moment: int) -> Header:
         tensors = tuple(values.tensor() for _ in range(tensor_count))
         alignment = fields.get("general.alignment", _ALIGNMENT)
         if not isinstance(alignment, int) or alignment < 1:
-            raise ModelLoadError(f"{path} is damaged: its alignment is {alignment!r}", hint=_AGAIN)
+            raise ModelLoadError(f"{path} is damaged: its alignment is {alignment!r}", hint=AGAIN)
         start = -(-stream.tell() // alignment) * alignment
     return Header(path, fields, tensors, start, size)
 
@@ -129,7 +129,7 @@ class _Values:
             return self._array()
         if kind not in _FORMATS:
             raise ModelLoadError(
-                f"{self._path} is damaged: it has a field of the unknown kind {kind}", hint=_AGAIN
+                f"{self._path} is damaged: it has a field of the unknown kind {kind}", hint=AGAIN
             )
         return self.number(_FORMATS[kind])
 
@@ -140,7 +140,7 @@ class _Values:
             content = self.take(count * width)
             return list(struct.unpack(f"<{count}{_FORMATS[kind]}", content))
         if kind == _ARRAY:
-            raise ModelLoadError(f"{self._path} is damaged: it has nested lists", hint=_AGAIN)
+            raise ModelLoadError(f"{self._path} is damaged: it has nested lists", hint=AGAIN)
         return [self.value(kind) for _ in range(count)]
 
     def tensor(self) -> TensorHead:
@@ -148,7 +148,7 @@ class _Values:
         name, dimensions = self.text(), int(self.number("I"))
         if dimensions > _MOST_DIMENSIONS:
             raise ModelLoadError(
-                f"{self._path} is damaged: {name!r} has {dimensions} dimensions", hint=_AGAIN
+                f"{self._path} is damaged: {name!r} has {dimensions} dimensions", hint=AGAIN
             )
         shape = [int(self.number("Q")) for _ in range(dimensions)]
         kind, offset = int(self.number("I")), int(self.number("Q"))
@@ -159,5 +159,5 @@ def cut_off(path: Path) -> ModelLoadError:
     """Return the error of a file that ends too early."""
     size = path.stat().st_size
     return ModelLoadError(
-        f"{path} is cut off: it ends after {size:,} bytes, before its content does", hint=_AGAIN
+        f"{path} is cut off: it ends after {size:,} bytes, before its content does", hint=AGAIN
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.backends.gguf.header import Header
+from assay.backends.gguf.header import Header, TensorHead
 from assay.errors import ModelLoadError
 from assay.samples import Float32Array
 
@@ -59,7 +59,7 @@ def check_settings(header: Header, config: Any, read: Collection[str]) -> None:
 
 def _is_kept(name: str, value: Any, own: Mapping[str, Any], config: Any) -> bool:
     """Return whether the model does what a setting says though nobody read it."""
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    width = _head_width(config)
     if name in ("attention.key_length", "attention.value_length"):
         return bool(value == width)
     if name == "rope.dimension_count":
@@ -71,6 +71,11 @@ def _is_kept(name: str, value: Any, own: Mapping[str, Any], config: Any) -> bool
     if isinstance(value, int | float) and isinstance(found, int | float):
         return abs(value - found) <= _TOLERANCE * abs(value)
     return False
+
+
+def _head_width(config: Any) -> int:
+    own = getattr(config, "head_dim", None)
+    return int(own or config.hidden_size // config.num_attention_heads)
 
 
 def _rotated(config: Any) -> float:
@@ -107,11 +112,9 @@ def stretch_rotations(header: Header, config: Any) -> None:
     head = next((tensor for tensor in header.tensors if tensor.name == FREQUENCIES), None)
     if head is None:
         return
-    with header.path.open("rb") as stream:
-        stream.seek(header.data_start + head.offset)
-        factors: Float32Array = np.frombuffer(stream.read(4 * head.shape[-1]), "<f4")
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    if head.kind != 0 or factors.shape != (width // 2,) or not np.all(factors > 0):
+    fits = head.kind == 0 and head.shape == (_head_width(config) // 2,)
+    factors = _floats(header, head) if fits else None
+    if factors is None or not np.all(factors > 0):
         raise ModelLoadError(f"{header.path} is damaged: {FREQUENCIES} is of another size")
     listed = [float(factor) for factor in factors]
     # A stretch of its own for each dimension, the same for short and long texts.
@@ -124,3 +127,10 @@ def stretch_rotations(header: Header, config: Any) -> None:
         "attention_factor": 1.0,
         "original_max_position_embeddings": config.max_position_embeddings,
     }
+
+
+def _floats(header: Header, head: TensorHead) -> Float32Array:
+    """Return the values of a tensor in one dimension that is written in float32."""
+    with header.path.open("rb") as stream:
+        stream.seek(header.data_start + head.offset)
+        return np.frombuffer(stream.read(4 * head.shape[0]), "<f4")

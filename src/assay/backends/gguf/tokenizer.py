@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from assay.backends.gguf.header import Header
+from assay.backends.gguf.header import AGAIN, Header
 from assay.backends.gguf.pre_tokenizers import PRE_TOKENIZERS, PreTokenizer
 from assay.errors import ModelLoadError
 
 BYTE_LEVEL, SENTENCE_PIECE = "gpt2", "llama"
 BLANK = "\u2581"
 _MODEL, _PRE = "tokenizer.ggml.model", "tokenizer.ggml.pre"
+_TEMPLATE = "tokenizer.chat_template"
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED = 1, 2, 3, 4
 _ROLES = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
 _USUAL = {SENTENCE_PIECE: {"unknown": 0, "bos": 1, "eos": 2}, BYTE_LEVEL: {}}
+_NUMBER = (int, float)
+_KINDS = {"tokens": str, "token_type": _NUMBER, "merges": str, "scores": _NUMBER}
+"""What the lists of a tokenizer hold; all values of a list in a GGUF file are of one kind."""
 _KEEPS_BLANKS = ("<unk>", "<s>", "<|endoftext|>")
 _OF_LATER = "take a newer version of Assay, or a folder with safetensors of the same model"
 
@@ -45,6 +49,25 @@ def check_tokenizer(header: Header) -> None:
     count = len(_field(fields, "tokens"))
     if any(len(_field(fields, name)) != count for name in needed if name != "merges"):
         raise ModelLoadError(f"{path} has a tokenizer of parts that do not match")
+    _check_kinds(header, needed)
+
+
+def _check_kinds(header: Header, needed: Sequence[str]) -> None:
+    """Check that what a tokenizer is made of holds texts and numbers where they are to be."""
+    prefix = "tokenizer.ggml."
+    expected: dict[str, type | tuple[type, ...]] = {
+        **{f"{prefix}{name}_token_id": int for name in _ROLES.values()},
+        _TEMPLATE: str,
+    }
+    held = {name: value for name in expected if (value := header.fields.get(name)) is not None}
+    for name in needed:
+        expected[f"{prefix}{name}"] = _KINDS[name]
+        held |= {f"{prefix}{name}": value for value in _field(header.fields, name)[:1]}
+    for name, value in held.items():
+        if not isinstance(value, expected[name]):
+            raise ModelLoadError(
+                f"{header.path} is damaged: {name} is of the wrong kind", hint=AGAIN
+            )
 
 
 def _pre_tokenizer(header: Header) -> PreTokenizer:
@@ -74,7 +97,7 @@ def write_tokenizer(header: Header, folder: Path) -> None:
     import transformers  # noqa: PLC0415  heavy
 
     special = special_tokens(header)
-    template = header.fields.get("tokenizer.chat_template")
+    template = header.fields.get(_TEMPLATE)
     window = header.fields.get(f"{header.architecture}.context_length")
     made = transformers.PreTrainedTokenizerFast(
         tokenizer_object=build_tokenizer(header),

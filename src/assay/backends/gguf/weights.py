@@ -15,16 +15,11 @@ from transformers.integrations.gguf import is_gguf_arch_supported
 
 from assay.backends.gguf.header import Header
 from assay.backends.gguf.settings import FREQUENCIES, check_settings, check_tensors
-from assay.backends.model_files import reason
+from assay.backends.model_files import reason, unreadable
 from assay.backends.weights import misfit
 from assay.errors import ModelLoadError
 
 _OF_ITS_OWN = ("_exps.weight", "_exps.bias")  # experts, which become one tensor of the model
-_UNREADABLE = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, IndexError,
-    RuntimeError, NotImplementedError,
-)  # fmt: skip
-"""What transformers makes of a file that it cannot read."""
 _one_at_a_time = threading.Lock()
 
 
@@ -52,7 +47,7 @@ def read_model(header: Header, advance: Callable[[float], None]) -> Any:
                 output_loading_info=True,
             )
             _check_followed(header, model)
-    except _UNREADABLE as error:
+    except unreadable() as error:
         raise ModelLoadError(
             f"{header.path} cannot be read by transformers as the architecture "
             f"{header.architecture!r}: {reason(error)}",

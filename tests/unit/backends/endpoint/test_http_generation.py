@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.backends.endpoint import http_requests
 from assay.backends.endpoint.http_generation import EndpointGenerator
 from assay.components.decoding import Decoding
 from assay.components.rendering import Rendering
@@ -18,6 +17,7 @@ from assay.samples import Conversation, Flag, Reason
 from assay.testing import pool
 from assay.values import Texts
 from tests.causal_rows import CALLS, TALKS, PlainLoop, exchange, open_runtime, ordinary_rows
+from tests.impatience import ask_again_at_once
 from tests.model_server import Fault, ModelServer, serving
 
 pytest.importorskip("torch")
@@ -36,9 +36,7 @@ def chatting(chat_folder: Path) -> PlainLoop:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_requests, "WAITS_SECONDS", (0.01, 0.02))
-    for name in ("ASSAY_API_KEY", "OPENAI_API_KEY", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
+    ask_again_at_once(monkeypatch, 0.01, 0.02)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from tests.causal_rows import (
     open_runtime,
     ordinary_rows,
 )
+from tests.impatience import ask_again_at_once
 from tests.model_server import Fault, ModelServer, serving
 
 pytest.importorskip("torch")
@@ -45,9 +46,7 @@ def llama(llama_folder: Path) -> PlainLoop:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_requests, "WAITS_SECONDS", (0.01, 0.02))
-    for name in ("ASSAY_API_KEY", "OPENAI_API_KEY", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
+    ask_again_at_once(monkeypatch, 0.01, 0.02)
 
 
 @pytest.fixture

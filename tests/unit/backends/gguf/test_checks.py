@@ -99,6 +99,29 @@ def test_a_tokenizer_that_lacks_a_part_is_told(tmp_path: Path) -> None:
     _refused(file, "has a tokenizer without merges")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ggml.bos_token_id", "<s>"), ("ggml.eos_token_id", [1, 2]), ("chat_template", [5, 6])],
+)
+def test_a_field_of_a_tokenizer_that_holds_another_kind_is_told(
+    tmp_path: Path, name: str, value: Any
+) -> None:
+    file = byte_level_file(tmp_path / "model.gguf", changes={name: value})
+
+    assert "fetch the file again" in _refused(file, f"tokenizer.{name} is of the wrong kind")
+
+
+def test_a_list_of_a_tokenizer_that_holds_another_kind_is_told(tmp_path: Path) -> None:
+    whole, numbers = byte_level(), [1] * 9
+    file = write_gguf(
+        tmp_path / "model.gguf", whole._replace(merges=numbers),  # type: ignore[arg-type]
+        tokenizer={"ggml.model": "gpt2", "ggml.pre": "gpt-2"}, settings=settings(),
+        tensors=weights(size=len(whole.tokens)),
+    )  # fmt: skip
+
+    _refused(file, "tokenizer.ggml.merges is of the wrong kind")
+
+
 @pytest.mark.parametrize(("number", "words"), [(99, "the unknown type 99"), (16, "")])
 def test_a_type_of_numbers_that_is_not_known_is_told(
     tmp_path: Path, number: int, words: str

@@ -252,8 +252,11 @@ def test_a_tensor_that_would_be_ignored_is_refused(tmp_path: Path) -> None:
         _open(file, tmp_path / "cache")
 
 
-def test_stretched_rotations_of_another_size_are_damage(tmp_path: Path) -> None:
-    odd = {"rope_freqs.weight": (np.ones(32, np.float32), "F32")}
+@pytest.mark.parametrize("shape", [(32,), (), (2, 8)])
+def test_stretched_rotations_of_another_size_are_damage(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    odd = {"rope_freqs.weight": (np.ones(shape, np.float32), "F32")}
     file = byte_level_file(tmp_path / "model.gguf", tensors=odd)
 
     with pytest.raises(ModelLoadError, match=r"rope_freqs\.weight is of another size"):
