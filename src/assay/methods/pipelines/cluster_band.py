@@ -1,6 +1,5 @@
 """Cluster band: of every cluster some rows that are neither too easy nor too odd to a model."""
 
-import math
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -21,6 +20,7 @@ from assay.features.distance_clusters import DistanceClustering, DistanceCluster
 from assay.features.embeddings import Embeddings
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.samples import FloatArray, IndexArray, Scores, Selection
+from assay.solvers.ranks import in_turn
 
 
 class ClusterBand(Selector):
@@ -82,9 +82,8 @@ class ClusterBand(Selector):
         return {"groups": groups, "scores": self.by}
 
     def most(self, rows: int) -> int:
-        """Return what all clusters give at most: of each the middle, and no more than wanted."""
-        middle = math.ceil((self.high - self.low) * rows / self.clusters)
-        return min(rows, self.clusters * min(self.each, middle + 1))
+        """Return what all clusters give at most; one that is small gives all its rows."""
+        return min(rows, self.clusters * self.each)
 
     def select(
         self,
@@ -94,16 +93,13 @@ class ClusterBand(Selector):
         groups: DistanceClustering,
         scores: Scores,
     ) -> Selection:
-        """Return the rows by cluster, and in order of id within one. Gains are NaN."""
+        """Return the rows, cluster by cluster in turn, in order of id within one. Gains are NaN."""
         eligible = allowance.eligible & (scores.reason == 0)
-        picked = [
-            in_the_middle(
-                np.flatnonzero(eligible & (groups.labels == label)), scores.values,
-                self.each, (self.low, self.high),
-            )
-            for label in range(len(groups.centroids))
-        ]  # fmt: skip
-        order = np.concatenate([np.empty(0, np.int64), *picked])
+        taken = np.full(len(eligible), -1, np.int64)
+        for label in range(len(groups.centroids)):
+            own = np.flatnonzero(eligible & (groups.labels == label))
+            taken[in_the_middle(own, scores.values, self.each, (self.low, self.high))] = label
+        order, _ = in_turn(taken, np.arange(len(taken), dtype=np.float64))
         chosen, stop = allowance.take(order)
         return Selection(chosen, np.full(len(chosen), np.nan), nested=True, stop=stop)
 
