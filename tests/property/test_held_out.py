@@ -45,6 +45,7 @@ _MORE: dict[str, dict[str, Any]] = {
     "band/middle": {"by": "longest_response", "low": 0.2, "high": 0.7},
     "band/of ranks": {"by": {"method": "rank_mean", "of": ["mtld", "longest_response"]},
                       "low": 0.5},
+    "cluster_band/few": {"by": "longest_response", "clusters": 4, "each": 3},
     "coreset/half of it": {"clusters": 6, "centre_rule": "all"},
     "coreset/task": {"task": "sea", "kept_share": 0.3, "clusters": 5},
     "coreset/target": {"target": "questions.jsonl", "kept_share": 0.4},

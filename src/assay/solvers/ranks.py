@@ -57,3 +57,18 @@ def rank_share(values: FloatArray, sign: float) -> FloatArray:
     last = np.cumsum(counts)
     result[known] = ((last - (counts - 1) / 2) / len(known))[inverse]
     return result
+
+
+def in_turn(labels: IndexArray, number: FloatArray) -> tuple[IndexArray, IndexArray]:
+    """Return all labelled rows, one of each label per turn, and the turn of each.
+
+    Args:
+        labels: shape (n,), -1 for none.
+        number: shape (n,), rows of a label come in ascending order of it.
+    """
+    rows = np.flatnonzero(labels >= 0)
+    rows = rows[np.lexsort((number[rows], labels[rows]))]
+    own = labels[rows]
+    turns = np.arange(len(rows)) - np.searchsorted(own, own)
+    order = np.lexsort((own, turns))
+    return rows[order], turns[order]

@@ -191,6 +191,27 @@ def test_a_chat_opens_the_turn_that_is_to_come(chat_folder: Path, tmp_path: Path
     assert shown.count("Oui.") == 0
 
 
+def test_a_chat_prompt_is_the_tokenizers_own_format_up_to_the_answer(
+    chat_folder: Path, tmp_path: Path
+) -> None:
+    loop = PlainLoop.open(chat_folder)
+    runtime = open_runtime(tmp_path)
+    model = runtime.generator(runtime.pin("language_model", str(chat_folder)), "float32")
+    rows = [exchange(row) for row in ordinary_rows(12)]
+
+    asked = prompts(model, CHAT, rows, 10)
+
+    for row, prompt in zip(rows, asked, strict=True):
+        messages = [
+            {"role": m.role, "content": f"{m.content}\n\n{m.context}" if m.context else m.content}
+            for m in row.messages[:-1]
+        ]
+        own = loop.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
+        assert loop.tokenizer.decode(prompt.ids.tolist()).replace("<s>", "").strip() == own.strip()
+
+
 def test_words_that_look_like_special_tokens_stay_words(chat_folder: Path, tmp_path: Path) -> None:
     runtime = open_runtime(tmp_path)
     model = runtime.generator(runtime.pin("language_model", str(chat_folder)), "float32")

@@ -10,7 +10,7 @@ import pytest
 from assay.components.rendering import COMMON, Rendering
 from assay.errors import ConfigError
 from assay.features.log_probs import ResponseLogProbs
-from assay.features.word_probabilities import WordProbabilities, single_token
+from assay.features.word_probabilities import WordProbabilities
 from assay.rendering.questions import load_question
 from assay.samples import Conversation, Flag, Reason
 from assay.testing import pool as pool_of
@@ -63,12 +63,18 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return Case(folder, tmp_path_factory.mktemp("cache"), PlainLoop.open(folder))
 
 
+def _token(loop: PlainLoop, word: str, *places: str) -> int:
+    """Return the only token of a word after the first of some texts that it does not join."""
+    for before in places:
+        head, both = loop.plain(before), loop.plain(before + word)
+        if both[: len(head)] == head and len(both) == len(head) + 1:
+            return both[-1]
+    raise AssertionError(f"{word!r} is several tokens")
+
+
 def _ids(loop: PlainLoop, word: str) -> int:
     """Return the token of a word after a line break, where nothing joins it."""
-    before, both = loop.plain("\n"), loop.plain("\n" + word)
-    assert both[: len(before)] == before
-    (token,) = both[len(before) :]
-    return token
+    return _token(loop, word, "\n")
 
 
 @pytest.mark.parametrize("question", ["deita_quality", "deita_complexity"])
@@ -113,7 +119,7 @@ def test_probabilities_among_all_tokens_are_those_of_one_softmax(case: Case) -> 
 
 def test_words_in_the_place_of_the_answer_follow_the_rows_own_prompt(case: Case) -> None:
     rendering = Rendering(max_tokens=256)
-    tokens = [single_token(_encoding(case), "\n\n### Response:", word) for word in _WORDS]
+    tokens = [_token(case.loop, word, "\n\n### Response:", "\n", "") for word in _WORDS]
 
     found = case.value(rendering=rendering, over="vocabulary")
 
@@ -122,15 +128,9 @@ def test_words_in_the_place_of_the_answer_follow_the_rows_own_prompt(case: Case)
         if not window.places or row.messages[-1].role != "assistant":
             continue
         breaks = [p for p in window.places if p - 1 not in window.places]
-        expected = case.probabilities(window.ids[: breaks[-1]], [t for t in tokens if t])
+        expected = case.probabilities(window.ids[: breaks[-1]], tokens)
         numbers = [found[word][place] for word in _WORDS]
         assert numbers == pytest.approx(list(expected), abs=1e-5)
-
-
-def _encoding(case: Case) -> Any:
-    runtime = open_runtime(case.cache)
-    set_budget(runtime, case.folder, 100)
-    return runtime.language_model(runtime.pin("language_model", str(case.folder)), "float32")
 
 
 def test_numbers_do_not_depend_on_what_is_beside_them_in_a_batch(case: Case) -> None:
@@ -151,12 +151,11 @@ def test_a_word_after_a_blank_counts_too_where_that_is_asked(case: Case) -> None
         rows, words=("A", "B"), spaced=True, over="vocabulary", question="deita_quality"
     )
 
-    spaced = [single_token(_encoding(case), question.tail, f" {word}") for word in ("A", "B")]
+    spaced = [_token(case.loop, f" {word}", "##Quality: ", "\n", "") for word in ("A", "B")]
     for place, row in enumerate(rows):
         text = "".join(piece.text for piece in question.pieces(question.texts(row)))
         ids = [*case.loop.context, *case.loop.plain(text)]
-        for word, token, other in zip(("A", "B"), plain, spaced, strict=True):
-            both = [token] if other is None else [token, other]
+        for word, *both in zip(("A", "B"), plain, spaced, strict=True):
             expected = case.probabilities(ids, both).sum()
             assert found[word][place] == pytest.approx(expected, abs=1e-5)
 

@@ -15,8 +15,9 @@ from assay.features.quantization_bins import PART_ROWS, QuantizationBins
 from assay.methods.filters.attributes import Everything
 from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
-from assay.samples import FloatArray, IndexArray, Selection
+from assay.samples import Selection
 from assay.solvers.quantization import Bins
+from assay.solvers.ranks import in_turn
 from assay.values import Matrix
 
 
@@ -120,7 +121,7 @@ class DatasetQuantization(Selector):
         labels[rows.positions] = np.where(drawn, bins.labels, -1)
         labels[~allowance.eligible] = -1
         number = row_uniform(identity.ids, seed=self.seed, purpose=self.name)
-        order, turns = _in_turn(labels, number)
+        order, turns = in_turn(labels, number)
         if reference:
             order = order[turns < self._rows_per_bin(allowance, len(bins.sizes))]
         chosen, stop = allowance.take(order)
@@ -135,18 +136,3 @@ class DatasetQuantization(Selector):
                 hint="give the budget in rows, or leave the mode out",
             )
         return allowance.count // max(1, bins)
-
-
-def _in_turn(labels: IndexArray, number: FloatArray) -> tuple[IndexArray, IndexArray]:
-    """Return all labelled rows, one of each label per turn, and the turn of each.
-
-    Args:
-        labels: shape (n,), -1 for none.
-        number: shape (n,), rows of a label come in ascending order of it.
-    """
-    rows = np.flatnonzero(labels >= 0)
-    rows = rows[np.lexsort((number[rows], labels[rows]))]
-    own = labels[rows]
-    turns = np.arange(len(rows)) - np.searchsorted(own, own)
-    order = np.lexsort((own, turns))
-    return rows[order], turns[order]

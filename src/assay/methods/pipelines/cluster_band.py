@@ -20,6 +20,7 @@ from assay.features.distance_clusters import DistanceClustering, DistanceCluster
 from assay.features.embeddings import Embeddings
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.samples import FloatArray, IndexArray, Scores, Selection
+from assay.solvers.ranks import in_turn
 
 _SIZES = 1000
 """Quantiles of the law of sizes, by which rows are counted beforehand."""
@@ -32,6 +33,7 @@ class ClusterBand(Selector):
     """
 
     name = "cluster_band"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="From Quantity to Quality: Boosting LLM Performance with Self-Guided Data Selection "
         "for Instruction Tuning",
@@ -44,7 +46,9 @@ class ClusterBand(Selector):
         formula="of each cluster: the rows with q25 <= score <= q75,\n"
         "of these every (number // 10)-th, 10 at most",
         choose="To give a model a brief look at all of a pool before it judges it.",
-        avoid="As a selection to train on in the end: it knows nothing of quality.",
+        avoid="As a selection to train on in the end: it knows nothing of quality, and by our "
+        "reading of Alpaca what it takes is neither better nor worse than what it leaves. With "
+        "many clusters for the pool, where it is no brief look: 100 took 717 of 1,500 rows.",
         compared=(
             Comparison(
                 against="what the authors' own code chose of 129 rows",
@@ -58,7 +62,7 @@ class ClusterBand(Selector):
             "they are the model's own hidden states over the prompt, as in the paper.",
             "model": "`assay:lm` reads the prompts unless another score is named.",
             "order": "Rows of a cluster are taken in order of id, where the published code takes "
-            "them in that of its file.",
+            "them in that of its file. Clusters take turns, so that a budget cuts none off.",
             "small clusters": "As there, a cluster of fewer rows than wanted gives all of them, "
             "and one whose middle holds fewer gives those; nothing is filled up.",
         },
@@ -101,16 +105,13 @@ class ClusterBand(Selector):
         groups: DistanceClustering,
         scores: Scores,
     ) -> Selection:
-        """Return the rows by cluster, and in order of id within one. Gains are NaN."""
+        """Return the rows, cluster by cluster in turn, in order of id within one. Gains are NaN."""
         eligible = allowance.eligible & (scores.reason == 0)
-        picked = [
-            in_the_middle(
-                np.flatnonzero(eligible & (groups.labels == label)), scores.values,
-                self.each, (self.low, self.high),
-            )
-            for label in range(len(groups.centroids))
-        ]  # fmt: skip
-        order = np.concatenate([np.empty(0, np.int64), *picked])
+        taken = np.full(len(eligible), -1, np.int64)
+        for label in range(len(groups.centroids)):
+            own = np.flatnonzero(eligible & (groups.labels == label))
+            taken[in_the_middle(own, scores.values, self.each, (self.low, self.high))] = label
+        order, _ = in_turn(taken, np.arange(len(taken), dtype=np.float64))
         chosen, stop = allowance.take(order)
         return Selection(chosen, np.full(len(chosen), np.nan), nested=True, stop=stop)
 
