@@ -1,7 +1,6 @@
 """The causal pass: one forward of a language model over every row, which many features share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from assay.components.references import (
     DType,
     ModelName,
     is_endpoint,
-    name_of,
     short_name,
 )
 from assay.components.rendering import COMMON, Rendering
@@ -20,7 +18,7 @@ from assay.features.made_models import ModelRef, first_model, model_name
 from assay.features.model_passes import ModelPass, ModelReading, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.read_rows import Place, ReadRows
-from assay.features.seen_rows import seen
+from assay.features.seen_rows import flag_seen
 from assay.models.language_model import (
     NOTHING_KEPT,
     Choice,
@@ -32,7 +30,7 @@ from assay.models.language_model import (
 from assay.rendering.token_rows import TokenRow, Window
 from assay.rendering.tokenization import Preceding, token_rows
 from assay.runtime import Runtime
-from assay.samples import Conversation, Flag, Float32Array, IndexArray
+from assay.samples import Conversation, Float32Array, IndexArray
 from assay.values import RowValue
 
 _TOLERANCES: Mapping[DType, float] = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 1e-2}
@@ -169,12 +167,7 @@ class CausalReading(ModelReading[LanguageModel]):
     ) -> list[TokenRow]:
         """Return the rows as tokens."""
         rows = self._pass.rows(self._model, conversations)
-        if name_of(self._pass.model) != EMBEDDED_MODEL:
-            return rows
-        return [
-            replace(row, flags=row.flags | Flag.SEEN_IN_TRAINING) if known else row
-            for row, known in zip(rows, seen(conversations), strict=True)
-        ]
+        return flag_seen(self._pass.model, rows, conversations)
 
     def finish(
         self,

@@ -119,13 +119,9 @@ class ClassificationReading(ModelReading[Classifier]):
         table[rows] = self._model.classify(framed, advance, kept)
         advance(len(prepared) - len(rows))
         reason = np.array([read.reason for read in prepared], np.uint8)
-        broken = (reason == 0) & ~np.isfinite(table).all(axis=1)
-        reason[broken] = Reason.NON_FINITE
-        table[broken] = np.nan
         flags = np.zeros(len(prepared), np.uint16)
         flags[rows] = [each.flags for each in framed]
-        columns = dict(zip(self._model.labels, np.ascontiguousarray(table.T), strict=True))
-        value = Numbers(reason, flags, columns)
+        value = Numbers.of_table(reason, flags, self._model.labels, table)
         return [value for _ in features]
 
 
@@ -146,9 +142,10 @@ def input_of(model: Classifier, wanted: Input) -> Literal["chat", "pair", "text"
 
 def up_to_answer(conversation: Conversation) -> Conversation:
     """Return a conversation without what follows its last answer to be learned."""
-    learned = [place for place, message in enumerate(conversation.messages) if message.learned]
-    stop = learned[-1] + 1 if learned else len(conversation.messages)
-    return replace(conversation, messages=conversation.messages[:stop])
+    last = conversation.last_answer
+    if last is None:
+        return conversation
+    return replace(conversation, messages=conversation.messages[: last + 1])
 
 
 def chat_framed(model: Classifier, conversation: Conversation, most: int) -> Framed | NotFound:
@@ -166,8 +163,7 @@ def chat_framed(model: Classifier, conversation: Conversation, most: int) -> Fra
     found = chat_spans(model, up_to_answer(conversation))
     if isinstance(found, NotFound):
         return found
-    flags = Flag.INJECTION_SUSPECT if found.suspect else Flag.NONE
-    flags |= Flag.PARTLY_RENDERED if found.left_out else Flag.NONE
+    flags = found.flags
     if found.suspect:
         pieces = [model.encode([span.text], special=span.special)[0] for span in found.spans]
         ids = [token for piece in pieces for token in piece]

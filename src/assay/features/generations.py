@@ -1,7 +1,6 @@
 """Generations: the last answer of each row, written anew by a language model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -14,14 +13,13 @@ from assay.components.references import (
     DType,
     ModelName,
     is_endpoint,
-    name_of,
     short_name,
 )
 from assay.components.rendering import COMMON, Rendering
 from assay.features.made_models import ModelRef, first_model, model_name
 from assay.features.model_passes import ModelPass, ModelReading, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
-from assay.features.seen_rows import seen
+from assay.features.seen_rows import flag_seen
 from assay.models.generation import Chat, Finish, Generator, Prompts, Replies
 from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.rendering.prompts import (
@@ -176,18 +174,7 @@ class GenerationReading(ModelReading[Generator]):
             if self._sends_chats
             else (),
         )
-        return _Prepared(self._with_known(rows, conversations), asked, wanted)
-
-    def _with_known(
-        self, rows: list[Prompt], conversations: Sequence[Conversation]
-    ) -> list[Prompt]:
-        """Return the rows, those flagged that the embedded model was trained on."""
-        if name_of(self._pass.model) != EMBEDDED_MODEL:
-            return rows
-        return [
-            replace(row, flags=row.flags | Flag.SEEN_IN_TRAINING) if known else row
-            for row, known in zip(rows, seen(conversations), strict=True)
-        ]
+        return _Prepared(flag_seen(self._pass.model, rows, conversations), asked, wanted)
 
     def finish(
         self,

@@ -111,15 +111,11 @@ class YesNoReading(ModelReading[TextToText]):
         reason = np.array([asked.reason for asked in prepared], np.uint8)
         flags = np.array([asked.flags for asked in prepared], np.uint16)
         flags[reason != 0] = 0
-        columns = {name: np.full(len(prepared), np.nan) for name in ("yes", "coverage")}
+        table = np.full((len(prepared), 2), np.nan)
         with np.errstate(invalid="ignore"):  # what is no number has a reason
             both = np.logaddexp(yes, no)
-            columns["yes"][rows] = np.exp(yes - both)
-            columns["coverage"][rows] = np.exp(both)
-        broken = (reason == 0) & ~np.isfinite(columns["yes"])
-        reason[broken] = Reason.NON_FINITE
-        columns["coverage"][broken] = np.nan
-        value = Numbers(reason, flags, columns)
+            table[rows] = np.exp(np.column_stack([yes - both, both]))
+        value = Numbers.of_table(reason, flags, ["yes", "coverage"], table)
         return [value for _ in features]
 
 
