@@ -240,7 +240,7 @@ class Conversation(Brief):
     @property
     def prompt(self) -> str:
         """All that is said before the last answer to be learned, joined by line breaks."""
-        last = self._last_answer
+        last = self.last_answer
         before = self.messages if last is None else self.messages[:last]
         return "\n".join(
             text for message in before for text in (message.content, message.context) if text
@@ -261,7 +261,7 @@ class Conversation(Brief):
     @property
     def response(self) -> str:
         """Visible text of the last answer to be learned; empty if there is none."""
-        last = self._last_answer
+        last = self.last_answer
         return "" if last is None else self.messages[last].content
 
     @property
@@ -283,7 +283,8 @@ class Conversation(Brief):
         )
 
     @property
-    def _last_answer(self) -> int | None:
+    def last_answer(self) -> int | None:
+        """Which message is the last answer to be learned, counted from 0; None if there is none."""
         for index in range(len(self.messages) - 1, -1, -1):
             if self.messages[index].learned:
                 return index

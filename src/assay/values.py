@@ -3,7 +3,7 @@
 Every row-aligned value carries `reason` (uint8, 0: has a value) and `flags` (uint16).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -115,6 +115,23 @@ class Numbers(RowValue):
     def from_frame(cls, frame: pl.DataFrame, reason: ReasonArray, flags: FlagArray) -> Self:
         """Return the value that `frame` made."""
         return cls(reason, flags, {name: frame[name].to_numpy() for name in frame.columns})
+
+    @classmethod
+    def of_table(
+        cls, reason: ReasonArray, flags: FlagArray, names: Sequence[str], table: FloatArray
+    ) -> Self:
+        """Return one column per name; a row with a number that is not finite has none.
+
+        Args:
+            reason: why a row has no numbers, 0 where `table` has them. Shape (n,).
+            flags: shape (n,).
+            names: of the columns.
+            table: shape (n, columns).
+        """
+        broken = (reason == 0) & ~np.isfinite(table).all(axis=1)
+        reason = np.where(broken, np.uint8(Reason.NON_FINITE), reason)
+        known = np.where(reason[:, None] == 0, table, np.nan)
+        return cls(reason, flags, dict(zip(names, np.ascontiguousarray(known.T), strict=True)))
 
     def difference(self, other: Self) -> float:
         """Return the largest absolute difference over all columns."""

@@ -35,7 +35,7 @@ class Answered(MadeRows):
         yield self._texts()
 
     def _texts(self) -> RowFeature:
-        if not isinstance(self.by, RowFeature):
+        if not isinstance(self.by, RowFeature) or not issubclass(self.by.value, Texts):
             raise ConfigError(f"{self.by.name} gives no text per row", hint="by=generations")
         return self.by.at(self.of)
 
@@ -53,14 +53,14 @@ class Answered(MadeRows):
 
         def made(conversations: Sequence[Conversation]) -> Sequence[Conversation]:
             return [
-                with_answer(each, reply_of[_padded(each.content_hash)]) for each in conversations
+                with_answer(each, reply_of[_as_stored(each.content_hash)]) for each in conversations
             ]
 
         return made, state.digest()
 
 
-def _padded(content_hash: bytes) -> bytes:
-    """Return a hash as arrays of bytes hold it: without zero bytes at its end."""
+def _as_stored(content_hash: bytes) -> bytes:
+    """Return a hash as arrays of bytes give it back: without zero bytes at its end."""
     return content_hash.rstrip(b"\0")
 
 

@@ -1,8 +1,6 @@
 """The causal pass: one forward of a language model over every row, which many features share."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -12,62 +10,47 @@ from assay.components.references import (
     DType,
     ModelName,
     is_endpoint,
-    name_of,
     short_name,
 )
 from assay.components.rendering import COMMON, Rendering
-from assay.errors import ConfigError, Parameter, Phrase
+from assay.errors import ConfigError
 from assay.features.made_models import ModelRef, first_model, model_name
+from assay.features.model_passes import ModelPass, ModelReading, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.read_rows import Place, ReadRows
-from assay.features.seen_rows import seen
+from assay.features.seen_rows import flag_seen
 from assay.models.language_model import (
     NOTHING_KEPT,
     Choice,
     Kept,
     LanguageModel,
     Questions,
-    Unsteady,
     at_work,
 )
 from assay.rendering.token_rows import TokenRow, Window
 from assay.rendering.tokenization import Preceding, token_rows
 from assay.runtime import Runtime
-from assay.samples import Conversation, Flag, Float32Array, IndexArray
+from assay.samples import Conversation, Float32Array, IndexArray
 from assay.values import RowValue
 
 _TOLERANCES: Mapping[DType, float] = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 1e-2}
 
 
-class CausalPass(Pass):
+class CausalPass(ModelPass):
     """One forward of a causal language model over every row, under one rendering."""
-
-    rows_per_shard: ClassVar[int] = 1024
-    least_rows: ClassVar[int] = 512
-    parallel: ClassVar[bool] = False  # a model uses all cores of its device by itself
-    sampled_rows: ClassVar[int] = 32
 
     model: ModelName
     rendering: Rendering
     given: Preceding
     dtype: DType
 
-    @contextlib.contextmanager
-    def open(self, runtime: Runtime) -> Iterator[Reading]:
-        """Yield a reader that holds the model."""
-        model = runtime.language_model(self.model, self.dtype)
-        with at_work(model):
-            yield CausalReading(model, self)
-        if isinstance(model, Unsteady):
-            model.settle()  # what was read is stored by now
+    def opened(self, runtime: Runtime) -> LanguageModel:
+        """Return the language model."""
+        return runtime.language_model(self.model, self.dtype)
 
-    def devices(self, runtime: Runtime) -> Sequence[str]:
-        """Return the devices at hand; what is behind HTTP needs none."""
-        return () if is_endpoint(self.model) else runtime.devices()
-
-    def producer(self, runtime: Runtime) -> Mapping[str, str]:
-        """Return the versions and the device of the model."""
-        return runtime.language_model(self.model, self.dtype).producer()
+    def reader(self, model: LanguageModel) -> Reading:
+        """Return what reads rows with the model."""
+        return CausalReading(model, self)
 
     def label(self) -> str:
         """Return what a progress bar calls it."""
@@ -82,7 +65,7 @@ class CausalPass(Pass):
         """Return what the chat template makes of a row that it hides the answers of."""
         if not self.rendering.is_chat:
             return ""
-        model = runtime.language_model(self.model, self.dtype)
+        model = self.opened(runtime)
         with at_work(model):
             (row,) = self.rows(model, [conversation])
         return row.why
@@ -144,11 +127,7 @@ class CausalFeature(RowFeature):
                 f"{self.name} needs {lacking}, which {short_name(model)} behind HTTP does not give",
                 hint="name the model itself: a folder, or org/name on the Hugging Face Hub",
             )
-        if self.dtype != "float32":
-            raise ConfigError(
-                f"the number format of {name_of(model)} is its server's own",
-                hint=Phrase("leave {} away", Parameter("dtype")),
-            )
+        check_number_format(model, self.dtype)
 
     def weights(self, window: Window) -> Float32Array | None:
         """Return weights over a window's positions, to sum hidden states by; None for none."""
@@ -171,7 +150,7 @@ class CausalFeature(RowFeature):
         raise TypeError(f"{type(self).__name__} has no collect()")
 
 
-class CausalReading:
+class CausalReading(ModelReading[LanguageModel]):
     """Reads rows with a language model for some features at once.
 
     Args:
@@ -180,7 +159,7 @@ class CausalReading:
     """
 
     def __init__(self, model: LanguageModel, pass_: CausalPass) -> None:
-        self._model = model
+        super().__init__(model)
         self._pass = pass_
 
     def prepare(
@@ -188,12 +167,7 @@ class CausalReading:
     ) -> list[TokenRow]:
         """Return the rows as tokens."""
         rows = self._pass.rows(self._model, conversations)
-        if name_of(self._pass.model) != EMBEDDED_MODEL:
-            return rows
-        return [
-            replace(row, flags=row.flags | Flag.SEEN_IN_TRAINING) if known else row
-            for row, known in zip(rows, seen(conversations), strict=True)
-        ]
+        return flag_seen(self._pass.model, rows, conversations)
 
     def finish(
         self,
@@ -219,19 +193,6 @@ class CausalReading:
         answers = self._model.read(questions, done, kept)
         read = ReadRows(prepared, places, questions, answers, widths)
         return [feature.collect(read) for feature in asking]
-
-    def __call__(
-        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
-    ) -> list[RowValue]:
-        """Return the value of each feature for some conversations.
-
-        Raises:
-            UnfinishedError: if a row could not be read for now.
-        """
-        values = self.finish(self.prepare(conversations, features), features, lambda count: None)
-        if isinstance(self._model, Unsteady):
-            self._model.settle()
-        return values
 
 
 class _InRows:

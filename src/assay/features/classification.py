@@ -1,7 +1,6 @@
 """Numbers that a classifier gives whole rows: rewards of answers, qualities of texts."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal, NamedTuple
 
@@ -11,6 +10,7 @@ from pydantic import Field
 from assay.components.component import NoPaper, Paper
 from assay.components.references import ClassifierRef, DType, short_name
 from assay.errors import ConfigError, Parameter
+from assay.features.model_passes import ModelPass, ModelReading
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.text import part_of
 from assay.models.classifier import Classifier, Framed
@@ -24,13 +24,8 @@ Input = Literal["auto", "chat", "pair", "text"]
 _TOLERANCES: Mapping[DType, float] = {"float32": 1e-4, "bfloat16": 0.2, "float16": 5e-2}
 
 
-class ClassificationPass(Pass):
+class ClassificationPass(ModelPass):
     """One run of a classifier over the rows."""
-
-    rows_per_shard: ClassVar[int] = 1024
-    least_rows: ClassVar[int] = 512
-    parallel: ClassVar[bool] = False  # a model uses all cores of its device by itself
-    sampled_rows: ClassVar[int] = 32
 
     model: ClassifierRef
     input: Input
@@ -38,18 +33,13 @@ class ClassificationPass(Pass):
     max_tokens: int
     dtype: DType
 
-    @contextlib.contextmanager
-    def open(self, runtime: Runtime) -> Iterator[Reading]:
-        """Yield a reader that holds the classifier."""
-        yield ClassificationReading(runtime.classifier(self.model, self.dtype), self)
+    def opened(self, runtime: Runtime) -> Classifier:
+        """Return the classifier."""
+        return runtime.classifier(self.model, self.dtype)
 
-    def devices(self, runtime: Runtime) -> Sequence[str]:
-        """Return the devices at hand."""
-        return runtime.devices()
-
-    def producer(self, runtime: Runtime) -> Mapping[str, str]:
-        """Return the versions and the device of the model."""
-        return runtime.classifier(self.model, self.dtype).producer()
+    def reader(self, model: Classifier) -> Reading:
+        """Return what reads rows with the classifier."""
+        return ClassificationReading(model, self)
 
     def label(self) -> str:
         """Return what a progress bar calls it."""
@@ -57,7 +47,7 @@ class ClassificationPass(Pass):
 
     def why(self, conversation: Conversation, runtime: Runtime) -> str:
         """Return what the chat template makes of a row that it does not take."""
-        model = runtime.classifier(self.model, self.dtype)
+        model = self.opened(runtime)
         if input_of(model, self.input) != "chat":
             return ""
         found = chat_spans(model, up_to_answer(conversation))
@@ -71,7 +61,7 @@ class Read(NamedTuple):
     reason: Reason = Reason.OK
 
 
-class ClassificationReading:
+class ClassificationReading(ModelReading[Classifier]):
     """Reads rows with a classifier.
 
     Args:
@@ -80,7 +70,7 @@ class ClassificationReading:
     """
 
     def __init__(self, model: Classifier, pass_: ClassificationPass) -> None:
-        self._model = model
+        super().__init__(model)
         self._pass = pass_
         self._input = input_of(model, pass_.input)
         self._most = min(pass_.max_tokens, model.window)
@@ -129,20 +119,10 @@ class ClassificationReading:
         table[rows] = self._model.classify(framed, advance, kept)
         advance(len(prepared) - len(rows))
         reason = np.array([read.reason for read in prepared], np.uint8)
-        broken = (reason == 0) & ~np.isfinite(table).all(axis=1)
-        reason[broken] = Reason.NON_FINITE
-        table[broken] = np.nan
         flags = np.zeros(len(prepared), np.uint16)
         flags[rows] = [each.flags for each in framed]
-        columns = dict(zip(self._model.labels, np.ascontiguousarray(table.T), strict=True))
-        value = Numbers(reason, flags, columns)
+        value = Numbers.of_table(reason, flags, self._model.labels, table)
         return [value for _ in features]
-
-    def __call__(
-        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
-    ) -> list[RowValue]:
-        """Return the numbers of some conversations, equal for each feature."""
-        return self.finish(self.prepare(conversations, features), features, lambda count: None)
 
 
 def input_of(model: Classifier, wanted: Input) -> Literal["chat", "pair", "text"]:
@@ -162,9 +142,10 @@ def input_of(model: Classifier, wanted: Input) -> Literal["chat", "pair", "text"
 
 def up_to_answer(conversation: Conversation) -> Conversation:
     """Return a conversation without what follows its last answer to be learned."""
-    learned = [place for place, message in enumerate(conversation.messages) if message.learned]
-    stop = learned[-1] + 1 if learned else len(conversation.messages)
-    return replace(conversation, messages=conversation.messages[:stop])
+    last = conversation.last_answer
+    if last is None:
+        return conversation
+    return replace(conversation, messages=conversation.messages[: last + 1])
 
 
 def chat_framed(model: Classifier, conversation: Conversation, most: int) -> Framed | NotFound:
@@ -182,8 +163,7 @@ def chat_framed(model: Classifier, conversation: Conversation, most: int) -> Fra
     found = chat_spans(model, up_to_answer(conversation))
     if isinstance(found, NotFound):
         return found
-    flags = Flag.INJECTION_SUSPECT if found.suspect else Flag.NONE
-    flags |= Flag.PARTLY_RENDERED if found.left_out else Flag.NONE
+    flags = found.flags
     if found.suspect:
         pieces = [model.encode([span.text], special=span.special)[0] for span in found.spans]
         ids = [token for piece in pieces for token in piece]

@@ -15,7 +15,7 @@ from assay.features.passes import PoolFeature, Sampled
 from assay.features.similar_rows import SAMPLED_ROWS, pairs_work, similar_share
 from assay.features.text import part_of
 from assay.pool.view import PoolView
-from assay.progress import SILENT
+from assay.progress import SILENT, Progress
 from assay.runtime import Runtime
 from assay.samples import MEDIA_KINDS, Conversation, FloatArray, IndexArray, Part
 from assay.solvers.duplicates import connected_groups, exact_groups, normalised_text
@@ -76,7 +76,6 @@ class DuplicateGroups(PoolFeature):
         """Return the group of every row in view."""
         if self.match == "exact":
             return _equal(view)
-        threshold = self.threshold or _THRESHOLDS[self.match]
         if self.match == "semantic" and vectors is None:
             raise TypeError("semantic duplicates need vectors")
         texts: list[str] = []
@@ -88,30 +87,40 @@ class DuplicateGroups(PoolFeature):
         pairs, similarity = [np.empty((0, 2), np.int64)], [np.empty(0)]
         # What is attached is not compared, so rows of other pictures are never taken for copies.
         for rows in _equal_rows(attached):
-            progress = runtime.stages if len(rows) > _FEW_ROWS else SILENT
-            everything = len(rows) == len(view)
             if vectors is None:
-                near = near_duplicate_pairs(
-                    texts if everything else [texts[row] for row in rows.tolist()],
-                    threshold,
-                    threads=runtime.workers,
-                    progress=progress,
-                )
-                found, alike = near.pairs, near.jaccard
+                found, alike = self._near(texts, rows, runtime)
             else:
-                own = len(view) == len(vectors)  # or they are those of the whole pool
-                places = rows if own else view.positions[rows]
-                graph = neighbors_above(
-                    vectors.array if own and everything else vectors.array[places],
-                    threshold,
-                    progress=progress,
-                )
-                first = np.repeat(np.arange(len(rows)), np.diff(graph.indptr))
-                found = np.column_stack([first, graph.indices.astype(np.int64)])
-                alike = graph.similarities.astype(np.float64)
+                found, alike = self._semantic(vectors, view, rows, runtime)
             pairs.append(rows[found])
             similarity.append(alike)
         return _groups(len(view), np.concatenate(pairs), np.concatenate(similarity))
+
+    def _near(
+        self, texts: Sequence[str], rows: IndexArray, runtime: Runtime
+    ) -> tuple[IndexArray, FloatArray]:
+        """Return pairs of places in `rows` whose texts share runs of characters, and how many."""
+        found = near_duplicate_pairs(
+            texts if len(rows) == len(texts) else [texts[row] for row in rows.tolist()],
+            self.threshold or _THRESHOLDS[self.match],
+            threads=runtime.workers,
+            progress=_progress_of(rows, runtime),
+        )
+        return found.pairs, found.jaccard
+
+    def _semantic(
+        self, vectors: Matrix, view: PoolView, rows: IndexArray, runtime: Runtime
+    ) -> tuple[IndexArray, FloatArray]:
+        """Return pairs of places in `rows` whose vectors are close, and how close."""
+        own = len(view) == len(vectors)  # or they are those of the whole pool
+        places = rows if own else view.positions[rows]
+        graph = neighbors_above(
+            vectors.array if own and len(rows) == len(view) else vectors.array[places],
+            self.threshold or _THRESHOLDS[self.match],
+            progress=_progress_of(rows, runtime),
+        )
+        first = np.repeat(np.arange(len(rows)), np.diff(graph.indptr))
+        pairs = np.column_stack([first, graph.indices.astype(np.int64)])
+        return pairs, graph.similarities.astype(np.float64)
 
     sampled_rows: ClassVar[int] = SAMPLED_ROWS
 
@@ -159,6 +168,11 @@ def _equal(view: PoolView) -> Groups:
     np.minimum.at(first, inverse, np.arange(len(view)))
     counts = np.bincount(inverse, minlength=len(first))
     return Groups(first[inverse], np.where(counts[inverse] > 1, 1.0, np.nan))
+
+
+def _progress_of(rows: IndexArray, runtime: Runtime) -> Progress:
+    """Return where the search among some rows is reported: of a few it is over at once."""
+    return runtime.stages if len(rows) > _FEW_ROWS else SILENT
 
 
 def _attached(conversation: Conversation) -> tuple[tuple[str, bytes], ...]:

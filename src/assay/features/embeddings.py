@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from assay.components.component import NoPaper, Paper
 from assay.components.references import EncoderRef, is_embedded_encoder
-from assay.features.passes import Pass, Reading, RowFeature
+from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.features.text import TextReading, part_of
 from assay.models.encoder import EncodedTexts, Encoder
 from assay.models.language_model import NOTHING_KEPT, Kept
@@ -39,7 +39,7 @@ class EmbeddingPass(Pass):
         return f"embedding ({self.model.partition('@')[0]})"
 
 
-class EmbeddingReading:
+class EmbeddingReading(StagedReading):
     """Reads a part of rows with an encoder, some texts at a time, the longest first.
 
     Encoders run texts of like length together, so these are the batches of all texts at once; and
@@ -92,12 +92,6 @@ class EmbeddingReading:
         encoded = self._encoder.encode_and_flag(texts)
         kept.keep(state.digest(), {"vectors": encoded.vectors, "truncated": encoded.truncated})
         return encoded.vectors, encoded.truncated
-
-    def __call__(
-        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
-    ) -> list[RowValue]:
-        """Return the vectors of some conversations, equal for each feature."""
-        return self.finish(self.prepare(conversations, features), features, lambda count: None)
 
 
 class Embeddings(RowFeature):

@@ -1,8 +1,6 @@
 """Generations: the last answer of each row, written anew by a language model."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -15,16 +13,15 @@ from assay.components.references import (
     DType,
     ModelName,
     is_endpoint,
-    name_of,
     short_name,
 )
 from assay.components.rendering import COMMON, Rendering
-from assay.errors import ConfigError, Parameter, Phrase
 from assay.features.made_models import ModelRef, first_model, model_name
+from assay.features.model_passes import ModelPass, ModelReading, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
-from assay.features.seen_rows import seen
+from assay.features.seen_rows import flag_seen
 from assay.models.generation import Chat, Finish, Generator, Prompts, Replies
-from assay.models.language_model import NOTHING_KEPT, Kept, Unsteady, at_work
+from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.rendering.prompts import (
     Prompt,
     check_rendering,
@@ -87,22 +84,16 @@ class Generations(RowFeature):
         """
         check_rendering(self.rendering)
         model = model_name(self.model)
-        if is_endpoint(model) and self.dtype != "float32":
-            raise ConfigError(
-                f"the number format of {name_of(model)} is its server's own",
-                hint=Phrase("leave {} away", Parameter("dtype")),
-            )
+        check_number_format(model, self.dtype)
         return GenerationPass(
             model=model, rendering=self.rendering, decoding=self.decoding, dtype=self.dtype
         )
 
 
-class GenerationPass(Pass):
+class GenerationPass(ModelPass):
     """Replies of a language model to every row, under one rendering and one decoding."""
 
-    rows_per_shard: ClassVar[int] = 1024
     least_rows: ClassVar[int] = 256
-    parallel: ClassVar[bool] = False  # a model uses all cores of its device by itself
     sampled_rows: ClassVar[int] = 8
 
     model: ModelName
@@ -110,14 +101,13 @@ class GenerationPass(Pass):
     decoding: Decoding
     dtype: DType
 
-    @contextlib.contextmanager
-    def open(self, runtime: Runtime) -> Iterator[Reading]:
-        """Yield a reader that holds the model."""
-        model = runtime.generator(self.model, self.dtype)
-        with at_work(model):
-            yield GenerationReading(model, self)
-        if isinstance(model, Unsteady):
-            model.settle()  # what was written is stored by now
+    def opened(self, runtime: Runtime) -> Generator:
+        """Return the model that writes."""
+        return runtime.generator(self.model, self.dtype)
+
+    def reader(self, model: Generator) -> Reading:
+        """Return what writes a reply to every row."""
+        return GenerationReading(model, self)
 
     def trial(self) -> tuple[Pass, float]:
         """Return the pass with short replies; if all take the limit, this one takes that longer."""
@@ -125,21 +115,13 @@ class GenerationPass(Pass):
         short = self.decoding.model_copy(update={"max_new_tokens": min(most, _TRIED_TOKENS)})
         return self.model_copy(update={"decoding": short}), most / short.max_new_tokens
 
-    def devices(self, runtime: Runtime) -> Sequence[str]:
-        """Return the devices at hand; what is behind HTTP needs none."""
-        return () if is_endpoint(self.model) else runtime.devices()
-
-    def producer(self, runtime: Runtime) -> Mapping[str, str]:
-        """Return the versions and the device of the model."""
-        return runtime.generator(self.model, self.dtype).producer()
-
     def label(self) -> str:
         """Return what a progress bar calls it."""
         return f"replies ({short_name(self.model)})"
 
     def why(self, conversation: Conversation, runtime: Runtime) -> str:
         """Return what the chat template makes of a row that it refuses."""
-        model = runtime.generator(self.model, self.dtype)
+        model = self.opened(runtime)
         if not self.rendering.is_chat or model.takes_chats:
             return ""
         (prompt,) = prompts(model, self.rendering, [conversation], self.decoding.max_new_tokens)
@@ -154,7 +136,7 @@ class _Prepared(NamedTuple):
     prompts: Prompts
 
 
-class GenerationReading:
+class GenerationReading(ModelReading[Generator]):
     """Writes a reply to every row.
 
     Args:
@@ -163,7 +145,7 @@ class GenerationReading:
     """
 
     def __init__(self, model: Generator, pass_: GenerationPass) -> None:
-        self._model = model
+        super().__init__(model)
         self._pass = pass_
         self._sends_chats = pass_.rendering.is_chat and model.takes_chats
         self._ends = end_of_turn(model) if pass_.rendering.is_chat and not self._sends_chats else ()
@@ -192,18 +174,7 @@ class GenerationReading:
             if self._sends_chats
             else (),
         )
-        return _Prepared(self._with_known(rows, conversations), asked, wanted)
-
-    def _with_known(
-        self, rows: list[Prompt], conversations: Sequence[Conversation]
-    ) -> list[Prompt]:
-        """Return the rows, those flagged that the embedded model was trained on."""
-        if name_of(self._pass.model) != EMBEDDED_MODEL:
-            return rows
-        return [
-            replace(row, flags=row.flags | Flag.SEEN_IN_TRAINING) if known else row
-            for row, known in zip(rows, seen(conversations), strict=True)
-        ]
+        return _Prepared(flag_seen(self._pass.model, rows, conversations), asked, wanted)
 
     def finish(
         self,
@@ -217,19 +188,6 @@ class GenerationReading:
         replies = self._model.generate(prepared.prompts, self._pass.decoding, advance, kept)
         found = _texts(prepared.rows, prepared.asked, replies)
         return [found for _ in features]
-
-    def __call__(
-        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
-    ) -> list[RowValue]:
-        """Return the replies to some conversations.
-
-        Raises:
-            UnfinishedError: if there is none for now.
-        """
-        values = self.finish(self.prepare(conversations, features), features, lambda count: None)
-        if isinstance(self._model, Unsteady):
-            self._model.settle()
-        return values
 
 
 def _sent(conversation: Conversation, decoding: Decoding) -> Prompt:

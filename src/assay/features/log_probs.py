@@ -1,6 +1,5 @@
 """Log-probabilities of answers and prompts, and what predicted them."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from assay.components.component import NoPaper, Paper
 from assay.features.causal_pass import CausalFeature
 from assay.features.read_rows import ReadRows
+from assay.models.language_model import Answers
 from assay.rendering.chat_spans import UNRENDERED
 from assay.rendering.tokenization import Preceding
 from assay.samples import Float32Array, FloatArray, Reason
@@ -18,7 +18,18 @@ from assay.values import LogProbs, Numbers, RowValue
 _COMMON = NoPaper(reason="what every language model gives")
 
 
-class ResponseLogProbs(CausalFeature):
+class AnswerFeature(CausalFeature):
+    """What is read off an answer, after whatever is to stand before it."""
+
+    given: Preceding = "prompt"
+    """"prompt", "nothing", or {text: ...}, which stands before the prompt."""
+
+    def context(self) -> Preceding:
+        """Return what the answers are scored after."""
+        return self.given
+
+
+class ResponseLogProbs(AnswerFeature):
     """Log-probabilities of the answer's tokens, given the prompt, nothing, or a text before it.
 
     Sums and counts per row; per turn where the rendering holds turns apart, and per token on
@@ -30,14 +41,8 @@ class ResponseLogProbs(CausalFeature):
     paper: ClassVar[Paper | NoPaper] = _COMMON
     value: ClassVar[type[RowValue]] = LogProbs
 
-    given: Preceding = "prompt"
-    """"prompt", "nothing", or {text: ...}, which stands before the prompt."""
     tokens: bool = False
     """Also keep the number of every token."""
-
-    def context(self) -> Preceding:
-        """Return what the answers are scored after."""
-        return self.given
 
     def collect(self, rows: ReadRows) -> LogProbs:
         """Return the sums over the scored tokens."""
@@ -76,7 +81,30 @@ class PromptLogProbs(CausalFeature):
         return _log_probs(rows, chosen, tokens=self.tokens, reasons=reasons)
 
 
-class TokenStatistics(CausalFeature):
+class AnswerMeans(AnswerFeature):
+    """Means over an answer's scored tokens of numbers that say what predicted each of them.
+
+    Subclasses write `columns`.
+    """
+
+    value: ClassVar[type[RowValue]] = Numbers
+    statistics: ClassVar[bool] = True
+
+    def columns(self, answers: Answers) -> dict[str, Float32Array]:
+        """Return the numbers of all targets, by the name of their mean."""
+        raise TypeError(f"{type(self).__name__} has no columns()")
+
+    def collect(self, rows: ReadRows) -> Numbers:
+        """Return the means."""
+        chosen = rows.turn_of >= 0
+        counts = rows.counts(chosen)
+        columns = self.columns(rows.answers)
+        sums = np.column_stack([rows.sums(each, chosen) for each in columns.values()])
+        means = sums / np.where(counts == 0, 1, counts)[:, None]
+        return Numbers.of_table(rows.reasons(), rows.flags(counts), list(columns), means)
+
+
+class TokenStatistics(AnswerMeans):
     """How sure the model was of each token of the answer: means over the scored tokens.
 
     Columns entropy (nats, of the distribution that predicts the token), top_probability (its
@@ -85,36 +113,23 @@ class TokenStatistics(CausalFeature):
 
     name = "token_statistics"
     paper: ClassVar[Paper | NoPaper] = _COMMON
-    value: ClassVar[type[RowValue]] = Numbers
-    statistics: ClassVar[bool] = True
-
-    given: Preceding = "prompt"
-    """"prompt", "nothing", or {text: ...}, which stands before the prompt."""
 
     @property
     def tolerance(self) -> float:
         """Ranks jump where two tokens are almost equally probable; a mean moves by a step."""
         return super().tolerance * 1e4
 
-    def context(self) -> Preceding:
-        """Return what the answers are scored after."""
-        return self.given
-
-    def collect(self, rows: ReadRows) -> Numbers:
-        """Return the four means."""
-        answers = rows.answers
-        return _means(
-            rows,
-            {
-                "entropy": answers.entropy,
-                "top_probability": answers.top,
-                "rank": answers.rank,
-                "accuracy": (answers.rank == 1).astype(np.float32),
-            },
-        )
+    def columns(self, answers: Answers) -> dict[str, Float32Array]:
+        """Return what the four means are of."""
+        return {
+            "entropy": answers.entropy,
+            "top_probability": answers.top,
+            "rank": answers.rank,
+            "accuracy": (answers.rank == 1).astype(np.float32),
+        }
 
 
-class TokenMargins(CausalFeature):
+class TokenMargins(AnswerMeans):
     """How far ahead the most probable token was of the next one: means over the scored tokens.
 
     Columns runner_up (the second largest probability of the distribution that predicts the token),
@@ -126,50 +141,19 @@ class TokenMargins(CausalFeature):
     paper: ClassVar[Paper | NoPaper] = NoPaper(
         reason="what active learning asks; DiverseEvol's margin is the logarithmic one"
     )
-    value: ClassVar[type[RowValue]] = Numbers
-    statistics: ClassVar[bool] = True
-
-    given: Preceding = "prompt"
-    """"prompt", "nothing", or {text: ...}, which stands before the prompt."""
 
     @property
     def tolerance(self) -> float:
         """Ten times that of a mean log-probability: two logits each move, and far from zero."""
         return super().tolerance * 10
 
-    def context(self) -> Preceding:
-        """Return what the answers are scored after."""
-        return self.given
-
-    def collect(self, rows: ReadRows) -> Numbers:
-        """Return the three means."""
-        answers = rows.answers
-        return _means(
-            rows,
-            {
-                "runner_up": answers.runner_up,
-                "margin": answers.top - answers.runner_up,
-                "log_margin": answers.lead,
-            },
-        )
-
-
-def _means(rows: ReadRows, columns: Mapping[str, Float32Array]) -> Numbers:
-    """Return the means of numbers of the targets over each row's scored tokens."""
-    chosen = rows.turn_of >= 0
-    counts = rows.counts(chosen)
-    empty = counts == 0
-    reasons = rows.reasons()
-    known = reasons == 0
-    means = {
-        name: np.where(known, rows.sums(each, chosen) / np.where(empty, 1, counts), np.nan)
-        for name, each in columns.items()
-    }
-    broken = known & ~np.isfinite(np.sum(list(means.values()), axis=0))
-    reasons[broken] = Reason.NON_FINITE
-    for column in means.values():
-        column[broken] = np.nan
-    return Numbers(reasons, rows.flags(counts), means)
+    def columns(self, answers: Answers) -> dict[str, Float32Array]:
+        """Return what the three means are of."""
+        return {
+            "runner_up": answers.runner_up,
+            "margin": answers.top - answers.runner_up,
+            "log_margin": answers.lead,
+        }
 
 
 def _log_probs(

@@ -1,7 +1,7 @@
 """Language models as values: one that is named, or one that is made on the way."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Annotated, Any, Self, TypeAlias, TypeVar
 
@@ -68,19 +68,19 @@ def first_model(model: "str | MadeModel") -> str:
     return model
 
 
-def models_read(component: BaseModel) -> Iterator[MadeModel]:
-    """Yield the models made on the way that a component names; not those that they rest on.
+def models_read(component: Component) -> list[MadeModel]:
+    """Return the models made on the way that a component names; not those that they rest on.
 
     Whose rows it is of is another matter, so datasets and selections are not looked into.
     """
-    pinned = pinned_fields(type(component))
-    for field in type(component).model_fields:
-        value = getattr(component, field)
-        for item in value if isinstance(value, tuple) else (value,):
-            if field in pinned and isinstance(item, MadeModel):
-                yield item
-            elif isinstance(item, BaseModel) and not isinstance(item, (Dataset, Selector)):
-                yield from models_read(item)
+    found: list[MadeModel] = []
+
+    def named(model: MadeModel) -> str:
+        found.append(model)
+        return ""
+
+    with_names(component, named)
+    return found
 
 
 def with_names(component: ComponentType, name: Callable[[MadeModel], str]) -> ComponentType:

@@ -60,7 +60,8 @@ class StagedReading(Protocol):
     def __call__(
         self, conversations: Sequence[Conversation], features: Sequence["RowFeature"]
     ) -> Sequence[RowValue]:
-        """Do both steps."""
+        """Do both steps; a subclass need not write it."""
+        return self.finish(self.prepare(conversations, features), features, lambda count: None)
 
 
 class Pass(BaseModel):

@@ -2,13 +2,20 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.samples import Conversation
+from assay.components.references import EMBEDDED_MODEL, name_of
+from assay.rendering.prompts import Prompt
+from assay.rendering.token_rows import TokenRow
+from assay.samples import Conversation, Flag
+
+RowType = TypeVar("RowType", TokenRow, Prompt)
 
 HASHES = Path(__file__).parents[1] / "assets" / "language_model" / "training_rows.safetensors"
 """Ascending hashes of its training rows."""
@@ -29,6 +36,24 @@ def seen(conversations: Sequence[Conversation]) -> NDArray[np.bool_]:
         return np.zeros(len(hashes), np.bool_)
     places = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
     return known[places] == hashes
+
+
+def flag_seen(
+    model: str, rows: list[RowType], conversations: Sequence[Conversation]
+) -> list[RowType]:
+    """Return rows as a model reads them, those flagged that the embedded one was trained on.
+
+    Args:
+        model: whose rows they are; of any but the embedded one nothing is known.
+        rows: as they are read.
+        conversations: the same as they are in the data.
+    """
+    if name_of(model) != EMBEDDED_MODEL:
+        return rows
+    return [
+        replace(row, flags=row.flags | Flag.SEEN_IN_TRAINING) if known else row
+        for row, known in zip(rows, seen(conversations), strict=True)
+    ]
 
 
 @cache

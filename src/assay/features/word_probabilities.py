@@ -143,13 +143,8 @@ class WordProbabilities(CausalFeature):
         # An answer of one token may have none that is scored; what stands before it is known.
         silent = reasons == Reason.NO_SCORED_TOKENS
         reasons[silent & np.isfinite(table).all(axis=1)] = 0
-        known = reasons == 0
-        table[~known] = np.nan
-        broken = known & ~np.isfinite(table).all(axis=1)
-        reasons[broken] = Reason.NON_FINITE
-        table[broken] = np.nan
-        columns = dict(zip([*self.words, _COVERAGE], np.ascontiguousarray(table.T), strict=True))
-        return Numbers(reasons, rows.flags(np.full(len(rows), np.inf)), columns)
+        flags = rows.flags(np.full(len(rows), np.inf))
+        return Numbers.of_table(reasons, flags, [*self.words, _COVERAGE], table)
 
 
 def single_token(model: TextEncoding, before: str, word: str) -> int | None:

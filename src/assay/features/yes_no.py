@@ -1,7 +1,6 @@
 """How likely a text-to-text model is to say yes to a question about a row, rather than no."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ from pydantic import Field
 from assay.components.component import Paper
 from assay.components.references import DType, QuestionRef, TextToTextRef, short_name
 from assay.errors import ConfigError
+from assay.features.model_passes import ModelPass, ModelReading
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.models.text_to_text import TextToText
@@ -24,13 +24,8 @@ from assay.values import Numbers, RowValue
 _TOLERANCES: Mapping[DType, float] = {"float32": 1e-4, "bfloat16": 0.1, "float16": 2e-2}
 
 
-class YesNoPass(Pass):
+class YesNoPass(ModelPass):
     """One run of a text-to-text model over a question about every row."""
-
-    rows_per_shard: ClassVar[int] = 1024
-    least_rows: ClassVar[int] = 512
-    parallel: ClassVar[bool] = False  # a model uses all cores of its device by itself
-    sampled_rows: ClassVar[int] = 32
 
     model: TextToTextRef
     question: QuestionRef
@@ -38,18 +33,13 @@ class YesNoPass(Pass):
     max_tokens: int
     dtype: DType
 
-    @contextlib.contextmanager
-    def open(self, runtime: Runtime) -> Iterator[Reading]:
-        """Yield a reader that holds the model."""
-        yield YesNoReading(runtime.text_to_text(self.model, self.dtype), self)
+    def opened(self, runtime: Runtime) -> TextToText:
+        """Return the text-to-text model."""
+        return runtime.text_to_text(self.model, self.dtype)
 
-    def devices(self, runtime: Runtime) -> Sequence[str]:
-        """Return the devices at hand."""
-        return runtime.devices()
-
-    def producer(self, runtime: Runtime) -> Mapping[str, str]:
-        """Return the versions and the device of the model."""
-        return runtime.text_to_text(self.model, self.dtype).producer()
+    def reader(self, model: TextToText) -> Reading:
+        """Return what asks the model about rows."""
+        return YesNoReading(model, self)
 
     def label(self) -> str:
         """Return what a progress bar calls it."""
@@ -64,7 +54,7 @@ class Asked(NamedTuple):
     flags: Flag
 
 
-class YesNoReading:
+class YesNoReading(ModelReading[TextToText]):
     """Asks a question about rows.
 
     Args:
@@ -76,7 +66,7 @@ class YesNoReading:
     """
 
     def __init__(self, model: TextToText, pass_: YesNoPass) -> None:
-        self._model = model
+        super().__init__(model)
         self._question = load_question(pass_.question)
         self._most = min(pass_.max_tokens, model.window)
         self._tokens = first_tokens(model, pass_.words)
@@ -121,22 +111,12 @@ class YesNoReading:
         reason = np.array([asked.reason for asked in prepared], np.uint8)
         flags = np.array([asked.flags for asked in prepared], np.uint16)
         flags[reason != 0] = 0
-        columns = {name: np.full(len(prepared), np.nan) for name in ("yes", "coverage")}
+        table = np.full((len(prepared), 2), np.nan)
         with np.errstate(invalid="ignore"):  # what is no number has a reason
             both = np.logaddexp(yes, no)
-            columns["yes"][rows] = np.exp(yes - both)
-            columns["coverage"][rows] = np.exp(both)
-        broken = (reason == 0) & ~np.isfinite(columns["yes"])
-        reason[broken] = Reason.NON_FINITE
-        columns["coverage"][broken] = np.nan
-        value = Numbers(reason, flags, columns)
+            table[rows] = np.exp(np.column_stack([yes - both, both]))
+        value = Numbers.of_table(reason, flags, ["yes", "coverage"], table)
         return [value for _ in features]
-
-    def __call__(
-        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
-    ) -> list[RowValue]:
-        """Return the numbers of some conversations, equal for each feature."""
-        return self.finish(self.prepare(conversations, features), features, lambda count: None)
 
 
 def first_tokens(model: TextToText, words: Sequence[str]) -> IndexArray:

@@ -30,7 +30,7 @@ from assay.rendering.chat_messages import (
 from assay.rendering.encoding import TextEncoding
 from assay.rendering.templates import Span, answer_turns
 from assay.rendering.word_places import Slot, cut_at_marks, fit_words
-from assay.samples import Conversation, Reason
+from assay.samples import Conversation, Flag, Reason
 
 _PYTHON = "the chat template shows arguments or contents as Python does, not as text"
 _THINKING = re.compile(
@@ -51,6 +51,12 @@ class ChatSpans(NamedTuple):
     spans: list[Span]
     suspect: bool
     left_out: int = 0
+
+    @property
+    def flags(self) -> Flag:
+        """What to know about a row that is read so."""
+        suspect = Flag.INJECTION_SUSPECT if self.suspect else Flag.NONE
+        return suspect | (Flag.PARTLY_RENDERED if self.left_out else Flag.NONE)
 
 
 UNRENDERED = (Reason.FORMAT_REFUSED, Reason.ANSWER_NOT_FOUND)

@@ -33,13 +33,13 @@ def judged_rows(
     """
     whole = [question.texts(conversation) for conversation in conversations]
     texts = [dict(own) for own in whole]
-    rows = _rows(model, rendering, question, texts)
+    rows = [TokenRow(())] * len(texts)
 
     def excess(places: Sequence[int]) -> list[int]:
-        again = _rows(model, rendering, question, [texts[place] for place in places])
-        for place, row in zip(places, again, strict=True):
+        read = _rows(model, rendering, question, [texts[place] for place in places])
+        for place, row in zip(places, read, strict=True):
             rows[place] = row
-        return [_excess(row) for row in again]
+        return [_excess(row) for row in read]
 
     cut = fit_texts(model, texts, excess)
     return [
@@ -58,7 +58,8 @@ def fit_texts(
     Args:
         model: whose tokenizer counts.
         texts: of each row, by field; they are shortened in place.
-        excess: returns how many tokens of some rows are too many, 0 for none.
+        excess: returns how many tokens of some rows are too many, 0 for none; first it is asked of
+            all, then of those that were shortened.
     """
     flags = [_flags(own) for own in texts]
     places: Sequence[int] = range(len(texts))

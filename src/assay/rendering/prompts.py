@@ -48,9 +48,8 @@ def before_answer(conversation: Conversation) -> Conversation:
     messages = conversation.messages
     if not messages or messages[-1].role != "assistant":
         return conversation
-    learned = [place for place, message in enumerate(messages) if message.learned]
-    stop = learned[-1] if learned else len(messages) - 1
-    return replace(conversation, messages=messages[:stop])
+    last = conversation.last_answer
+    return replace(conversation, messages=messages[: len(messages) - 1 if last is None else last])
 
 
 def prompts(
@@ -132,8 +131,7 @@ def _rendered(model: TextEncoding, rendering: Rendering, conversation: Conversat
     found = chat_spans(model, before, answering=True)
     if isinstance(found, NotFound):
         return Rendered(found, Flag.NONE)
-    flags = Flag.INJECTION_SUSPECT if found.suspect else Flag.NONE
-    return Rendered(found.spans, flags | (Flag.PARTLY_RENDERED if found.left_out else Flag.NONE))
+    return Rendered(found.spans, found.flags)
 
 
 def _prompt(

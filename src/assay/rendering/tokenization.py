@@ -96,8 +96,7 @@ def _render(
         if isinstance(found, NotFound):
             return Rendered(found, flags)
         spans = found.spans
-        flags |= Flag.INJECTION_SUSPECT if found.suspect else Flag.NONE
-        flags |= Flag.PARTLY_RENDERED if found.left_out else Flag.NONE
+        flags |= found.flags
     else:
         template = load_template(rendering.template)
         spans = template.spans(conversation, reasoning=rendering.reasoning)

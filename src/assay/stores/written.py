@@ -66,7 +66,7 @@ def forget(cache: Path, paths: Iterable[Path]) -> None:
 def _remove(place: Path) -> None:
     place.unlink(missing_ok=True)
     for folder in (place.parent, place.parent.parent):
-        if folder.is_dir() and not any(folder.iterdir()):
+        with contextlib.suppress(OSError):  # it holds what is known of other files
             folder.rmdir()
 
 

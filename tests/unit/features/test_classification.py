@@ -20,6 +20,7 @@ from tests.causal_rows import (
     EDGE_ROWS,
     TALKS,
     exchange,
+    in_order,
     open_runtime,
     ordinary_rows,
     set_budget,
@@ -49,11 +50,8 @@ def _value(
     """Return the value of some rows, in their order."""
     runtime = open_runtime(cache)
     set_budget(runtime, folder, tokens)
-    made = pool_of(rows)
-    found = value_of(Classification(model=str(folder), **asked), made, runtime=runtime)
-    order = {c: place for place, c in enumerate(made.conversations(np.arange(len(made))))}
-    taken: Numbers = found.take(np.array([order[row] for row in rows], np.int64))
-    return taken
+    found: Numbers = in_order(Classification(model=str(folder), **asked), rows, runtime=runtime)
+    return found
 
 
 def _messages(row: Conversation) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ from assay.components.rendering import CHERRY, COMMON, Rendering
 from assay.engine.engine import Engine
 from assay.engine.planning import plan
 from assay.errors import ConfigError
-from assay.features import generations
+from assay.features import seen_rows
 from assay.features.generations import GenerationPass, Generations
 from assay.methods.chance.random_rows import RandomSample
 from assay.models.generation import Prompts
@@ -388,7 +388,7 @@ def test_models_under_which_a_key_was_made_count_and_idle_parameters_do_not() ->
 def test_rows_of_the_training_data_of_the_embedded_model_are_flagged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generations, "seen", lambda rows: np.full(len(rows), True))
+    monkeypatch.setattr(seen_rows, "seen", lambda rows: np.full(len(rows), True))
 
     found = _value(_ROWS[:2], tmp_path, decoding=Decoding(max_new_tokens=3))
 

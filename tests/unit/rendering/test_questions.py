@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,20 @@ def test_a_question_is_one_text_after_the_context_token() -> None:
     assert window.ids.tolist()[:-1] == [BOS, *map(ord, "Is this good? ")]
     assert window.prompt_stop == len(window.ids) - 1
     assert row.flags == Flag.NONE
+
+
+def test_a_question_that_fits_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    encode = Letters.encode
+
+    def noting(model: Letters, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
+        read.extend(texts)
+        return encode(model, texts, special=special)
+
+    monkeypatch.setattr(Letters, "encode", noting)
+    judged_rows(Letters(), _BARE, Question(text="Is {response} good? "), [_row("this")])
+
+    assert read.count("Is this good? ") == 1
 
 
 def _row(answer: str, prompt: str = "Q") -> Conversation:

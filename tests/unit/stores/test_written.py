@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.stores.written import is_as_written, remember, under_way
+from assay.stores.written import forget, is_as_written, remember, under_way
 
 
 def _fails_after(cache: Path, paths: list[Path], written: list[Path]) -> None:
@@ -36,3 +36,20 @@ def test_what_work_that_failed_has_not_touched_is_as_it_was(tmp_path: Path) -> N
 
     assert is_as_written(tmp_path / "cache", own)
     assert not is_as_written(tmp_path / "cache", foreign)
+
+
+def test_a_mark_is_removed_while_another_process_puts_one_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, cache, remove = tmp_path / "own.json", tmp_path / "cache", Path.rmdir
+    own.write_text("ours")
+    remember(cache, [own])
+
+    def late(folder: Path) -> None:
+        (folder / "another").write_text("mark")
+        remove(folder)
+
+    monkeypatch.setattr(Path, "rmdir", late)
+    forget(cache, [own])
+
+    assert not is_as_written(cache, own)
