@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from assay.backends.pins import folder_digest
 from assay.components.references import DType
+from assay.features.passes import RowFeature
 from assay.models.language_model import LanguageModel
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, ToolCall
+from assay.testing import pool as pool_of
+from assay.testing import value_of
 from tests.tiny_models import transformers
 
 ALPACA = (
@@ -281,6 +284,16 @@ def set_budget(runtime: Runtime, folder: Path, tokens: int, dtype: DType = "floa
     file = runtime.cache / "token_budgets" / f"{folder_digest(folder)}-{dtype}-cpu.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f'{{"tokens": {tokens}}}', encoding="utf-8")
+
+
+def value_in_order(
+    feature: RowFeature, rows: Sequence[Conversation], *, runtime: Runtime | None = None
+) -> Any:
+    """Return the value of different rows in their order, which is not that of a pool."""
+    made = pool_of(rows)
+    found = value_of(feature, made, runtime=runtime)
+    order = {c: place for place, c in enumerate(made.conversations(np.arange(len(made))))}
+    return found.take(np.array([order[row] for row in rows], np.int64))
 
 
 def open_model(

@@ -24,6 +24,7 @@ from tests.causal_rows import (
     ordinary_rows,
     set_budget,
     turns,
+    value_in_order,
 )
 from tests.classifiers import PlainClassifier
 from tests.rows import conversation
@@ -49,11 +50,9 @@ def _value(
     """Return the value of some rows, in their order."""
     runtime = open_runtime(cache)
     set_budget(runtime, folder, tokens)
-    made = pool_of(rows)
-    found = value_of(Classification(model=str(folder), **asked), made, runtime=runtime)
-    order = {c: place for place, c in enumerate(made.conversations(np.arange(len(made))))}
-    taken: Numbers = found.take(np.array([order[row] for row in rows], np.int64))
-    return taken
+    feature = Classification(model=str(folder), **asked)
+    found: Numbers = value_in_order(feature, rows, runtime=runtime)
+    return found
 
 
 def _messages(row: Conversation) -> list[dict[str, str]]:

@@ -25,6 +25,7 @@ from tests.causal_rows import (
     open_runtime,
     ordinary_rows,
     set_budget,
+    value_in_order,
 )
 from tests.letters_model import BOS, Letters, log_prob, use
 from tests.rows import conversation
@@ -44,12 +45,9 @@ class Case(NamedTuple):
         """Return the value of some rows, in their order."""
         runtime = open_runtime(self.cache / str(tokens))
         set_budget(runtime, self.folder, tokens)
-        made = pool_of(rows)
         feature = WordProbabilities(model=str(self.folder), **{"words": _WORDS} | asked)
-        found = value_of(feature, made, runtime=runtime)
-        order = {c: place for place, c in enumerate(made.conversations(np.arange(len(made))))}
-        taken: Numbers = found.take(np.array([order[row] for row in rows], np.int64))
-        return taken
+        found: Numbers = value_in_order(feature, rows, runtime=runtime)
+        return found
 
     def probabilities(self, ids: Sequence[int], tokens: Sequence[int]) -> Any:
         """Return those of some tokens after a sequence, among all."""
@@ -201,11 +199,8 @@ def test_a_chat_models_own_format_stands_around_the_question(
 
 def _letters(monkeypatch: pytest.MonkeyPatch, rows: list[Conversation], **asked: Any) -> Numbers:
     use(monkeypatch, Letters())
-    made = pool_of(rows)
-    found = value_of(WordProbabilities(model="x", **asked), made)
-    order = {c: place for place, c in enumerate(made.conversations(np.arange(len(made))))}
-    taken: Numbers = found.take(np.array([order[row] for row in rows], np.int64))
-    return taken
+    found: Numbers = value_in_order(WordProbabilities(model="x", **asked), rows)
+    return found
 
 
 def test_two_words_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:

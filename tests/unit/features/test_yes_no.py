@@ -13,8 +13,6 @@ from assay.features.yes_no import YesNo
 from assay.rendering.prompt_files import known_wordings
 from assay.rendering.questions import load_question
 from assay.samples import Conversation, Flag, Reason
-from assay.testing import pool as pool_of
-from assay.testing import value_of
 from assay.values import Numbers
 from tests.causal_rows import (
     EDGE_ROWS,
@@ -23,6 +21,7 @@ from tests.causal_rows import (
     open_runtime,
     ordinary_rows,
     set_budget,
+    value_in_order,
 )
 from tests.rows import conversation
 from tests.tiny_models import tiny_t5, transformers
@@ -44,12 +43,9 @@ def _value(
     """Return the value of some rows, in their order."""
     runtime = open_runtime(cache)
     set_budget(runtime, folder, tokens)
-    made = pool_of(rows)
     feature = YesNo(model=str(folder), **{"words": _WORDS} | asked)
-    found = value_of(feature, made, runtime=runtime)
-    order = {c: place for place, c in enumerate(made.conversations(np.arange(len(made))))}
-    taken: Numbers = found.take(np.array([order[row] for row in rows], np.int64))
-    return taken
+    found: Numbers = value_in_order(feature, rows, runtime=runtime)
+    return found
 
 
 class _Plain:
