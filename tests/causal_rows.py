@@ -286,10 +286,10 @@ def set_budget(runtime: Runtime, folder: Path, tokens: int, dtype: DType = "floa
     file.write_text(f'{{"tokens": {tokens}}}', encoding="utf-8")
 
 
-def in_order(
+def value_in_order(
     feature: RowFeature, rows: Sequence[Conversation], *, runtime: Runtime | None = None
 ) -> Any:
-    """Return a feature's value of some rows, in the order of the rows."""
+    """Return the value of different rows in their order, which is not that of a pool."""
     made = pool_of(rows)
     found = value_of(feature, made, runtime=runtime)
     order = {c: place for place, c in enumerate(made.conversations(np.arange(len(made))))}

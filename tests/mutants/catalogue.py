@@ -109,8 +109,8 @@ MUTANTS = (
     Mutant(
         "ties get the last of their ranks instead of the mean",
         "solvers/ranks.py",
-        "((last - (counts - 1) / 2) / len(known))",
-        "(last / len(known))",
+        "(np.cumsum(counts) - (counts - 1) / 2)",
+        "np.cumsum(counts)",
         _RANKING,
     ),
     Mutant(

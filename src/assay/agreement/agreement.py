@@ -14,7 +14,7 @@ from assay.methods.text.compression_ifd import CompressionIFD
 from assay.methods.text.longest import LongestResponse
 from assay.random_numbers import generator
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.ranks import spearman
+from assay.solvers.ranks import places, places_correlation, spearman
 from assay.workspace.workspace import Workspace
 
 SHARES = (0.05, 0.10, 0.15)
@@ -178,13 +178,13 @@ def bootstrap_interval(first: FloatArray, second: FloatArray) -> Interval:
     if count < FEWEST:
         return Interval(float("nan"), float("nan"))
     order = np.lexsort((second, first))  # what is drawn must not depend on the order of rows
-    first, second = first[order], second[order]
+    ranked = places(first[order]), places(second[order])
     rng = generator(seed=0, purpose="bootstrap of a rank correlation")
     replicates = max(200, min(_REPLICATES, _DRAWN // count))
     found = np.empty(replicates)
     for replicate in range(replicates):
         drawn = rng.integers(0, count, count)
-        found[replicate] = spearman(first[drawn], second[drawn])
+        found[replicate] = places_correlation(ranked[0][drawn], ranked[1][drawn])
     known = found[~np.isnan(found)]
     if not len(known):
         return Interval(float("nan"), float("nan"))

@@ -1,6 +1,7 @@
 """Tables on disk: Parquet with a checksum of the whole file among its metadata."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -185,18 +186,18 @@ def read_blocks(
     """
     with _checked(path, ()) if checked else contextlib.nullcontext():
         table = scan_parquet(path).select(columns)
-        for begin in range(0, max(_height(path), 1), rows):
-            yield table.slice(begin, rows).collect()
+        for begin in itertools.count(0, rows):
+            block = table.slice(begin, rows).collect()
+            if block.height or not begin:
+                yield block
+            if block.height < rows:
+                return
 
 
 def row_count(path: Path) -> int:
     """Return how many rows a stored table has; raises as `read_frame`."""
     with _checked(path, ()):
-        return _height(path)
-
-
-def _height(path: Path) -> int:
-    return int(scan_parquet(path).select(pl.len()).collect().item())
+        return int(scan_parquet(path).select(pl.len()).collect().item())
 
 
 def read_metadata(path: Path, *, beside: Sequence[Path] = ()) -> dict[str, str]:

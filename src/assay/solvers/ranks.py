@@ -15,15 +15,25 @@ def spearman(first: FloatArray, second: FloatArray) -> float:
     known = ~(np.isnan(first) | np.isnan(second))
     if np.count_nonzero(known) < 3:
         return float("nan")
-    ranks = [_ranks(values[known]) for values in (first, second)]
-    centred = [rank - rank.mean() for rank in ranks]
+    return places_correlation(*(places(values[known]) for values in (first, second)))
+
+
+def places(values: FloatArray) -> IndexArray:
+    """Return the place of each value among the distinct ones, from 0. Shape (n,)."""
+    return np.unique(values, return_inverse=True)[1]
+
+
+def places_correlation(first: IndexArray, second: IndexArray) -> float:
+    """Return the rank correlation of values of which `places`, or some of them, are given."""
+    centred = [rank - rank.mean() for rank in map(_ranks, (first, second))]
     scale = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
     return float((centred[0] * centred[1]).sum() / scale) if scale else float("nan")
 
 
-def _ranks(values: FloatArray) -> FloatArray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+def _ranks(found: IndexArray) -> FloatArray:
+    """Return the rank of each place, from 1; equal places share the mean of their ranks."""
+    counts = np.bincount(found)
+    return (np.cumsum(counts) - (counts - 1) / 2)[found]
 
 
 def jaccard(first: Sequence[Hashable], second: Sequence[Hashable]) -> float:
@@ -52,10 +62,7 @@ def rank_share(values: FloatArray, sign: float) -> FloatArray:
     result = np.full(len(values), np.nan)
     if not len(known):
         return result
-    oriented = sign * values[known]
-    _, inverse, counts = np.unique(oriented, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    result[known] = ((last - (counts - 1) / 2) / len(known))[inverse]
+    result[known] = _ranks(places(sign * values[known])) / len(known)
     return result
 
 

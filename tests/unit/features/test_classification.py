@@ -20,11 +20,11 @@ from tests.causal_rows import (
     EDGE_ROWS,
     TALKS,
     exchange,
-    in_order,
     open_runtime,
     ordinary_rows,
     set_budget,
     turns,
+    value_in_order,
 )
 from tests.classifiers import PlainClassifier
 from tests.rows import conversation
@@ -50,7 +50,8 @@ def _value(
     """Return the value of some rows, in their order."""
     runtime = open_runtime(cache)
     set_budget(runtime, folder, tokens)
-    found: Numbers = in_order(Classification(model=str(folder), **asked), rows, runtime=runtime)
+    feature = Classification(model=str(folder), **asked)
+    found: Numbers = value_in_order(feature, rows, runtime=runtime)
     return found
 
 

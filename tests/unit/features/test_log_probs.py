@@ -20,7 +20,11 @@ from assay.models.language_model import Answers
 from assay.samples import Conversation, Flag, Reason
 from assay.testing import pool as pool_of
 from assay.values import LogProbs, Numbers
-from tests.causal_rows import in_order, open_runtime, turns
+from tests.causal_rows import (
+    open_runtime,
+    turns,
+    value_in_order,
+)
 from tests.letters_model import BOS, EOS, Letters, log_prob, use
 from tests.rows import conversation
 
@@ -44,7 +48,7 @@ def _log_probs(before: str, answer: str, first: Sequence[int] = (BOS,)) -> list[
 def test_sums_and_counts_are_those_of_the_answers_letters(letters: Letters) -> None:
     rows = [conversation("Q", "Answer"), conversation("Why?", "So it is.", "I")]
 
-    value = in_order(ResponseLogProbs(model="x", rendering=PLAIN), rows)
+    value = value_in_order(ResponseLogProbs(model="x", rendering=PLAIN), rows)
 
     expected = [_log_probs("Q\n", "Answer"), _log_probs("Why?\nI\n", "So it is.")]
     assert value.sum == pytest.approx([sum(row) for row in expected], abs=1e-5)
@@ -59,7 +63,7 @@ def test_sums_and_counts_are_those_of_the_answers_letters(letters: Letters) -> N
 def test_alone_nothing_but_the_context_token_stands_before(letters: Letters) -> None:
     rows = [conversation("Q", "Answer"), turns("Q1", "One", "Q2", "Two")]
 
-    value = in_order(ResponseLogProbs(model="x", rendering=PLAIN, given="nothing"), rows)
+    value = value_in_order(ResponseLogProbs(model="x", rendering=PLAIN, given="nothing"), rows)
 
     expected = [_log_probs("", "Answer"), [*_log_probs("", "One"), *_log_probs("", "Two")]]
     assert value.sum == pytest.approx([sum(row) for row in expected], abs=1e-5)
@@ -69,7 +73,7 @@ def test_alone_nothing_but_the_context_token_stands_before(letters: Letters) -> 
 def test_a_text_stands_before_the_prompt(letters: Letters) -> None:
     given: Any = {"text": "Once upon a time. "}
 
-    value = in_order(
+    value = value_in_order(
         ResponseLogProbs(model="x", rendering=PLAIN, given=given), [conversation("Q", "Answer")]
     )
 
@@ -79,7 +83,7 @@ def test_a_text_stands_before_the_prompt(letters: Letters) -> None:
 def test_numbers_of_tokens_come_on_request_and_add_up(letters: Letters) -> None:
     rows = [conversation("Q", "Answer"), conversation("Q", ""), turns("Q1", "One", "Q2", "Two")]
 
-    value = in_order(ResponseLogProbs(model="x", rendering=PLAIN, tokens=True), rows)
+    value = value_in_order(ResponseLogProbs(model="x", rendering=PLAIN, tokens=True), rows)
 
     lists = value.tokens.to_list()
     assert lists[0] == pytest.approx(_log_probs("Q\n", "Answer"))
@@ -95,7 +99,7 @@ def test_numbers_of_tokens_come_on_request_and_add_up(letters: Letters) -> None:
 def test_turns_can_be_kept_apart_and_count_the_same(letters: Letters) -> None:
     rows = [turns("Q1", "One", "Q2", "Seven", "Q3", ""), conversation("Q", "")]
 
-    value = in_order(
+    value = value_in_order(
         ResponseLogProbs(model="x", rendering=Rendering(template="plain", turns="each")), rows
     )
 
@@ -108,7 +112,7 @@ def test_turns_can_be_kept_apart_and_count_the_same(letters: Letters) -> None:
 
 
 def test_together_the_tokens_of_all_turns_count_the_same(letters: Letters) -> None:
-    value = in_order(
+    value = value_in_order(
         ResponseLogProbs(model="x", rendering=PLAIN), [turns("Q1", "One", "Q2", "Seven")]
     )
 
@@ -119,7 +123,7 @@ def test_together_the_tokens_of_all_turns_count_the_same(letters: Letters) -> No
 def test_few_tokens_are_flagged_and_none_have_a_reason(letters: Letters) -> None:
     rows = [conversation("Q", answer) for answer in ("", " ", "A", "AB", "ABC")]
 
-    value = in_order(ResponseLogProbs(model="x", rendering=PLAIN), rows)
+    value = value_in_order(ResponseLogProbs(model="x", rendering=PLAIN), rows)
 
     few, one = Flag.FEW_TOKENS, Flag.FEW_TOKENS | Flag.ONE_TOKEN
     assert value.reason.tolist() == [Reason.EMPTY_RESPONSE, Reason.EMPTY_RESPONSE, 0, 0, 0]
@@ -134,7 +138,7 @@ def test_without_a_context_token_a_single_letter_is_no_token_to_score(
     rows = [conversation("Q", "A"), conversation("Q", "AB")]
 
     for given in ("prompt", "nothing"):
-        value = in_order(ResponseLogProbs(model="x", rendering=PLAIN, given=given), rows)
+        value = value_in_order(ResponseLogProbs(model="x", rendering=PLAIN, given=given), rows)
         assert value.reason.tolist() == [Reason.NO_SCORED_TOKENS, 0]
         assert value.count.tolist() == [0, 1]
 
@@ -143,7 +147,7 @@ def test_what_is_too_long_can_be_left_out(letters: Letters) -> None:
     rendering = Rendering(template="plain", max_tokens=16, on_truncate="drop", turns="each")
     rows = [conversation("Q", "A" * 40), conversation("Q" * 40, "A" * 4)]
 
-    value = in_order(ResponseLogProbs(model="x", rendering=rendering), rows)
+    value = value_in_order(ResponseLogProbs(model="x", rendering=rendering), rows)
 
     assert value.reason.tolist() == [Reason.TOO_LONG, 0]
     assert np.isnan(value.sum).tolist() == [True, False]
@@ -162,8 +166,8 @@ def test_numbers_that_are_none_have_a_reason(monkeypatch: pytest.MonkeyPatch) ->
     rows = [conversation("Q", "0"), conversation("Q", "hmmmmmmmmmmmmmmmmmmmmmmm")]
     assert min(_log_probs("Q\n", "0")) > -9 > min(_log_probs("Q\n", rows[1].response))
 
-    value = in_order(ResponseLogProbs(model="x", rendering=PLAIN), rows)
-    statistics = in_order(TokenStatistics(model="x", rendering=PLAIN), rows)
+    value = value_in_order(ResponseLogProbs(model="x", rendering=PLAIN), rows)
+    statistics = value_in_order(TokenStatistics(model="x", rendering=PLAIN), rows)
 
     assert value.reason.tolist() == [0, Reason.NON_FINITE]
     assert np.isnan(value.mean()).tolist() == [False, True]
@@ -174,7 +178,9 @@ def test_numbers_that_are_none_have_a_reason(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_prompts_likelihood_is_that_of_all_its_letters(letters: Letters) -> None:
-    value = in_order(PromptLogProbs(model="x", rendering=PLAIN), [conversation("Why?", "So.", "I")])
+    value = value_in_order(
+        PromptLogProbs(model="x", rendering=PLAIN), [conversation("Why?", "So.", "I")]
+    )
 
     assert value.sum == pytest.approx([sum(_log_probs("", "Why?\nI\n"))])
     assert value.count.tolist() == [7]
@@ -188,7 +194,7 @@ def test_a_prompts_likelihood_does_not_depend_on_what_follows(letters: Letters) 
     ]
     rows.append(Conversation((*rows[1].messages, *asked.messages[:1])))  # one more question
 
-    value = in_order(PromptLogProbs(model="x", rendering=PLAIN), rows)
+    value = value_in_order(PromptLogProbs(model="x", rendering=PLAIN), rows)
 
     ids = [BOS, *map(ord, "Q1\nOne\nQ2\n")]
     expected = sum(log_prob(ids, place) for place in (1, 2, 3, 7, 8, 9, 10))
@@ -197,7 +203,7 @@ def test_a_prompts_likelihood_does_not_depend_on_what_follows(letters: Letters) 
 
 
 def test_in_a_chat_the_end_of_the_answers_turn_is_not_the_prompts(letters: Letters) -> None:
-    value = in_order(
+    value = value_in_order(
         PromptLogProbs(model="x", rendering=Rendering(template="chat")),
         [conversation("Q", "A"), conversation("Q", "Something else")],
     )
@@ -211,7 +217,7 @@ def test_a_prompt_without_a_token_to_score_has_a_reason(monkeypatch: pytest.Monk
     use(monkeypatch, Letters(bos=None, eos=None))
     rows = [conversation("", "A"), conversation("Q", "A"), conversation("Q", "Ask")]
 
-    value = in_order(PromptLogProbs(model="x", rendering=PLAIN), rows)
+    value = value_in_order(PromptLogProbs(model="x", rendering=PLAIN), rows)
 
     # Without a context token the first letter has no predictor; the answer's is not the prompt's.
     assert value.reason.tolist() == [Reason.NO_SCORED_TOKENS, 0, 0]
@@ -228,7 +234,7 @@ def test_without_a_context_token_no_token_of_an_answer_counts_as_prompt(
     rendering = Rendering(template="plain", turns=choice, context_token=context)
     talk = turns("Q1", "One", "Q2", "B", "Q3", "Two", "Q4")
 
-    value = in_order(PromptLogProbs(model="x", rendering=rendering), [talk])
+    value = value_in_order(PromptLogProbs(model="x", rendering=rendering), [talk])
 
     # Of "Q1", "One", "Q2", "B", "Q3", "Two", each with what parts it from the next, the answers
     # stand at 3 to 5, at 10 and at 15 to 17. Earlier ones are part of what the last is asked.
@@ -249,7 +255,7 @@ def test_without_a_context_token_the_first_window_alone_counts_as_well(
     rendering = Rendering(template="plain", max_tokens=24, context_token="none")
     talk = turns("Q" * 4, "A" * 4, "R" * 4, "B" * 4, "S" * 9, "C" * 9)
 
-    value = in_order(PromptLogProbs(model="x", rendering=rendering), [talk])
+    value = value_in_order(PromptLogProbs(model="x", rendering=rendering), [talk])
 
     # The first window holds QQQQ, line break, AAAA, line break, RRRR, line break, BBBB.
     ids = list(map(ord, "QQQQ\nAAAA\nRRRR\nBBBB"))
@@ -260,7 +266,9 @@ def test_without_a_context_token_the_first_window_alone_counts_as_well(
 def test_a_prompt_over_the_window_is_scored_where_it_is_kept_and_flagged(letters: Letters) -> None:
     rendering = Rendering(template="plain", max_tokens=16)
 
-    value = in_order(PromptLogProbs(model="x", rendering=rendering), [conversation("Q" * 40, "A")])
+    value = value_in_order(
+        PromptLogProbs(model="x", rendering=rendering), [conversation("Q" * 40, "A")]
+    )
 
     assert value.count.tolist() == [14]
     assert value.flags[0] & Flag.PROMPT_TRUNCATED
@@ -270,7 +278,7 @@ def test_of_a_prompt_in_several_windows_the_first_counts(letters: Letters) -> No
     rendering = Rendering(template="plain", max_tokens=24)
     talk = turns("Q" * 10, "A" * 8, "R" * 10, "B" * 8)
 
-    value = in_order(PromptLogProbs(model="x", rendering=rendering), [talk])
+    value = value_in_order(PromptLogProbs(model="x", rendering=rendering), [talk])
 
     assert value.sum == pytest.approx([sum(_log_probs("", "Q" * 10 + "\n"))])
     assert value.count.tolist() == [11]
@@ -282,7 +290,7 @@ def test_of_a_prompt_in_several_windows_the_first_counts(letters: Letters) -> No
 def test_statistics_are_means_over_the_answers_letters(letters: Letters) -> None:
     rows = [conversation("Q", "Answer"), conversation("Q", "")]
 
-    value: Numbers = in_order(TokenStatistics(model="x", rendering=PLAIN), rows)
+    value: Numbers = value_in_order(TokenStatistics(model="x", rendering=PLAIN), rows)
 
     # `Letters` answers -p for entropy, exp(p) for the top and 1 - 8 p for the rank.
     numbers = np.array(_log_probs("Q\n", "Answer"))
@@ -401,7 +409,7 @@ def test_values_with_and_without_tokens_are_kept_apart() -> None:
 def test_margins_are_means_over_the_answers_letters(letters: Letters) -> None:
     rows = [conversation("Q", "Answer"), conversation("Q", "")]
 
-    value: Numbers = in_order(TokenMargins(model="x", rendering=PLAIN), rows)
+    value: Numbers = value_in_order(TokenMargins(model="x", rendering=PLAIN), rows)
 
     # `Letters` answers exp(p) for the top, and -p / 2 for its lead.
     numbers = np.array(_log_probs("Q\n", "Answer"))

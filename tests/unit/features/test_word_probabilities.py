@@ -22,10 +22,10 @@ from tests.causal_rows import (
     PlainLoop,
     exchange,
     given_prompt,
-    in_order,
     open_runtime,
     ordinary_rows,
     set_budget,
+    value_in_order,
 )
 from tests.letters_model import BOS, Letters, log_prob, use
 from tests.rows import conversation
@@ -46,7 +46,7 @@ class Case(NamedTuple):
         runtime = open_runtime(self.cache / str(tokens))
         set_budget(runtime, self.folder, tokens)
         feature = WordProbabilities(model=str(self.folder), **{"words": _WORDS} | asked)
-        found: Numbers = in_order(feature, rows, runtime=runtime)
+        found: Numbers = value_in_order(feature, rows, runtime=runtime)
         return found
 
     def probabilities(self, ids: Sequence[int], tokens: Sequence[int]) -> Any:
@@ -198,7 +198,7 @@ def test_a_chat_models_own_format_stands_around_the_question(
 
 def _letters(monkeypatch: pytest.MonkeyPatch, rows: list[Conversation], **asked: Any) -> Numbers:
     use(monkeypatch, Letters())
-    found: Numbers = in_order(WordProbabilities(model="x", **asked), rows)
+    found: Numbers = value_in_order(WordProbabilities(model="x", **asked), rows)
     return found
 
 

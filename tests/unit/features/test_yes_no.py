@@ -18,10 +18,10 @@ from tests.causal_rows import (
     EDGE_ROWS,
     TALKS,
     exchange,
-    in_order,
     open_runtime,
     ordinary_rows,
     set_budget,
+    value_in_order,
 )
 from tests.rows import conversation
 from tests.tiny_models import tiny_t5, transformers
@@ -44,7 +44,7 @@ def _value(
     runtime = open_runtime(cache)
     set_budget(runtime, folder, tokens)
     feature = YesNo(model=str(folder), **{"words": _WORDS} | asked)
-    found: Numbers = in_order(feature, rows, runtime=runtime)
+    found: Numbers = value_in_order(feature, rows, runtime=runtime)
     return found
 
 

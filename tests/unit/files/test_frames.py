@@ -79,15 +79,20 @@ def test_a_table_of_one_group_has_the_bytes_of_one_that_is_written_whole(tmp_pat
     assert made == (tmp_path / "whole.parquet").read_bytes()
 
 
-def test_blocks_are_read_in_order_and_rows_are_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("count", "heights"), [(2500, [600, 600, 600, 600, 100]), (1200, [600, 600]), (0, [0])]
+)
+def test_blocks_are_read_in_order_and_rows_are_counted(
+    tmp_path: Path, count: int, heights: list[int]
+) -> None:
     path = tmp_path / "table.parquet"
-    _write(path, [_table()])
+    write_frame(path, _table(count), {}, row_group_size=_GROUP)
 
     blocks = list(read_blocks(path, ["id"], rows=600))
 
-    assert [len(block) for block in blocks] == [600, 600, 600, 600, 100]
-    assert pl.concat(blocks)["id"].to_list() == list(range(2500))
-    assert row_count(path) == 2500
+    assert [len(block) for block in blocks] == heights
+    assert pl.concat(blocks)["id"].to_list() == list(range(count))
+    assert row_count(path) == count
 
 
 def test_an_error_of_the_blocks_is_told_as_it_is_and_leaves_nothing(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ is counted while it comes.
 
 import asyncio
 import contextlib
+import ssl
 import threading
 import weakref
 import zlib
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
+from functools import cache
 from typing import Any, NamedTuple
 
 import httpx2
@@ -59,6 +61,12 @@ class UnreadableError(Exception):
         self.hint = hint
 
 
+@cache
+def _trusted() -> ssl.SSLContext:
+    """Return what is trusted where the environment has no say: reading it takes a while."""
+    return httpx2.create_ssl_context(trust_env=False)
+
+
 class Transport:
     """Sends requests from any thread, each within its limits.
 
@@ -91,6 +99,7 @@ class Transport:
                 limits=httpx2.Limits(max_connections=connections),
                 trust_env=proxied,
                 follow_redirects=False,
+                verify=True if proxied else _trusted(),
             )
         except (ValueError, ImportError) as error:  # it may hold a password, so it is not repeated
             raise ConfigError(

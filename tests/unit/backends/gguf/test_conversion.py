@@ -2,7 +2,6 @@
 
 import json
 import logging
-import multiprocessing
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from assay.components.references import short_name
 from assay.errors import DataError, MissingExtraError, ModelLoadError
 from assay.models.language_model import Questions
 from assay.runtime import Runtime
+from tests.fork_server import start
 from tests.gguf_files import (
     HEADS,
     KEY_HEADS,
@@ -385,25 +385,29 @@ def test_a_disk_without_room_is_told_before_the_work(
     assert "ASSAY_CACHE" in str(caught.value.hint)
 
 
-def _convert(file: str, cache: str, started: Any) -> None:
-    started.wait()
-    _open(file, Path(cache))
+_CONVERT = """
+import sys, time
+from pathlib import Path
+from assay.runtime import Runtime
+model, cache, here = sys.argv[1:]
+Path(here).touch()
+while len(list(Path(here).parent.iterdir())) < 3:
+    time.sleep(0.001)
+runtime = Runtime(cache=Path(cache), offline=True, device="cpu")
+runtime.language_model(runtime.pin("language_model", model), "float32")
+"""
 
 
 @pytest.mark.slow
 def test_processes_that_need_it_at_once_do_not_hurt_each_other(tmp_path: Path) -> None:
     file = byte_level_file(tmp_path / "model.gguf")
-    alone = multiprocessing.get_context("spawn")
-    started = alone.Barrier(3)
+    here = tmp_path / "here"
+    here.mkdir()
     makers = [
-        alone.Process(target=_convert, args=(str(file), str(tmp_path / "cache"), started))
-        for _ in range(3)
+        start(_CONVERT, [file, tmp_path / "cache", here / name], imported="assay and torch")
+        for name in "abc"
     ]
-    for maker in makers:
-        maker.start()
-    for maker in makers:
-        maker.join()
 
-    assert [maker.exitcode for maker in makers] == [0, 0, 0]
+    assert [(maker.wait(), maker.communicate()[1]) for maker in makers] == [(0, "")] * 3
     (made,) = (tmp_path / "cache/gguf").glob("v*/[!.]*")
     assert sorted(path.name for path in made.parent.iterdir()) == [f".{made.name}.lock", made.name]
