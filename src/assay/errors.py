@@ -294,7 +294,7 @@ class NonFiniteError(FeatureError):
 
 
 class UnfinishedError(FeatureError):
-    """Some rows could not be read for now; what is done is kept, and a rerun goes on."""
+    """Some rows could not be read in this run; what is done is kept, and a rerun goes on."""
 
     exit_code = 3
 

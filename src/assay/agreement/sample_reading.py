@@ -91,7 +91,7 @@ class SampleReading:
 
         Raises:
             ConfigError: if the score of a row depends on other rows.
-            UnfinishedError: if rows could not be read for now.
+            UnfinishedError: if rows could not be read in this run.
         """
         resolved = self._engine.resolve(scorer)
         spent = [self._fill(group, timed=timed) for group in self._groups(resolved)]

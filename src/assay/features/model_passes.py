@@ -75,7 +75,7 @@ class ModelReading(StagedReading, Generic[ModelType]):
         """Do both steps.
 
         Raises:
-            UnfinishedError: if a row could not be read for now.
+            UnfinishedError: if a row could not be read in this run.
         """
         values = super().__call__(conversations, features)
         _settle(self._model)

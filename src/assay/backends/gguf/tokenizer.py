@@ -16,7 +16,13 @@ _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED = 1, 2, 3, 4
 _ROLES = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
 _USUAL = {SENTENCE_PIECE: {"unknown": 0, "bos": 1, "eos": 2}, BYTE_LEVEL: {}}
 _NUMBER = (int, float)
-_KINDS = {"tokens": str, "token_type": _NUMBER, "merges": str, "scores": _NUMBER}
+_Kind = type | tuple[type, ...]
+_KINDS: Mapping[str, _Kind] = {
+    "tokens": str,
+    "token_type": _NUMBER,
+    "merges": str,
+    "scores": _NUMBER,
+}
 """What the lists of a tokenizer hold; all values of a list in a GGUF file are of one kind."""
 _KEEPS_BLANKS = ("<unk>", "<s>", "<|endoftext|>")
 _OF_LATER = "take a newer version of Assay, or a folder with safetensors of the same model"
@@ -55,7 +61,7 @@ def check_tokenizer(header: Header) -> None:
 def _check_kinds(header: Header, needed: Sequence[str]) -> None:
     """Check that what a tokenizer is made of holds texts and numbers where they are to be."""
     prefix = "tokenizer.ggml."
-    expected: dict[str, type | tuple[type, ...]] = {
+    expected: dict[str, _Kind] = {
         **{f"{prefix}{name}_token_id": int for name in _ROLES.values()},
         _TEMPLATE: str,
     }
