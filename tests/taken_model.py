@@ -17,6 +17,7 @@ class TakenModel(MadeModel):
     stored: ClassVar[bool] = False
 
     base: ModelName
+    """The other one."""
 
     def compute(self, view: PoolView, runtime: Runtime) -> str:
         return self.base
