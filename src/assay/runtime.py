@@ -27,6 +27,8 @@ from assay.stores.cache import default_cache_folder
 from assay.stores.unfinished import default_interval_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
     from assay.models.text_to_text import TextToText
-    from assay.models.training import Trainable
+    from assay.models.training import Trainable, TrainableClassifier
     from assay.samples import IndexArray
 
 
@@ -246,6 +248,29 @@ class Runtime:
             raise MissingExtraError(f"training {short_name(pinned)}", "tune") from error
         self.let_go()
         return open_base(pinned, recipe, self)
+
+    def trainable_classifier(
+        self, pinned: str, recipe: "Recipe", words: "Sequence[str]"
+    ) -> "TrainableClassifier":
+        """Return the model of a pinned name with a new output layer, opened anew to be trained.
+
+        Args:
+            pinned: a language model, an encoder or a classifier.
+            recipe: how it is trained.
+            words: that are told apart; none for one that gives a number.
+
+        Raises:
+            ModelLoadError: if it cannot be opened or trained, or has changed since it was pinned.
+            MissingExtraError: if what trains is not installed.
+        """
+        try:
+            from assay.backends.classifier_trainer import (  # noqa: PLC0415  heavy
+                open_classifier_base,
+            )
+        except ImportError as error:
+            raise MissingExtraError(f"training {short_name(pinned)}", "tune") from error
+        self.let_go()
+        return open_classifier_base(pinned, recipe, words, self)
 
     def parameter_count(self, pinned: str) -> int:
         """Return how many weights a language model has, 0 if that is not known from here."""

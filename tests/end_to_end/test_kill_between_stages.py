@@ -23,10 +23,10 @@ _METHOD = (
     "--set", "experience.batch_size=6", "--set", "experience.epochs=2", "--budget", "10%",
 )  # fmt: skip
 _OFTEN = """
-from assay.backends import trl_trainer
+from assay.backends import training_run
 from assay.features.causal_pass import CausalPass
-trl_trainer.SECONDS_BETWEEN_SAVES = 0.0
-trl_trainer._SAVING_SHARE = 1e9
+training_run.SECONDS_BETWEEN_SAVES = 0.0
+training_run.SAVING_SHARE = 1e9
 CausalPass.rows_per_shard = CausalPass.least_rows = 32
 """
 _STALLS = """

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 from assay.backends.embedded.embedded_lm import EmbeddedModel, embedded_digest
 from assay.backends.endpoint.endpoint_address import pin_address
 from assay.backends.gguf.conversion import gguf_digest, gguf_folder
+from assay.backends.opening import head_weights, open_settings, open_without_head
 from assay.backends.packages import model_file
 from assay.backends.pins import check_same, folder_digest, is_pinned, pin_model, split_pin
-from assay.backends.weights import adapter_base, is_adapter
+from assay.backends.weights import adapter_base, check_brought, is_adapter, merge_adapter
 from assay.components.references import EMBEDDED_MODEL, LANGUAGE_MODELS, is_endpoint
 from assay.errors import ModelLoadError, Parameter, Phrase
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.backends.opening import Kind, Library
+    from assay.backends.sequence_classifier import SequenceClassifier
     from assay.components.references import DType
     from assay.models.classifier import Classifier
     from assay.models.gradients import GradientModel
@@ -68,7 +73,7 @@ def _adapter_pin(text: str, *, offline: bool) -> tuple[str, str]:
 
 
 def pin_whole_model(kind: str, text: str, *, offline: bool) -> str:
-    """Return the name of a model that is no adapter, followed by the digest of what it names.
+    """Return the name of a model that reads rows whole, followed by the digest of what it names.
 
     Args:
         kind: "classifier" or "text_to_text".
@@ -79,7 +84,11 @@ def pin_whole_model(kind: str, text: str, *, offline: bool) -> str:
         ModelLoadError: if nothing of that name can be found.
     """
     called = {"text_to_text": "text-to-text model"}.get(kind, kind)
-    return text if is_pinned(text) else pin_model(called, text, offline=offline)
+    if is_pinned(text):
+        return text
+    if kind == "classifier" and is_adapter(Path(text)):
+        return f"{text}@{_adapter_pin(text, offline=offline)[1]}"
+    return pin_model(called, text, offline=offline)
 
 
 def load_classifier(pinned: str, dtype: "DType", runtime: "Workplace") -> "Classifier":
@@ -91,7 +100,96 @@ def load_classifier(pinned: str, dtype: "DType", runtime: "Workplace") -> "Class
     """
     from assay.backends.sequence_classifier import SequenceClassifier  # noqa: PLC0415  opens models
 
-    return SequenceClassifier(**_opened(pinned, dtype, runtime))
+    adapter = Path(split_pin(pinned)[0])
+    if not (is_adapter(adapter) and (adapter / "config.json").is_file()):
+        return SequenceClassifier(**_opened(pinned, dtype, runtime))
+    root, adapters = _adapters_of(pinned, offline=runtime.offline)
+
+    def opens(library: "Library", kind: "Kind", dtype: "DType") -> Any:
+        settings = open_settings(library, str(adapter))
+        module, new = open_without_head(library, kind, dtype, config=settings)
+        check_brought(adapter, new)
+        for each in adapters:
+            module = merge_adapter(module, each)
+        return module
+
+    found = _root(root, split_pin(pinned)[1], dtype, runtime)
+    return SequenceClassifier(**found, opens=opens)
+
+
+def open_with_head(
+    pinned: str, words: "Sequence[str]", dtype: "DType", runtime: "Workplace"
+) -> "tuple[SequenceClassifier, tuple[str, ...]]":
+    """Return a model as a classifier to be trained, and which of its weights are new.
+
+    Args:
+        pinned: a language model, an encoder or a classifier; adapters are merged into their base.
+        words: that the classifier is to tell apart; none for one that gives a number.
+        dtype: number format of its weights.
+        runtime: device, and whether the network may be asked.
+
+    Raises:
+        ModelLoadError: if it cannot be opened, or takes no output layer.
+        MissingExtraError: if torch, transformers or PEFT is not installed.
+    """
+    from assay.backends.sequence_classifier import SequenceClassifier  # noqa: PLC0415  opens models
+
+    root, adapters = _adapters_of(pinned, offline=runtime.offline)
+    new: tuple[str, ...] = ()
+    named = dict(enumerate(words)) or {0: "number"}
+
+    def opens(library: "Library", kind: "Kind", dtype: "DType") -> Any:
+        nonlocal new
+        before = open_settings(library, library.place).id2label
+        module, new = open_without_head(
+            library,
+            kind,
+            dtype,
+            id2label=named,
+            label2id={word: place for place, word in named.items()},
+            problem_type="single_label_classification" if words else "regression",
+        )
+        if words and before != named:  # a layer for other words is of no use
+            new = tuple(sorted({*new, *head_weights(module)}))
+        for each in adapters:
+            module = merge_adapter(module, each)
+        return module
+
+    found = _root(root, split_pin(pinned)[1], dtype, runtime)
+    opened = SequenceClassifier(**found, opens=opens)
+    return opened, new
+
+
+def _adapters_of(pinned: str, *, offline: bool) -> tuple[str, list[Path]]:
+    """Return the pinned model that adapters were made for, and these, the first to merge first."""
+    adapters: list[Path] = []
+    name, digest = split_pin(pinned)
+    while is_adapter(Path(name)):
+        adapters.insert(0, Path(name))
+        pinned, found = _adapter_pin(name, offline=offline)
+        check_same(name, found, digest)
+        name, digest = split_pin(pinned)
+    return pinned, adapters
+
+
+def _root(root: str, identity: str, dtype: "DType", runtime: "Workplace") -> dict[str, Any]:
+    """Return what opens the whole model that adapters are merged into, if there are any.
+
+    Raises:
+        ModelLoadError: if its weights are not here, or no longer have their digest.
+    """
+    name, digest = split_pin(root)
+    if is_endpoint(root) or name == EMBEDDED_MODEL:
+        raise ModelLoadError(
+            f"{name} cannot be trained: its weights are not here",
+            hint="name a folder with safetensors, or org/name",
+        )
+    file = model_file(name)
+    if file is not None:
+        check_same(name, gguf_digest(file), digest)
+        folder = gguf_folder(file, digest, runtime)
+        root = f"{folder}@{folder_digest(folder)}"
+    return _opened(root, dtype, runtime) | {"identity": identity}
 
 
 def load_text_to_text(pinned: str, dtype: "DType", runtime: "Workplace") -> "TextToText":
@@ -141,12 +239,12 @@ def _opened(pinned: str, dtype: "DType", runtime: "Workplace") -> dict[str, Any]
     """Return what opens a whole model: its name is checked, and adapters are refused."""
     name, digest = split_pin(pinned)
     local = Path(name).exists()
-    if local:
-        check_same(name, folder_digest(Path(name)), digest)
     if is_adapter(Path(name)):
         raise ModelLoadError(
             f"{name} holds an adapter, and no whole model", hint="merge it into its base first"
         )
+    if local:
+        check_same(name, folder_digest(Path(name)), digest)
     return {
         "name": name,
         "revision": None if local else digest,

@@ -1,6 +1,7 @@
 """Opens models of the transformers library: safetensors alone, none of their code, every tensor."""
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from assay.backends.model_files import reason, unreadable
@@ -102,6 +103,79 @@ def open_model(library: Library, kind: Kind, dtype: DType) -> Any:
     Raises:
         ModelLoadError: if it cannot be opened, or is of another kind.
     """
+    model, report = _from_pretrained(library, kind, dtype)
+    # The library draws lots for weights that are missing, and drops those it has no use for.
+    _check_fit(library, kind, report["missing_keys"], report["unexpected_keys"])
+    return model
+
+
+def open_without_head(
+    library: Library, kind: Kind, dtype: DType, **settings: Any
+) -> tuple[Any, tuple[str, ...]]:
+    """Return a model whose output layer is another one than its own, and which weights are new.
+
+    Those of its body are all its own. A layer that fits stays; of one that does not, and of one
+    that has no use here, nothing is left.
+
+    Args:
+        library: where the model lies.
+        kind: of the model that it becomes.
+        dtype: number format of its weights.
+        settings: of the model that it becomes.
+
+    Raises:
+        ModelLoadError: if it cannot be opened, or takes no such layer.
+    """
+    with _without_report(library):
+        model, report = _from_pretrained(
+            library, kind, dtype, ignore_mismatched_sizes=True, **settings
+        )
+    new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
+    body = f"{model.base_model_prefix}."
+    _check_fit(
+        library,
+        kind,
+        [name for name in new if name.startswith(body) and ".pooler." not in name],
+        [name for name in report["unexpected_keys"] if name.startswith(body)],
+    )
+    return model, tuple(sorted(new))
+
+
+@contextlib.contextmanager
+def _without_report(library: Library) -> Iterator[None]:
+    """Let the library not tell which weights are new: that is as it is to be."""
+    logging = library.transformers.utils.logging
+    said = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(said)
+
+
+def head_weights(model: Any) -> list[str]:
+    """Return the names of the weights that are not of a model's body."""
+    body = f"{model.base_model_prefix}."
+    return [name for name, _ in model.named_parameters() if not name.startswith(body)]
+
+
+def open_settings(library: Library, place: str) -> Any:
+    """Return the settings of a model that lies where the library's does, or in another folder.
+
+    Raises:
+        ModelLoadError: if they cannot be read.
+    """
+    access = library.access if place == library.place else {"local_files_only": True}
+    try:
+        return library.transformers.AutoConfig.from_pretrained(
+            place, trust_remote_code=False, **access
+        )
+    except unreadable() as error:
+        raise ModelLoadError(f"the settings of {place} cannot be read: {reason(error)}") from error
+
+
+def _from_pretrained(library: Library, kind: Kind, dtype: DType, **settings: Any) -> Any:
+    """Return a model, and which of its weights were read."""
     library.transformers.utils.logging.disable_progress_bar()
     try:
         model, report = getattr(library.transformers, kind.opens).from_pretrained(
@@ -111,6 +185,7 @@ def open_model(library: Library, kind: Kind, dtype: DType) -> Any:
             trust_remote_code=False,
             output_loading_info=True,
             **library.access,
+            **settings,
         )
     except unreadable() as error:
         raise ModelLoadError(
@@ -120,11 +195,15 @@ def open_model(library: Library, kind: Kind, dtype: DType) -> Any:
     fault = kind.unfit(model)
     if fault:
         raise ModelLoadError(f"{library.name} is no {kind.noun}: {fault}", hint=kind.will_do)
-    # The library draws lots for weights that are missing, and drops those it has no use for.
-    fault = misfit(report["missing_keys"], report["unexpected_keys"])
+    return model, report
+
+
+def _check_fit(
+    library: Library, kind: Kind, missing: Iterable[str], unexpected: Iterable[str]
+) -> None:
+    fault = misfit(missing, unexpected)
     if fault:
         raise ModelLoadError(
             f"{library.name} is no {kind.noun} as its config.json says: {fault}",
             hint=f"config.json and all weights must be of one model; {kind.will_do}",
         )
-    return model

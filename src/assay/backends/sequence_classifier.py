@@ -10,13 +10,15 @@ import numpy as np
 
 from assay.backends.opening import UNLIMITED, Kind
 from assay.backends.whole_row_model import WholeRowModel
-from assay.models.classifier import Framed
+from assay.models.classifier import Framed, TrainedOn
 from assay.models.language_model import NOTHING_KEPT, Advance, Kept
 from assay.samples import Flag, Float32Array
 
 _WILL_DO = "reward models and classifiers of texts, which have a label or more, will do"
 _KIND = Kind("AutoModelForSequenceClassification", "a sequence classifier", _WILL_DO)
 _REWARD = "reward"
+OURS = "assay"
+"""Setting of a model that was trained here: how rows were read, and the scale of its numbers."""
 
 
 class SequenceClassifier(WholeRowModel):
@@ -59,6 +61,12 @@ class SequenceClassifier(WholeRowModel):
         """Whether its tokenizer brings a chat format along."""
         return bool(self.tokenizer.chat_template)
 
+    @cached_property
+    def trained_on(self) -> TrainedOn | None:
+        """How the rows were read that it was trained on; None if it was trained elsewhere."""
+        ours = getattr(self.module.config, OURS, None)
+        return None if ours is None else TrainedOn(*(ours[name] for name in TrainedOn._fields))
+
     # What it reads
 
     def framed(self, text: str, most: int) -> Framed:
@@ -91,7 +99,10 @@ class SequenceClassifier(WholeRowModel):
     def classify(
         self, sequences: Sequence[Framed], advance: Advance, kept: Kept = NOTHING_KEPT
     ) -> Float32Array:
-        """Return the model's own numbers, before any softmax. Shape (n, labels)."""
+        """Return the model's own numbers, before any softmax. Shape (n, labels).
+
+        Of a model that was trained here on numbers they are on the scale of these.
+        """
         return self.read_rows(sequences, self._run, advance, kept, width=len(self.labels))
 
     def _tried(self, members: Sequence[Framed]) -> Float32Array:
@@ -104,12 +115,22 @@ class SequenceClassifier(WholeRowModel):
         names = self.tokenizer.model_input_names
         return "token_type_ids" in takes and "token_type_ids" in names
 
-    def _run(self, members: Sequence[Framed]) -> Float32Array:
+    @contextmanager
+    def given(self, members: Sequence[Framed]) -> Iterator[dict[str, Any]]:
+        """Yield sequences as the model takes them, which it is to be called with meanwhile."""
         with self._padding(members) as padding:
-            given = self.padded(members, padding, types=self._takes_types)
-            with self.torch.inference_mode():
-                logits = self.module(**given).logits
-        return np.asarray(logits.float().cpu().numpy(), np.float32)
+            yield self.padded(members, padding, types=self._takes_types)
+
+    def _run(self, members: Sequence[Framed]) -> Float32Array:
+        with self.given(members) as given, self.torch.inference_mode():
+            logits = self.module(**given).logits.double() * self._scale[1] + self._scale[0]
+        return np.asarray(logits.cpu().numpy(), np.float32)
+
+    @cached_property
+    def _scale(self) -> tuple[float, float]:
+        """Mean and deviation of the numbers that it was trained on here; of others 0 and 1."""
+        ours = getattr(self.module.config, OURS, None) or {"mean": 0.0, "deviation": 1.0}
+        return float(ours["mean"]), float(ours["deviation"])
 
     @contextmanager
     def _padding(self, members: Sequence[Framed]) -> Iterator[int]:

@@ -47,9 +47,10 @@ def merge_adapter(module: Any, folder: Path) -> Any:
     """
     beside = attach_adapter(module, folder)
     try:
-        return beside.merge_and_unload()
+        merged = beside.merge_and_unload()
     except (ValueError, KeyError, RuntimeError) as error:
         raise _unfit(folder, " ".join(str(error).split())) from error
+    return merged.requires_grad_(True)  # PEFT has frozen what it stood beside
 
 
 def attach_adapter(module: Any, folder: Path) -> Any:
@@ -72,7 +73,10 @@ def attach_adapter(module: Any, folder: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of PEFT's about transformers
             warnings.simplefilter("ignore", UserWarning)  # of tensors that lack: they are refused
-            beside = peft.PeftModel.from_pretrained(module, str(folder))
+            settings = peft.PeftConfig.from_pretrained(str(folder))
+            if not hasattr(module, "prepare_inputs_for_generation"):
+                settings.task_type = None  # one of a language model fits a classifier's body, too
+            beside = peft.PeftModel.from_pretrained(module, str(folder), config=settings)
             # Only a second reading tells which tensors found no place: the first one warns at most.
             found = beside.load_adapter(str(folder), beside.active_adapter)
             fault = misfit(found.missing_keys, found.unexpected_keys)
@@ -81,6 +85,25 @@ def attach_adapter(module: Any, folder: Path) -> Any:
     if fault:
         raise _unfit(folder, fault)
     return beside
+
+
+def check_brought(folder: Path, wanted: Iterable[str]) -> None:
+    """Check that an adapter brings some weights along that its base has not.
+
+    Args:
+        folder: of the adapter.
+        wanted: names of the weights, as the base's model calls them.
+
+    Raises:
+        ModelLoadError: if it lacks one, such as that of a language model the output layer.
+    """
+    from safetensors import safe_open  # noqa: PLC0415  costs start-up time
+
+    with safe_open(folder / "adapter_model.safetensors", framework="numpy") as file:
+        brought = {name.removeprefix("base_model.model.") for name in file.keys()}  # noqa: SIM118
+    lacking = misfit(set(wanted) - brought, ())
+    if lacking:
+        raise _unfit(folder, lacking)
 
 
 def _unfit(folder: Path, fault: str) -> ModelLoadError:

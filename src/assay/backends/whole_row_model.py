@@ -1,14 +1,14 @@
 """Models of transformers that read rows whole: what classifiers and text-to-text models share."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.backends.opening import Kind, find_library, open_model, open_tokenizer
+from assay.backends.opening import Kind, Library, find_library, open_model, open_tokenizer
 from assay.backends.token_budgets import budget_file, least_seconds, tried_tokens, tuned_budget
 from assay.backends.tokenizer_encoding import TokenizerEncoding
 from assay.backends.whole_rows import Run, halving, read_whole
@@ -33,6 +33,7 @@ class WholeRowModel(TokenizerEncoding):
         budgets: folder that keeps the tuned token budgets.
         identity: what names the model among them.
         offline: never touch the network.
+        opens: opens the model; by default with all weights that its settings name.
 
     Raises:
         MissingExtraError: if transformers or torch is not installed.
@@ -52,6 +53,7 @@ class WholeRowModel(TokenizerEncoding):
         budgets: Path,
         identity: str,
         offline: bool = True,
+        opens: Callable[[Library, Kind, DType], Any] = open_model,
     ) -> None:
         library = find_library(self.what, name, name, revision=revision, offline=offline)
         super().__init__(name, open_tokenizer(library))
@@ -59,7 +61,7 @@ class WholeRowModel(TokenizerEncoding):
         self._versions = library.versions
         self._dtype = dtype
         self._device = device
-        model = open_model(library, self.kind, dtype)
+        model = opens(library, self.kind, dtype)
         try:
             self.module = model.to(device).eval()
         except RuntimeError as error:

@@ -42,7 +42,7 @@ FileRef: TypeAlias = Annotated[str, Pinned("file")]
 ModelName: TypeAlias = Annotated[str, Pinned("language_model")]
 """Name of a causal language model: a folder with safetensors, a GGUF file, ``package:NAME``,
 ``org/name``, or an address."""
-ClassifierRef: TypeAlias = Annotated[str, Pinned("classifier")]
+ClassifierName: TypeAlias = Annotated[str, Pinned("classifier")]
 """Name of a sequence classifier: a folder with safetensors, or ``org/name``."""
 TextToTextRef: TypeAlias = Annotated[str, Pinned("text_to_text")]
 """Name of a text-to-text model: a folder with safetensors, or ``org/name``."""

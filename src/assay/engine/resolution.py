@@ -5,14 +5,16 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from assay.components.component import Chosen, Component, Dataset, Given
+from assay.components.component import Chosen, Component, Dataset, Feature, FileSet, Given
 from assay.components.references import REQUIRED_KINDS, pinned_fields
 from assay.engine.fitting import fitting_encoder
 from assay.engine.shown_rows import ShownRows
+from assay.features.imported_column import pinned_by_place
 from assay.features.record_field import pinned_field
 from assay.runtime import Runtime
 
 ComponentType = TypeVar("ComponentType", bound=Component)
+_PLACED = "file that is matched by place"
 
 
 class Resolution:
@@ -52,7 +54,9 @@ class Resolution:
             old = getattr(value, name)
             text = name in pinned and isinstance(old, str)
             named = text and (old or pinned[name] in REQUIRED_KINDS)
-            new = self._pin(pinned[name], old) if named else self._resolve(old)
+            if named and pinned[name] == "field" and _is_of_a_file(value):
+                continue  # whose digest counts, and with it that of its fields
+            new = self._pin(_kind(pinned[name], value), old) if named else self._resolve(old)
             if new is not old:
                 update[name] = new
         return value.model_copy(update=update) if update else value
@@ -75,7 +79,21 @@ class Resolution:
                 pinned = fitting_encoder(text, self._shown.pool, self._runtime)
             elif kind == "field":
                 pinned = pinned_field(text, self._shown.pool)
+            elif kind == _PLACED:
+                pinned = pinned_by_place(
+                    text, self._shown.pool, lambda name: self._runtime.pin("file", name)
+                )
             else:
                 pinned = self._runtime.pin(kind, text)
             self._pins[kind, text] = pinned
         return self._pins[kind, text]
+
+
+def _kind(kind: str, value: BaseModel) -> str:
+    """Return what kind of name a field holds: a file may be read beside the rows' own."""
+    return _PLACED if kind == "file" and getattr(value, "by_place", False) else kind
+
+
+def _is_of_a_file(value: BaseModel) -> bool:
+    """Return whether a feature is of the rows of another file, or of some that it holds."""
+    return isinstance(value, Feature) and isinstance(value.dataset.root, FileSet)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.components.component import Component, Dataset
+from assay.components.component import Component, Dataset, FileSet, Given, Scorer
 from assay.engine.engine import Engine
 from assay.errors import AssayError
 from assay.features.passes import PoolFeature, RowFeature, Sampled
@@ -29,12 +29,13 @@ def sampled_of(
         return Sampled()
     places = np.linspace(0, len(view) - 1, min(feature.sampled_rows, len(view))).astype(np.int64)
     sample = PoolView(view.pool, view.positions[np.unique(places)])
-    try:
-        needs = {
-            name: _value(engine, need, sample, per_row) for name, need in feature.requires().items()
-        }
-    except _TooLongError:
-        return Sampled()
+    needs = {}
+    for name, need in feature.requires().items():
+        try:
+            needs[name] = _value(engine, need, sample, per_row)
+        except _TooLongError:
+            if name not in feature.sampled_without:
+                return Sampled()
     return feature.sample(sample, engine.runtime, **needs)
 
 
@@ -49,6 +50,8 @@ def _value(engine: Engine, need: Any, sample: PoolView, per_row: dict[str, float
     need = engine.resolve(need)
     if isinstance(need, Dataset) and engine.rows_known(need):
         return engine.view_shown(need)
+    if _is_quick(need):
+        return engine.value(need)
     if not isinstance(need, RowFeature) or not engine.rows_known(need.dataset):
         raise _TooLongError(need.name)
     if not engine.missing_rows(need):  # then its model need not be opened
@@ -58,3 +61,10 @@ def _value(engine: Engine, need: Any, sample: PoolView, per_row: dict[str, float
         raise _TooLongError(need.name)
     with need.reading().open(engine.runtime) as read:
         return read(sample.conversations(), [need])[0]
+
+
+def _is_quick(need: Component) -> bool:
+    """Return whether a value of all rows takes no time: nothing it is made of is kept."""
+    if isinstance(need, PoolFeature):
+        return not need.stored and isinstance(need.dataset.root, (Given, FileSet))
+    return isinstance(need, Scorer) and all(map(_is_quick, need.children()))

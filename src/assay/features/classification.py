@@ -8,26 +8,26 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.component import NoPaper, Paper
-from assay.components.references import ClassifierRef, DType, short_name
+from assay.components.references import ClassifierName, DType, short_name
 from assay.errors import ConfigError, Parameter
+from assay.features.made_models import ClassifierRef, model_name
 from assay.features.model_passes import ModelPass, ModelReading
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.text import part_of
-from assay.models.classifier import Classifier, Framed
+from assay.models.classifier import Classifier, Framed, Input
 from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.rendering.chat_spans import NotFound, chat_spans
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Part, Reason
 from assay.values import Numbers, RowValue
 
-Input = Literal["auto", "chat", "pair", "text"]
 _TOLERANCES: Mapping[DType, float] = {"float32": 1e-4, "bfloat16": 0.2, "float16": 5e-2}
 
 
 class ClassificationPass(ModelPass):
     """One run of a classifier over the rows."""
 
-    model: ClassifierRef
+    model: ClassifierName
     input: Input
     part: Part
     max_tokens: int
@@ -71,9 +71,11 @@ class ClassificationReading(ModelReading[Classifier]):
 
     def __init__(self, model: Classifier, pass_: ClassificationPass) -> None:
         super().__init__(model)
-        self._pass = pass_
+        trained = model.trained_on if pass_.input == "auto" else None
+        self._part = pass_.part if trained is None else trained.part
         self._input = input_of(model, pass_.input)
-        self._most = min(pass_.max_tokens, model.window)
+        most = pass_.max_tokens if trained is None else min(pass_.max_tokens, trained.max_tokens)
+        self._most = min(most, model.window)
 
     def prepare(
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
@@ -88,7 +90,7 @@ class ClassificationReading(ModelReading[Classifier]):
 
     def _framed(self, conversation: Conversation) -> Read:
         if self._input == "text":
-            text = part_of(conversation, self._pass.part)
+            text = part_of(conversation, self._part)
             if not text.strip():
                 return Read(None, Reason.NO_WORDS)
             return Read(self._model.framed(text, self._most))
@@ -126,7 +128,7 @@ class ClassificationReading(ModelReading[Classifier]):
 
 
 def input_of(model: Classifier, wanted: Input) -> Literal["chat", "pair", "text"]:
-    """Return the form in which a classifier is given a row.
+    """Return the form in which a classifier is given a row; by default that of its training.
 
     Raises:
         ConfigError: if it has no chat format, and that is asked for.
@@ -135,6 +137,8 @@ def input_of(model: Classifier, wanted: Input) -> Literal["chat", "pair", "text"
         raise ConfigError(
             "the classifier's tokenizer has no chat template", hint=Parameter("input", "pair")
         )
+    if wanted == "auto" and model.trained_on is not None:
+        wanted = model.trained_on.input
     if wanted == "auto":
         return "chat" if model.has_chat else "pair"
     return wanted
@@ -196,10 +200,12 @@ class Classification(RowFeature):
     extra: ClassVar[str] = "models"
 
     model: ClassifierRef
-    """Sequence classifier, such as a reward model: a folder with safetensors, or org/name."""
+    """Sequence classifier, such as a reward model: a folder with safetensors, org/name, or one that
+    is tuned on numbers or words."""
     input: Input = "auto"
     """The conversation in the chat format that the model's tokenizer brings along, question and
-    answer as a pair of texts, or one text; by default the format, or a pair where there is none."""
+    answer as a pair of texts, or one text; by default as it was trained, or else the format, or a
+    pair where there is none."""
     part: Part = "conversation"
     """Which text of the row, where the input is one text."""
     max_tokens: int = Field(default=2048, ge=8)
@@ -215,7 +221,7 @@ class Classification(RowFeature):
     def reading(self) -> Pass:
         """Return the run of the classifier."""
         return ClassificationPass(
-            model=self.model,
+            model=model_name(self.model),
             input=self.input,
             part=self.part if self.input == "text" else "conversation",
             max_tokens=self.max_tokens,

@@ -1,8 +1,9 @@
 """Numbers of a file, matched to the rows of a pool."""
 
+import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -12,11 +13,11 @@ import numpy as np
 from assay.components.component import NoPaper, Paper
 from assay.components.references import FileRef, name_of
 from assay.echo import Brief
-from assay.errors import DataError, Parameter, Phrase
+from assay.errors import DataError, ModelLoadError, Parameter, Phrase
 from assay.features.passes import PoolFeature
 from assay.features.text import part_of
 from assay.formats.columns import read_columns
-from assay.pool.pool import format_id
+from assay.pool.pool import Pool, format_id
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Part, Reason, ReasonArray
@@ -70,6 +71,11 @@ class ImportedColumn(PoolFeature):
     part: Part = "response"
     """Text of a row that is compared."""
 
+    @property
+    def by_place(self) -> bool:
+        """Whether it depends on where a row stands in its file."""
+        return self.match == "row"
+
     def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> ImportedNumbers:
         """Return the number of every row in view."""
         return match_column(
@@ -80,6 +86,26 @@ class ImportedColumn(PoolFeature):
             key=self.key_column,
             part=self.part,
         )
+
+
+def pinned_by_place(text: str, pool: Pool, pin_file: Callable[[str], str]) -> str:
+    """Return a file's name with a digest of its bytes, and of the places of a pool's rows.
+
+    Args:
+        text: the name, pinned or not.
+        pool: whose rows the lines of the file are matched to by their places.
+        pin_file: returns the name with a digest of the bytes alone.
+
+    Raises:
+        ModelLoadError: if the file does not exist, or it or the places have changed since.
+    """
+    name = text if Path(text).exists() else name_of(text)
+    state = hashlib.blake2b(pin_file(name).rpartition("@")[2].encode(), digest_size=16)
+    state.update(pool.column("row").to_numpy().tobytes())
+    pinned = f"{name}@{state.hexdigest()}"
+    if text not in (name, pinned):
+        raise ModelLoadError(f"{name}, or the order of the rows, has changed since it was pinned")
+    return pinned
 
 
 def _number(cell: object) -> float:

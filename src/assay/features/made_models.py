@@ -3,9 +3,9 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from assay.components.component import Component, Dataset, Selector, build
 from assay.components.references import Pinned, pinned_fields
@@ -21,6 +21,11 @@ class MadeModel(PoolFeature):
     what is read is kept under the digest of its weights: rows of two trainings never mix, and one
     that comes to the same weights is read once.
     """
+
+    @property
+    def makes(self) -> Literal["language_model", "classifier"]:
+        """What it is: a causal language model by default."""
+        return "language_model"
 
     @abstractmethod
     def named(self, value: Any) -> str:
@@ -44,10 +49,30 @@ def _described(value: Any) -> Any:
     return build(value, "feature") if isinstance(value, Mapping) else value
 
 
+def _made_as(kind: str, called: str) -> AfterValidator:
+    def checked(value: str | MadeModel) -> str | MadeModel:
+        if isinstance(value, MadeModel) and value.makes != kind:
+            raise ValueError(f"{value.label()} makes no {called}; its recipe has another objective")
+        return value
+
+    return AfterValidator(checked)
+
+
 ModelRef: TypeAlias = Annotated[
-    str | MadeModel, Pinned("language_model"), BeforeValidator(_described)
+    str | MadeModel,
+    Pinned("language_model"),
+    BeforeValidator(_described),
+    _made_as("language_model", "language model"),
 ]
 """A causal language model: its name, or a value that is one, such as `TunedModel`."""
+ClassifierRef: TypeAlias = Annotated[
+    str | MadeModel,
+    Pinned("classifier"),
+    BeforeValidator(_described),
+    _made_as("classifier", "classifier"),
+]
+"""A sequence classifier: its name, or a value that is one, such as a `TunedModel` whose recipe has
+numbers or words as its objective."""
 
 
 def model_name(model: "str | MadeModel") -> str:

@@ -185,6 +185,9 @@ class PoolFeature(Feature):
     sampled_rows: ClassVar[int] = 0
     """Rows that `sample` is handed to tell how long all take; 0 if it tells nothing."""
 
+    sampled_without: ClassVar[frozenset[str]] = frozenset()
+    """Needs that `sample` can do without, where reading them would take long."""
+
     if TYPE_CHECKING:  # its keywords are those of `compute`
         sample: ClassVar[Callable[..., Sampled]]
     else:

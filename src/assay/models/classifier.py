@@ -1,11 +1,30 @@
 """What gives numbers to whole texts, such as a reward model: the border to the backends."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from assay.models.language_model import NOTHING_KEPT, Advance, Kept
 from assay.rendering.encoding import TextEncoding, TokenIds
-from assay.samples import Flag, Float32Array
+from assay.samples import Flag, Float32Array, Part
+
+Input = Literal["auto", "chat", "pair", "text"]
+"""How a row is given to a classifier: in the chat format that its tokenizer brings along, as a pair
+of question and answer, or as one text; "auto" is as it was trained, else the format if there is
+one, else the pair."""
+
+
+class TrainedOn(NamedTuple):
+    """How the rows were read that a classifier of ours was trained on.
+
+    Attributes:
+        input: their form, of a pass that leaves it open.
+        part: text that was read, where the form is one text.
+        max_tokens: longest sequence.
+    """
+
+    input: Input
+    part: Part
+    max_tokens: int
 
 
 class Framed(NamedTuple):
@@ -32,6 +51,10 @@ class Classifier(TextEncoding, Protocol):
     @property
     def has_chat(self) -> bool:
         """Return whether its tokenizer brings a chat format along."""
+
+    @property
+    def trained_on(self) -> TrainedOn | None:
+        """Return how the rows were read that it was trained on; None if it does not say."""
 
     def producer(self) -> Mapping[str, str]:
         """Return the versions and the device that make its numbers."""

@@ -12,6 +12,8 @@ from assay.components.references import DType, TemplateRef, name_of, short_name
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError
 from assay.files.checksums import damaged
+from assay.models.classifier import Input
+from assay.samples import Part
 
 RECORD = "tuned.json"
 """File of a training run's folder that tells what came of it."""
@@ -35,6 +37,10 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    objective: Literal["answers", "number", "class"] = "answers"
+    """What is learned: the tokens of answers; a number of each row, by least squares; or which of
+    some words a row has, by cross-entropy. For numbers and words the model gets a new output layer,
+    and becomes a sequence classifier."""
     weights: Literal["lora", "full"] = "lora"
     """What is trained: small matrices beside the frozen ones, or all weights."""
     learning_rate: Annotated[float, Field(gt=0)] | None = None
@@ -75,6 +81,15 @@ class Recipe(BaseModel):
     """Optimiser steps, counted from 1, after which weights are kept besides."""
     moments: bool = False
     """Keep Adam's two moments of every trained parameter, too, wherever weights are kept."""
+    input: Input = "auto"
+    """Of a classifier: the form in which it is given a row; see `Classification`."""
+    part: Part = "conversation"
+    """Of a classifier: which text of the row, where the form is one text."""
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Of a classifier: share of the rows that are not trained on; on them its error is measured
+    after every epoch, and the model of the best epoch is the one that comes of the training."""
+    patience: Annotated[int, Field(ge=1)] | None = 2
+    """Of a classifier: after so many epochs without a smaller error it is trained no more."""
 
     @field_validator("dtype")
     @classmethod
@@ -97,6 +112,11 @@ class Recipe(BaseModel):
         for name, field in type(self).model_fields.items():
             if getattr(self, name) != field.default:
                 yield name, getattr(self, name)
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether a sequence classifier comes of it."""
+        return self.objective != "answers"
 
     @property
     def rate(self) -> float:
@@ -166,6 +186,29 @@ class Recipe(BaseModel):
         )
 
 
+class HeldOut(BaseModel):
+    """What a classifier gave rows that it was not trained on.
+
+    Attributes:
+        rows: how many there are.
+        losses: after each epoch, the mean over these rows: squared error in units of the variance
+            of the labels trained on, or cross-entropy in nats.
+        best: epoch of the smallest, counted from 1; its weights are those at the end.
+        plain: the same loss of what knows the labels trained on alone: their mean, or how often
+            each of the words is among them.
+        agreement: at the best epoch, Spearman's correlation with the labels, or the share of rows
+            whose word was found; None where all labels, or all numbers, are equal.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: int
+    losses: tuple[float, ...]
+    best: int
+    plain: float
+    agreement: float | None
+
+
 class Tuned(BaseModel):
     """What came of a training run.
 
@@ -174,7 +217,8 @@ class Tuned(BaseModel):
         base: the model that was trained, pinned.
         recipe: how, everything it names pinned.
         seed: of the order of rows, and of LoRA's first weights.
-        epochs: epochs whose weights are kept, ascending; the last is the end of the training.
+        epochs: epochs whose weights are kept, ascending; the last is the end of the training, which
+            early stopping may have brought about.
         kept_steps: optimiser steps after which weights were kept besides, ascending.
         rows: rows that were trained on.
         sequences: what they were read as; a row of several turns that is too long is several.
@@ -192,6 +236,8 @@ class Tuned(BaseModel):
             which needs no gradients of the frozen ones. An estimate.
         seconds: of training, interruptions left out.
         producer: versions of libraries and kind of device.
+        held_out: of a classifier, what it gave the rows it was not trained on; None if there are
+            none, or it is no classifier.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -216,6 +262,7 @@ class Tuned(BaseModel):
     flops: float
     seconds: float
     producer: Mapping[str, str]
+    held_out: HeldOut | None = None
 
     def __repr__(self) -> str:
         reported = f"{self.rows:,} rows, {self.steps:,} steps, {str(self.folder)!r}"
@@ -240,7 +287,7 @@ class Tuned(BaseModel):
         if step is not None and step in self.kept_steps:
             return step_folder(self.folder, step)
         if step == self.steps:
-            return self.last
+            return epoch_folder(self.folder, self.epochs[-1])
         kept = self.epochs if step is None else (*self.kept_steps, self.steps)
         unit, wanted = ("epoch", epoch) if step is None else ("step", step)
         raise ConfigError(
@@ -287,8 +334,8 @@ class Tuned(BaseModel):
 
     @property
     def last(self) -> Path:
-        """The model at the end of the training."""
-        return self.after(self.epochs[-1])
+        """The model at the end of the training; of a classifier that after its best epoch."""
+        return self.after(self.epochs[-1] if self.held_out is None else self.held_out.best)
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -1,17 +1,21 @@
 """What a training is given and does: the border to the backends."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from assay.models.classifier import Classifier, Framed
 from assay.models.language_model import LanguageModel
 from assay.models.recipe import Recipe
 from assay.random_numbers import generator
 from assay.rendering.encoding import TokenIds
-from assay.samples import IndexArray
+from assay.samples import Flag, FloatArray, IndexArray
+
+_CUT = (Flag.PROMPT_TRUNCATED, Flag.RESPONSE_TRUNCATED, Flag.TEXT_TRUNCATED)
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,36 @@ class TrainingRows:
     def learned_counts(self) -> IndexArray:
         """Tokens of each sequence that are learned. Shape (n,)."""
         return np.array([len(positions) for positions in self.learned], np.int64)
+
+
+@dataclass(frozen=True)
+class LabelledRows(TrainingRows):
+    """Sequences that each have a number or a word to learn, which is read off the last token.
+
+    Attributes:
+        framed: the sequences as a classifier reads them.
+        targets: shape (n,), float64: the numbers, or the places of the words among all.
+    """
+
+    framed: Sequence[Framed] = ()
+    targets: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    @classmethod
+    def of(
+        cls, framed: Sequence[Framed], targets: FloatArray, left_out: Mapping[str, int], why: str
+    ) -> "LabelledRows":
+        """Return rows that are a sequence each, with what was cut noted."""
+        sequences = [each.ids for each in framed]
+        noted = Counter(str(flag.name) for each in framed for flag in _CUT if each.flags & flag)
+        last = [np.array([len(ids) - 1]) for ids in sequences]
+        return cls(
+            sequences, last, len(framed), left_out, dict(noted), why, framed=framed, targets=targets
+        )
+
+    def part(self, places: IndexArray) -> "LabelledRows":
+        """Return some of the rows; who was left out of all is known of all."""
+        framed = [self.framed[place] for place in places.tolist()]
+        return LabelledRows.of(framed, self.targets[places], self.left_out, self.why)
 
 
 @dataclass(frozen=True)
@@ -102,6 +136,11 @@ class Training:
     held_out: int
 
     @property
+    def measures_epochs(self) -> bool:
+        """Return whether the model is looked at after every epoch."""
+        return False
+
+    @property
     def order(self) -> TrainingOrder:
         """The order of the sequences."""
         return TrainingOrder(self.rows.lengths, self.recipe.batch_size, self.seed)
@@ -121,6 +160,25 @@ class Training:
         if step == self.steps or step % self.epoch_steps == 0:
             return -(-step // self.epoch_steps)
         return 0
+
+
+@dataclass(frozen=True)
+class ClassifierTraining(Training):
+    """A run that makes a classifier: `rows` are labelled.
+
+    Attributes:
+        validation: labelled rows that are not trained on, by which the best epoch is chosen; there
+            may be none.
+        words: that the targets are places among, ascending; none where they are numbers.
+    """
+
+    validation: LabelledRows = LabelledRows((), (), 0, {}, {})
+    words: tuple[str, ...] = ()
+
+    @property
+    def measures_epochs(self) -> bool:
+        """Return whether the model is looked at after every epoch."""
+        return self.validation.rows > 0
 
 
 class Trainable(Protocol):
@@ -143,3 +201,18 @@ class Trainable(Protocol):
             TuningError: if the training changes no weight.
             FeatureError: if the training leaves the finite numbers, or memory runs out.
         """
+
+
+class TrainableClassifier(Protocol):
+    """A model with a new output layer that is opened to be trained, once."""
+
+    @property
+    def model(self) -> Classifier:
+        """Return what frames its sequences."""
+
+    @property
+    def parameters(self) -> int:
+        """Return how many weights it has."""
+
+    def train(self, training: ClassifierTraining, work: Path) -> None:
+        """Train it, and fill a folder with its weights and a record of the run; see `Trainable`."""

@@ -7,20 +7,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from assay.errors import DataError
+from assay.models.classifier import Classifier
 from assay.models.recipe import Recipe
-from assay.models.training import Trainable, Training, TrainingOrder, TrainingRows
+from assay.models.training import (
+    ClassifierTraining,
+    Trainable,
+    TrainableClassifier,
+    Training,
+    TrainingOrder,
+    TrainingRows,
+)
 from assay.runtime import Runtime
 from assay.samples import Conversation, IndexArray
+from assay.tuning.labelled import Targets, labelled_rows
 from assay.tuning.rows import training_rows
 
 SAMPLED_ROWS = 64
 """Rows that are enough to tell how long all take."""
 _TIMED_STEPS = 4
+_WORDS = ("no", "yes")
 
 
 class Timing(NamedTuple):
@@ -81,17 +91,40 @@ def _timed(
     base: str, recipe: Recipe, seed: int, rows: Sequence[Conversation], runtime: Runtime
 ) -> Timing:
     clock = _Clock()
-    opened = replace(runtime, progress=clock).trainable(base, recipe)
-    sample = training_rows(opened.model, recipe.rendering, [rows])
+    here = replace(runtime, progress=clock)
+    opened: Trainable | TrainableClassifier
+    if recipe.is_classifier:
+        words = _WORDS if recipe.objective == "class" else ()
+        opened = here.trainable_classifier(base, recipe, words)
+        sample, training = _labelled(opened.model, base, recipe, seed, rows, words)
+    else:
+        opened = here.trainable(base, recipe)
+        sample = training_rows(opened.model, recipe.rendering, [rows])
+        training = Training(base, recipe, seed, sample, 0)
     if not sample.sequences:
-        raise DataError("no row has an answer to learn", hint="train on other rows")
+        raise DataError("no row can be trained on", hint="train on other rows")
     return Timing(
         len(sample.sequences) / len(rows),
         float(sample.lengths.mean()),
-        _seconds_per_token(opened, Training(base, recipe, seed, sample, 0), sample, clock)
+        _seconds_per_token(opened, training, sample, clock)
         * _padding(sample.lengths, recipe, seed),
         opened.parameters,
     )
+
+
+def _labelled(
+    model: Classifier,
+    base: str,
+    recipe: Recipe,
+    seed: int,
+    rows: Sequence[Conversation],
+    words: tuple[str, ...],
+) -> tuple[TrainingRows, Training]:
+    """Return rows with labels that alternate: a step takes as long whatever they are."""
+    values = np.asarray(np.arange(len(rows)) % 2, np.float64)
+    targets = Targets(np.arange(len(rows)), values, words, 0)
+    sample, _ = labelled_rows(model, recipe, [rows], targets)
+    return sample, ClassifierTraining(base, recipe, seed, sample, 0, words=words)
 
 
 def _padding(lengths: IndexArray, recipe: Recipe, seed: int) -> float:
@@ -117,7 +150,7 @@ def _padded(order: TrainingOrder, at_once: int) -> Iterator[int]:
 
 
 def _seconds_per_token(
-    opened: Trainable, training: Training, sample: TrainingRows, clock: "_Clock"
+    opened: Trainable | TrainableClassifier, training: Any, sample: TrainingRows, clock: "_Clock"
 ) -> float:
     """Return the time of some small steps by the tokens that went through the model, padding too.
 

@@ -1,34 +1,48 @@
 """A fine-tuned model as a feature: trained once for its rows, its recipe and its seed."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from assay.components.component import Component, NoPaper, Paper
+from assay.components.component import (
+    AnyRowValue,
+    Component,
+    Feature,
+    Given,
+    NoPaper,
+    Paper,
+    Scorer,
+)
 from assay.components.extras import is_installed
 from assay.components.references import short_name
 from assay.errors import DamagedError, DataError
 from assay.features.made_models import MadeModel, ModelRef, first_model, model_name
 from assay.features.passes import Sampled
 from assay.models.recipe import Recipe, Tuned, training_flops
-from assay.models.training import Training
+from assay.models.training import ClassifierTraining, Training, TrainingRows
+from assay.pool.pool import HashArray, leading_words
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation, IndexArray
 from assay.stores.cache import FolderStore
 from assay.stores.pace import Paced
+from assay.tuning.labelled import divided, labelled_rows, labelled_share, targets_of
 from assay.tuning.rows import training_rows
 from assay.tuning.timing import SAMPLED_ROWS, timing
 
 _BLOCK_ROWS = 4096
 _USUAL_TOKENS = 256
 _BYTES_PER_WEIGHT = {"full": 16.0, "lora": 4.0}
+
+
+_Prepared = tuple[TrainingRows, Callable[[Path], None]]
+"""Rows as they are trained on, and what fills a folder with the trained model."""
 
 
 class TunedModel(MadeModel):
@@ -49,11 +63,36 @@ class TunedModel(MadeModel):
 
     base: ModelRef = ""
     """Causal language model that is trained: a folder with safetensors, org/name, or one that is
-    tuned itself."""
+    tuned itself. A classifier may be made of an encoder, or of another classifier, too."""
+    labels: AnyRowValue | None = None
+    """What a classifier learns: a score of the project's own rows, or a feature that gives a number
+    or a word, such as `record_field`. Rows that have none are not trained on."""
     recipe: Recipe = Recipe()
     """How it is trained."""
     seed: int = 0
     """Seed of the order of rows, and of LoRA's first weights."""
+
+    @model_validator(mode="after")
+    def _check_objective(self) -> Self:
+        if self.recipe.is_classifier and self.labels is None:
+            raise ValueError(f"a recipe for a {self.recipe.objective} needs labels")
+        if self.labels is not None and not self.recipe.is_classifier:
+            raise ValueError("labels are learned where recipe.objective is number or class")
+        if isinstance(self.labels, Scorer) and not isinstance(self.dataset.root, Given):
+            raise ValueError("scores are of the project's own rows; labels of others are a feature")
+        return self
+
+    def requires(self) -> Mapping[str, Component | Sequence[Component]]:
+        """Return the labels, of the rows that are trained on."""
+        needs = dict(super().requires())
+        if isinstance(self.labels, Feature):
+            needs["labels"] = self.labels.at(self.dataset)
+        return needs
+
+    @property
+    def makes(self) -> Literal["language_model", "classifier"]:
+        """What it is, by the objective of its recipe."""
+        return "classifier" if self.recipe.is_classifier else "language_model"
 
     @cached_property
     def run_key(self) -> str:
@@ -104,15 +143,23 @@ class TunedModel(MadeModel):
         )
 
     sampled_rows: ClassVar[int] = SAMPLED_ROWS
+    sampled_without: ClassVar[frozenset[str]] = frozenset({"labels"})
 
-    def sample(self, view: PoolView, runtime: Runtime) -> Sampled:
-        """Return how long some small steps on the rows in view take, for each row of a training."""
+    def sample(self, view: PoolView, runtime: Runtime, *, labels: Any = None) -> Sampled:
+        """Return how long some small steps on the rows in view take, for each row of a training.
+
+        Args:
+            view: some rows.
+            runtime: how work is done.
+            labels: of all rows, if they are at hand; those that have none are not trained on.
+        """
         rows = view.conversations(np.arange(len(view)))
         found = timing(first_model(self.base), self.recipe, self.seed, rows, runtime)
         if self.recipe.steps is not None:  # then it takes as long whatever the rows
             return Sampled(seconds=found.tokens(self.recipe, 1) * found.seconds_per_token)
         tokens = found.tokens(self.recipe, len(rows)) / len(rows)
-        return Sampled(seconds_per_row=tokens * found.seconds_per_token)
+        labelled = 1.0 if labels is None else labelled_share(labels, self.recipe)
+        return Sampled(seconds_per_row=tokens * found.seconds_per_token * labelled)
 
     def work(self, rows: int, runtime: Runtime, *, alike: float = 0.0) -> float:
         """Return nothing: steps are timed, which tells more than their products."""
@@ -137,8 +184,10 @@ class TunedModel(MadeModel):
 
     def store(self, cache: Path, view: PoolView) -> FolderStore:
         """Return where the model trained on the rows in view is kept: by their texts, in order."""
-        hashes = view.pool.content_hashes[view.positions][_places(view)]
-        digest = hashlib.blake2b(np.ascontiguousarray(hashes).tobytes(), digest_size=8).hexdigest()
+        state = hashlib.blake2b(_hashes(view, _places(view)).tobytes(), digest_size=8)
+        if self.labels is not None:  # which may depend on all that a selection may read
+            state.update(view.pool.context.encode())
+        digest = state.hexdigest()
         folder = cache / self.name / self._least.row_key
         own = FolderStore(folder, digest + self._kept_besides())
         others = (FolderStore(folder, path.name) for path in sorted(folder.glob(f"{digest}*")))
@@ -158,12 +207,12 @@ class TunedModel(MadeModel):
         except DamagedError:
             return False
 
-    def compute(self, view: PoolView, runtime: Runtime) -> Tuned:
+    def compute(self, view: PoolView, runtime: Runtime, *, labels: Any = None) -> Tuned:
         """Return the model trained on the rows in view.
 
         Raises:
             MissingExtraError: if what trains is not installed.
-            DataError: if no row has an answer to learn, or the disk is full.
+            DataError: if no row has an answer to learn, labels are lacking, or the disk is full.
             TuningError: if the training changes no weight.
             FeatureError: if the training leaves the finite numbers, or memory runs out.
         """
@@ -175,7 +224,19 @@ class TunedModel(MadeModel):
             f"{runtime.device}",
             threads=runtime.threads,
         )
-        opened = replace(runtime, progress=paced).trainable(base, self.recipe)
+        here = replace(runtime, progress=paced)
+        if labels is None:
+            rows, train = self._of_answers(base, view, here)
+        else:
+            rows, train = self._of_labels(base, view, here, labels)
+        paced.units = float(rows.lengths.mean()) * self.recipe.batch_size  # tokens in a step
+        store = self.store(runtime.cache, view)
+        with store.filling() as work:
+            train(work)
+        return self.unpack(store.path)
+
+    def _of_answers(self, base: str, view: PoolView, runtime: Runtime) -> _Prepared:
+        opened = runtime.trainable(base, self.recipe)
         rows = training_rows(opened.model, self.recipe.rendering, _blocks(view, _places(view)))
         if not rows.sequences:
             reasons = ", ".join(f"{name}: {count:,}" for name, count in rows.left_out.items())
@@ -185,12 +246,20 @@ class TunedModel(MadeModel):
                 + (f"; of the first, {rows.why}" if rows.why else ""),
                 hint="choose more rows",
             )
-        paced.units = float(rows.lengths.mean()) * self.recipe.batch_size  # tokens in a step
-        store = self.store(runtime.cache, view)
         training = Training(base, self.recipe, self.seed, rows, _held_out(view))
-        with store.filling() as work:
-            opened.train(training, work)
-        return self.unpack(store.path)
+        return rows, partial(opened.train, training)
+
+    def _of_labels(self, base: str, view: PoolView, runtime: Runtime, labels: Any) -> _Prepared:
+        targets = targets_of(labels, view, _places(view), self.recipe)
+        opened = runtime.trainable_classifier(base, self.recipe, targets.words)
+        blocks = _blocks(view, targets.places)
+        rows, places = labelled_rows(opened.model, self.recipe, blocks, targets)
+        ids = leading_words(_hashes(view, targets.places[places]))
+        trained, validation = divided(rows, ids, self.recipe, self.seed, base)
+        training = ClassifierTraining(
+            base, self.recipe, self.seed, trained, _held_out(view), validation, targets.words
+        )
+        return trained, partial(opened.train, training)
 
     def pack(self, value: Tuned) -> Path:
         """Return the folder."""
@@ -263,6 +332,11 @@ class Checkpoint(MadeModel):
         """Return the folder of its weights."""
         return str(value.folder)
 
+    @property
+    def makes(self) -> Literal["language_model", "classifier"]:
+        """What the training makes."""
+        return self.run.makes
+
     def before(self) -> ModelRef:
         """Return the base of the training."""
         return self.run.base
@@ -283,6 +357,10 @@ def _places(view: PoolView) -> IndexArray:
     positions = view.positions
     free = np.flatnonzero(~view.pool.held_out[positions])
     return free[np.argsort(view.pool.content_hashes[positions][free], kind="stable")]
+
+
+def _hashes(view: PoolView, places: IndexArray) -> HashArray:
+    return np.ascontiguousarray(view.pool.content_hashes[view.positions[places]])
 
 
 def _held_out(view: PoolView) -> int:

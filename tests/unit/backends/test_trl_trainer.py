@@ -210,8 +210,8 @@ def test_a_training_that_is_killed_again_and_again_ends_in_the_same_bytes(
     changed = {"weights": weights, "lora_dropout": 0.2, "checkpoints": "all"}
     recipe = SMALL.model_copy(update=changed)
     whole = training(llama_folder, tmp_path / "whole", rows, recipe=recipe)
-    monkeypatch.setattr("assay.backends.trl_trainer.SECONDS_BETWEEN_SAVES", 0.0)
-    monkeypatch.setattr("assay.backends.trl_trainer._SAVING_SHARE", 1e9)
+    monkeypatch.setattr("assay.backends.training_run.SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr("assay.backends.training_run.SAVING_SHARE", 1e9)
 
     reused = []
     for steps in (2, 3, 2):  # in the first epoch, at its end, in the second
@@ -248,8 +248,8 @@ def test_a_training_does_not_go_on_from_what_was_damaged_meanwhile(
     rows = rows_to_train_on()
     recipe = SMALL.model_copy(update={"checkpoints": "all"})
     whole = training(llama_folder, tmp_path / "whole", rows, recipe=recipe)
-    monkeypatch.setattr("assay.backends.trl_trainer.SECONDS_BETWEEN_SAVES", 0.0)
-    monkeypatch.setattr("assay.backends.trl_trainer._SAVING_SHARE", 1e9)
+    monkeypatch.setattr("assay.backends.training_run.SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr("assay.backends.training_run.SAVING_SHARE", 1e9)
     with pytest.raises(_KilledError):
         training(llama_folder, tmp_path / "cut", rows, recipe=recipe, progress=_Killing(5))
     (path,) = (tmp_path / "cut").glob(f"tuned_model/*/*/{damaged}")
@@ -269,7 +269,7 @@ def test_a_training_does_not_go_on_from_what_was_damaged_meanwhile(
 _KILL_ITSELF = """
 import os, signal, sys
 from pathlib import Path
-import assay.backends.trl_trainer as trainer
+import assay.backends.training_run as trainer
 from tests.trainings import rows_to_train_on, training
 from tests.unit.backends.test_trl_trainer import _Killing
 
@@ -280,7 +280,7 @@ class Progress(_Killing):
             os.kill(os.getpid(), signal.SIGKILL)
 
 trainer.SECONDS_BETWEEN_SAVES = 0.0
-trainer._SAVING_SHARE = 1e9
+trainer.SAVING_SHARE = 1e9
 training(Path(sys.argv[1]), Path(sys.argv[2]), rows_to_train_on(), progress=Progress(3))
 """
 

@@ -46,6 +46,11 @@ class Imported(Scorer):
         """Which numbers are preferred."""
         return self.better
 
+    @property
+    def by_place(self) -> bool:
+        """Whether it depends on where a row stands in its file."""
+        return self.match == "row"
+
     def column_feature(self) -> ImportedColumn:
         """Return the column with the state of the file's rows."""
         return ImportedColumn(

@@ -7,10 +7,11 @@ from pydantic import Field
 
 from assay.components.component import AnyFeature, NoPaper, Paper, Scorer
 from assay.components.guide import Comparison, Guide
-from assay.components.references import ClassifierRef, DType
+from assay.components.references import DType
 from assay.errors import FeatureError
 from assay.features.answered import Answered
 from assay.features.classification import Classification
+from assay.features.made_models import ClassifierRef
 from assay.samples import FloatArray, Scores
 from assay.values import Numbers
 
@@ -54,7 +55,7 @@ class Reward(Scorer):
     )
 
     model: ClassifierRef = ""
-    """Reward model: a folder with safetensors, or org/name."""
+    """Reward model: a folder with safetensors, org/name, or one that is tuned on numbers."""
     replies: AnyFeature | None = None
     """Replies that are judged in place of the answers, such as `generations`."""
     input: Literal["auto", "chat", "pair", "text"] = "auto"
