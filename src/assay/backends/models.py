@@ -11,7 +11,7 @@ from assay.backends.opening import head_weights, open_settings, open_without_hea
 from assay.backends.packages import model_file
 from assay.backends.pins import check_same, folder_digest, is_pinned, pin_model, split_pin
 from assay.backends.weights import adapter_base, check_brought, is_adapter, merge_adapter
-from assay.components.references import EMBEDDED_MODEL, LANGUAGE_MODELS, is_endpoint
+from assay.components.references import EMBEDDED_MODEL, LANGUAGE_MODELS, UNTRAINED, is_endpoint
 from assay.errors import ModelLoadError, Parameter, Phrase
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ def pin_whole_model(kind: str, text: str, *, offline: bool) -> str:
     called = {"text_to_text": "text-to-text model"}.get(kind, kind)
     if is_pinned(text):
         return text
+    if kind == "classifier" and text.startswith(UNTRAINED):
+        return UNTRAINED + pin_language_model(text.removeprefix(UNTRAINED), offline=offline)
     if kind == "classifier" and is_adapter(Path(text)):
         return f"{text}@{_adapter_pin(text, offline=offline)[1]}"
     return pin_model(called, text, offline=offline)
@@ -100,6 +102,8 @@ def load_classifier(pinned: str, dtype: "DType", runtime: "Workplace") -> "Class
     """
     from assay.backends.sequence_classifier import SequenceClassifier  # noqa: PLC0415  opens models
 
+    if pinned.startswith(UNTRAINED):
+        return open_with_head(pinned.removeprefix(UNTRAINED), (), dtype, runtime)[0]
     adapter = Path(split_pin(pinned)[0])
     if not (is_adapter(adapter) and (adapter / "config.json").is_file()):
         return SequenceClassifier(**_opened(pinned, dtype, runtime))

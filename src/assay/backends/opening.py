@@ -126,10 +126,7 @@ def open_without_head(
     Raises:
         ModelLoadError: if it cannot be opened, or takes no such layer.
     """
-    with _without_report(library):
-        model, report = _from_pretrained(
-            library, kind, dtype, ignore_mismatched_sizes=True, **settings
-        )
+    model, report = _from_pretrained(library, kind, dtype, ignore_mismatched_sizes=True, **settings)
     new = {*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])}
     body = f"{model.base_model_prefix}."
     _check_fit(
@@ -139,18 +136,6 @@ def open_without_head(
         [name for name in report["unexpected_keys"] if name.startswith(body)],
     )
     return model, tuple(sorted(new))
-
-
-@contextlib.contextmanager
-def _without_report(library: Library) -> Iterator[None]:
-    """Let the library not tell which weights are new: that is as it is to be."""
-    logging = library.transformers.utils.logging
-    said = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(said)
 
 
 def head_weights(model: Any) -> list[str]:
@@ -174,19 +159,32 @@ def open_settings(library: Library, place: str) -> Any:
         raise ModelLoadError(f"the settings of {place} cannot be read: {reason(error)}") from error
 
 
+@contextlib.contextmanager
+def _without_report(library: Library) -> Iterator[None]:
+    """Let the library not tell which weights lack or are new: that is told by us, or as wanted."""
+    logging = library.transformers.utils.logging
+    said = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(said)
+
+
 def _from_pretrained(library: Library, kind: Kind, dtype: DType, **settings: Any) -> Any:
     """Return a model, and which of its weights were read."""
     library.transformers.utils.logging.disable_progress_bar()
     try:
-        model, report = getattr(library.transformers, kind.opens).from_pretrained(
-            library.place,
-            dtype=getattr(library.torch, dtype),
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-            **library.access,
-            **settings,
-        )
+        with _without_report(library):
+            model, report = getattr(library.transformers, kind.opens).from_pretrained(
+                library.place,
+                dtype=getattr(library.torch, dtype),
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **library.access,
+                **settings,
+            )
     except unreadable() as error:
         raise ModelLoadError(
             f"{library.name} cannot be opened as {kind.called}: {reason(error)}",

@@ -17,6 +17,9 @@ _ENDPOINT = re.compile(r"https?://", re.IGNORECASE)
 _DIGITS = 12
 PACKAGE = "package:"
 """Before the name of an installed Python package that a model comes inside of."""
+UNTRAINED = "untrained:"
+"""Before the name of a model that is to become a classifier: it is opened with an output layer of
+arbitrary weights, which takes as long as a trained one."""
 UNPINNED = "unpinned"
 """Label of a model behind HTTP of which nobody said which version it is."""
 

@@ -18,7 +18,7 @@ from assay.echo import Brief
 from assay.engine.engine import Engine
 from assay.engine.sampling import sampled_of
 from assay.errors import AssayError, BudgetError, ConfigError, DataError, Parameter, Phrase, Words
-from assay.features.made_models import MadeModel, first_model, models_read, with_names
+from assay.features.made_models import MadeModel, models_read, with_names
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
@@ -197,7 +197,7 @@ def _priced(engine: Engine, feature: FeatureType) -> FeatureType:
     """Return what takes as long as a feature: under models at hand, or those they are made from."""
     if engine.is_settled(feature):
         return engine.settled(feature)
-    return engine.resolve(with_names(feature, first_model))
+    return engine.resolve(with_names(feature, lambda model: model.stand_in()))
 
 
 def _place(engine: Engine, feature: RowFeature) -> str:

@@ -9,12 +9,11 @@ from assay.components.component import Chosen, Component, Dataset, Feature, File
 from assay.components.references import REQUIRED_KINDS, pinned_fields
 from assay.engine.fitting import fitting_encoder
 from assay.engine.shown_rows import ShownRows
-from assay.features.imported_column import pinned_by_place
+from assay.features.imported_column import pinned_with
 from assay.features.record_field import pinned_field
 from assay.runtime import Runtime
 
 ComponentType = TypeVar("ComponentType", bound=Component)
-_PLACED = "file that is matched by place"
 
 
 class Resolution:
@@ -35,7 +34,7 @@ class Resolution:
         self._shown = shown
         self._runtime = runtime
         self._resolve_alone = resolve_alone
-        self._pins: dict[tuple[str, str], str] = {}
+        self._pins: dict[tuple[str, str, tuple[str, ...]], str] = {}
 
     def resolve(self, component: ComponentType) -> ComponentType:
         """Return the component with everything it names pinned to content."""
@@ -56,7 +55,8 @@ class Resolution:
             named = text and (old or pinned[name] in REQUIRED_KINDS)
             if named and pinned[name] == "field" and _is_of_a_file(value):
                 continue  # whose digest counts, and with it that of its fields
-            new = self._pin(_kind(pinned[name], value), old) if named else self._resolve(old)
+            by = getattr(value, "matched_by", ())
+            new = self._pin(pinned[name], old, by) if named else self._resolve(old)
             if new is not old:
                 update[name] = new
         return value.model_copy(update=update) if update else value
@@ -73,25 +73,20 @@ class Resolution:
             return dataset
         return dataset.model_copy(update={"of": of, "by": by})
 
-    def _pin(self, kind: str, text: str) -> str:
-        if (kind, text) not in self._pins:
+    def _pin(self, kind: str, text: str, by: tuple[str, ...] = ()) -> str:
+        if (kind, text, by) not in self._pins:
             if kind == "encoder":
                 pinned = fitting_encoder(text, self._shown.pool, self._runtime)
             elif kind == "field":
                 pinned = pinned_field(text, self._shown.pool)
-            elif kind == _PLACED:
-                pinned = pinned_by_place(
-                    text, self._shown.pool, lambda name: self._runtime.pin("file", name)
+            elif kind == "file" and by:
+                pinned = pinned_with(
+                    by, text, self._shown.pool, lambda name: self._runtime.pin("file", name)
                 )
             else:
                 pinned = self._runtime.pin(kind, text)
-            self._pins[kind, text] = pinned
-        return self._pins[kind, text]
-
-
-def _kind(kind: str, value: BaseModel) -> str:
-    """Return what kind of name a field holds: a file may be read beside the rows' own."""
-    return _PLACED if kind == "file" and getattr(value, "by_place", False) else kind
+            self._pins[kind, text, by] = pinned
+        return self._pins[kind, text, by]
 
 
 def _is_of_a_file(value: BaseModel) -> bool:

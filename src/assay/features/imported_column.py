@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
+import polars as pl
 
 from assay.components.component import NoPaper, Paper
 from assay.components.references import FileRef, name_of
@@ -72,9 +73,9 @@ class ImportedColumn(PoolFeature):
     """Text of a row that is compared."""
 
     @property
-    def by_place(self) -> bool:
-        """Whether it depends on where a row stands in its file."""
-        return self.match == "row"
+    def matched_by(self) -> tuple[str, ...]:
+        """What of the rows besides their text says which number is whose."""
+        return carried(self.match)
 
     def compute(self, view: PoolView, runtime: Runtime, **needs: Any) -> ImportedNumbers:
         """Return the number of every row in view."""
@@ -88,23 +89,35 @@ class ImportedColumn(PoolFeature):
         )
 
 
-def pinned_by_place(text: str, pool: Pool, pin_file: Callable[[str], str]) -> str:
-    """Return a file's name with a digest of its bytes, and of the places of a pool's rows.
+def carried(match: Match) -> tuple[str, ...]:
+    """Return the columns of a pool, its ids and texts aside, that rows are matched by."""
+    return {"id": ("external_id",), "row": ("file", "row")}.get(match, ())
+
+
+def pinned_with(
+    columns: Sequence[str], text: str, pool: Pool, pin_file: Callable[[str], str]
+) -> str:
+    """Return a file's name with a digest of its bytes, and of what its lines are matched by.
 
     Args:
+        columns: of the pool, that the lines of the file are matched to its rows by.
         text: the name, pinned or not.
-        pool: whose rows the lines of the file are matched to by their places.
+        pool: the rows.
         pin_file: returns the name with a digest of the bytes alone.
 
     Raises:
-        ModelLoadError: if the file does not exist, or it or the places have changed since.
+        ModelLoadError: if the file does not exist, or it or those have changed since.
     """
     name = text if Path(text).exists() else name_of(text)
     state = hashlib.blake2b(pin_file(name).rpartition("@")[2].encode(), digest_size=16)
-    state.update(pool.column("row").to_numpy().tobytes())
+    for column in columns:
+        cells = pool.column(column).cast(pl.String).fill_null("\0")
+        state.update("\0\0".join(cells.to_list()).encode(errors="surrogatepass"))
     pinned = f"{name}@{state.hexdigest()}"
     if text not in (name, pinned):
-        raise ModelLoadError(f"{name}, or the order of the rows, has changed since it was pinned")
+        raise ModelLoadError(
+            f"{name}, or what its lines are matched by, has changed since it was pinned"
+        )
     return pinned
 
 

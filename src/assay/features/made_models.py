@@ -35,6 +35,10 @@ class MadeModel(PoolFeature):
     def before(self) -> "ModelRef":
         """Return the model that it is made from, which is of the same size."""
 
+    def stand_in(self) -> str:
+        """Return the name of a model that is at hand and takes as long: the first of all."""
+        return first_model(self)
+
     @cached_property
     def run_key(self) -> str:
         """Key of the work that makes it; those that have the same one differ in what is kept."""

@@ -20,7 +20,7 @@ from assay.components.component import (
     Scorer,
 )
 from assay.components.extras import is_installed
-from assay.components.references import short_name
+from assay.components.references import UNTRAINED, short_name
 from assay.errors import DamagedError, DataError
 from assay.features.made_models import MadeModel, ModelRef, first_model, model_name
 from assay.features.passes import Sampled
@@ -93,6 +93,11 @@ class TunedModel(MadeModel):
     def makes(self) -> Literal["language_model", "classifier"]:
         """What it is, by the objective of its recipe."""
         return "classifier" if self.recipe.is_classifier else "language_model"
+
+    def stand_in(self) -> str:
+        """Return the base; of a classifier, with an output layer that is not trained."""
+        before = UNTRAINED if self.recipe.is_classifier else ""
+        return before + first_model(self.base)
 
     @cached_property
     def run_key(self) -> str:
@@ -336,6 +341,10 @@ class Checkpoint(MadeModel):
     def makes(self) -> Literal["language_model", "classifier"]:
         """What the training makes."""
         return self.run.makes
+
+    def stand_in(self) -> str:
+        """Return what stands for the end of the training."""
+        return self.run.stand_in()
 
     def before(self) -> ModelRef:
         """Return the base of the training."""

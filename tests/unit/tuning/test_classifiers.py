@@ -648,3 +648,21 @@ def test_rows_without_a_label_are_not_paid_for(tmp_path: Path, bert: Path, rows:
     whole, part = seconds(every), seconds(few)
     assert part == pytest.approx(whole / 4, rel=0.05)
     assert part > 0
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama_folder"])
+def test_what_reads_it_is_priced_before_it_is_made(
+    request: pytest.FixtureRequest, tmp_path: Path, rows: Pool, kind: str
+) -> None:
+    labels = _file(tmp_path / "labels.csv", rows, _number)
+    feature = _model(request.getfixturevalue(kind), labels)
+
+    for model in (feature, feature.after(1)):
+        found = plan(_engine(tmp_path, rows), [Reward(model=model)])
+
+        steps = {step.name.partition(" ")[0]: step for step in found.steps}
+        assert {"tuned_model", "classification"} <= set(steps)
+        assert all(step.seconds is not None for step in steps.values())
+        assert steps["classification"].missing == _ROWS
+        assert not found.refusals
+    assert not list((tmp_path / "tuned_model").glob("*/*"))

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from assay.components.component import Component, NoPaper, Paper, Scorer
 from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.components.references import FileRef
-from assay.features.imported_column import COMMON, ImportedColumn, ImportedNumbers, Match
+from assay.features.imported_column import COMMON, ImportedColumn, ImportedNumbers, Match, carried
 from assay.samples import Part, Scores
 
 
@@ -47,9 +47,9 @@ class Imported(Scorer):
         return self.better
 
     @property
-    def by_place(self) -> bool:
-        """Whether it depends on where a row stands in its file."""
-        return self.match == "row"
+    def matched_by(self) -> tuple[str, ...]:
+        """What of the rows besides their text says which number is whose."""
+        return carried(self.match)
 
     def column_feature(self) -> ImportedColumn:
         """Return the column with the state of the file's rows."""

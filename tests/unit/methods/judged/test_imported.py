@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from assay.engine.engine import Engine
 from assay.errors import DataError
 from assay.features.imported_column import (
     Match,
@@ -15,10 +16,13 @@ from assay.features.imported_column import (
 )
 from assay.formats.columns import UnknownColumnError, read_columns
 from assay.formats.records import Block
+from assay.methods.judged.imported import Imported
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool, format_id
 from assay.pool.view import PoolView
+from assay.runtime import Runtime
 from assay.samples import Conversation, Message, Origin, Part, Reason, Sample
+from assay.stores.results import Results
 from tests.rows import conversation
 
 PAIRS = [("q0", "a0"), ("q1", "a1"), ("q2", "a1"), ("q3", "a3")]
@@ -163,3 +167,40 @@ def test_a_column_without_any_number_is_refused(view: PoolView, tmp_path: Path) 
 
     with pytest.raises(DataError, match="holds no number"):
         _match(view, file)
+
+
+def test_numbers_by_place_follow_the_rows_when_their_file_is_ordered_anew(tmp_path: Path) -> None:
+    (tmp_path / "numbers.csv").write_text("score\n0\n1\n2\n3\n")
+    asked = {"file": str(tmp_path / "numbers.csv"), "column": "score", "match": "row"}
+    samples = [Sample(conversation(prompt, response)) for prompt, response in PAIRS]
+    found, keys = [], []
+    for place, own in enumerate((samples, samples[::-1], samples)):
+        pool = _pool(tmp_path / str(place), own)
+        engine = Engine(pool, Runtime(cache=tmp_path), results=Results(tmp_path / "project"))
+        scores = engine.value(Imported(**asked)).main
+        prompts = [row.prompt for row in pool.conversations(np.arange(len(pool)))]
+        found.append(dict(zip(prompts, scores.values.tolist(), strict=True)))
+        keys.append(engine.resolve(Imported(**asked)).key)
+
+    assert found[0] == {"q0": 0, "q1": 1, "q2": 2, "q3": 3} == found[2]
+    assert found[1] == {"q0": 3, "q1": 2, "q2": 1, "q3": 0}
+    assert keys[0] == keys[2] != keys[1]
+
+
+def test_numbers_by_id_follow_the_ids_that_rows_carry(tmp_path: Path) -> None:
+    (tmp_path / "numbers.csv").write_text("id,score\nn0,0\nn1,1\nn2,2\nn3,3\n")
+    asked = Imported(file=str(tmp_path / "numbers.csv"), column="score")
+    found = []
+    for names in ("0123", "3210"):
+        samples = [
+            Sample(conversation(prompt, response), external_id=f"n{name}")
+            for name, (prompt, response) in zip(names, PAIRS, strict=True)
+        ]
+        pool = _pool(tmp_path / names, samples)
+        engine = Engine(pool, Runtime(cache=tmp_path), results=Results(tmp_path / "project"))
+        scores = engine.value(asked).main
+        prompts = [row.prompt for row in pool.conversations(np.arange(len(pool)))]
+        found.append(dict(zip(prompts, scores.values.tolist(), strict=True)))
+
+    assert found[0] == {"q0": 0, "q1": 1, "q2": 2, "q3": 3}
+    assert found[1] == {"q0": 3, "q1": 2, "q2": 1, "q3": 0}
