@@ -101,7 +101,7 @@ def pinned_with(
 
     Args:
         columns: of the pool, that the lines of the file are matched to its rows by.
-        text: the name, pinned or not.
+        text: the name, pinned, by its bytes alone or so, or not.
         pool: the rows.
         pin_file: returns the name with a digest of the bytes alone.
 
@@ -109,12 +109,13 @@ def pinned_with(
         ModelLoadError: if the file does not exist, or it or those have changed since.
     """
     name = text if Path(text).exists() else name_of(text)
-    state = hashlib.blake2b(pin_file(name).rpartition("@")[2].encode(), digest_size=16)
+    alone = pin_file(name)
+    state = hashlib.blake2b(alone.rpartition("@")[2].encode(), digest_size=16)
     for column in columns:
         cells = pool.column(column).cast(pl.String).fill_null("\0")
         state.update("\0\0".join(cells.to_list()).encode(errors="surrogatepass"))
     pinned = f"{name}@{state.hexdigest()}"
-    if text not in (name, pinned):
+    if text not in (name, alone, pinned):
         raise ModelLoadError(
             f"{name}, or what its lines are matched by, has changed since it was pinned"
         )
