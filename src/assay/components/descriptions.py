@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from assay.components.budget import Budget
 from assay.components.component import Component
 from assay.components.parts import changed_fields
-from assay.components.recipes import is_same_file
 from assay.components.references import name_of, pinned_fields
 
 ComponentType = TypeVar("ComponentType", bound=Component)
@@ -40,7 +39,6 @@ def _fields(model: BaseModel, relative_to: Path | None) -> dict[str, Any]:
         if name in pinned and isinstance(value, str)
         else _plain(value, relative_to)
         for name, value in changed_fields(model).items()
-        if not is_same_file(model, name)
     }
 
 

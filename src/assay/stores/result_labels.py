@@ -11,9 +11,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from assay.components.component import Component, Selector
+from assay.components.references import name_of
 from assay.components.result_names import DIGITS, derived_name, slug
+from assay.components.table import find, is_known
 from assay.errors import DamagedError
 from assay.files.checksums import damaged, is_set_aside, read_text, warn, write_json
 from assay.files.frames import read_metadata
@@ -181,7 +184,25 @@ def _is_of(facts: Mapping[str, str], component: Component) -> bool:
     """Return whether a result is of the same words as a component; then only its making differs."""
     from assay.components.descriptions import describe  # noqa: PLC0415  reads and writes components
 
-    return json.loads(facts.get("description", "{}")) == json.loads(json.dumps(describe(component)))
+    before = json.loads(facts.get("description", "{}"))
+    return bool(_words_of(before) == _words_of(json.loads(json.dumps(describe(component)))))
+
+
+def _words_of(described: Any) -> Any:
+    """Return a description without the pins of files that a method names by itself."""
+    if isinstance(described, list):
+        return [_words_of(item) for item in described]
+    if not isinstance(described, dict):
+        return described
+    words = {name: _words_of(item) for name, item in described.items()}
+    if isinstance(words.get("file"), str) and isinstance(words.get("method"), str):
+        known = find(words["method"]) if is_known(words["method"]) else None
+        field = None if known is None else known.model_fields.get("file")
+        default = None if field is None else field.default
+        if isinstance(default, str) and name_of(default) == name_of(words["file"]):
+            del words["file"]
+            return words if len(words) > 1 else words["method"]
+    return words
 
 
 def _metadata(path: Path) -> dict[str, str]:
