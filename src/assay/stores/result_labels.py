@@ -16,7 +16,6 @@ from typing import Any
 from assay.components.component import Component, Selector
 from assay.components.references import name_of
 from assay.components.result_names import DIGITS, derived_name, slug
-from assay.components.table import find, is_known
 from assay.errors import DamagedError
 from assay.files.checksums import damaged, is_set_aside, read_text, warn, write_json
 from assay.files.frames import read_metadata
@@ -188,21 +187,13 @@ def _is_of(facts: Mapping[str, str], component: Component) -> bool:
     return bool(_words_of(before) == _words_of(json.loads(json.dumps(describe(component)))))
 
 
-def _words_of(described: Any) -> Any:
-    """Return a description without the pins of files that a method names by itself."""
+def _words_of(described: Any, field: str = "") -> Any:
+    """Return a description with files by their names alone, whatever they held."""
+    if isinstance(described, dict):
+        return {name: _words_of(item, name) for name, item in described.items()}
     if isinstance(described, list):
         return [_words_of(item) for item in described]
-    if not isinstance(described, dict):
-        return described
-    words = {name: _words_of(item) for name, item in described.items()}
-    if isinstance(words.get("file"), str) and isinstance(words.get("method"), str):
-        known = find(words["method"]) if is_known(words["method"]) else None
-        field = None if known is None else known.model_fields.get("file")
-        default = None if field is None else field.default
-        if isinstance(default, str) and name_of(default) == name_of(words["file"]):
-            del words["file"]
-            return words if len(words) > 1 else words["method"]
-    return words
+    return name_of(described) if field == "file" and isinstance(described, str) else described
 
 
 def _metadata(path: Path) -> dict[str, str]:
