@@ -111,11 +111,13 @@ def _made(component: type[Any], parameters: Mapping[str, Any], reading: Reading)
     for name, value in parameters.items():
         with _inside(name):
             named = name in pinned and isinstance(value, str)
-            if named and (meant := reading.component(value, holds.get(name))) is not None:
+            kinds = holds.get(name, ())
+            kind = kinds[0] if kinds else None
+            if named and (meant := reading.component(value, kind)) is not None:
                 read[name] = meant
-            elif name in holds and value is not None and not named:
+            elif kinds and value is not None and not named:
                 several = is_several(component.model_fields[name].annotation)
-                read[name] = _held(value, holds[name], several, reading)
+                read[name] = _held(value, kinds, several, reading)
             else:
                 read[name] = _Value(reading, name).read(value, component, name)
     try:
@@ -128,16 +130,26 @@ def _made(component: type[Any], parameters: Mapping[str, Any], reading: Reading)
     return made
 
 
-def _held(value: Any, kind: Kind, several: bool, reading: Reading) -> Any:
+def _held(value: Any, kinds: Sequence[Kind], several: bool, reading: Reading) -> Any:
     if not several:
-        return made_of(value, kind, reading)
+        return made_of(value, kind_for(value, kinds), reading)
     if not isinstance(value, (list, tuple)):
         return value  # pydantic says that it is no list
     items = []
     for index, item in enumerate(value):
         with _inside(index):
-            items.append(made_of(item, kind, reading))
+            items.append(made_of(item, kind_for(item, kinds), reading))
     return tuple(items)
+
+
+def kind_for(description: Any, kinds: Sequence[Kind]) -> Kind:
+    """Return the first of some kinds that has what is described; the first where none has."""
+    if isinstance(description, Part):
+        return description.kind if description.kind in kinds else kinds[0]
+    name = description.get("method") if isinstance(description, Mapping) else description
+    if len(kinds) == 1 or not isinstance(name, str):
+        return kinds[0]
+    return next((kind for kind in kinds if is_known(name, kind)), kinds[0])
 
 
 class _Value:
@@ -190,13 +202,13 @@ def _inside(step: str | int) -> Iterator[None]:
 # Types of parameters
 
 
-def component_fields(component: type[BaseModel]) -> dict[str, Kind]:
-    """Return the parameters that hold components, with the kind that each holds."""
-    found: dict[str, Kind] = {}
+def component_fields(component: type[BaseModel]) -> dict[str, tuple[Kind, ...]]:
+    """Return the parameters that hold components, with the kinds that each may hold."""
+    found: dict[str, tuple[Kind, ...]] = {}
     for name, info in component.model_fields.items():
         kinds = [held.kind for held in types_in(info.annotation) if issubclass(held, Part)]
         if kinds:
-            found[name] = kinds[0]
+            found[name] = tuple(dict.fromkeys(kinds))
     return found
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeA
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from assay.components.budget import Budget
-from assay.components.building import AS_IT_STANDS, Reading, made_of
+from assay.components.building import AS_IT_STANDS, Reading, kind_for, made_of
 from assay.components.guide import Guide
 from assay.components.own_code import code_digest
 from assay.components.parameter_errors import wrong_parameter
@@ -421,6 +421,15 @@ AnyScorer: TypeAlias = Annotated[Scorer, _named("scorer")]
 AnySelector: TypeAlias = Annotated[Selector, _named("selector")]
 AnyFeature: TypeAlias = Annotated[Feature, _named("feature")]
 AnyDataset: TypeAlias = Annotated[Dataset, _named("dataset")]
+
+
+def _score_or_feature(value: Any) -> Any:
+    described = isinstance(value, (str, Mapping))
+    return build(value, kind_for(value, ("scorer", "feature"))) if described else value
+
+
+AnyRowValue: TypeAlias = Annotated[Scorer | Feature, BeforeValidator(_score_or_feature)]
+"""A score, or a feature; of both of a name, the score."""
 
 Feature.model_rebuild()
 Selector.model_rebuild()

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from assay.components.component import Chosen, Component, Dataset, Given
+from assay.components.component import Chosen, Component, Dataset, Feature, FileSet, Given
 from assay.components.references import REQUIRED_KINDS, pinned_fields
 from assay.engine.fitting import fitting_encoder
 from assay.engine.shown_rows import ShownRows
@@ -52,6 +52,8 @@ class Resolution:
             old = getattr(value, name)
             text = name in pinned and isinstance(old, str)
             named = text and (old or pinned[name] in REQUIRED_KINDS)
+            if named and pinned[name] == "field" and _is_of_a_file(value):
+                continue  # whose digest counts, and with it that of its fields
             new = self._pin(pinned[name], old) if named else self._resolve(old)
             if new is not old:
                 update[name] = new
@@ -79,3 +81,8 @@ class Resolution:
                 pinned = self._runtime.pin(kind, text)
             self._pins[kind, text] = pinned
         return self._pins[kind, text]
+
+
+def _is_of_a_file(value: BaseModel) -> bool:
+    """Return whether a feature is of the rows of another file, or of some that it holds."""
+    return isinstance(value, Feature) and isinstance(value.dataset.root, FileSet)

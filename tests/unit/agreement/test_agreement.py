@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from assay.agreement.agreement import (
-    FEWEST,
-    Interval,
     Report,
     agreement,
-    bootstrap_interval,
     partial,
     report,
     verdict,
@@ -22,6 +19,7 @@ from assay.methods.text.longest import LongestResponse
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores
+from assay.solvers.rank_interval import FEWEST, Interval, bootstrap_interval
 from assay.solvers.ranks import spearman
 
 

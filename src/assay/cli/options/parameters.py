@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from assay.cli.options.grammar import parse_assignments
+from assay.components.building import kind_for
 from assay.components.component import Component
 from assay.components.descriptions import plain_value
 from assay.components.parameter_errors import unknown_parameter
@@ -150,12 +151,12 @@ def _before(setting: Setting, path: Sequence[str]) -> str:
 def _held_kind(plain: Any, annotation: Any) -> type[BaseModel] | None:
     """Return the class of what a parameter holds, if that has parameters of its own."""
     parts = [part for part in _parts(annotation) if isinstance(part, type)]
-    for part in parts:
-        if issubclass(part, Component):
-            name = plain.get("method") if isinstance(plain, dict) else plain
-            if not isinstance(name, str) or (str in parts and not is_known(name, part.kind)):
-                return None
-            return find(name, part.kind)
+    kinds = [part.kind for part in parts if issubclass(part, Component)]
+    if kinds:
+        name = plain.get("method") if isinstance(plain, dict) else plain
+        if not isinstance(name, str) or (str in parts and not is_known(name, *kinds)):
+            return None
+        return find(name, kind_for(name, kinds))
     return next((part for part in parts if issubclass(part, BaseModel)), None)
 
 
