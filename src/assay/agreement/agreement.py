@@ -12,8 +12,9 @@ from assay.components.component import Scorer
 from assay.echo import Brief
 from assay.methods.text.compression_ifd import CompressionIFD
 from assay.methods.text.longest import LongestResponse
+from assay.random_numbers import generator
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.rank_interval import FEWEST, Interval, bootstrap_interval
+from assay.solvers.rank_interval import FEWEST, Interval, spearman_interval
 from assay.solvers.ranks import spearman
 from assay.workspace.workspace import Workspace
 
@@ -147,6 +148,17 @@ def agreement(reader: SampleReader, reference: SampleReader, length: FloatArray)
         float("nan") if reader.scores.values is length else partial(first, second, length),
         tuple(_overlap(reader, reference, both, share) for share in SHARES),
     )
+
+
+def bootstrap_interval(first: FloatArray, second: FloatArray) -> Interval:
+    """Return the 95 % interval of Spearman's correlation; see `spearman_interval`.
+
+    Args:
+        first: shape (n,), no NaN.
+        second: shape (n,), no NaN.
+    """
+    rng = generator(seed=0, purpose="bootstrap of a rank correlation")
+    return spearman_interval(first, second, rng)
 
 
 def partial(first: FloatArray, second: FloatArray, fixed: FloatArray) -> float:

@@ -74,9 +74,7 @@ class HeadParameters(BaseModel):
 
     @field_validator("inputs")
     @classmethod
-    def _some(
-        cls, inputs: tuple[Component, ...], info: ValidationInfo
-    ) -> tuple[Component, ...]:
+    def _some(cls, inputs: tuple[Component, ...], info: ValidationInfo) -> tuple[Component, ...]:
         if not inputs:
             raise ValueError("needs at least one input")
         for each in inputs:
@@ -110,6 +108,7 @@ class FittedHead(PoolFeature, HeadParameters):
     """
 
     name = "fitted_head"
+    tells: ClassVar[bool] = True
     extra: ClassVar[str] = "models"
     paper: ClassVar[Paper | NoPaper] = NoPaper(
         reason="common practice: stacked generalisation's held-out predictions of a small model"

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from assay.echo import Brief
 from assay.features.head_inputs import Scale
 from assay.pool.pool import HashArray
+from assay.random_numbers import generator
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.rank_interval import Interval, bootstrap_interval
+from assay.solvers.rank_interval import Interval, spearman_interval
 from assay.solvers.ranks import spearman
 
 _ARRAY = "head."
@@ -90,7 +91,8 @@ class HeadFit(Brief):
             losses = _pair([
                 float(-np.log(np.maximum(each[rows, own], _SMALLEST)).mean()) for each in shares
             ])  # fmt: skip
-        return Figures(spearman(told, wanted), bootstrap_interval(told, wanted), errors, losses)
+        rng = generator(seed=0, purpose="interval of a head's correlation")
+        return Figures(spearman(told, wanted), spearman_interval(told, wanted, rng), errors, losses)
 
     def sentence(self) -> str:
         """Return what a person should know of it."""

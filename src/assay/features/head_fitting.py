@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import FeatureError
+from assay.features.folds import fold_of, kept_together, set_aside
 from assay.features.head_fit import HeadFit
 from assay.features.head_inputs import Scale
 from assay.models.head import Head, Learned, Lesson
 from assay.pool.pool import HashArray, distinct_hashes, leading_words
 from assay.samples import FloatArray, IdArray, IndexArray
-from assay.solvers.folds import fold_of, kept_together, set_aside
 
 INNER_PARTS = 5
 """Parts of the rows learned from by which a strength is chosen."""

@@ -1,7 +1,7 @@
 """What a fitted head says of every row."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import field_validator

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.random_numbers import generator
 from assay.samples import FloatArray
 from assay.solvers.ranks import places, places_correlation
 
@@ -21,12 +20,13 @@ class Interval(NamedTuple):
     high: float
 
 
-def bootstrap_interval(first: FloatArray, second: FloatArray) -> Interval:
+def spearman_interval(first: FloatArray, second: FloatArray, rng: np.random.Generator) -> Interval:
     """Return the 95 % interval of Spearman's correlation over rows drawn with replacement.
 
     Args:
         first: shape (n,), no NaN.
         second: shape (n,), no NaN.
+        rng: draws the rows.
 
     Returns:
         The 2.5th and 97.5th percentile; the same for the same numbers in any order. NaN below
@@ -40,7 +40,6 @@ def bootstrap_interval(first: FloatArray, second: FloatArray) -> Interval:
         return Interval(float("nan"), float("nan"))
     order = np.lexsort((second, first))  # what is drawn must not depend on the order of rows
     ranked = places(first[order]), places(second[order])
-    rng = generator(seed=0, purpose="bootstrap of a rank correlation")
     replicates = max(200, min(_REPLICATES, _DRAWN // count))
     found = np.empty(replicates)
     for replicate in range(replicates):

@@ -8,6 +8,7 @@ import pytest
 from assay.agreement.agreement import (
     Report,
     agreement,
+    bootstrap_interval,
     partial,
     report,
     verdict,
@@ -19,7 +20,7 @@ from assay.methods.text.longest import LongestResponse
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores
-from assay.solvers.rank_interval import FEWEST, Interval, bootstrap_interval
+from assay.solvers.rank_interval import FEWEST, Interval
 from assay.solvers.ranks import spearman
 
 

@@ -23,8 +23,8 @@ def open_head(kind: HeadKind) -> Head:
         MissingExtraError: if scikit-learn, or torch for "attention", is not installed.
     """
     try:
-        import threadpoolctl  # noqa: F401, PLC0415  comes with scikit-learn
         import sklearn  # noqa: F401, PLC0415  an optional package
+        import threadpoolctl  # noqa: F401, PLC0415  comes with scikit-learn
 
         if kind == "attention":
             from assay.backends.heads.attention import AttentionHead  # noqa: PLC0415  opens torch

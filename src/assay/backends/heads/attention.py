@@ -26,7 +26,7 @@ PENALTY = 1e-2
 """Weight decay, apart from the gradients."""
 
 
-class _Network(nn.Module):
+class _Network(nn.Module):  # type: ignore[misc]
     """Each input becomes a token by a map of its own; their mean after attention is read.
 
     Args:
@@ -49,9 +49,7 @@ class _Network(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the numbers, shape (n, outputs), of inputs, (n, d)."""
         parts = torch.split(inputs, self.widths, dim=1)
-        tokens = torch.stack(
-            [own(part) for own, part in zip(self.maps, parts, strict=True)], dim=1
-        )
+        tokens = torch.stack([own(part) for own, part in zip(self.maps, parts, strict=True)], dim=1)
         for layer in self.layers:
             tokens = layer(tokens)
         found: Tensor = self.out(tokens.mean(dim=1))

@@ -88,9 +88,7 @@ class _Path:
         self._centred, wanted = inputs - self._centre, targets - self._mean
         rows, width = inputs.shape
         self._by_rows = rows < width
-        gram = (
-            self._centred @ self._centred.T if self._by_rows else self._centred.T @ self._centred
-        )
+        gram = self._centred @ self._centred.T if self._by_rows else self._centred.T @ self._centred
         self._values, self._vectors = np.linalg.eigh(gram)
         self._turned = self._vectors.T @ (wanted if self._by_rows else self._centred.T @ wanted)
 
@@ -122,9 +120,7 @@ def _logistic(lesson: Lesson) -> dict[str, NDArray[Any]]:
 _ABSENT = -30.0  # logit of a class that no row learned from has
 
 
-def _regression(
-    lesson: Lesson, rows: IndexArray, strength: float
-) -> tuple[FloatArray, FloatArray]:
+def _regression(lesson: Lesson, rows: IndexArray, strength: float) -> tuple[FloatArray, FloatArray]:
     """Return weights, shape (d, classes), and intercepts, as scikit-learn fits them."""
     from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415  an optional package
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415

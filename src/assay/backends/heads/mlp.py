@@ -34,7 +34,7 @@ class MLPHead:
             learning_rate_init=RATE,
             batch_size=min(len(rows), max(16, min(200, len(rows) // 20))),
             # An instance, so that each reading has an order of its own.
-            random_state=np.random.RandomState(lesson.seed),  # noqa: NPY002  what it takes
+            random_state=np.random.RandomState(lesson.seed),
         )
         targets = lesson.targets.astype(np.int64) if lesson.classes else lesson.targets
         named = {"classes": np.arange(lesson.classes)} if lesson.classes else {}

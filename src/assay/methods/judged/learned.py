@@ -18,7 +18,7 @@ _ANYTHING = -1.0
 
 
 class Learned(Scorer, HeadParameters):
-    """What a head says of each row that was fitted on labelled ones, held-out rows telling how well.
+    """What a small head, fitted on labelled rows, says of each; rows held out tell how well.
 
     A labelled row has what a head says that was not fitted on it. Unless the rank correlation of
     what is said so with the labels is surely above `least`, nothing is scored.
@@ -31,8 +31,8 @@ class Learned(Scorer, HeadParameters):
         reason="common practice: a small model learns a judge's scores"
     )
     guide: ClassVar[Guide | None] = Guide(
-        formula="score = h(x),  h = argmin sum_i loss(y_i, h(x_i)) over labelled rows i;  of a "
-        "labelled row h_k(x), fitted without its fold k",
+        formula="score = h(x),  h fitted to labelled rows (x_i, y_i)\n"
+        "of a labelled row h_k(x),  h_k fitted without its fold k",
         choose="Where a judge, people or a reward model can label some hundred rows and not all. "
         "Labels of a `random` sample tell most: a head knows only rows like those it saw.",
         avoid="Where the held-out correlation is no higher than that of the answer's length with "
