@@ -14,7 +14,7 @@ HIDDEN = 64
 """Units of the hidden layer."""
 PENALTY = 1e-2
 """Penalty on the squared weights, as scikit-learn's alpha."""
-RATE = 3e-3
+RATE = 1e-3
 """Learning rate of Adam."""
 _SMALLEST = 1e-12
 
