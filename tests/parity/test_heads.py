@@ -15,7 +15,9 @@ from assay.random_numbers import row_uniform
 from assay.runtime import Runtime
 from assay.samples import FloatArray, IndexArray
 
-pytest.importorskip("sklearn")
+linear_model = pytest.importorskip("sklearn.linear_model")
+metrics = pytest.importorskip("sklearn.metrics")
+neural_network = pytest.importorskip("sklearn.neural_network")
 
 _RIDGE = [10.0**power for power in np.arange(-3.0, 6.5, 0.5)]
 _LOGISTIC = [10.0**power for power in range(-3, 4)]
@@ -136,9 +138,6 @@ def _three_classes(classes: int) -> tuple[FloatArray, FloatArray]:
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_classes_are_those_of_logistic_regression(classes: int) -> None:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import log_loss
-
     inputs, targets = _three_classes(classes)
     lesson = _lesson(inputs, targets, classes=classes)
     losses = []
@@ -146,11 +145,15 @@ def test_classes_are_those_of_logistic_regression(classes: int) -> None:
         loss = 0.0
         for part in range(5):
             out = lesson.parts == part
-            model = LogisticRegression(C=strength, max_iter=1000).fit(inputs[~out], targets[~out])
+            model = linear_model.LogisticRegression(C=strength, max_iter=1000).fit(
+                inputs[~out], targets[~out]
+            )
             told = model.predict_proba(inputs[out])
-            loss += log_loss(targets[out], told, labels=list(range(classes)), normalize=False)
+            loss += metrics.log_loss(
+                targets[out], told, labels=list(range(classes)), normalize=False
+            )
         losses.append(loss)
-    best = LogisticRegression(C=_LOGISTIC[int(np.argmin(losses))], max_iter=1000)
+    best = linear_model.LogisticRegression(C=_LOGISTIC[int(np.argmin(losses))], max_iter=1000)
 
     learned = _head("linear").fit(lesson)
     found = _head("linear").predict(learned.arrays, inputs, lesson.widths, classes=classes)
@@ -176,13 +179,11 @@ def test_a_class_that_no_row_learned_from_has_is_all_but_impossible() -> None:
 
 @pytest.mark.parametrize("classes", [0, 2, 3])
 def test_the_network_is_scikit_learns_at_its_best_reading(classes: int) -> None:
-    from sklearn.neural_network import MLPClassifier, MLPRegressor
-
     inputs, targets = _three_classes(classes) if classes else _numbers(90, 3)
     lesson = _lesson(inputs, targets, classes=classes)
     scaled = targets if classes else (targets - targets.mean()) / targets.std()
     kept = ~lesson.aside
-    model = (MLPClassifier if classes else MLPRegressor)(
+    model = (neural_network.MLPClassifier if classes else neural_network.MLPRegressor)(
         hidden_layer_sizes=(64,),
         alpha=1e-2,
         learning_rate_init=1e-3,
@@ -316,5 +317,3 @@ def test_the_same_rows_give_the_same_bytes_whatever_was_drawn_before(kind: Any) 
     }
     assert after[0] == before[0]
     assert torch.equal(after[1], before[1])
-
-

@@ -112,8 +112,9 @@ class Scale(NamedTuple):
     @classmethod
     def of(cls, rows: FloatArray, scaled: NDArray[np.bool_]) -> "Scale":
         """Return the scale of some rows; columns that are not scaled stay as they are."""
-        spread = rows.std(axis=0)
-        spread = np.where(scaled & (spread > 0), spread, 1.0)
+        # Of equal numbers rounding leaves a deviation that is not quite 0.
+        differing = scaled & (np.ptp(rows, axis=0) > 0)
+        spread = np.where(differing, rows.std(axis=0), 1.0)
         return cls(np.where(scaled, rows.mean(axis=0), 0.0), spread)
 
     def of_rows(self, rows: FloatArray) -> FloatArray:

@@ -4,8 +4,7 @@ Each works in one thread, so that the number of processors changes no sum. Numbe
 mean 0 and deviation 1; classes as they are.
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,19 +22,19 @@ def open_head(kind: HeadKind) -> Head:
         MissingExtraError: if scikit-learn, or torch for "attention", is not installed.
     """
     try:
-        import sklearn  # noqa: F401, PLC0415  an optional package
-        import threadpoolctl  # noqa: F401, PLC0415  comes with scikit-learn
-
         if kind == "attention":
             from assay.backends.heads.attention import AttentionHead  # noqa: PLC0415  opens torch
 
             return _Scaled(AttentionHead())
+        if kind == "mlp":
+            from assay.backends.heads.mlp import MLPHead  # noqa: PLC0415  opens scikit-learn
+
+            return _Scaled(MLPHead())
+        from assay.backends.heads.linear import LinearHead  # noqa: PLC0415  opens scikit-learn
+
+        return _Scaled(LinearHead())
     except ImportError as error:
         raise MissingExtraError("fitting a head", "models") from error
-    from assay.backends.heads.linear import LinearHead  # noqa: PLC0415  with its library
-    from assay.backends.heads.mlp import MLPHead  # noqa: PLC0415
-
-    return _Scaled(LinearHead() if kind == "linear" else MLPHead())
 
 
 class _Scaled:
@@ -46,15 +45,18 @@ class _Scaled:
     """
 
     def __init__(self, head: Head) -> None:
+        from threadpoolctl import ThreadpoolController  # noqa: PLC0415  with scikit-learn
+
         self._head = head
+        self._threads = ThreadpoolController()  # of the libraries that are loaded by now
 
     def fit(self, lesson: Lesson) -> Learned:
         """Return the head, with the scale of its numbers."""
         scale = np.array([0.0, 1.0])
         if not lesson.classes:
-            deviation = float(lesson.targets.std())
-            scale = np.array([float(lesson.targets.mean()), deviation or 1.0])
-        with _one_thread():
+            differ = np.ptp(lesson.targets) > 0
+            scale = np.array([lesson.targets.mean(), lesson.targets.std() if differ else 1.0])
+        with self._threads.limit(limits=1):
             learned = self._head.fit(
                 lesson._replace(targets=(lesson.targets - scale[0]) / scale[1])
             )
@@ -69,15 +71,7 @@ class _Scaled:
         classes: int,
     ) -> FloatArray:
         """Return numbers on the scale of the targets, or probabilities."""
-        with _one_thread():
+        with self._threads.limit(limits=1):
             found = self._head.predict(arrays, inputs, widths, classes=classes)
         centre, spread = arrays["scale"]
         return found if classes else found * spread + centre
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415  an optional package
-
-    with threadpool_limits(1):
-        yield

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
 
 from assay.models.head import Learned, Lesson
 from assay.samples import FloatArray, IndexArray
@@ -122,9 +124,6 @@ _ABSENT = -30.0  # logit of a class that no row learned from has
 
 def _regression(lesson: Lesson, rows: IndexArray, strength: float) -> tuple[FloatArray, FloatArray]:
     """Return weights, shape (d, classes), and intercepts, as scikit-learn fits them."""
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415  an optional package
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-
     targets = lesson.targets[rows].astype(np.int64)
     known = np.unique(targets)
     weights = np.zeros((lesson.inputs.shape[1], lesson.classes))

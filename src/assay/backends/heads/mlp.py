@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from assay.backends.heads.early_stop import best_epoch
 from assay.models.head import Learned, Lesson
@@ -24,8 +25,6 @@ class MLPHead:
 
     def fit(self, lesson: Lesson) -> Learned:
         """Return the weights of both layers."""
-        from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: PLC0415  optional
-
         rows = np.flatnonzero(~lesson.aside)
         kind = MLPClassifier if lesson.classes else MLPRegressor
         model = kind(
