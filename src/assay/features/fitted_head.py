@@ -44,7 +44,7 @@ _USUAL_EPOCHS = 40.0
 # In operations of a matrix product that takes as long.
 _SLOWER = 4.0  # times the products: one thread
 _DECOMPOSITION = 60.0  # times the cube of the columns
-_LAYERS_OF_A_TOKEN = 2e6
+_LAYERS_OF_A_TOKEN = 2e5
 
 
 class HeadParameters(BaseModel):
