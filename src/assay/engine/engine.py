@@ -297,7 +297,10 @@ class Engine:
         """
         found: dict[str, None] = {}
         for part in walk(components, resolve=self.resolve):
-            if isinstance(part, PoolFeature) and part.tells and self.is_stored(part):
+            if not (isinstance(part, PoolFeature) and part.tells and self.rows_known(part.dataset)):
+                continue
+            self.view(part.dataset)  # by which it is found
+            if self.is_stored(part):
                 found[part.told(self._value(part))] = None
         return list(found)
 

@@ -19,13 +19,14 @@ from assay.values import Numbers
 pytest.importorskip("sklearn")
 
 _ROWS = 60
+_HEAD = Runtime(workers=1).head("linear")
 
 
 def _fit(inputs: FloatArray, targets: FloatArray, classes: tuple[str, ...] = ()) -> HeadFit:
     words = np.sort(philox(np.arange(len(inputs), dtype=np.uint64), (1, 2)))
     hashes = hash_array([int(word).to_bytes(8, "big") + b"12345678" for word in words])
     fitting = Fitting(
-        head=Runtime(workers=1).head("linear"),
+        head=_HEAD,
         rows=inputs,
         scaled=np.ones(inputs.shape[1], np.bool_),
         widths=(inputs.shape[1],),
@@ -53,6 +54,7 @@ def _is_refused(fit: HeadFit) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_labels_that_are_noise_are_refused_and_planted_ones_are_not() -> None:
     refused = {"noise": 0, "planted": 0}
     for seed in range(40):
