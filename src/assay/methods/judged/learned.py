@@ -36,9 +36,9 @@ class Learned(Scorer, HeadParameters):
         choose="Where a judge, people or a reward model can label some hundred rows and not all. "
         "Labels of a `random` sample tell most: a head knows only rows like those it saw.",
         avoid="Where the held-out correlation is no higher than that of the answer's length with "
-        "the labels: what was learned is the length, and `longest_response` needs no labels. "
-        "`attention` with a few hundred labels: it has more weights than there are rows, and "
-        "`linear` mostly tells more.",
+        "the labels: what was learned is the length, and `longest_response` needs no labels. The "
+        "transformer with a few hundred labels: it has more weights than there are rows, and the "
+        "linear head mostly tells more.",
         compared=(
             Comparison(
                 against="ridge in closed form",
