@@ -60,6 +60,7 @@ _EXAMPLES: dict[str, object] = {
     "keep": "mid",
     "field": "meta.source",
     "condition": {"pattern": "wiki"},
+    "labels": {"method": "imported", "file": "ratings.csv", "column": "stars"},
 }
 """Values for the examples of methods that cannot do without."""
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from assay.models.classifier import Classifier
     from assay.models.generation import Generator
     from assay.models.gradients import GradientModel
+    from assay.models.head import Head, HeadKind
     from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
     from assay.models.text_to_text import TextToText
@@ -289,6 +290,16 @@ class Runtime:
         from assay.backends.euclidean_k_means import euclidean_k_means  # noqa: PLC0415
 
         return euclidean_k_means(vectors, count, seed=seed)
+
+    def head(self, kind: "HeadKind") -> "Head":
+        """Return what fits and reads a kind of head; see `assay.backends.heads`.
+
+        Raises:
+            MissingExtraError: if scikit-learn or torch is not installed.
+        """
+        from assay.backends.heads import open_head  # noqa: PLC0415  opens its library
+
+        return open_head(kind)
 
     def devices(self) -> tuple[str, ...]:
         """Return the devices that language models run on.

@@ -27,7 +27,7 @@ from tests.contract.test_components import (
 from tests.rows import make_pool
 from tests.toys import ToyLength
 
-ROWS = 12
+ROWS = 36  # as many as a head needs
 _PAIRS = [(f"Question {n} about the sea", f"an answer of {'many ' * n}words") for n in range(ROWS)]
 _ELSEWHERE = FileSet(source="elsewhere.jsonl")
 _OTHER_SIZES = (ROWS - 5, ROWS)

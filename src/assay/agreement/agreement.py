@@ -14,22 +14,12 @@ from assay.methods.text.compression_ifd import CompressionIFD
 from assay.methods.text.longest import LongestResponse
 from assay.random_numbers import generator
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.ranks import places, places_correlation, spearman
+from assay.solvers.rank_interval import FEWEST, Interval, spearman_interval
+from assay.solvers.ranks import spearman
 from assay.workspace.workspace import Workspace
 
 SHARES = (0.05, 0.10, 0.15)
 """Shares of the rows whose choice is compared."""
-FEWEST = 30
-"""Rows scored by both models below which an interval says nothing."""
-_REPLICATES = 2000
-_DRAWN = 5_000_000  # ranks that are taken for one interval
-
-
-class Interval(NamedTuple):
-    """Bounds between which 95 of 100 resampled values lie; NaN where there are too few rows."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -161,35 +151,14 @@ def agreement(reader: SampleReader, reference: SampleReader, length: FloatArray)
 
 
 def bootstrap_interval(first: FloatArray, second: FloatArray) -> Interval:
-    """Return the 95 % interval of Spearman's correlation over rows drawn with replacement.
+    """Return the 95 % interval of Spearman's correlation; see `spearman_interval`.
 
     Args:
         first: shape (n,), no NaN.
         second: shape (n,), no NaN.
-
-    Returns:
-        The 2.5th and 97.5th percentile; the same for the same numbers in any order. NaN below
-        `FEWEST` rows.
-
-    Source:
-        Efron 1979, Bootstrap methods: another look at the jackknife (percentile method).
     """
-    count = len(first)
-    if count < FEWEST:
-        return Interval(float("nan"), float("nan"))
-    order = np.lexsort((second, first))  # what is drawn must not depend on the order of rows
-    ranked = places(first[order]), places(second[order])
     rng = generator(seed=0, purpose="bootstrap of a rank correlation")
-    replicates = max(200, min(_REPLICATES, _DRAWN // count))
-    found = np.empty(replicates)
-    for replicate in range(replicates):
-        drawn = rng.integers(0, count, count)
-        found[replicate] = places_correlation(ranked[0][drawn], ranked[1][drawn])
-    known = found[~np.isnan(found)]
-    if not len(known):
-        return Interval(float("nan"), float("nan"))
-    low, high = np.quantile(known, [0.025, 0.975])
-    return Interval(float(low), float(high))
+    return spearman_interval(first, second, rng)
 
 
 def partial(first: FloatArray, second: FloatArray, fixed: FloatArray) -> float:

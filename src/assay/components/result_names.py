@@ -116,7 +116,10 @@ def _is_default(model: BaseModel, name: str, value: Any) -> bool:
     default = info.get_default(call_default_factory=True, validated_data={})
     if name in pinned_fields(type(model)) and isinstance(value, str):
         return isinstance(default, str) and name_of(value) == name_of(default)
-    return isinstance(default, BaseModel) and _words(value, 0) == _words(default, 0)
+    holds = isinstance(default, BaseModel) or (
+        isinstance(default, tuple) and any(isinstance(item, BaseModel) for item in default)
+    )
+    return holds and _words(value, 0) == _words(default, 0)
 
 
 def _named(fields: Mapping[str, Any], seed: int) -> Iterator[str]:

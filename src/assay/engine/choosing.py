@@ -81,6 +81,7 @@ def record_of(
     allowance: Allowance,
     reason: ReasonArray,
     files: Sequence[FileReading] = (),
+    remarks: Sequence[str] = (),
 ) -> SelectionRecord:
     """Check what a selector returned, and say the state of every row.
 
@@ -90,6 +91,7 @@ def record_of(
         allowance: what it was allowed to choose.
         reason: shape (n,), why rows could not be chosen; 0 where they could.
         files: what was read besides the pool.
+        remarks: what a person should know of it.
     """
     if allowance.limit is not None:
         selection = replace(selection, nested=False)
@@ -111,4 +113,6 @@ def record_of(
         facts["tokens"] = float(allowance.costs[chosen].sum())
     if files:
         facts["files"] = [file.facts() for file in files]
+    if remarks:
+        facts["remarks"] = list(remarks)
     return SelectionRecord(selection, reason, int(np.count_nonzero(allowance.eligible)), facts)

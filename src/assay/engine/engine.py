@@ -290,6 +290,20 @@ class Engine:
         ]
         return [reading_of(dataset, self.view(dataset)) for dataset in datasets]
 
+    def remarks(self, components: Iterable[Component]) -> list[str]:
+        """Return what a person should know of values that some components rest on, as far as known.
+
+        A value that is no longer at hand is not made again for that.
+        """
+        found: dict[str, None] = {}
+        for part in walk(components, resolve=self.resolve):
+            if not (isinstance(part, PoolFeature) and part.tells and self.rows_known(part.dataset)):
+                continue
+            self.view(part.dataset)  # by which it is found
+            if self.is_stored(part):
+                found[part.told(self._value(part))] = None
+        return list(found)
+
     def chosen_by(self, selector: Selector) -> SelectionRecord:
         """Return what a selector chose, as a step: one that only lets rows through is not kept.
 
@@ -416,7 +430,8 @@ class Engine:
         allowance = allowance_of(selector, reason, self._handed, self.runtime.stages)
         rng = generator(seed=selector.seed, purpose=selector.name)
         selection = selector.select(allowance, rng, **needs)
-        record = record_of(selector, selection, allowance, reason, self.read_files([selector]))
+        files, remarks = self.read_files([selector]), self.remarks([selector])
+        record = record_of(selector, selection, allowance, reason, files, remarks)
         return self._shown.selection_of_all(record)
 
 

@@ -169,6 +169,8 @@ class PoolFeature(Feature):
 
     scope: ClassVar[Literal["row", "pool"]] = "pool"
     stored: ClassVar[bool] = True
+    tells: ClassVar[bool] = False
+    """Whether a person should know something of its value, which `told` says."""
 
     if TYPE_CHECKING:  # its keywords differ from feature to feature
         compute: ClassVar[Callable[..., Any]]
@@ -220,6 +222,10 @@ class PoolFeature(Feature):
     def store(self, cache: Path, view: PoolView) -> PoolStore | FolderStore:
         """Return where the value for the rows in view is kept."""
         return PoolStore(cache / self.name / self.row_key, view.digest)
+
+    def told(self, value: Any) -> str:
+        """Return what a person should know of a value, one sentence without a stop."""
+        return ""
 
     def pack(self, value: Any) -> Any:
         """Return the arrays that are stored; for a NamedTuple or dataclass, its fields."""

@@ -1,6 +1,5 @@
 """Rows with a number or a word to learn, as a classifier is trained on them."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -8,16 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from assay.components.component import Component
 from assay.components.references import short_name
-from assay.errors import DataError, Parameter, Phrase
+from assay.errors import DataError, Parameter, Phrase, UnfinishedError
 from assay.features.classification import ClassificationPass, ClassificationReading
+from assay.features.row_labels import labels_of
 from assay.models.classifier import Classifier, Framed
 from assay.models.recipe import Recipe
 from assay.models.training import LabelledRows
 from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
 from assay.samples import Conversation, FloatArray, IdArray, IndexArray, Reason, Scores
-from assay.values import Labels, Numbers, ScoreTable
+from assay.values import RowValue, ScoreTable
+from assay.wording import number_of
 
 _LEAST_ROWS = 2
 
@@ -37,100 +39,70 @@ class Targets(NamedTuple):
     words: tuple[str, ...]
     without: int
 
-    def digest(self) -> bytes:
-        """Return 16 bytes over the labels in order."""
-        state = hashlib.blake2b(self.values.tobytes(), digest_size=16)
-        state.update("\0".join(self.words).encode(errors="surrogatepass"))
-        return state.digest()
 
-
-def targets_of(labels: Any, view: PoolView, places: IndexArray, recipe: Recipe) -> Targets:
+def targets_of(
+    component: Component, labels: Any, view: PoolView, places: IndexArray, recipe: Recipe
+) -> Targets:
     """Return what the rows at some places in view have to learn.
 
     Args:
+        component: what gave the labels.
         labels: scores of the whole pool, or the value of a feature of the rows in view.
         view: the rows.
         places: those that may be trained on, in order.
         recipe: says whether numbers or words are learned.
 
     Raises:
+        UnfinishedError: if rows are to get their label in another run.
         DataError: if fewer than two rows have a label, or all have the same.
+        FeatureError: if there is not one number or word per row.
     """
-    own = view.positions[places] if isinstance(labels, Scores) else places
-    if recipe.objective == "number":
-        values = _numbers(labels)[own]
-        known = np.isfinite(values)
-        words: tuple[str, ...] = ()
-    else:
-        texts = _words(labels)[own]
-        known = np.array([bool(text) for text in texts], np.bool_)
-        words = tuple(sorted({str(text) for text in texts[known]}))
-        place = {word: float(number) for number, word in enumerate(words)}
-        values = np.array([place.get(str(text), np.nan) for text in texts])
-    found = Targets(places[known], values[known], words, int(np.count_nonzero(~known)))
-    if len(found.places) < _LEAST_ROWS:
-        raise DataError(
-            f"{len(found.places)} of {len(places):,} rows have a label",
-            hint=Phrase("other {}", Parameter("labels")),
+    as_words = recipe.objective == "class"
+    found = labels_of(component, labels, view.positions, as_words=as_words)
+    if len(found.waiting):
+        raise UnfinishedError(
+            f"{number_of(len(found.waiting), 'row')} got no label in this run",
+            hint="run it again",
         )
-    if len(np.unique(found.values)) < _LEAST_ROWS:
-        same = words[0] if words else f"{found.values[0]:g}"
-        raise DataError(
-            f"all {len(found.places):,} rows with a label have the same, {same}",
-            hint=Phrase("other {}", Parameter("labels")),
-        )
-    return found
-
-
-def labelled_share(labels: Any, recipe: Recipe) -> float:
-    """Return which share of some rows has a label and is trained on."""
-    if isinstance(labels, ScoreTable):
-        labels = labels.main
-    known = (
-        np.isfinite(_numbers(labels))
-        if recipe.objective == "number"
-        else np.array([bool(word) for word in _words(labels)], np.bool_)
-    )
-    return float(known.mean()) * (1 - recipe.validation) if len(known) else 0.0
-
-
-def _numbers(labels: Any) -> FloatArray:
-    """Return labels as numbers, NaN where a row has none."""
-    if isinstance(labels, Scores):
-        return np.where(labels.reason == 0, labels.values, np.nan)
-    if isinstance(labels, Numbers):
-        if len(labels.columns) != 1:
-            raise DataError(
-                f"labels are one number a row, and here are {', '.join(labels.columns)}",
-                hint=Phrase("a score of one of them as {}", Parameter("labels")),
-            )
-        return np.asarray(next(iter(labels.columns.values())), np.float64)
-    texts = pl.Series(_words(labels), dtype=pl.String)
-    numbers = texts.str.strip_chars().cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
-    if np.isnan(numbers).all() and texts.null_count() < len(texts):
-        some = next(text for text in texts.to_list() if text is not None)
+    values, known = found.targets[places], found.known[places]
+    if not known.any() and isinstance(labels, pl.Series) and labels.null_count() < len(labels):
+        some = next(text for text in labels.to_list() if text is not None)
         raise DataError(
             f"labels such as {some[:40]!r} are no numbers",
             hint=Parameter("recipe.objective", "class"),
         )
-    return np.asarray(numbers, np.float64)
-
-
-def _words(labels: Any) -> "np.ndarray[Any, Any]":
-    """Return labels as words, None where a row has none."""
-    if isinstance(labels, Labels):
-        words = labels.values.to_list()
-        return np.array(
-            [
-                word if known else None
-                for word, known in zip(words, labels.reason == 0, strict=True)
-            ],
-            dtype=object,
+    if known.sum() < _LEAST_ROWS:
+        raise DataError(
+            f"{int(known.sum())} of {len(places):,} rows have a label",
+            hint=Phrase("other {}", Parameter("labels")),
         )
-    if isinstance(labels, pl.Series):
-        return np.array(labels.to_list(), dtype=object)
-    found = _numbers(labels)
-    return np.array([None if np.isnan(each) else f"{each:g}" for each in found], dtype=object)
+    if len(np.unique(values[known])) < _LEAST_ROWS:
+        first = values[known][0]
+        same = found.classes[int(first)] if as_words else f"{first:g}"
+        raise DataError(
+            f"all {int(known.sum()):,} rows with a label have the same, {same}",
+            hint=Phrase("other {}", Parameter("labels")),
+        )
+    # Words that no row in view has are told apart from none.
+    present, at = np.unique(values[known], return_inverse=True)
+    words = tuple(found.classes[int(place)] for place in present) if as_words else ()
+    taught = at.astype(np.float64) if as_words else values[known]
+    return Targets(places[known], taught, words, int(np.count_nonzero(~known)))
+
+
+def labelled_share(component: Component, labels: Any, recipe: Recipe) -> float:
+    """Return which share of some rows has a label and is trained on.
+
+    Args:
+        component: what gave the labels.
+        labels: of all rows.
+        recipe: says whether numbers or words are learned, and how many rows are not trained on.
+    """
+    value = labels.main if isinstance(labels, ScoreTable) else labels
+    count = len(value.reason) if isinstance(value, (RowValue, Scores)) else len(value)
+    as_words = recipe.objective == "class"
+    known = labels_of(component, value, np.arange(count), as_words=as_words).known
+    return float(known.mean()) * (1 - recipe.validation) if count else 0.0
 
 
 def labelled_rows(

@@ -90,6 +90,11 @@ class TunedModel(MadeModel):
         return needs
 
     @property
+    def _labels(self) -> Component:
+        assert self.labels is not None  # noqa: S101  narrows what a classifier has
+        return self.labels
+
+    @property
     def makes(self) -> Literal["language_model", "classifier"]:
         """What it is, by the objective of its recipe."""
         return "classifier" if self.recipe.is_classifier else "language_model"
@@ -163,7 +168,7 @@ class TunedModel(MadeModel):
         if self.recipe.steps is not None:  # then it takes as long whatever the rows
             return Sampled(seconds=found.tokens(self.recipe, 1) * found.seconds_per_token)
         tokens = found.tokens(self.recipe, len(rows)) / len(rows)
-        labelled = 1.0 if labels is None else labelled_share(labels, self.recipe)
+        labelled = 1.0 if labels is None else labelled_share(self._labels, labels, self.recipe)
         return Sampled(seconds_per_row=tokens * found.seconds_per_token * labelled)
 
     def work(self, rows: int, runtime: Runtime, *, alike: float = 0.0) -> float:
@@ -255,7 +260,7 @@ class TunedModel(MadeModel):
         return rows, partial(opened.train, training)
 
     def _of_labels(self, base: str, view: PoolView, runtime: Runtime, labels: Any) -> _Prepared:
-        targets = targets_of(labels, view, _places(view), self.recipe)
+        targets = targets_of(self._labels, labels, view, _places(view), self.recipe)
         opened = runtime.trainable_classifier(base, self.recipe, targets.words)
         blocks = _blocks(view, targets.places)
         rows, places = labelled_rows(opened.model, self.recipe, blocks, targets)

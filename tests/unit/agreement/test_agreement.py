@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from assay.agreement.agreement import (
-    FEWEST,
-    Interval,
     Report,
     agreement,
     bootstrap_interval,
@@ -22,6 +20,7 @@ from assay.methods.text.longest import LongestResponse
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores
+from assay.solvers.rank_interval import FEWEST, Interval
 from assay.solvers.ranks import spearman
 
 

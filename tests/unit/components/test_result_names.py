@@ -55,6 +55,18 @@ def test_a_pinned_default_is_still_the_default() -> None:
     assert derived_name(made) == "facility_location-3"
 
 
+def test_several_pinned_defaults_are_still_the_default() -> None:
+    vectors = {"method": "embeddings", "model": "assay:encoder@0123456789abcdef"}
+    described = {"method": "learned", "labels": "mtld"}
+
+    for inputs, name in (
+        ([vectors, "lengths"], "learned-labels-mtld-3"),
+        ([vectors], "learned-labels-mtld-inputs-embeddings-3"),
+    ):
+        made = build({**described, "inputs": inputs, "budget": 3}, "selector")
+        assert derived_name(made) == name
+
+
 def test_the_choice_of_select_without_a_method_goes_by_its_recipe() -> None:
     recipe = default_selection("10%")
     other = build({**_described(recipe.selector), "budget": "10%"}, "selector")

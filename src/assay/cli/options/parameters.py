@@ -1,5 +1,6 @@
 """``--set``: text as parameters, read as their types say."""
 
+import contextlib
 import json
 import re
 import types
@@ -239,19 +240,16 @@ def typed(annotation: Any, text: str) -> Any:
     Raises:
         UsageError: if it begins like JSON and is none.
     """
-    if text[:1] in ("{", "["):
-        try:
-            return json.loads(text)
-        except ValueError as error:
-            raise UsageError(f"{text!r} is not JSON: {error}") from error
     parts = list(_parts(annotation))
+    held = [kind for part in parts for kind in _components(part)]
+    if text[:1] in ("{", "["):
+        return _nested(text, short=bool(held))
     if text.lower() in ("none", "null"):
         words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
         if type(None) in parts:
             return None
         if "" in words and "none" not in words:
             return ""
-    held = [kind for part in parts for kind in _components(part)]
     for part in parts:
         if get_origin(part) is tuple:
             items = [item.strip() for item in text.split(",") if item.strip()]
@@ -259,6 +257,22 @@ def typed(annotation: Any, text: str) -> Any:
                 return dict(item.partition("=")[::2] for item in items)
             return [_method_name(item, held) for item in items]
     return _method_name(text, held)
+
+
+def _nested(text: str, *, short: bool) -> Any:
+    """Return what JSON says or, where `short`, ``{method: name}`` as a configuration file does."""
+    from assay.config.document import parse_yaml
+
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        with contextlib.suppress(ConfigError):
+            content = parse_yaml(text).content if short else None
+            if isinstance(content, list) or (
+                isinstance(content, dict) and None not in content.values()
+            ):
+                return content
+        raise UsageError(f"{text!r} is not JSON: {error}") from error
 
 
 def files_named(texts: Sequence[str]) -> list[Path]:

@@ -22,7 +22,8 @@ def describe_agreement(found: "Report", sizes: Mapping[str, int | None]) -> dict
         found: the measurement.
         sizes: number of weights of each model, None where it is not known.
     """
-    from assay.agreement.agreement import FEWEST, verdict
+    from assay.agreement.agreement import verdict
+    from assay.solvers.rank_interval import FEWEST
 
     said = verdict(found)
     return {

@@ -109,7 +109,10 @@ def needs_of(method: type[Component]) -> list[Feature]:
         probe = method()
     except AssayError:
         defaults = [info.default for info in method.model_fields.values()]
-        return [item for item in walk([d for d in defaults if isinstance(d, Component)])
+        held = [
+            part for each in defaults for part in (each if isinstance(each, tuple) else (each,))
+        ]
+        return [item for item in walk([part for part in held if isinstance(part, Component)])
                 if isinstance(item, Feature)]  # fmt: skip
     return [item for item in walk([probe]) if isinstance(item, Feature)]
 
@@ -389,5 +392,5 @@ def _value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(str(item) for item in value) or "none"
+        return ", ".join(_value_text(item) for item in value) or "none"
     return "none" if value is None or value == "" else str(value)

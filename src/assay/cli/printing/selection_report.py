@@ -209,6 +209,8 @@ def _summary(
     longer = [(int(limit) // 1024, n) for limit, n in described["longer_than"].items()]
     yield "long rows", ", ".join(f"{count:,} over {limit}k" for limit, count in longer) + " tokens"
     yield "training", _training(described["training_cost"])
+    for remark in selection.record.facts.get("remarks", ()):
+        yield "learned", remark
     if selection.record.selection.stop == "exhausted" and selector.budget is not None:
         yield "note", "fewer rows were eligible than the budget allows: all of them were taken"
     elif selection.record.selection.stop == "no_gain":

@@ -156,6 +156,7 @@ def _score(
         _summary(scorer, scores, path.name) | {"result": given or project.label(scorer)}
         for scorer, scores, path in zip(resolved, tables, paths, strict=True)
     ]
+    remarks = project.engine.remarks(resolved)
     output = None if scoring.output is None else Path(scoring.output)
     if output is not None:
         names = list(dict.fromkeys(row["result"] for row in rows))
@@ -164,7 +165,7 @@ def _score(
     if scoring.report is not None:
         named = {row["result"]: (scorer, scores.main)
                  for row, scorer, scores in zip(rows, resolved, tables, strict=True)}  # fmt: skip
-        _report(project, named, run.stages, scoring.report)
+        _report(project, named, run.stages, scoring.report, remarks)
     page = terminal()
     written = [str(path) for path in (output, scoring.report) if path is not None]
     if page.settings.as_json:
@@ -175,6 +176,7 @@ def _score(
                 "scores": rows,
                 "written": written,
                 "models": [fit.facts() for fit in project.model_fits(resolved)],
+                **({"remarks": remarks} if remarks else {}),
             }
         )
         return
@@ -187,6 +189,8 @@ def _score(
              for r in rows],
         )
     )  # fmt: skip
+    for remark in remarks:
+        page.note(f"learned: {remark}")
     seconds = format_seconds(project.load_seconds + sum(run.stages.values()))
     page.note(f"made {shown_path(project.folder / 'scores')} in {seconds}", style="dim")
     for path in written:
@@ -200,6 +204,7 @@ def _report(
     scores: "Mapping[str, tuple[Scorer, Scores]]",
     stages: "Mapping[str, float]",
     path: Path,
+    remarks: Sequence[str],
 ) -> None:
     from assay.cli.printing.selection_report import why_text
     from assay.files import write_text
@@ -207,7 +212,10 @@ def _report(
     from assay.stores.written import remember
 
     command = ["assay", "score", *sys.argv[2:]]
-    write_text(path, score_page(project, scores, stages=stages, command=command, why=why_text))
+    page = score_page(
+        project, scores, stages=stages, command=command, why=why_text, remarks=remarks
+    )
+    write_text(path, page)
     remember(project.runtime.cache, [path])
 
 

@@ -24,6 +24,7 @@ def score_page(
     stages: Mapping[str, float],
     command: Sequence[str],
     why: Callable[[int], str],
+    remarks: Sequence[str] = (),
 ) -> str:
     """Return the page; it needs nothing else, and runs no script.
 
@@ -33,6 +34,7 @@ def score_page(
         stages: seconds by what was done.
         command: the words that make it.
         why: a reason's code in words.
+        remarks: what else is to be known of them.
     """
     groups = [Group("pool", np.flatnonzero(~project.pool.held_out), 0)]
     tables = {name: found for name, (_, found) in scores.items()}
@@ -48,7 +50,7 @@ def score_page(
         what_rows_are(project, groups),
         by_meaning(project, groups, [scorer for scorer, _ in scores.values()]),
         *(_ends(project, name, found, why) for name, found in tables.items()),
-        making(stages, command),
+        making(stages, command, *(f"{remark[:1].upper()}{remark[1:]}." for remark in remarks)),
     ]  # fmt: skip
     return page(f"Assay: {title}", *parts, style=STYLE)
 

@@ -55,7 +55,12 @@ def selection_page(
         by_meaning(project, groups, [selection.selector]),
         section(f"Chosen: {min(SHOWN, len(selection))} rows to read", _chosen(selection, scores)),
         section("Left out, and why", _left(selection, scores, why)),
-        making(stages, command, _cost(described)),
+        making(
+            stages,
+            command,
+            *map(_sentence, selection.record.facts.get("remarks", ())),
+            _cost(described),
+        ),
     ]
     return page(f"Assay: {selection.name}", *parts, style=STYLE)
 
@@ -114,6 +119,10 @@ def _left(
         for position in evenly(np.flatnonzero(reasons == code).astype(np.int64), count):
             rows.append(Shown(position, [why(code), *numbers_of(scores, position)]))
     yield cards(selection.project.pool, rows)
+
+
+def _sentence(remark: str) -> str:
+    return f"{remark[:1].upper()}{remark[1:]}."
 
 
 def _cost(described: Mapping[str, Any]) -> str:

@@ -20,8 +20,10 @@ from assay.components.registry import find
 from assay.components.rendering import Rendering
 from assay.components.rule import Rule
 from assay.errors import AssayError, ConfigError, UnknownMethodError, UsageError
+from assay.features.record_field import RecordField
 from assay.methods.combinations.combination import RankMean
 from assay.methods.combinations.top_score import TopScore
+from assay.methods.judged.learned import Learned
 from assay.methods.likelihood.ifd import IFD
 
 
@@ -258,3 +260,30 @@ def test_which_of_a_files_methods_is_meant_has_to_be_said(
     with pytest.raises(UsageError, match=message) as raised:
         describe_methods(["threshold"], parse_settings([f"by={file}{ending}"], ["threshold"]))
     assert hint in str(raised.value.hint)
+
+
+def test_a_score_or_a_feature_is_described_as_a_configuration_file_does() -> None:
+    annotation = Learned.model_fields["labels"].annotation
+    described = {"method": "imported", "file": "judged.csv", "column": "score"}
+
+    assert typed(annotation, "{method: imported, file: judged.csv, column: score}") == described
+    assert typed(annotation, '{"method": "imported", "file": "judged.csv", "column": "score"}') == (
+        described
+    )
+    for wrong in ("{method: imported", "{method imported}", "[a: b: c]"):
+        with pytest.raises(UsageError, match="is not JSON"):
+            typed(annotation, wrong)
+
+
+def test_parameters_of_a_score_or_a_feature_are_set_after_its_name() -> None:
+    for held, name, value in (("imported", "column", "score"), ("record_field", "field", "stars")):
+        settings = [Setting("", "labels", held), Setting("", f"labels.{name}", value)]
+        (described,), _ = describe_methods(["learned"], settings)
+
+        assert described["labels"] == {"method": held, name: value}
+    inputs = typed(Learned.model_fields["inputs"].annotation, "embeddings,mtld")
+    made = Learned(labels={"method": "record_field", "field": "stars"}, inputs=inputs)
+    assert [part.kind for part in made.inputs] == ["feature", "scorer"]
+    assert isinstance(made.labels, RecordField)
+    with pytest.raises(UnknownMethodError):
+        Learned(labels="stars")
