@@ -1,6 +1,7 @@
 """The page on the default of `assay select`: what it does, and the evidence it was chosen by."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,10 @@ PICTURE = PAGE.with_suffix(".svg")
 _NOT_YET = "not measured yet"
 
 
-def default_pages() -> dict[Path, str]:
-    """Return the page and its picture, by their places under docs/."""
+def default_pages() -> dict[Path, Callable[[], str]]:
+    """Return what makes the page and its picture, by their places under docs/."""
     evidence = Evidence.read()
-    return {PAGE: default_page(evidence), PICTURE: picture(evidence)}
+    return {PAGE: partial(default_page, evidence), PICTURE: partial(picture, evidence)}
 
 
 def default_page(evidence: Evidence) -> str:

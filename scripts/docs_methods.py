@@ -5,7 +5,7 @@ import inspect
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from assay.cli.printing.catalogue import (
@@ -82,13 +82,13 @@ def _is_ours(component: type[Component]) -> bool:
     return component.__module__.startswith("assay.") and "<locals>" not in component.__qualname__
 
 
-def method_pages() -> dict[Path, str]:
-    """Return every generated page on methods by its place under docs/."""
+def method_pages() -> dict[Path, Callable[[], str]]:
+    """Return what makes every page on methods, by its place under docs/."""
     folder = Path("methods")
-    pages = {folder / f"{method.name}.md": _method_page(method) for method in ours()}
-    pages[folder / "index.md"] = _index_page()
-    pages[folder / "features.md"] = _features_page()
-    return pages
+    pages: dict[Path, Callable[[], str]] = {
+        folder / f"{method.name}.md": functools.partial(_method_page, method) for method in ours()
+    }
+    return pages | {folder / "index.md": _index_page, folder / "features.md": _features_page}
 
 
 def _index_page() -> str:

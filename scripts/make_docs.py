@@ -7,7 +7,8 @@ Run: python -m scripts.make_docs           writes what is out of date
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from tests.unit.formats.bad_input_cases import bad_input_table
@@ -28,19 +29,19 @@ _NAVIGATION = "      # written by scripts.make_docs\n"
 ASSETS = ROOT / "src" / "assay" / "assets"
 
 
-def generated_pages() -> dict[Path, str]:
-    """Return the text of every page that is made from the code, by its place under docs/."""
-    pages = {
-        Path("bad-input.md"): bad_input_table(),
-        Path("reference/command-line.md"): command_page(),
-        Path("reference/formats.md"): formats_page(),
-        Path("benchmarks.md"): benchmarks_page(),
-        WHICH_METHOD: which_method_page(),
-        Path("how-to/write-a-method.md"): _method_guide(),
-        Path("../mkdocs.yml"): _with_navigation(_text(ROOT / "mkdocs.yml")),
+def generated_pages() -> dict[Path, Callable[[], str]]:
+    """Return what makes the text of every page that is made from the code, by place under docs/."""
+    pages: dict[Path, Callable[[], str]] = {
+        Path("bad-input.md"): bad_input_table,
+        Path("reference/command-line.md"): command_page,
+        Path("reference/formats.md"): formats_page,
+        Path("benchmarks.md"): benchmarks_page,
+        WHICH_METHOD: which_method_page,
+        Path("how-to/write-a-method.md"): _method_guide,
+        Path("../mkdocs.yml"): partial(_with_navigation, _text(ROOT / "mkdocs.yml")),
     }
     for card in sorted(ASSETS.glob("*/CARD.md")):
-        pages[Path(f"reference/{card.parent.name}.md")] = card.read_text(encoding="utf-8")
+        pages[Path(f"reference/{card.parent.name}.md")] = partial(_text, card)
     return pages | default_pages() | method_pages()
 
 
@@ -68,7 +69,7 @@ def written_pages() -> list[Path]:
 
 def stale_pages() -> dict[Path, str]:
     """Return what each generated page should say that says something else, strays as empty."""
-    pages = {(DOCS / place).resolve(): text for place, text in generated_pages().items()}
+    pages = {(DOCS / place).resolve(): make() for place, make in generated_pages().items()}
     stale = {path: text for path, text in pages.items() if _text(path) != text}
     return stale | {
         path: "" for path in sorted((DOCS / "methods").glob("*.md")) if path not in pages

@@ -50,6 +50,8 @@ _OTHERS = ("numpy", "scipy.stats", "polars", "polars._utils.parquet", "pyarrow.p
            "typer", "typer._adapters", "rich.progress", "pytest")  # fmt: skip
 _TORCH = ("torch", "transformers", "safetensors.torch", "peft", "datasets", "accelerate",
           "trl.trainer.sft_trainer")  # fmt: skip
+_OF_TESTS = ("torch", "transformers", "hypothesis.strategies", "hypothesis.core", "faiss",
+             "py3langid.langid", "scipy.optimize")  # fmt: skip
 _PIECE = 1 << 16
 
 
@@ -268,7 +270,7 @@ def _import_all(imported: Imported) -> None:
     if imported == "assay and torch":
         names += _TORCH
     if imported == "what assay rests on":
-        names += ("torch", "transformers")
+        names += _OF_TESTS
     for name in names:
         if importlib.util.find_spec(name.partition(".")[0]):
             importlib.import_module(name)

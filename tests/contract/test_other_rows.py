@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pytest
@@ -42,15 +42,32 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("ratings.csv").write_text("id,rating\nn1,2\n")
 
 
-def _engine(tmp_path: Path, other_rows: int) -> Engine:
+class Pools(NamedTuple):
+    """The pool, a file of other rows of each size, and a file of questions."""
+
+    own: Pool
+    other: Mapping[int, Pool]
+    asked: Pool
+
+
+@pytest.fixture(scope="module")
+def pools(tmp_path_factory: pytest.TempPathFactory) -> Pools:
+    folder = tmp_path_factory.mktemp("pools")
     # No other row has an answer, so each has a reason; and every one of them is flagged otherwise.
-    other = make_pool(tmp_path / "other", [(f"other {n}", "") for n in range(other_rows)])
-    asked = make_pool(tmp_path / "asked", [("What is the sea", "so")])
-    pools: Mapping[bool, Pool] = {True: other, False: asked}
+    other = {
+        count: make_pool(folder / f"other-{count}", [(f"other {n}", "") for n in range(count)])
+        for count in _OTHER_SIZES
+    }
+    asked = make_pool(folder / "asked", [("What is the sea", "so")])
+    return Pools(make_pool(folder / "own", _PAIRS), other, asked)
+
+
+def _engine(tmp_path: Path, pools: Pools, other_rows: int) -> Engine:
+    files: Mapping[bool, Pool] = {True: pools.other[other_rows], False: pools.asked}
     return Engine(
-        make_pool(tmp_path / "own", _PAIRS),
+        pools.own,
         Runtime(cache=tmp_path / "cache", workers=1, max_unscored=1.0),
-        open_file=lambda dataset: pools["elsewhere" in dataset.source],
+        open_file=lambda dataset: files["elsewhere" in dataset.source],
     )
 
 
@@ -86,12 +103,12 @@ def _reading_elsewhere(component: Component, extra: str) -> Any:
 @pytest.mark.parametrize("other_rows", _OTHER_SIZES)
 @pytest.mark.parametrize("described", _methods(Scorer))
 def test_a_score_takes_no_reason_from_other_rows(
-    described: dict[str, Any], other_rows: int, tmp_path: Path
+    described: dict[str, Any], other_rows: int, pools: Pools, tmp_path: Path
 ) -> None:
     scorer = build(described, "scorer")
 
-    plain: ScoreTable = _engine(tmp_path / "plain", other_rows).value(scorer)
-    beside: ScoreTable = _engine(tmp_path / "beside", other_rows).value(
+    plain: ScoreTable = _engine(tmp_path / "plain", pools, other_rows).value(scorer)
+    beside: ScoreTable = _engine(tmp_path / "beside", pools, other_rows).value(
         _reading_elsewhere(scorer, "elsewhere")
     )
 
@@ -105,13 +122,13 @@ def test_a_score_takes_no_reason_from_other_rows(
 @pytest.mark.parametrize("other_rows", _OTHER_SIZES)
 @pytest.mark.parametrize("described", _methods(Selector))
 def test_a_selection_takes_no_reason_from_other_rows(
-    described: dict[str, Any], other_rows: int, tmp_path: Path
+    described: dict[str, Any], other_rows: int, pools: Pools, tmp_path: Path
 ) -> None:
     selector = build(described | {"budget": 4}, "selector")
     skip_where_it_cannot_run(selector)
 
-    plain: SelectionRecord = _engine(tmp_path / "plain", other_rows).value(selector)
-    beside: SelectionRecord = _engine(tmp_path / "beside", other_rows).value(
+    plain: SelectionRecord = _engine(tmp_path / "plain", pools, other_rows).value(selector)
+    beside: SelectionRecord = _engine(tmp_path / "beside", pools, other_rows).value(
         _reading_elsewhere(selector, "elsewhere")
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from assay.backends import causal_lm
 from tests.end_to_end.cli_helpers import COMMAND_LINE, Called, assay, write_dolly
 from tests.end_to_end.in_process import Here, calls_in
 from tests.end_to_end.jobs import kill_group, wait_until
@@ -143,7 +144,11 @@ def test_a_run_that_was_killed_while_it_converted_is_made_good_by_the_next(folde
 
 @pytest.mark.slow
 @real
-def test_the_real_model_in_its_package_scores_rows(here: Here, folder: Path) -> None:
+def test_the_real_model_in_its_package_scores_rows(
+    here: Here, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(causal_lm, "tuned_budget", lambda *args: 1024)  # not to be measured
+
     called = here("score", "data.jsonl", "ifd", "--model", f"package:{PACKAGE}", "--json")
 
     assert called.code == 0, called.err

@@ -1,6 +1,8 @@
 """Every mistake of the catalogue is noticed by the tests named beside it."""
 
+import compileall
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +17,7 @@ _PACKAGE = _ROOT / "src" / "assay"
 _SOME_FAILED = 1
 _PYTEST = """
 import sys
+sys.dont_write_bytecode = True  # a file that was changed twice in a second would look the same
 import assay, pytest
 print(assay.__file__, flush=True)
 sys.exit(pytest.main(sys.argv[1:]))
@@ -42,10 +45,20 @@ def test_there_are_at_least_twenty_and_no_two_are_equal() -> None:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package that may be changed; compiled files stay valid."""
+    """A copy of the package that may be changed, compiled."""
     copy = tmp_path_factory.mktemp("mutant") / "assay"
     shutil.copytree(_PACKAGE, copy)
+    compileall.compile_dir(copy, quiet=1)
     return copy
+
+
+@pytest.mark.slow
+def test_nothing_fails_without_a_mistake(package: Path) -> None:
+    ran = _run(("tests/unit/solvers/test_shares.py",), package)
+
+    assert ran.code == 0, ran.said[-2000:]
+    assert re.search(r"^\d+ passed", ran.said, re.MULTILINE), ran.said
+    assert str(package) in ran.said.splitlines()[0], "another copy of the package was tested"
 
 
 @pytest.mark.slow
@@ -56,27 +69,27 @@ def test_it_is_killed(mutant: Mutant, package: Path) -> None:
     file.write_text(original.replace(mutant.old, mutant.new), encoding="utf-8")
 
     try:
-        ran = _run(mutant, package)
+        ran = _run(mutant.killers, package)
     finally:
         file.write_text(original, encoding="utf-8")
+    # Pytest that cannot start ends with the same code.
+    assert re.search(r"^1 failed", ran.said, re.MULTILINE), ran.said[-2000:]
     assert ran.code == _SOME_FAILED, f"{mutant.why} survived:\n{ran.said[-2000:]}"
-    assert "errors during collection" not in ran.said
     assert str(package) in ran.said.splitlines()[0], "another copy of the package was tested"
 
 
-def _run(mutant: Mutant, package: Path) -> Ran:
-    """Run the tests of a mutant against the changed package."""
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=line"]
+def _run(tests: tuple[str, ...], package: Path) -> Ran:
+    """Run tests against a copy of the package; no other plugin of pytest is needed."""
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=line"]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(package.parent), str(_ROOT)]),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "OMP_NUM_THREADS": "1",
     }
     environment.pop("PYTEST_ADDOPTS", None)
     process = start(
-        _PYTEST,
-        [*options, *mutant.killers],
-        folder=_ROOT,
-        environment=environment,
+        _PYTEST, [*options, *tests], folder=_ROOT, environment=environment,
         imported="what assay rests on",
-    )
-    return Ran(process.wait(), process.communicate()[0])
+    )  # fmt: skip
+    code = process.wait()
+    return Ran(code, "\n".join(process.communicate()))
