@@ -27,10 +27,12 @@ from assay.models.training import ClassifierTraining, LabelledRows
 from assay.models.workplace import Workplace
 from assay.random_numbers import generator
 from assay.samples import FloatArray
+from assay.solvers.rank_interval import spearman_interval
 from assay.solvers.ranks import spearman
 
 _LOGGED = "held_out_loss"
 _AGREEMENT = "held_out_agreement"
+_INTERVAL = "held_out_interval"
 _USUAL_SPREAD = 0.02
 
 
@@ -194,9 +196,11 @@ class _Trainer(OurTrainer, transformers.Trainer):  # type: ignore[misc]  # has n
         training = self.training
         if not training.measures_epochs:
             return False
-        loss, agreement = self._measured(training.validation)
+        loss, agreement, interval = self._measured(training.validation)
         # Logging it as the library does would let it forget the loss of this step.
-        self.state.log_history.append({_LOGGED: loss, _AGREEMENT: agreement, "epoch": epoch})
+        self.state.log_history.append(
+            {_LOGGED: loss, _AGREEMENT: agreement, _INTERVAL: interval, "epoch": epoch}
+        )
         losses = self._held_out_losses()
         since = len(losses) - 1 - int(np.argmin(losses))
         return training.recipe.patience is not None and since >= training.recipe.patience
@@ -204,8 +208,10 @@ class _Trainer(OurTrainer, transformers.Trainer):  # type: ignore[misc]  # has n
     def _held_out_losses(self) -> list[float]:
         return [entry[_LOGGED] for entry in self.state.log_history if _LOGGED in entry]
 
-    def _measured(self, rows: LabelledRows) -> tuple[float, float | None]:
-        """Return the mean loss of rows, and how their numbers or words agree with the labels."""
+    def _measured(
+        self, rows: LabelledRows
+    ) -> tuple[float, float | None, tuple[float, float] | None]:
+        """Return the mean loss of rows, how they agree with their labels, and the interval."""
         order = np.argsort([-len(each.ids) for each in rows.framed], kind="stable")
         at_once = self.training.recipe.micro_batch
         losses = np.empty(len(order))
@@ -220,9 +226,12 @@ class _Trainer(OurTrainer, transformers.Trainer):  # type: ignore[misc]  # has n
                 found[places] = best.cpu().numpy()
         self.model.train()
         if self._words:
-            return float(losses.mean()), float(np.mean(found == rows.targets))
+            return float(losses.mean()), float(np.mean(found == rows.targets)), None
         rank = spearman(found, rows.targets)
-        return float(losses.mean()), None if np.isnan(rank) else rank
+        rng = generator(seed=0, purpose="interval of a classifier's correlation")
+        low, high = spearman_interval(found, rows.targets, rng)
+        known = None if np.isnan(rank) else rank
+        return float(losses.mean()), known, None if np.isnan(low) else (low, high)
 
     def held_out(self) -> HeldOut | None:
         """Return what it gave rows that it was not trained on; None if there are none."""
@@ -237,6 +246,7 @@ class _Trainer(OurTrainer, transformers.Trainer):  # type: ignore[misc]  # has n
             best=best + 1,
             plain=self._plain(self.training.validation.targets),
             agreement=found[_AGREEMENT],
+            interval=found[_INTERVAL],
         )
 
     def _plain(self, targets: FloatArray) -> float:

@@ -300,8 +300,8 @@ class Engine:
             if not (isinstance(part, PoolFeature) and part.tells and self.rows_known(part.dataset)):
                 continue
             self.view(part.dataset)  # by which it is found
-            if self.is_stored(part):
-                found[part.told(self._value(part))] = None
+            if self.is_stored(part) and (told := part.told(self._value(part))):
+                found[told] = None
         return list(found)
 
     def chosen_by(self, selector: Selector) -> SelectionRecord:

@@ -224,7 +224,7 @@ class PoolFeature(Feature):
         return PoolStore(cache / self.name / self.row_key, view.digest)
 
     def told(self, value: Any) -> str:
-        """Return what a person should know of a value, one sentence without a stop."""
+        """Return what a person should know of a value, one sentence without a stop, or nothing."""
         return ""
 
     def pack(self, value: Any) -> Any:

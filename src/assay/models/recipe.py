@@ -198,6 +198,7 @@ class HeldOut(BaseModel):
             each of the words is among them.
         agreement: at the best epoch, Spearman's correlation with the labels, or the share of rows
             whose word was found; None where all labels, or all numbers, are equal.
+        interval: 95 % of the correlation; None for words, and below 30 rows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -207,6 +208,18 @@ class HeldOut(BaseModel):
     best: int
     plain: float
     agreement: float | None
+    interval: tuple[float, float] | None
+
+    def sentence(self) -> str:
+        """Return what a person should know of it."""
+        share = self.losses[self.best - 1] / self.plain if self.plain else math.nan
+        said = "nothing" if self.agreement is None else f"{self.agreement:.2f}"
+        if self.interval is not None:
+            said += f" [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
+        return (
+            f"agreement {said} and loss {share:.2f} of the labels' own on {self.rows:,} rows held "
+            f"out; best after {self.best} of {len(self.losses)} epochs"
+        )
 
 
 class Tuned(BaseModel):

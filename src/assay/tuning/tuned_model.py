@@ -35,6 +35,7 @@ from assay.stores.pace import Paced
 from assay.tuning.labelled import divided, labelled_rows, labelled_share, targets_of
 from assay.tuning.rows import training_rows
 from assay.tuning.timing import SAMPLED_ROWS, timing
+from assay.wording import number_of
 
 _BLOCK_ROWS = 4096
 _USUAL_TOKENS = 256
@@ -58,6 +59,7 @@ class TunedModel(MadeModel):
 
     name = "tuned_model"
     version: ClassVar[int] = 2
+    tells: ClassVar[bool] = True
     extra: ClassVar[str] = "tune"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="supervised fine-tuning; see `Recipe`")
 
@@ -270,6 +272,12 @@ class TunedModel(MadeModel):
             base, self.recipe, self.seed, trained, _held_out(view), validation, targets.words
         )
         return trained, partial(opened.train, training)
+
+    def told(self, value: Tuned) -> str:
+        """Return how well a classifier tells rows that it was not tuned on; else nothing."""
+        if value.held_out is None:
+            return ""
+        return f"tuned on {number_of(value.rows, 'labelled row')}; {value.held_out.sentence()}"
 
     def pack(self, value: Tuned) -> Path:
         """Return the folder."""

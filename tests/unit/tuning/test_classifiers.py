@@ -199,6 +199,7 @@ def test_numbers_are_learned_as_by_a_plain_loop(
     assert (found.rows, found.steps, found.left_out) == (12, 4, {})
     assert found.held_out is not None
     assert found.held_out.rows == len(hidden) == 4
+    assert found.held_out.interval is None
     with torch.no_grad():
         last = float(np.mean([float(loss(loop.logits(row), row)) for row in hidden]))
     assert found.held_out.losses[-1] == pytest.approx(last, abs=2e-3)
@@ -666,3 +667,39 @@ def test_what_reads_it_is_priced_before_it_is_made(
         assert steps["classification"].missing == _ROWS
         assert not found.refusals
     assert not list((tmp_path / "tuned_model").glob("*/*"))
+
+
+# What is said of it
+
+
+def test_how_well_it_tells_what_it_has_not_seen_is_said(tmp_path: Path, bert: Path) -> None:
+    rows = pool_of([exchange(row) for row in ordinary_rows(64)])
+    recipe = _SMALL.model_copy(update={"validation": 0.5, "checkpoints": "all"})
+    feature = _model(bert, _file(tmp_path / "labels.csv", rows, _number), recipe)
+    engine = _engine(tmp_path, rows)
+    reward = engine.resolve(Reward(model=feature))
+    engine.value(reward)
+    found: Tuned = engine.value(feature)
+
+    (remark,) = engine.remarks([reward])
+
+    held_out = found.held_out
+    assert held_out is not None
+    assert held_out.interval is not None
+    assert held_out.agreement is not None
+    low, high = held_out.interval
+    assert low < held_out.agreement < high
+    words = leading_words(np.array([row.content_hash for row in _conversations(rows)], "S16"))
+    order = np.argsort(row_uniform(words, seed=0, purpose="validation"), kind="stable")
+    hidden = [_conversations(rows)[place] for place in order[:32]]
+    loop = PlainClassifier.open(found.last)
+    told = [loop.of(row.prompt, row.response)[0] for row in hidden]
+    ranks = [np.argsort(np.argsort(each)) for each in (told, [_number(row) for row in hidden])]
+    assert held_out.agreement == pytest.approx(np.corrcoef(np.array(ranks))[0, 1], abs=0.02)
+    share = held_out.losses[held_out.best - 1] / held_out.plain
+    assert remark == (
+        f"tuned on 32 labelled rows; agreement {held_out.agreement:.2f} [{low:.2f}, {high:.2f}] "
+        f"and loss {share:.2f} of the labels' own on 32 rows held out; best after {held_out.best} "
+        "of 2 epochs"
+    )
+    assert engine.remarks([engine.resolve(TunedModel(base=str(bert)))]) == []
