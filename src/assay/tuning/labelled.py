@@ -11,12 +11,12 @@ from assay.components.component import Component
 from assay.components.references import short_name
 from assay.errors import DataError, Parameter, Phrase, UnfinishedError
 from assay.features.classification import ClassificationPass, ClassificationReading
+from assay.features.folds import set_aside
 from assay.features.row_labels import labels_of
 from assay.models.classifier import Classifier, Framed
 from assay.models.recipe import Recipe
 from assay.models.training import LabelledRows
 from assay.pool.view import PoolView
-from assay.random_numbers import row_uniform
 from assay.samples import Conversation, FloatArray, IdArray, IndexArray, Reason, Scores
 from assay.values import RowValue, ScoreTable
 from assay.wording import number_of
@@ -83,7 +83,7 @@ def targets_of(
             f"all {int(known.sum()):,} rows with a label have the same, {same}",
             hint=Phrase("other {}", Parameter("labels")),
         )
-    # Words that no row in view has are told apart from none.
+    # Only words that some row has that is trained on.
     present, at = np.unique(values[known], return_inverse=True)
     words = tuple(found.classes[int(place)] for place in present) if as_words else ()
     taught = at.astype(np.float64) if as_words else values[known]
@@ -148,7 +148,7 @@ def divided(
 ) -> tuple[LabelledRows, LabelledRows]:
     """Return the rows that are trained on, and those by which the best epoch is chosen.
 
-    Which is which depends on a row's text and the seed alone.
+    Which is which depends on the texts and the seed alone; rows of one text stay together.
 
     Args:
         rows: all of them.
@@ -160,10 +160,10 @@ def divided(
     Raises:
         DataError: if too few rows are left to train on.
     """
-    number = row_uniform(ids, seed=seed, purpose="validation")
-    order = np.argsort(number, kind="stable")
-    count = round(recipe.validation * len(ids))
-    held_out, trained = np.sort(order[:count]), np.sort(order[count:])
+    aside = np.zeros(len(ids), np.bool_)
+    if recipe.validation:
+        aside = set_aside(ids, recipe.validation, seed=seed, purpose="validation")
+    held_out, trained = np.flatnonzero(aside), np.flatnonzero(~aside)
     if len(np.unique(rows.targets[trained])) < _LEAST_ROWS:
         raise DataError(
             f"{len(trained):,} rows with different labels are left to train "

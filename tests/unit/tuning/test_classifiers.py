@@ -170,7 +170,7 @@ def _divided(rows: Pool, labelled: Sequence[Conversation], seed: int = 0) -> tup
     """Return which rows are trained on and which are not, by hand."""
     words = leading_words(np.array([row.content_hash for row in labelled], "S16"))
     number = row_uniform(words, seed=seed, purpose="validation")
-    hidden = set(np.argsort(number, kind="stable")[: round(0.25 * len(labelled))].tolist())
+    hidden = set(np.argsort(number, kind="stable")[: math.ceil(0.25 * len(labelled))].tolist())
     return (
         [row for place, row in enumerate(labelled) if place not in hidden],
         [row for place, row in enumerate(labelled) if place in hidden],
@@ -346,6 +346,18 @@ def test_rows_without_a_label_are_left_out_and_counted(
     assert found.left_out == {"NOT_LABELLED": 3}
     assert found.held_out is not None
     assert found.rows + found.held_out.rows == _ROWS - 3
+
+
+def test_rows_of_one_text_are_all_trained_on_or_none(tmp_path: Path, bert: Path) -> None:
+    rows = [exchange(row) for row in ordinary_rows(_ROWS)]
+    twice = pool_of([*rows, *rows])
+    recipe = _SMALL.model_copy(update={"validation": 0.28, "epochs": 1})
+    labels = _file(tmp_path / "labels.csv", twice, _number)
+
+    found: Tuned = _engine(tmp_path, twice).value(_model(bert, labels, recipe))
+
+    assert found.held_out is not None
+    assert (found.rows, found.held_out.rows) == (22, 10)
 
 
 @pytest.mark.parametrize("weights", ["full", "lora"])
