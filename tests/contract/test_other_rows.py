@@ -106,6 +106,8 @@ def test_a_score_takes_no_reason_from_other_rows(
     described: dict[str, Any], other_rows: int, pools: Pools, tmp_path: Path
 ) -> None:
     scorer = build(described, "scorer")
+    assert isinstance(scorer, Scorer)
+    skip_where_it_cannot_run(scorer)
 
     plain: ScoreTable = _engine(tmp_path / "plain", pools, other_rows).value(scorer)
     beside: ScoreTable = _engine(tmp_path / "beside", pools, other_rows).value(
