@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError
 
 from assay.components.budget import Budget
 from assay.components.building import AS_IT_STANDS, Reading, kind_for, made_of
@@ -64,6 +64,8 @@ class Component(BaseModel, Part):
     extra: ClassVar[str] = ""
     """Optional dependency group without which it cannot run."""
 
+    _matched: str = PrivateAttr(default="")
+
     def __init__(self, **parameters: Any) -> None:
         try:
             super().__init__(**parameters)
@@ -112,6 +114,17 @@ class Component(BaseModel, Part):
         from when they are raised.
         """
         return recipe_key(self)
+
+    @property
+    def matched(self) -> str:
+        """Digest of what rows carry that it is matched to them by, once that is known."""
+        return self._matched
+
+    def matched_to(self, digest: str) -> Self:
+        """Return the same for rows that carry what has this digest, such as ids of a file."""
+        found = self.model_copy()
+        found._matched = digest
+        return found
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with some fields changed; a key that was taken is not carried over."""

@@ -24,6 +24,11 @@ class Part(ABC):
     code_digest: ClassVar[str] = ""
     """Digest of the code, where it lies in a file of one's own; an installed one has a version."""
 
+    @property
+    @abstractmethod
+    def matched(self) -> str:
+        """Digest of what rows carry that it is matched to them by, once that is known."""
+
     @abstractmethod
     def all_children(self) -> Iterator["Part"]:
         """Yield all that must be known before this can be, rows and rules included."""

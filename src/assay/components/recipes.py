@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from assay.components.parts import Part, changed_fields, raised_versions, revision_field
-from assay.components.references import identity_of, name_of, pinned_fields
+from assay.components.references import identity_of, pinned_fields
 
 
 def recipe_key(component: Part) -> str:
@@ -31,7 +31,7 @@ def identity(value: Any) -> Any:
         }
         if not isinstance(value, Part):
             return fields | revision_field(value)
-        own = [value.code_digest] if value.code_digest else []
+        own = [digest for digest in (value.code_digest, value.matched) if digest]
         return [value.kind, value.name, value.version, fields, *own]
     if isinstance(value, (tuple, list)):
         return [identity(item) for item in value]
@@ -45,19 +45,10 @@ def identity(value: Any) -> Any:
 def label_of(value: Any) -> str:
     """Return a component's name with the parameters that differ from their default, for people."""
     if isinstance(value, BaseModel) and isinstance(value, Part):
-        changed = changed_fields(value).items()
-        parts = [f"{n}={label_of(item)}" for n, item in changed if not is_same_file(value, n)]
+        parts = [f"{name}={label_of(item)}" for name, item in changed_fields(value).items()]
         return f"{value.name}({', '.join(parts)})" if parts else value.name
     if not isinstance(value, tuple):
         return str(value)
     if len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str):
         return f"{value[0]}: {label_of(value[1])}"
     return f"[{', '.join(label_of(item) for item in value)}]"
-
-
-def is_same_file(value: BaseModel, field: str) -> bool:
-    """Return whether a field names the file that it names by default, pinned or not."""
-    default, own = type(value).model_fields[field].default, getattr(value, field)
-    if pinned_fields(type(value)).get(field) != "file" or not isinstance(own, str):
-        return False
-    return isinstance(default, str) and name_of(own) == name_of(default)

@@ -5,6 +5,7 @@ from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 from assay.components.budget import Budget
 from assay.components.component import Component, Selector
@@ -115,7 +116,7 @@ def _is_default(model: BaseModel, name: str, value: Any) -> bool:
     info = type(model).model_fields[name]
     default = info.get_default(call_default_factory=True, validated_data={})
     if name in pinned_fields(type(model)) and isinstance(value, str):
-        return isinstance(default, str) and name_of(value) == name_of(default)
+        return default is not PydanticUndefined and name_of(value) == default
     holds = isinstance(default, BaseModel) or (
         isinstance(default, tuple) and any(isinstance(item, BaseModel) for item in default)
     )

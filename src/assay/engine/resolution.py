@@ -9,7 +9,7 @@ from assay.components.component import Chosen, Component, Dataset, Feature, File
 from assay.components.references import REQUIRED_KINDS, pinned_fields
 from assay.engine.fitting import fitting_encoder
 from assay.engine.shown_rows import ShownRows
-from assay.features.imported_column import pinned_with
+from assay.features.imported_column import carried_digest
 from assay.features.record_field import pinned_field
 from assay.runtime import Runtime
 
@@ -34,7 +34,8 @@ class Resolution:
         self._shown = shown
         self._runtime = runtime
         self._resolve_alone = resolve_alone
-        self._pins: dict[tuple[str, str, tuple[str, ...]], str] = {}
+        self._pins: dict[tuple[str, str], str] = {}
+        self._carried: dict[tuple[str, ...], str] = {}
 
     def resolve(self, component: ComponentType) -> ComponentType:
         """Return the component with everything it names pinned to content."""
@@ -55,11 +56,20 @@ class Resolution:
             named = text and (old or pinned[name] in REQUIRED_KINDS)
             if named and pinned[name] == "field" and _is_of_a_file(value):
                 continue  # whose digest counts, and with it that of its fields
-            by = getattr(value, "matched_by", ())
-            new = self._pin(pinned[name], old, by) if named else self._resolve(old)
+            new = self._pin(pinned[name], old) if named else self._resolve(old)
             if new is not old:
                 update[name] = new
-        return value.model_copy(update=update) if update else value
+        return self._matched(value.model_copy(update=update) if update else value)
+
+    def _matched(self, value: Any) -> Any:
+        """Return what is matched to rows by what they carry, with a digest of that."""
+        columns = getattr(value, "matched_by", ())
+        if not columns:
+            return value
+        if columns not in self._carried:
+            self._carried[columns] = carried_digest(columns, self._shown.pool)
+        found = self._carried[columns]
+        return value if value.matched == found else value.matched_to(found)
 
     def _resolve_inner(self, dataset: Chosen) -> Chosen:
         """Return rows chosen apart from the pool's, pinned by the rows that all were chosen from.
@@ -73,20 +83,16 @@ class Resolution:
             return dataset
         return dataset.model_copy(update={"of": of, "by": by})
 
-    def _pin(self, kind: str, text: str, by: tuple[str, ...] = ()) -> str:
-        if (kind, text, by) not in self._pins:
+    def _pin(self, kind: str, text: str) -> str:
+        if (kind, text) not in self._pins:
             if kind == "encoder":
                 pinned = fitting_encoder(text, self._shown.pool, self._runtime)
             elif kind == "field":
                 pinned = pinned_field(text, self._shown.pool)
-            elif kind == "file" and by:
-                pinned = pinned_with(
-                    by, text, self._shown.pool, lambda name: self._runtime.pin("file", name)
-                )
             else:
                 pinned = self._runtime.pin(kind, text)
-            self._pins[kind, text, by] = pinned
-        return self._pins[kind, text, by]
+            self._pins[kind, text] = pinned
+        return self._pins[kind, text]
 
 
 def _is_of_a_file(value: BaseModel) -> bool:

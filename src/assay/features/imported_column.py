@@ -3,7 +3,7 @@
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -14,7 +14,7 @@ import polars as pl
 from assay.components.component import NoPaper, Paper
 from assay.components.references import FileRef, name_of
 from assay.echo import Brief
-from assay.errors import DataError, ModelLoadError, Parameter, Phrase
+from assay.errors import DataError, Parameter, Phrase
 from assay.features.passes import PoolFeature
 from assay.features.text import part_of
 from assay.formats.columns import read_columns
@@ -94,32 +94,13 @@ def carried(match: Match) -> tuple[str, ...]:
     return {"id": ("external_id",), "row": ("file", "row")}.get(match, ())
 
 
-def pinned_with(
-    columns: Sequence[str], text: str, pool: Pool, pin_file: Callable[[str], str]
-) -> str:
-    """Return a file's name with a digest of its bytes, and of what its lines are matched by.
-
-    Args:
-        columns: of the pool, that the lines of the file are matched to its rows by.
-        text: the name, pinned, by its bytes alone or so, or not.
-        pool: the rows.
-        pin_file: returns the name with a digest of the bytes alone.
-
-    Raises:
-        ModelLoadError: if the file does not exist, or it or those have changed since.
-    """
-    name = text if Path(text).exists() else name_of(text)
-    alone = pin_file(name)
-    state = hashlib.blake2b(alone.rpartition("@")[2].encode(), digest_size=16)
+def carried_digest(columns: Sequence[str], pool: Pool) -> str:
+    """Return 16 hex digits over what the rows of a pool carry that lines are matched to them by."""
+    state = hashlib.blake2b(digest_size=8)
     for column in columns:
         cells = pool.column(column).cast(pl.String).fill_null("\0")
         state.update("\0\0".join(cells.to_list()).encode(errors="surrogatepass"))
-    pinned = f"{name}@{state.hexdigest()}"
-    if text not in (name, alone, pinned):
-        raise ModelLoadError(
-            f"{name}, or what its lines are matched by, has changed since it was pinned"
-        )
-    return pinned
+    return state.hexdigest()
 
 
 def _number(cell: object) -> float:

@@ -11,10 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from assay.components.component import Component, Selector
-from assay.components.references import name_of
 from assay.components.result_names import DIGITS, derived_name, slug
 from assay.errors import DamagedError
 from assay.files.checksums import damaged, is_set_aside, read_text, warn, write_json
@@ -183,17 +181,7 @@ def _is_of(facts: Mapping[str, str], component: Component) -> bool:
     """Return whether a result is of the same words as a component; then only its making differs."""
     from assay.components.descriptions import describe  # noqa: PLC0415  reads and writes components
 
-    before = json.loads(facts.get("description", "{}"))
-    return bool(_words_of(before) == _words_of(json.loads(json.dumps(describe(component)))))
-
-
-def _words_of(described: Any, field: str = "") -> Any:
-    """Return a description with files by their names alone, whatever they held."""
-    if isinstance(described, dict):
-        return {name: _words_of(item, name) for name, item in described.items()}
-    if isinstance(described, list):
-        return [_words_of(item) for item in described]
-    return name_of(described) if field == "file" and isinstance(described, str) else described
+    return json.loads(facts.get("description", "{}")) == json.loads(json.dumps(describe(component)))
 
 
 def _metadata(path: Path) -> dict[str, str]:

@@ -115,6 +115,7 @@ def stored_selection(project: Workspace, name: str) -> NamedSelection:
     with project.names():
         selector = _component(found, "selector")
     assert isinstance(selector, Selector)  # noqa: S101  narrows what the registry returns
+    selector = project.engine.resolve(selector)  # it is matched to rows by what they carry now
     record = project.results.read_selection(selector, project.pool.context)
     if record is None:
         raise DataError(f"{name} was made by another version of Assay", hint="make it again")

@@ -290,8 +290,12 @@ def test_a_folder_that_changed_or_holds_an_adapter_is_refused(tmp_path: Path) ->
         runtime.classifier(pinned, "float32")
 
     (folder / "adapter_config.json").write_text("{}")
-    with pytest.raises(ModelLoadError, match="holds an adapter"):
-        runtime.classifier(runtime.pin("classifier", str(folder)), "float32")
+    with pytest.raises(ModelLoadError, match="names no base"):
+        runtime.pin("classifier", str(folder))
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "elsewhere"}')
+    (folder / "config.json").unlink()
+    with pytest.raises(ModelLoadError, match="elsewhere cannot be fetched"):
+        runtime.pin("classifier", str(folder))
     with pytest.raises(ModelLoadError, match="no classifier is found"):
         runtime.pin("classifier", "assay:lm")
 

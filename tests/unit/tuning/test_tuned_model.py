@@ -305,7 +305,8 @@ def test_a_missing_extra_is_named_with_the_line_that_installs_it(
 ) -> None:
     found = training(llama_folder, tmp_path, _ROWS)
     monkeypatch.setitem(sys.modules, "peft", None)
-    monkeypatch.delitem(sys.modules, "assay.backends.trl_trainer")
+    for name in ("trl_trainer", "training_run"):
+        monkeypatch.delitem(sys.modules, f"assay.backends.{name}")
 
     with pytest.raises(MissingExtraError) as raised:
         training(llama_folder, tmp_path, _ROWS[:2])
