@@ -99,6 +99,7 @@ class Flag(enum.IntFlag):
     FEW_BYTES = 4096
     PARTLY_RENDERED = 8192
     EMPTY_REPLY = 16384
+    BEYOND_LABELS = 32768
 
 
 @dataclass(frozen=True, slots=True)

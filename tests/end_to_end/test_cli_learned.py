@@ -46,7 +46,7 @@ def test_a_selection_and_its_page_say_how_well_its_head_tells(assay: Here, tmp_p
     assert made.code == 0
     told = " ".join(made.err.split())
     assert "learned fitted on 45 labelled rows; held-out Spearman 0.9" in told
-    (remark,) = again.document["facts"]["remarks"]
+    remark, _ = again.document["facts"]["remarks"]
     assert remark in told
     assert f"F{remark[1:]}." in (tmp_path / "best.html").read_text()
     chosen = json.loads((tmp_path / "best.json").read_text())

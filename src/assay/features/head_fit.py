@@ -129,8 +129,7 @@ class HeadFit(Brief):
             "hashes": _bytes_of(self.hashes),
             "waiting": _bytes_of(self.waiting),
             "classes": words,
-            "centre": self.scale.centre,
-            "spread": self.scale.spread,
+            **{_SCALE + name: array for name, array in self.scale._asdict().items()},
             **{name: getattr(self, name) for name in _PLAIN},
             **{_ARRAY + name: array for name, array in self.arrays.items()},
         }
@@ -142,7 +141,7 @@ class HeadFit(Brief):
             hashes=_hashes_of(arrays["hashes"]),
             waiting=_hashes_of(arrays["waiting"]),
             classes=tuple(json.loads(arrays["classes"].tobytes())),
-            scale=Scale(arrays["centre"], arrays["spread"]),
+            scale=Scale(*(arrays[_SCALE + name] for name in Scale._fields)),
             arrays={
                 name.removeprefix(_ARRAY): array
                 for name, array in arrays.items()
@@ -152,6 +151,7 @@ class HeadFit(Brief):
         )
 
 
+_SCALE = "scale_"
 _PLAIN = ("targets", "held_out", "plain", "folds", "epochs")
 
 

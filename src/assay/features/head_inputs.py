@@ -104,10 +104,19 @@ def _first(reasons: Sequence[ReasonArray]) -> ReasonArray:
 
 
 class Scale(NamedTuple):
-    """Centre and deviation of each column that rows were learned from. Shape (d,) each."""
+    """Where the columns lie of the rows that were learned from. Shape (d,) each.
+
+    Attributes:
+        centre: mean; 0 of a column that is read as it is.
+        spread: deviation; 1 of a column that is read as it is, or does not vary.
+        low: smallest number; minus infinity of a column that is read as it is.
+        high: largest number; infinity of a column that is read as it is.
+    """
 
     centre: FloatArray
     spread: FloatArray
+    low: FloatArray
+    high: FloatArray
 
     @classmethod
     def of(cls, rows: FloatArray, scaled: NDArray[np.bool_]) -> "Scale":
@@ -115,8 +124,18 @@ class Scale(NamedTuple):
         # Of equal numbers rounding leaves a deviation that is not quite 0.
         differing = scaled & (np.ptp(rows, axis=0) > 0)
         spread = np.where(differing, rows.std(axis=0), 1.0)
-        return cls(np.where(scaled, rows.mean(axis=0), 0.0), spread)
+        return cls(
+            np.where(scaled, rows.mean(axis=0), 0.0),
+            spread,
+            np.where(scaled, rows.min(axis=0), -np.inf),
+            np.where(scaled, rows.max(axis=0), np.inf),
+        )
 
     def of_rows(self, rows: FloatArray) -> FloatArray:
-        """Return rows on this scale."""
-        return (rows - self.centre) / self.spread
+        """Return rows on this scale; a number beyond those learned from counts as the nearest."""
+        return (np.clip(rows, self.low, self.high) - self.centre) / self.spread
+
+    def beyond(self, rows: FloatArray) -> NDArray[np.bool_]:
+        """Return which rows have a number beyond those learned from. Shape (n,)."""
+        outside = (rows < self.low) | (rows > self.high)
+        return np.asarray(outside.any(axis=1), np.bool_)

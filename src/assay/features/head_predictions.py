@@ -14,22 +14,26 @@ from assay.features.passes import PoolFeature
 from assay.pool.pool import HashArray
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
-from assay.samples import IndexArray, Reason
+from assay.samples import Flag, IndexArray, Reason
 from assay.values import Numbers
+from assay.wording import number_of
 
 
 class HeadPredictions(PoolFeature):
     """The number of each row, or the probability of each class, by a head that did not see it.
 
     A row whose text has a label has what the head says that was fitted without it; all others have
-    the word of the head fitted on all labels. A row that lacks an input has nothing and the reason
-    for that; one whose label is still to come has nothing until then.
+    the word of the head fitted on all labels. A number beyond those of the labelled rows, such as
+    the length of a shorter answer, counts as the nearest of these, and the row is flagged. A row
+    that lacks an input has nothing and the reason; one whose label is still to come has nothing
+    until then.
     """
 
     name = "head_predictions"
     extra: ClassVar[str] = "models"
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a head's numbers")
     stored: ClassVar[bool] = False
+    tells: ClassVar[bool] = True
 
     by: AnyFeature
     """The head: a `fitted_head`."""
@@ -63,19 +67,29 @@ class HeadPredictions(PoolFeature):
         reader = runtime.head(self.head.head)
         hashes = view.pool.content_hashes[view.positions]
         table = np.full((len(view), len(head.classes) or 1), np.nan)
+        flags = np.zeros(len(view), np.uint16)
         with runtime.stages.task("reading by the head", len(view)) as task:
             for index, rows in read.blocks():
                 table[index] = reader.predict(
                     head.arrays, head.scale.of_rows(rows), read.widths, classes=len(head.classes)
                 )
+                flags[index[head.scale.beyond(rows)]] = Flag.BEYOND_LABELS
                 task.advance(len(index))
         known, places = _found(hashes, head.hashes)
         table[known] = head.held_out[places]
         waiting, _ = _found(hashes, head.waiting)
         reason = np.array(read.reason, np.uint8)
         reason[np.setdiff1d(waiting, known)] = Reason.TRANSIENT
-        return Numbers.of_table(
-            reason, np.zeros(len(view), np.uint16), head.classes or ("value",), table
+        return Numbers.of_table(reason, flags, head.classes or ("value",), table)
+
+    def told(self, value: Numbers) -> str:
+        """Return how many rows are not like those that the head was fitted on."""
+        count = int(np.count_nonzero(value.flags & Flag.BEYOND_LABELS))
+        if not count:
+            return ""
+        return (
+            f"{count:,} of {number_of(len(value), 'row')} have a length or another number beyond "
+            "those of the labelled rows, which counts as the nearest of these"
         )
 
 

@@ -22,7 +22,7 @@ from assay.pool.building import build_pool
 from assay.pool.pool import Pool, leading_words
 from assay.progress import Silent
 from assay.runtime import Runtime
-from assay.samples import Origin, Reason, Sample
+from assay.samples import Conversation, Flag, Message, Origin, Reason, Sample
 from assay.values import Numbers
 from tests.rows import conversation
 from tests.toys import ToyLength
@@ -147,6 +147,32 @@ def test_a_labelled_row_has_the_number_of_a_head_that_did_not_see_it(tmp_path: P
     others = np.setdiff1d(np.arange(len(pool)), places)
     np.testing.assert_allclose(told["value"][others], whole[others], rtol=1e-12)
     assert np.abs(told["value"][places] - whole[places]).min() > 0
+
+
+def test_a_number_beyond_those_of_labelled_rows_counts_as_the_nearest(tmp_path: Path) -> None:
+    samples = _samples(120)
+    short = Sample(Conversation((Message("user", "Say."), Message("assistant", "a"))))
+    pool = _pool(tmp_path / "pool", [*samples, short])
+    engine = _engine(pool, tmp_path / "cache")
+
+    fit: HeadFit = engine.value(_head())
+    feature = HeadPredictions(by=_head())
+    told: Numbers = engine.value(feature)
+
+    counts = np.column_stack(list(engine.value(build("lengths", "feature")).columns.values()))
+    inputs = np.log1p(counts)
+    places = [pool.content_hashes.tolist().index(each) for each in fit.hashes.tolist()]
+    low, high = inputs[places].min(axis=0), inputs[places].max(axis=0)
+    beyond = ((inputs < low) | (inputs > high)).any(axis=1)
+    answers = [row.response for row in pool.conversations(np.arange(121))]
+    place = answers.index("a")
+    assert beyond[place]
+    assert ((told.flags & Flag.BEYOND_LABELS) != 0).tolist() == beyond.tolist()
+    nearest = np.minimum(np.maximum(inputs[[place]], low), high)
+    scaled = (nearest - inputs[places].mean(axis=0)) / inputs[places].std(axis=0)
+    whole = engine.runtime.head("linear").predict(fit.arrays, scaled, (6,), classes=0)
+    assert told["value"][place] == pytest.approx(whole[0, 0], rel=1e-12)
+    assert feature.told(told).startswith(f"{int(beyond.sum())} of 121 rows have a length")
 
 
 def test_rows_of_a_fold_are_not_among_those_that_its_head_learns_from(

@@ -11,10 +11,12 @@ from assay.errors import ConfigError, FeatureError, Parameter, Phrase
 from assay.features.fitted_head import FittedHead, HeadParameters
 from assay.features.head_fit import HeadFit
 from assay.features.head_predictions import HeadPredictions
-from assay.samples import FloatArray
+from assay.samples import Flag, FloatArray
 from assay.values import Numbers
 
 _ANYTHING = -1.0
+_MOST_BEYOND = 0.5
+"""Share of rows unlike the labelled ones above which a head is not asked."""
 
 
 class Learned(Scorer, HeadParameters):
@@ -35,7 +37,9 @@ class Learned(Scorer, HeadParameters):
         "of a labelled row h_k(x),  h_k fitted without its fold k",
         choose="Where a judge, people or a reward model can label some hundred rows and not all. "
         "Labels of a `random` sample tell most: a head knows only rows like those it saw.",
-        avoid="Where the held-out correlation is no higher than that of the answer's length with "
+        avoid="On rows of another kind than the labelled ones: a head knows nothing of answers "
+        "shorter than any that has a label, and where most rows are such nothing is scored. "
+        "Where the held-out correlation is no higher than that of the answer's length with "
         "the labels: what was learned is the length, and `longest_response` needs no labels. The "
         "transformer with a few hundred labels: it has more weights than there are rows, and the "
         "linear head mostly tells more.",
@@ -64,7 +68,8 @@ class Learned(Scorer, HeadParameters):
             "vectors. Here the inputs are any features, and labelled rows have numbers of heads "
             "that did not see them.",
             "refusal": "Nothing is scored unless the lower end of the 95 % interval of the "
-            "held-out rank correlation is above `least`.",
+            "held-out rank correlation is above `least`, nor where most rows have a number beyond "
+            "those of the labelled ones.",
         },
     )
 
@@ -94,7 +99,8 @@ class Learned(Scorer, HeadParameters):
         """Return what the head says of each row. Shape (n,).
 
         Raises:
-            FeatureError: if it tells held-out rows no better than chance may.
+            FeatureError: if it tells held-out rows no better than chance may, or most rows are
+                unlike the labelled ones.
         """
         word = self._word(head)
         found = head.figures(word)
@@ -107,7 +113,21 @@ class Learned(Scorer, HeadParameters):
                     Parameter("least", "-1"),
                 ),
             )
+        self._check_alike(told)
         return np.asarray(told[word or "value"], np.float64)
+
+    def _check_alike(self, told: Numbers) -> None:
+        known = told.reason == 0
+        beyond = int(np.count_nonzero(told.flags[known] & Flag.BEYOND_LABELS))
+        if self.least > _ANYTHING and beyond > _MOST_BEYOND * np.count_nonzero(known):
+            raise FeatureError(
+                f"learned: {beyond:,} of {np.count_nonzero(known):,} rows have a length or another "
+                "number beyond those of the labelled rows, which tell nothing of them",
+                hint=Phrase(
+                    "label rows like these, name other inputs, or {} to go on all the same",
+                    Parameter("least", "-1"),
+                ),
+            )
 
     def _word(self, head: HeadFit) -> str:
         """Return the class whose probability is the score; of numbers nothing."""

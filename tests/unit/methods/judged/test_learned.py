@@ -13,7 +13,7 @@ from assay.methods.judged.learned import Learned
 from assay.pool.pool import hash_array
 from assay.random_numbers import philox
 from assay.runtime import Runtime
-from assay.samples import FloatArray
+from assay.samples import Flag, FloatArray, Reason
 from assay.values import Numbers
 
 pytest.importorskip("sklearn")
@@ -119,3 +119,21 @@ def test_the_probability_of_the_class_that_is_asked_for_is_the_score() -> None:
 def test_which_end_is_better_is_a_parameter() -> None:
     assert Learned(labels="longest_response").prefer == "high"
     assert Learned(labels="longest_response", better="low").sign == -1.0
+
+
+def test_most_rows_beyond_the_labelled_ones_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(_ROWS, 2))
+    fit = _fit(inputs, inputs[:, 0])
+    scorer, forced = Learned(labels="longest_response"), Learned(labels="mtld", least=-1)
+    numbers, reason = {"value": np.arange(10.0)}, np.zeros(10, np.uint8)
+    reason[9] = Reason.NO_WORDS
+    flags = np.zeros(10, np.uint16)
+    flags[:4] = flags[9] = Flag.BEYOND_LABELS
+
+    found = scorer.score(head=fit, told=Numbers(reason, flags, numbers))
+    assert found[:9].tolist() == list(range(9))
+    flags[4] = Flag.BEYOND_LABELS
+    with pytest.raises(FeatureError, match="5 of 9 rows have a length or another number beyond"):
+        scorer.score(head=fit, told=Numbers(reason, flags, numbers))
+    assert forced.score(head=fit, told=Numbers(reason, flags, numbers))[0] == 0
