@@ -39,6 +39,8 @@ class Learned(Scorer, HeadParameters):
         "Labels of a `random` sample tell most: a head knows only rows like those it saw.",
         avoid="On rows of another kind than the labelled ones: a head knows nothing of answers "
         "shorter than any that has a label, and where most rows are such nothing is scored. "
+        "With a few huge labels, such as IFDs of one-word answers: least squares follow these "
+        "alone, so cut them first. "
         "Where the held-out correlation is no higher than that of the answer's length with "
         "the labels: what was learned is the length, and `longest_response` needs no labels. The "
         "transformer with a few hundred labels: it has more weights than there are rows, and the "
