@@ -27,6 +27,8 @@ from assay.models.language_model import (
     Questions,
     at_work,
 )
+from assay.models.service import Price
+from assay.rendering.encoding import TextEncoding
 from assay.rendering.token_rows import TokenRow, Window
 from assay.rendering.tokenization import Preceding, token_rows
 from assay.runtime import Runtime
@@ -57,9 +59,23 @@ class CausalPass(ModelPass):
         given = self.given if isinstance(self.given, str) else "a text"
         return f"answers given {given} ({short_name(self.model)})"
 
-    def rows(self, model: LanguageModel, conversations: Sequence[Conversation]) -> list[TokenRow]:
+    def rows(self, model: TextEncoding, conversations: Sequence[Conversation]) -> list[TokenRow]:
         """Return the rows as tokens."""
         return token_rows(model, self.rendering, self.given, conversations)
+
+    def price(
+        self,
+        conversations: Sequence[Conversation],
+        features: Sequence[RowFeature],
+        runtime: Runtime,
+    ) -> Price | None:
+        """Return what a server would be asked for the log-probabilities of some rows."""
+        model = runtime.unasked(self.model)
+        if model is None:
+            return None
+        asking = [feature for feature in features if isinstance(feature, CausalFeature)]
+        _, questions = _questions(self.rows(model, conversations), asking, {})
+        return model.price_of_questions(questions)
 
     def why(self, conversation: Conversation, runtime: Runtime) -> str:
         """Return what the chat template makes of a row that it hides the answers of."""
