@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from assay.components.component import Component, Dataset, FileSet, Given, Scorer
-from assay.components.references import asks_a_service
 from assay.engine.engine import Engine
 from assay.errors import AssayError
 from assay.features.passes import PoolFeature, RowFeature, Sampled
@@ -57,8 +56,6 @@ def _value(engine: Engine, need: Any, sample: PoolView, per_row: dict[str, float
         raise _TooLongError(need.name)
     if not engine.missing_rows(need):  # then its model need not be opened
         return engine.stored_rows(sample, need)
-    if asks_a_service(need):
-        raise _TooLongError(need.name)
     seconds = per_row.get(f"{need.dataset.key}/{need.reading()!r}", math.inf)
     if not seconds * len(sample) <= _MOST_SECONDS:
         raise _TooLongError(need.name)

@@ -11,6 +11,7 @@ from assay.components.rendering import Rendering
 from assay.engine import row_work
 from assay.engine.engine import Engine
 from assay.engine.planning import Plan, plan
+from assay.engine.row_shards import unfinished_folder
 from assay.features.generations import Generations
 from assay.features.log_probs import PromptLogProbs, ResponseLogProbs
 from assay.features.passes import RowFeature
@@ -251,6 +252,25 @@ def test_estimates_say_that_they_are_and_a_tokenizer_without_a_window_is_one(
 
     assert (bare.exact, bare.counted, chat.exact, chat.counted) == (False, False, True, True)
     assert server.requests == []
+
+
+def test_an_estimate_of_a_prompt_bounds_the_reply_by_its_limit_alone(tmp_path: Path) -> None:
+    narrow = Rendering(template="plain", max_tokens=10)
+    feature = Generations(model=NOBODY, rendering=narrow, decoding=SHORT)
+
+    price = _price(Engine(pool(_ROWS), open_runtime(tmp_path)), feature)
+
+    assert price.tokens_out == SHORT.max_new_tokens * price.most
+
+
+def test_what_a_stopped_run_has_kept_makes_the_number_an_estimate(tmp_path: Path) -> None:
+    engine = Engine(pool(_ROWS), open_runtime(tmp_path))
+    feature = engine.resolve(Generations(model=NOBODY, rendering=CHAT))
+    assert _price(engine, feature).exact
+
+    unfinished_folder(engine.runtime.cache, feature.reading()).mkdir(parents=True)
+
+    assert not _price(engine, feature).exact
 
 
 def test_more_rows_than_are_counted_are_taken_as_alike(
