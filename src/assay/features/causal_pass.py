@@ -14,7 +14,7 @@ from assay.components.references import (
 )
 from assay.components.rendering import COMMON, Rendering
 from assay.errors import ConfigError
-from assay.features.made_models import ModelRef, first_model, model_name
+from assay.features.made_models import ModelRef, model_name
 from assay.features.model_passes import ModelPass, ModelReading, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.read_rows import Place, ReadRows
@@ -110,8 +110,7 @@ class CausalFeature(RowFeature):
     @property
     def tolerance(self) -> float:
         """Bound of what batches and devices may change a mean by, at this number format."""
-        # A server has its own format, which is seldom a full one.
-        return _TOLERANCES["bfloat16" if is_endpoint(first_model(self.model)) else self.dtype]
+        return _TOLERANCES[self.dtype]
 
     def context(self) -> Preceding:
         """Return what the answers are scored after."""

@@ -12,11 +12,10 @@ from assay.components.references import (
     EMBEDDED_MODEL,
     DType,
     ModelName,
-    is_endpoint,
     short_name,
 )
 from assay.components.rendering import COMMON, Rendering
-from assay.features.made_models import ModelRef, first_model, model_name
+from assay.features.made_models import ModelRef, model_name
 from assay.features.model_passes import ModelPass, ModelReading, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.seen_rows import flag_seen
@@ -72,9 +71,6 @@ class Generations(RowFeature):
     @property
     def tolerance(self) -> float:
         """Share of stored rows that may begin otherwise when they are written again."""
-        if is_endpoint(first_model(self.model)):
-            # What a server draws it need not draw again, and its batches are not ours.
-            return _UNLIKE_LOWER if self.decoding.is_greedy else 1.0
         return _UNLIKE if self.dtype == "float32" else _UNLIKE_LOWER
 
     def reading(self) -> Pass:
