@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from assay.models.head import Head, HeadKind
     from assay.models.language_model import LanguageModel
     from assay.models.recipe import Recipe
+    from assay.models.service import Unasked
     from assay.models.text_to_text import TextToText
     from assay.models.training import Trainable, TrainableClassifier
     from assay.samples import IndexArray
@@ -153,6 +154,20 @@ class Runtime:
             )
             return asked
         found: Generator = self._opened(pinned, dtype)
+        return found
+
+    def unasked(self, pinned: str) -> "Unasked | None":
+        """Return what tells what the service of a pinned name would be asked; None if it is none.
+
+        Nothing is sent to it, now or later.
+        """
+        if not is_endpoint(pinned):
+            return None
+        from assay.backends.endpoint.unasked import open_unasked  # noqa: PLC0415
+
+        found: Unasked = self.models.get(
+            f"unasked {pinned}", lambda: open_unasked(pinned), small=True
+        )
         return found
 
     def _opened(self, pinned: str, dtype: "DType") -> Any:

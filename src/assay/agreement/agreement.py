@@ -1,5 +1,6 @@
 """How well a cheap model ranks rows as an expensive one does, measured on a sample."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -7,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.agreement.sample_reading import SampleReader, SampleReading, sampled_rows
+from assay.agreement.sample_reading import Cost, SampleReader, SampleReading, sampled_rows
 from assay.components.component import Scorer
 from assay.echo import Brief
 from assay.methods.text.compression_ifd import CompressionIFD
@@ -258,8 +259,15 @@ def _best_model(found: Report, models: Sequence[Agreement]) -> Agreement:
     costs = {reader.name: reader.cost for reader in found.readers}
     almost = [each for each in models if each.interval.low >= _ALMOST]
     if almost:
-        return min(almost, key=lambda each: cost.all_seconds if (cost := costs[each.name]) else 0.0)
+        return min(almost, key=lambda each: _seconds_of(costs[each.name]))
     return max(models, key=lambda each: np.nan_to_num(each.correlation, nan=-2.0))
+
+
+def _seconds_of(cost: Cost | None) -> float:
+    """Return what all rows take: nothing without a model, any time where it is not known."""
+    if cost is None:
+        return 0.0
+    return math.inf if math.isnan(cost.all_seconds) else cost.all_seconds
 
 
 def _price(found: Report, name: str) -> str:

@@ -4,6 +4,7 @@ The sample is drawn row by row from the rows' own ids, so that a larger one only
 what was read for it is kept like any other pass: scoring all rows later does not read it again.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ import numpy as np
 
 from assay.components.component import Component, Feature, Given, Scorer
 from assay.components.walk import walk
+from assay.engine.asked import Ahead, ahead, is_asked, together
+from assay.engine.row_steps import Step
 from assay.engine.row_work import RowWork
 from assay.engine.settling import evaluate, is_of_the_pool, settle
 from assay.errors import ConfigError, DataError
 from assay.features.passes import RowFeature
+from assay.models.service import Price
 from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
 from assay.samples import FloatArray, IndexArray, Scores
@@ -35,8 +39,9 @@ class Cost:
     Attributes:
         read: rows of the sample that were read now; the others were at hand.
         tokens_per_second: measured; NaN where nothing counts tokens.
-        sample_seconds: for the whole sample.
-        all_seconds: for every row of the pool.
+        sample_seconds: for the whole sample; NaN for a service that is not asked anew, and of
+            which no run here tells how long it takes.
+        all_seconds: for every row of the pool; NaN where that of the sample is.
     """
 
     read: int
@@ -98,19 +103,27 @@ class SampleReading:
         cost = self._cost(spent) if timed else None
         return SampleReader(name, resolved, self._value(resolved), cost)
 
-    def priced(self, scorer: Scorer) -> tuple[int, float]:
-        """Return how many rows have to be read for a scorer, and about how many seconds it takes.
+    def priced(self, scorer: Scorer) -> Step:
+        """Return what has to be read for a scorer, and about how long it takes.
 
-        Nothing is kept.
+        Nothing is kept, and nothing is sent to a service.
         """
-        rows, seconds = 0, 0.0
+        rows, parts = 0, []
+        asked = False
         for group in self._groups(self._engine.resolve(scorer)):
             missing = max(self._rows.missing(self._view_of(feature), feature) for feature in group)
-            if missing:
-                measured = self._timed(group)
-                seconds += measured.seconds / max(measured.rows, 1) * missing
             rows = max(rows, missing)
-        return rows, seconds
+            if not missing:
+                continue
+            if is_asked(group):
+                asked = True
+                parts.append(ahead(self._runtime, self._view_of(group[0]), group))
+            else:
+                measured = self._timed(group)
+                parts.append(Ahead(Price(), measured.seconds / max(measured.rows, 1) * missing))
+        found = together(parts)
+        price, note = (found.price, found.note) if asked else (None, "")
+        return Step(scorer.name, len(self._view), rows, found.seconds, note, price)
 
     def _groups(self, scorer: Scorer) -> list[list[RowFeature]]:
         """Return the features that a score reads, those of one pass together."""
@@ -156,7 +169,8 @@ class SampleReading:
         view = self._view_of(group[0])
         distinct = view.unique[0]
         lacking = self._rows.store(group[0]).missing(distinct)
-        if timed and lacking.any():
+        asked = is_asked(group)
+        if timed and lacking.any() and not asked:
             self._warm(group)
         started = time.perf_counter()
         self._rows.fill(view, group)
@@ -166,6 +180,12 @@ class SampleReading:
         mean = float(tokens.mean()) if len(tokens) else float("nan")
         if not timed or rows >= _TIMED_ROWS:
             return _Spent(rows, seconds, float(tokens[lacking].sum()), rows, mean)
+        if asked:  # it is not asked again to be timed
+            known = self._rows.seconds(view, group, len(distinct))
+            if known is None and rows:
+                return _Spent(rows, seconds, float(tokens[lacking].sum()), rows, mean)
+            before = math.nan if known is None else known
+            return _Spent(len(distinct), before, float(tokens.sum()), rows, mean)
         self._warm(group)
         return self._timed(group)._replace(read=rows, mean_tokens=mean)
 

@@ -6,12 +6,15 @@ from itertools import combinations
 from assay.assessment.assess import Options, likelihood_scorers
 from assay.assessment.reading import RowReader
 from assay.assessment.rows import Rows
+from assay.engine.asked import Ahead, ahead, is_asked, together
 from assay.engine.engine import Engine
-from assay.engine.planning import Step, plan, seconds_per_row
+from assay.engine.planning import plan
+from assay.engine.row_steps import Step, seconds_per_row
 from assay.features.duplicates import DuplicateGroups
 from assay.features.embeddings import Embeddings
 from assay.features.passes import RowFeature
 from assay.features.text import CompressedLengths, DetectedLanguage, TokenCounts
+from assay.models.service import Price
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
 
@@ -52,11 +55,16 @@ def price(datasets: Sequence[Rows], options: Options, runtime: Runtime) -> list[
 
 def _sum(name: str, steps: Iterable[Step]) -> Step:
     parts = list(steps)
+    prices = [step.price for step in parts if step.price is not None]
     return Step(
         name,
         sum(step.rows for step in parts),
         sum(step.missing for step in parts),
-        sum(step.seconds or 0.0 for step in parts),
+        None
+        if any(step.seconds is None for step in parts)
+        else sum(step.seconds or 0.0 for step in parts),
+        next((step.note for step in parts if step.note), ""),
+        sum(prices, Price()) if prices else None,
     )
 
 
@@ -84,13 +92,20 @@ def _rows(
     for feature in features:
         resolved = engine.resolve(feature)
         passes.setdefault(repr(resolved.reading()), []).append(resolved)
-    most, seconds = 0, 0.0
+    most, asked = 0, False
+    parts: list[Ahead] = []
     for group in passes.values():
         missing = max(engine.missing_in(view, feature) for feature in group)
-        if missing:
-            seconds += missing * seconds_per_row(reader.runtime, view, group)
         most = max(most, missing)
-    return Step(rows.name, len(view), most, seconds)
+        if missing and is_asked(group):
+            asked = True
+            parts.append(ahead(reader.runtime, view, group))
+        elif missing:
+            seconds = missing * seconds_per_row(reader.runtime, view, group)
+            parts.append(Ahead(Price(), seconds))
+    found = together(parts)
+    price, note = (found.price, found.note) if asked else (None, "")
+    return Step(rows.name, len(view), most, found.seconds, note, price)
 
 
 def _near(rows: Rows, reader: RowReader) -> Step:

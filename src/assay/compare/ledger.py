@@ -15,8 +15,10 @@ from assay.components.component import Component, Selector
 from assay.components.defaults import kinds_named
 from assay.components.references import MODEL_KINDS, name_of, pinned_fields
 from assay.components.walk import walk
+from assay.engine.asked import is_asked
 from assay.engine.engine import Engine
 from assay.engine.planning import plan
+from assay.engine.row_work import RowWork
 from assay.errors import DamagedError
 from assay.features.causal_pass import CausalFeature
 from assay.features.made_models import first_model, with_names
@@ -30,7 +32,11 @@ _EMBEDDED = "assay:"
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall time in seconds and floating-point operations; NaN where the arithmetic is not known."""
+    """Wall time in seconds and floating-point operations; NaN where one is not known.
+
+    The time of what a service was asked for before is that of an earlier run, or not known: it is
+    not asked again.
+    """
 
     seconds: float
     flops: float
@@ -89,14 +95,15 @@ class Ledger:
 
     def _write(self, path: Path, cost: Cost, group: Sequence[Component]) -> None:
         entry: dict[str, Any] = asdict(cost) | {"parts": [part.label() for part in group]}
-        entry["flops"] = cost.flops if np.isfinite(cost.flops) else None
-        write_json(path, entry)
+        unknown = {name: None for name, own in asdict(cost).items() if not np.isfinite(own)}
+        write_json(path, entry | unknown)
 
     def _made(self, own: Sequence[Component], group: Sequence[Component]) -> Cost:
         engine, first = self._engine, own[0]
         priced = 0.0
         if isinstance(first, RowFeature | PoolFeature) and _at_hand(engine, first):
-            priced = cold_seconds(engine, first)
+            asked = isinstance(first, RowFeature) and is_asked([first])
+            priced = _known_seconds(engine, group) if asked else cold_seconds(engine, first)
         started = time.perf_counter()
         try:
             values = engine.compute(group)
@@ -107,7 +114,7 @@ class Ledger:
             # its own parts are what failed, they fail again here, and the error is theirs.
             group, values = own, engine.compute(own)
         seconds = time.perf_counter() - started
-        return Cost(max(seconds, priced), _arithmetic(engine, group, values))
+        return Cost(float(np.maximum(seconds, priced)), _arithmetic(engine, group, values))
 
 
 def _read(path: Path) -> Cost | None:
@@ -118,8 +125,10 @@ def _read(path: Path) -> Cost | None:
     except DamagedError as error:
         warn(error)
         return None
-    flops = stored["flops"]
-    return Cost(stored["seconds"], float("nan") if flops is None else flops)
+    seconds, flops = (
+        float("nan") if stored[name] is None else stored[name] for name in ("seconds", "flops")
+    )
+    return Cost(seconds, flops)
 
 
 def _passes(components: Sequence[Component], engine: Engine) -> dict[str, list[Component]]:
@@ -155,8 +164,21 @@ def _at_hand(engine: Engine, part: Component) -> bool:
     return isinstance(part, PoolFeature) and engine.is_stored(part)
 
 
+def _known_seconds(engine: Engine, group: Sequence[Component]) -> float:
+    """Return how long a pass took in an earlier run here; NaN if nothing tells."""
+    features = [engine.settled(part) for part in group if isinstance(part, RowFeature)]
+    view = engine.view(features[0].dataset)
+    found = RowWork(engine.runtime).seconds(view, features, len(view.unique[0]))
+    return float("nan") if found is None else found
+
+
 def cold_seconds(engine: Engine, part: RowFeature | PoolFeature) -> float:
-    """Return about how long a part takes by itself where nothing is at hand."""
+    """Return about how long a part takes by itself where nothing is at hand.
+
+    Args:
+        engine: over the pool.
+        part: that asks no service: it is tried on some rows.
+    """
     if isinstance(part, RowFeature):
         part = engine.settled(part)
         with part.reading().open(engine.runtime):

@@ -13,10 +13,11 @@ from assay.compare.questions import as_trained, scoring
 from assay.compare.records import Arm, SetKind
 from assay.components.budget import Budget, TrainingReading
 from assay.components.component import Chosen, Component, Selector
+from assay.components.references import is_endpoint
 from assay.echo import Brief
 from assay.engine.engine import Engine
-from assay.engine.planning import Step
 from assay.engine.planning import plan as plan_components
+from assay.engine.row_steps import Step
 from assay.errors import AssayError, BudgetError, Words
 from assay.features.duplicates import DuplicateGroups
 from assay.models.recipe import Recipe
@@ -137,6 +138,8 @@ def make_plan(
         if len(view) < 2
     ]
     refusals += _unfit(division, experiment)
+    if is_endpoint(experiment.base):
+        refusals.append(f"{experiment.base} is behind HTTP, and cannot be trained")
     if refusals:
         return ComparisonPlan(contenders, (), (), (), tuple(refusals))
     sizes = _sizes(engine, experiment, division)
@@ -232,11 +235,11 @@ def _prices(
     except AssayError as error:
         return [], [error.sentence()]
     # Equal steps of several budgets are one line; how long training takes is told apart.
-    steps: dict[tuple[str, str], Step] = {}
-    for step in planned.steps:
+    steps: dict[tuple[str, str, int], Step] = {}
+    for number, step in enumerate(planned.steps):
         if step.name == TunedModel.name:
             continue
-        key = (step.name, step.note)
+        key = (step.name, step.note, number if step.price else -1)
         known = steps.get(key, step._replace(seconds=0.0)).seconds
         both = None if known is None or step.seconds is None else known + step.seconds
         steps[key] = step._replace(seconds=both)

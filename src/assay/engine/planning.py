@@ -1,48 +1,29 @@
 """What some work would cost, before any of it is done; and every reason why it cannot start."""
 
-import contextlib
-import math
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from assay.components.component import Chosen, Component, Dataset, Feature, FileSet, Selector
+from assay.components.component import Chosen, Component, Dataset, Feature, Selector
 from assay.components.extras import is_installed, needed_extra
 from assay.components.walk import walk
 from assay.echo import Brief
 from assay.engine.engine import Engine
+from assay.engine.row_steps import RowSteps, Step, as_priced, rows_of
 from assay.engine.sampling import sampled_of
 from assay.errors import AssayError, BudgetError, ConfigError, DataError, Parameter, Phrase, Words
-from assay.features.made_models import MadeModel, models_read, with_names
+from assay.features.made_models import MadeModel
 from assay.features.passes import PoolFeature, RowFeature
 from assay.pool.view import PoolView
-from assay.runtime import Runtime
 from assay.wording import size_text
-
-FeatureType = TypeVar("FeatureType", bound=Feature)
 
 _MATRIX_SIDE = 1536
 _RATE_TRIES = 3
 _MEMORY_SHARE = 0.8
-
-
-class Step(NamedTuple):
-    """One piece of work.
-
-    `rows` are those it concerns, `missing` those not yet at hand; `seconds` is None where only
-    doing it would tell.
-    """
-
-    name: str
-    rows: int
-    missing: int
-    seconds: float | None
-    note: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,7 +43,8 @@ class Plan(Brief):
 def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = None) -> Plan:
     """Return what computing some components would take on this machine, now.
 
-    Row-scope passes are timed on a sample of the missing rows. Geometry and choices are priced by
+    Row-scope passes are timed on a sample of the missing rows; those that ask a service are not
+    tried: nothing is sent, and their requests are counted. Geometry and choices are priced by
     their `work` at the machine's measured matrix rate, and where that depends on what rows hold,
     such as on how many repeat each other, some rows are looked at.
 
@@ -81,7 +63,7 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
             refusals.append(error.sentence())
     steps: list[Step] = []
     rate = _Rate()
-    per_row: dict[str, float] = {}
+    by_row = RowSteps(engine, rows)
     alike: dict[str, float] = {}
     priced: set[str] = set()
     runs: set[str] = set()
@@ -90,8 +72,7 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
             apart = plan(engine.alone(inner.of.root), [inner.by], rows=among)
             steps += apart.steps
             refusals += apart.refusals
-        unmade = _unmade(engine, component)
-        if unmade:
+        if unmade := _unmade(engine, component):
             refusals.append(unmade)
             continue
         extra = needed_extra(component)
@@ -100,11 +81,11 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
             continue
         if isinstance(component, RowFeature):
             try:
-                place = _place(engine, component)
+                place = by_row.place(component)
             except ConfigError as error:
                 refusals.append(error.sentence())
                 continue
-            steps.append(_row_step(engine, component, place, per_row, rows))
+            steps.append(by_row.step(component, place, number=len(steps)))
         elif isinstance(component, MadeModel) and component.run_key in runs:
             count = rows_of(engine, component.dataset, among=rows)
             steps.append(Step(component.name, count, 0, 0.0, "in the same run"))
@@ -113,7 +94,9 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
                 runs.add(component.run_key)
             view = _view_shown(engine, component)
             count = rows_of(engine, component.dataset, among=rows)
-            alike[component.key], step = _pool_step(engine, component, view, count, per_row, rate)
+            alike[component.key], step = _pool_step(
+                engine, component, view, count, by_row.per_row, rate
+            )
             refusals.extend(_too_big(component.name, component.memory(count, engine.runtime)))
             needed = component.disk(count, engine.runtime)
             refusals.extend(_too_full(component.name, needed, engine.runtime.cache))
@@ -125,31 +108,8 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
             among = len(engine.shown) if rows is None else rows
             step = _selector_step(engine, component, rate, refusals, max(known, default=0.0), among)
             steps.append(step)
+    by_row.price(steps, refusals)
     return Plan(steps, list(dict.fromkeys(refusals)))
-
-
-def rows_of(engine: Engine, dataset: Dataset, *, among: int | None = None) -> int:
-    """Return the number of rows of a dataset that methods see.
-
-    Of rows that are still to be chosen that is how many the budget allows, at most all, or what
-    the selection says that it would choose without one.
-
-    Args:
-        engine: over the pool.
-        dataset: whose rows are counted.
-        among: rows that the pool would have; None for those that it has.
-    """
-    before = dataset.made_from()
-    if not before or (among is None and engine.rows_known(dataset)):
-        return _scaled(engine, dataset, len(engine.view_shown(dataset)), among)
-    count = rows_of(engine, before[0], among=among)
-    if not isinstance(dataset, Chosen):
-        return count
-    expected = dataset.by.expected(count)
-    with contextlib.suppress(BudgetError):
-        if dataset.by.budget is not None:
-            return dataset.by.budget.count(pool=count, eligible=expected) or expected
-    return expected
 
 
 def _unmade(engine: Engine, component: Component) -> Words:
@@ -182,31 +142,6 @@ def _chosen_apart(
         yield dataset, None if known else rows_of(engine, dataset.of, among=rows)
 
 
-def _scaled(engine: Engine, dataset: Dataset, count: int, rows: int | None) -> int:
-    """Return how many rows of a dataset there would be; only the pool's own become more."""
-    own = rows is not None and not isinstance(dataset.root, FileSet)
-    return round(count * rows / max(len(engine.shown), 1)) if own and rows is not None else count
-
-
-def _bound(engine: Engine, dataset: Dataset) -> PoolView:
-    """Return the rows of a dataset, or those that they are to be chosen from or made from."""
-    return engine.view(dataset if engine.rows_known(dataset) else dataset.root)
-
-
-def _priced(engine: Engine, feature: FeatureType) -> FeatureType:
-    """Return what takes as long as a feature: under models at hand, or those they are made from."""
-    if engine.is_settled(feature):
-        return engine.settled(feature)
-    return engine.resolve(with_names(feature, lambda model: model.stand_in()))
-
-
-def _place(engine: Engine, feature: RowFeature) -> str:
-    """Return what names a feature's pass: its rows, its reading, and the models still to make."""
-    reading = _priced(engine, feature).reading()
-    coming = [] if engine.is_settled(feature) else [each.key for each in models_read(feature)]
-    return "/".join([feature.dataset.key, repr(reading), *coming])
-
-
 def _pool_step(
     engine: Engine,
     feature: PoolFeature,
@@ -216,61 +151,11 @@ def _pool_step(
     rate: "_Rate",
 ) -> tuple[float, Step]:
     """Return which share of the pairs of rows is alike, and what a feature of all rows takes."""
-    priced = _priced(engine, feature)
+    priced = as_priced(engine, feature)
     found = sampled_of(engine, priced, view, per_row)
     work = priced.work(count, engine.runtime, alike=found.alike)
     seconds = rate.seconds(work) + found.seconds_per_row * count + found.seconds
     return found.alike, Step(feature.name, count, count, seconds)
-
-
-def _row_step(
-    engine: Engine,
-    feature: RowFeature,
-    place: str,
-    per_row: dict[str, float],
-    among: int | None,
-) -> Step:
-    """Return what a feature of the rows takes; `per_row` is told the seconds of a row, by pass."""
-    first = math.isnan(per_row.get(place, math.nan))
-    dataset = feature.dataset
-    view = _bound(engine, dataset)
-    rows = _scaled(engine, dataset, len(view.unique[0]), among)
-    coming = bool(dataset.made_from()) and (among is not None or not engine.rows_known(dataset))
-    if coming:
-        rows = min(rows, rows_of(engine, dataset, among=among))
-    if feature.chosen_by is not None:
-        return Step(feature.name, rows, rows, None, "depends on a selection not yet made")
-    per_row.setdefault(place, math.nan)
-    known = among is None and not coming and engine.is_settled(feature)
-    missing = engine.missing_rows(engine.settled(feature)) if known else rows
-    if not missing or not first:
-        note = "" if first else "in the same pass"
-        return Step(feature.name, rows, missing, 0.0, note)
-    priced = _priced(engine, feature)
-    per_row[place] = seconds_per_row(engine.runtime, view, [priced])
-    reading = priced.reading()
-    workers = engine.runtime.workers if reading.parallel else len(reading.devices(engine.runtime))
-    note = reading.label() if feature.extra else ""  # which of a model's passes it is
-    return Step(feature.name, rows, missing, per_row[place] * missing / max(1, workers), note)
-
-
-def seconds_per_row(runtime: Runtime, view: PoolView, features: Sequence[RowFeature]) -> float:
-    """Return how long one worker takes for a row, by a sample of those in view.
-
-    Args:
-        runtime: how to work.
-        view: the rows.
-        features: that share a pass.
-    """
-    reading, times = features[0].reading().trial()
-    sampled = min(reading.sampled_rows, len(view))
-    places = np.linspace(0, len(view) - 1, sampled).astype(np.int64)
-    conversations = view.conversations(np.unique(places))
-    with reading.open(runtime) as read:
-        read(conversations[:8], features)
-        started = time.perf_counter()
-        read(conversations, features)
-        return times * (time.perf_counter() - started) / max(len(conversations), 1)
 
 
 def _selector_step(

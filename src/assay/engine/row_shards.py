@@ -239,11 +239,16 @@ def _work_elsewhere(job: Job) -> Unfinished:
         _at_work = False
 
 
-def _load(job: Job, read: Reading) -> _Loaded:
-    """Return a shard's rows in the order of their hashes, prepared as far as can be."""
+def conversations_of(job: Job) -> list[Conversation]:
+    """Return a shard's rows in the order of their hashes."""
     order = np.argsort(job.positions, kind="stable")
     found = _open_pool(job.pool).conversations(job.positions[order])
-    conversations = [found[place] for place in np.argsort(order, kind="stable").tolist()]
+    return [found[place] for place in np.argsort(order, kind="stable").tolist()]
+
+
+def _load(job: Job, read: Reading) -> _Loaded:
+    """Return a shard's rows in the order of their hashes, prepared as far as can be."""
+    conversations = conversations_of(job)
     prepared = None
     if isinstance(read, StagedReading):
         prepared = read.prepare(conversations, job.features)

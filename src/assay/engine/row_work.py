@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.components.references import shown_names
+from assay.components.references import asks_a_service, shown_names
 from assay.engine.row_shards import (
     Job,
+    conversations_of,
     open_store,
     producer,
     unfinished_folder,
@@ -22,6 +23,7 @@ from assay.errors import (
 )
 from assay.features.passes import Pass, RowFeature
 from assay.files.checksums import warn
+from assay.models.service import Price
 from assay.pool.pool import HashArray
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
@@ -33,6 +35,7 @@ from assay.values import RowValue
 
 _CHECKED_ROWS = 8
 _MEASURED_ROWS = 64
+_PRICED_ROWS = 20_000  # rows that requests are counted for; of more, the others are taken as alike
 # A pass reports and commits shard by shard, so that even a small pool has some, if rows are enough
 # to be worth a file.
 _FEWEST_SHARDS = 16
@@ -107,7 +110,7 @@ class RowWork:
             CacheError: if stored rows cannot be reproduced, so that new ones would not fit them.
             UnfinishedError: if a pass says that it had to leave rows out; the others are stored.
         """
-        distinct, first, _ = view.unique
+        distinct, _, _ = view.unique
         lacking = [self._lacking(feature, distinct) for feature in features]
         wanted = np.logical_or.reduce(lacking)
         total = int(np.count_nonzero(wanted))
@@ -118,17 +121,7 @@ class RowWork:
         )
         if not total:
             return
-        jobs = [
-            Job(
-                view.pool.path,
-                reading,
-                tuple(features),
-                view.pool.file_places(view.positions[first[part]]),
-                distinct[part],
-                tuple(mask[part] for mask in lacking),
-            )
-            for part in self._shards(distinct, wanted, reading)
-        ]
+        jobs = self._jobs(view, features, lacking)
         if not jobs:
             return
         reused = len(distinct) - total
@@ -150,6 +143,68 @@ class RowWork:
             for feature in features:  # they are to be tried again, by this run as by the next
                 self._unfinished.pop(feature.row_key, None)
             raise
+
+    def price(
+        self, view: PoolView, features: Sequence[RowFeature], *, anew: int | None = None
+    ) -> Price | None:
+        """Return what a service would be asked to fill what is missing; None if it cannot be told.
+
+        Nothing is sent. Rows become requests shard by shard, as they do when they are sent.
+
+        Args:
+            view: the rows.
+            features: that share a pass.
+            anew: price so many rows like these, with nothing at hand.
+        """
+        distinct = view.unique[0]
+        lacking = [
+            np.ones(len(distinct), np.bool_) if anew is not None else self._lacking(each, distinct)
+            for each in features
+        ]
+        jobs = self._jobs(view, features, lacking)
+        reading = features[0].reading()
+        total, priced = Price(), 0
+        for job in jobs:
+            if priced >= _PRICED_ROWS:
+                break
+            found = reading.price(conversations_of(job), features, self._runtime)
+            if found is None:
+                return None
+            total, priced = total + found, priced + len(job.hashes)
+        rows = anew if anew is not None else sum(len(job.hashes) for job in jobs)
+        if rows != priced:
+            total = total.times(rows / max(priced, 1))
+        # Of what a stopped run has kept, nothing is asked for again.
+        kept = unfinished_folder(self._runtime.cache, reading).is_dir()
+        return total.estimated() if kept else total
+
+    def seconds(self, view: PoolView, features: Sequence[RowFeature], rows: int) -> float | None:
+        """Return how long so many rows take by an earlier run; None if there was none here."""
+        return self._paced(view, features).seconds(rows) if rows else 0.0
+
+    def _jobs(
+        self,
+        view: PoolView,
+        features: Sequence[RowFeature],
+        lacking: Sequence[NDArray[np.bool_]],
+    ) -> list[Job]:
+        """Return the shards of rows that lack a value."""
+        distinct, first, _ = view.unique
+        reading = features[0].reading()
+        wanted = np.logical_or.reduce(lacking)
+        if not wanted.any():
+            return []
+        return [
+            Job(
+                view.pool.path,
+                reading,
+                tuple(features),
+                view.pool.file_places(view.positions[first[part]]),
+                distinct[part],
+                tuple(mask[part] for mask in lacking),
+            )
+            for part in self._shards(distinct, wanted, reading)
+        ]
 
     def _paced(self, view: PoolView, features: Sequence[RowFeature]) -> Paced:
         """Return where a pass reports how far it is, and whether that is far slower than before."""
@@ -202,7 +257,13 @@ class RowWork:
         features: Sequence[RowFeature],
         lacking: Sequence[NDArray[np.bool_]],
     ) -> None:
-        """Recompute a few stored rows before more are put beside them."""
+        """Recompute a few stored rows before more are put beside them.
+
+        A service is not asked for them again: they may have cost money, and whether it still is
+        what it was is said by the label in its address.
+        """
+        if any(map(asks_a_service, features)):
+            return
         distinct, first, _ = view.unique
         by_rows: dict[bytes, list[RowFeature]] = {}
         for feature, mask in zip(features, lacking, strict=True):

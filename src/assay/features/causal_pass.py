@@ -14,7 +14,7 @@ from assay.components.references import (
 )
 from assay.components.rendering import COMMON, Rendering
 from assay.errors import ConfigError
-from assay.features.made_models import ModelRef, first_model, model_name
+from assay.features.made_models import ModelRef, model_name
 from assay.features.model_passes import ModelPass, ModelReading, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.read_rows import Place, ReadRows
@@ -27,6 +27,8 @@ from assay.models.language_model import (
     Questions,
     at_work,
 )
+from assay.models.service import Price
+from assay.rendering.encoding import TextEncoding
 from assay.rendering.token_rows import TokenRow, Window
 from assay.rendering.tokenization import Preceding, token_rows
 from assay.runtime import Runtime
@@ -57,9 +59,23 @@ class CausalPass(ModelPass):
         given = self.given if isinstance(self.given, str) else "a text"
         return f"answers given {given} ({short_name(self.model)})"
 
-    def rows(self, model: LanguageModel, conversations: Sequence[Conversation]) -> list[TokenRow]:
+    def rows(self, model: TextEncoding, conversations: Sequence[Conversation]) -> list[TokenRow]:
         """Return the rows as tokens."""
         return token_rows(model, self.rendering, self.given, conversations)
+
+    def price(
+        self,
+        conversations: Sequence[Conversation],
+        features: Sequence[RowFeature],
+        runtime: Runtime,
+    ) -> Price | None:
+        """Return what a server would be asked for the log-probabilities of some rows."""
+        model = runtime.unasked(self.model)
+        if model is None:
+            return None
+        asking = [feature for feature in features if isinstance(feature, CausalFeature)]
+        _, questions = _questions(self.rows(model, conversations), asking, {})
+        return model.price_of_questions(questions)
 
     def why(self, conversation: Conversation, runtime: Runtime) -> str:
         """Return what the chat template makes of a row that it hides the answers of."""
@@ -94,8 +110,7 @@ class CausalFeature(RowFeature):
     @property
     def tolerance(self) -> float:
         """Bound of what batches and devices may change a mean by, at this number format."""
-        # A server has its own format, which is seldom a full one.
-        return _TOLERANCES["bfloat16" if is_endpoint(first_model(self.model)) else self.dtype]
+        return _TOLERANCES[self.dtype]
 
     def context(self) -> Preceding:
         """Return what the answers are scored after."""

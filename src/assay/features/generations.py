@@ -12,16 +12,16 @@ from assay.components.references import (
     EMBEDDED_MODEL,
     DType,
     ModelName,
-    is_endpoint,
     short_name,
 )
 from assay.components.rendering import COMMON, Rendering
-from assay.features.made_models import ModelRef, first_model, model_name
+from assay.features.made_models import ModelRef, model_name
 from assay.features.model_passes import ModelPass, ModelReading, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.seen_rows import flag_seen
-from assay.models.generation import Chat, Finish, Generator, Prompts, Replies
+from assay.models.generation import Chat, Finish, Generator, Prompts, Replies, Writer
 from assay.models.language_model import NOTHING_KEPT, Kept
+from assay.models.service import Price
 from assay.rendering.prompts import (
     Prompt,
     check_rendering,
@@ -71,9 +71,6 @@ class Generations(RowFeature):
     @property
     def tolerance(self) -> float:
         """Share of stored rows that may begin otherwise when they are written again."""
-        if is_endpoint(first_model(self.model)):
-            # What a server draws it need not draw again, and its batches are not ours.
-            return _UNLIKE_LOWER if self.decoding.is_greedy else 1.0
         return _UNLIKE if self.dtype == "float32" else _UNLIKE_LOWER
 
     def reading(self) -> Pass:
@@ -115,6 +112,19 @@ class GenerationPass(ModelPass):
         short = self.decoding.model_copy(update={"max_new_tokens": min(most, _TRIED_TOKENS)})
         return self.model_copy(update={"decoding": short}), most / short.max_new_tokens
 
+    def price(
+        self,
+        conversations: Sequence[Conversation],
+        features: Sequence[RowFeature],
+        runtime: Runtime,
+    ) -> Price | None:
+        """Return what a server would be asked for replies to some rows."""
+        model = runtime.unasked(self.model)
+        if model is None:
+            return None
+        prepared = _prepared(model, self, conversations)
+        return model.price_of_prompts(prepared.prompts, self.decoding)
+
     def label(self) -> str:
         """Return what a progress bar calls it."""
         return f"replies ({short_name(self.model)})"
@@ -147,34 +157,14 @@ class GenerationReading(ModelReading[Generator]):
     def __init__(self, model: Generator, pass_: GenerationPass) -> None:
         super().__init__(model)
         self._pass = pass_
-        self._sends_chats = pass_.rendering.is_chat and model.takes_chats
-        self._ends = end_of_turn(model) if pass_.rendering.is_chat and not self._sends_chats else ()
+        rendered = pass_.rendering.is_chat and not model.takes_chats
+        self._ends = end_of_turn(model) if rendered else ()
 
     def prepare(
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
     ) -> _Prepared:
         """Return the prompts of the rows, as tokens or as a server takes them."""
-        if self._sends_chats:
-            rows = [_sent(conversation, self._pass.decoding) for conversation in conversations]
-        else:
-            rows = prompts(
-                self._model,
-                self._pass.rendering,
-                conversations,
-                self._pass.decoding.max_new_tokens,
-            )
-        asked = [place for place, row in enumerate(rows) if row.reason == Reason.OK]
-        streams = [conversations[place].content_hash[:8] for place in asked]
-        wanted = Prompts(
-            sequences=[rows[place].ids for place in asked],
-            most=np.array([rows[place].most for place in asked], np.int64),
-            streams=np.frombuffer(b"".join(streams), ">u8").astype(np.uint64),
-            ends=self._ends,
-            chats=[Chat(*sent_messages(conversations[place])) for place in asked]
-            if self._sends_chats
-            else (),
-        )
-        return _Prepared(flag_seen(self._pass.model, rows, conversations), asked, wanted)
+        return _prepared(self._model, self._pass, conversations, self._ends)
 
     def finish(
         self,
@@ -188,6 +178,33 @@ class GenerationReading(ModelReading[Generator]):
         replies = self._model.generate(prepared.prompts, self._pass.decoding, advance, kept)
         found = _texts(prepared.rows, prepared.asked, replies)
         return [found for _ in features]
+
+
+def _prepared(
+    model: Writer,
+    pass_: GenerationPass,
+    conversations: Sequence[Conversation],
+    ends: tuple[int, ...] = (),
+) -> _Prepared:
+    """Return the prompts of some rows; `ends` are tokens that end a turn of the chat format."""
+    decoding = pass_.decoding
+    sends_chats = pass_.rendering.is_chat and model.takes_chats
+    if sends_chats:
+        rows = [_sent(conversation, decoding) for conversation in conversations]
+    else:
+        rows = prompts(model, pass_.rendering, conversations, decoding.max_new_tokens)
+    asked = [place for place, row in enumerate(rows) if row.reason == Reason.OK]
+    streams = [conversations[place].content_hash[:8] for place in asked]
+    wanted = Prompts(
+        sequences=[rows[place].ids for place in asked],
+        most=np.array([rows[place].most for place in asked], np.int64),
+        streams=np.frombuffer(b"".join(streams), ">u8").astype(np.uint64),
+        ends=ends,
+        chats=[Chat(*sent_messages(conversations[place])) for place in asked]
+        if sends_chats
+        else (),
+    )
+    return _Prepared(flag_seen(pass_.model, rows, conversations), asked, wanted)
 
 
 def _sent(conversation: Conversation, decoding: Decoding) -> Prompt:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from assay.components.component import Chosen, Dataset, Feature
 from assay.models.language_model import NOTHING_KEPT, Kept
+from assay.models.service import Price
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
 from assay.samples import Conversation
@@ -82,6 +83,23 @@ class Pass(BaseModel):
     def trial(self) -> tuple["Pass", float]:
         """Return a pass that tells how long this one takes, and how many times as long that is."""
         return self, 1.0
+
+    def price(
+        self,
+        conversations: Sequence[Conversation],
+        features: Sequence["RowFeature"],
+        runtime: Runtime,
+    ) -> Price | None:
+        """Return what a service would be asked for some rows; None where that is not known.
+
+        Nothing is sent. A pass that asks a service and does not tell is never tried either.
+
+        Args:
+            conversations: that are read together, such as those of a shard.
+            features: that share the pass.
+            runtime: how to work.
+        """
+        return None
 
     def devices(self, runtime: Runtime) -> Sequence[str]:
         """Return the devices that each take a process of their own; none by default."""

@@ -32,7 +32,7 @@ class JudgingPass(CausalPass):
 
     question: QuestionRef
 
-    def rows(self, model: LanguageModel, conversations: Sequence[Conversation]) -> list[TokenRow]:
+    def rows(self, model: TextEncoding, conversations: Sequence[Conversation]) -> list[TokenRow]:
         """Return the question about each row as tokens, up to where its answer would begin."""
         return judged_rows(model, self.rendering, load_question(self.question), conversations)
 

@@ -71,12 +71,16 @@ class Replies(NamedTuple):
     reason: ReasonArray
 
 
-class Generator(TextEncoding, Protocol):
-    """A tokenizer and a model that writes; backends implement it."""
+class Writer(TextEncoding, Protocol):
+    """What prompts are made for."""
 
     @property
     def takes_chats(self) -> bool:
         """Return whether it renders conversations by itself, which may then be all it takes."""
+
+
+class Generator(Writer, Protocol):
+    """A tokenizer and a model that writes; backends implement it."""
 
     def producer(self) -> Mapping[str, str]:
         """Return the versions and the device that make its numbers."""

@@ -46,6 +46,11 @@ class Paced:
         self._threads = threads
         self.units = units
 
+    def seconds(self, amount: float) -> float | None:
+        """Return how long some work took at the best rate so far; None if there was none."""
+        best = _read(self._path)
+        return amount * self.units / best if best > 0 else None
+
     @contextlib.contextmanager
     def task(
         self, label: str, total: float | None, *, unit: str = "rows", reused: float = 0

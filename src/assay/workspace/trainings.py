@@ -7,7 +7,7 @@ import numpy as np
 
 from assay.components.component import Chosen, Dataset, Given, Selector
 from assay.engine.engine import Engine
-from assay.engine.planning import rows_of
+from assay.engine.row_steps import rows_of
 from assay.features.log_probs import ResponseLogProbs
 from assay.features.made_models import first_model
 from assay.models.recipe import Recipe, Tuned, training_flops

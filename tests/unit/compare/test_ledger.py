@@ -21,6 +21,7 @@ from assay.samples import Conversation, FloatArray
 from assay.testing import pool
 from assay.values import Numbers, RowValue
 from tests.causal_rows import PlainLoop, exchange, given_prompt, open_runtime, ordinary_rows
+from tests.model_server import serving
 from tests.taken_model import TakenModel
 
 _ROWS = [exchange(row) for row in ordinary_rows(12)]
@@ -134,3 +135,18 @@ def test_what_fails_in_a_shared_pass_fails_nobody_else(tmp_path: Path) -> None:
     assert np.isfinite(cost.seconds)
     with pytest.raises(ZeroDivisionError):
         _cost(engine, tmp_path, broken)
+
+
+def test_a_service_is_not_asked_again_to_tell_what_it_costs(
+    tmp_path: Path, llama_folder: Path
+) -> None:
+    with serving(PlainLoop.open(llama_folder)) as server:
+        chosen = TopScore(by=Perplexity(model=server.address), budget=3)
+        first = _cost(_engine(tmp_path), tmp_path / "first", chosen)
+        asked = len(server.requests)
+        again = _cost(_engine(tmp_path), tmp_path / "again", chosen)
+        read = _cost(_engine(tmp_path), tmp_path / "again", chosen)
+
+        assert first.seconds > 0
+        assert np.isnan([again.seconds, read.seconds, again.flops]).all()
+        assert len(server.requests) == asked > 0

@@ -21,7 +21,8 @@ from assay.components.component import (
 )
 from assay.components.references import name_of
 from assay.engine.engine import Engine
-from assay.engine.planning import plan, rows_of
+from assay.engine.planning import plan
+from assay.engine.row_steps import rows_of
 from assay.errors import PlanError, in_python, joined, spelled
 from assay.features.embeddings import Embeddings
 from assay.features.quantization_bins import QuantizationBins

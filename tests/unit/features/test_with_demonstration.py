@@ -11,7 +11,8 @@ import pytest
 from assay.components.component import Chosen, FileSet, Given
 from assay.components.rendering import Rendering
 from assay.engine.engine import Engine
-from assay.engine.planning import plan, rows_of
+from assay.engine.planning import plan
+from assay.engine.row_steps import rows_of
 from assay.errors import ConfigError, DataError
 from assay.features.log_probs import ResponseLogProbs
 from assay.features.made_rows import Dropped, WithDemonstration, with_demonstration

@@ -94,3 +94,12 @@ def test_a_rate_that_is_damaged_is_none(
         _work(tmp_path, clock, rows_per_second=5)
 
     assert [record for record in caplog.records if record.name == "assay.pace"] == []
+
+
+def test_the_time_of_more_work_is_that_of_earlier_work(tmp_path: Path, clock: list[float]) -> None:
+    paced = Paced(SILENT, tmp_path, "reading", threads=2, units=300.0)
+    assert paced.seconds(100) is None
+
+    _work(tmp_path, clock, rows_per_second=50, letters=100)
+
+    assert paced.seconds(100) == pytest.approx(100 * 300 / (50 * 100))

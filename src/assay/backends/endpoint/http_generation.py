@@ -97,16 +97,15 @@ class EndpointGenerator(ServedModel):
         """
         if self._requests.stopped:
             self.settle()
-        route = "chat/completions" if prompts.chats else "completions"
-        bodies = _bodies(prompts, decoding)
-        keys = [_key(route, body) for body in bodies]
+        route, asked_for = route_of(prompts), bodies(prompts, decoding)
+        keys = [key_of_body(route, body) for body in asked_for]
         found = {
             key: Written.unpacked(answer)
             for key in dict.fromkeys(keys)
             if (answer := kept.find(key)) is not None
         }
         advance(sum(key in found for key in keys))
-        wanted = {key: body for key, body in zip(keys, bodies, strict=True) if key not in found}
+        wanted = {key: body for key, body in zip(keys, asked_for, strict=True) if key not in found}
         if wanted:
             self._open(route)
         asked, repeats = list(wanted), Counter(keys)
@@ -201,7 +200,12 @@ class EndpointGenerator(ServedModel):
         )
 
 
-def _bodies(prompts: Prompts, decoding: Decoding) -> list[Body]:
+def route_of(prompts: Prompts) -> str:
+    """Return where replies to some prompts are asked for."""
+    return "chat/completions" if prompts.chats else "completions"
+
+
+def bodies(prompts: Prompts, decoding: Decoding) -> list[Body]:
     """Return what is sent for each prompt, besides the name of the model."""
     shared: Body = {"temperature": decoding.temperature}
     if decoding.stop:
@@ -211,7 +215,7 @@ def _bodies(prompts: Prompts, decoding: Decoding) -> list[Body]:
         if decoding.top_k:
             shared["top_k"] = decoding.top_k
     seeds = row_uniform(prompts.streams, seed=decoding.seed, purpose="server") * _SEEDS
-    bodies = []
+    made = []
     for place, most in enumerate(prompts.most.tolist()):
         body = {**shared, "max_tokens": most}
         if not decoding.is_greedy:
@@ -222,11 +226,11 @@ def _bodies(prompts: Prompts, decoding: Decoding) -> list[Body]:
                 body["tools"] = list(prompts.chats[place].tools)
         else:
             body["prompt"] = prompts.sequences[place].tolist()
-        bodies.append(body)
-    return bodies
+        made.append(body)
+    return made
 
 
-def _key(route: str, body: Body) -> bytes:
+def key_of_body(route: str, body: Body) -> bytes:
     """Return what tells a request from every other."""
     asked = json.dumps([route, body], sort_keys=True)
     return hashlib.blake2b(asked.encode(), digest_size=16).digest()

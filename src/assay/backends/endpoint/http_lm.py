@@ -11,7 +11,7 @@ import numpy as np
 
 from assay.backends.endpoint.endpoint_address import Address
 from assay.backends.endpoint.http_model import ServedModel, open_served
-from assay.backends.endpoint.http_plan import Outcome, Plan, batches, key_of, plan_of
+from assay.backends.endpoint.http_plan import PROMPTS, Outcome, Plan, batches, key_of, plan_of
 from assay.backends.endpoint.http_probe import Form, MisreadError, find_form, opening_ids
 from assay.backends.endpoint.http_requests import RefusedError, Requests, UnansweredError
 from assay.components.references import DType
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from assay.models.workplace import Workplace
 
 _log = logging.getLogger(__name__)
-_PROMPTS = 8
 _CHECKED = 8  # sequences that were answered before, and are asked once more before they count
 _CLOSE = 0.05  # mean difference in nats that the batches of a server may make
 
@@ -71,7 +70,7 @@ class EndpointModel(ServedModel):
         found = self._kept(plan, kept)
         advance(sum(plan.weights[number] for number in found))
         wanted = [number for number in range(len(plan.sequences)) if number not in found]
-        asked = batches(plan.sequences, wanted, _PROMPTS if self._form.several else 1)
+        asked = batches(plan.sequences, wanted, PROMPTS if self._form.several else 1)
         for place, outcomes in self._requests.each(
             lambda batch: self._read([plan.sequences[number] for number in batch]), asked
         ):

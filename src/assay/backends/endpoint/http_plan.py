@@ -12,6 +12,8 @@ from assay.rendering.encoding import TokenIds
 from assay.samples import Float32Array, Reason
 
 _TOKENS = 16_384
+PROMPTS = 8
+"""Texts in one request, at most, where the server takes several."""
 
 
 class Outcome(NamedTuple):

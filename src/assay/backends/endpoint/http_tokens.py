@@ -221,13 +221,11 @@ class ServerTokens:
         Raises:
             ConfigError: always.
         """
-        raise ConfigError(
-            f"the chat format of {self._address.model} is on its server alone", hint=self._hint
-        )
+        raise lacking_format(self._address)
 
     @property
     def _hint(self) -> str:
-        return _NAME_ONE.format(base=self._address.base, model=self._address.model)
+        return _name_one(self._address)
 
     def _find_route(self) -> _Route:
         refused: list[str] = []
@@ -299,6 +297,17 @@ class ServerTokens:
         text = token.get("content") if isinstance(token, dict) else token
         ids = self._tokens(text, special=True) if isinstance(text, str) and text else []
         return ids[0] if len(ids) == 1 else None
+
+
+def lacking_format(address: Address) -> ConfigError:
+    """Return what is said where the chat format is wanted, and its tokenizer is not named."""
+    return ConfigError(
+        f"the chat format of {address.model} is on its server alone", hint=_name_one(address)
+    )
+
+
+def _name_one(address: Address) -> str:
+    return _NAME_ONE.format(base=address.base, model=address.model)
 
 
 def whole_number(value: Any) -> int:

@@ -58,7 +58,7 @@ def print_plan(runner: "Runner", *, dry_run: bool) -> None:
     if dry_run and planned.steps:
         rows = [
             (step.name, step.rows, step.missing,
-             "?" if step.seconds is None else format_seconds(step.seconds), step.note)
+             "?" if step.seconds is None else format_seconds(step.seconds), step.remark)
             for step in planned.steps
         ]  # fmt: skip
         columns: list[Column] = ["before the trainings", ("rows", "right"), ("to do", "right"),
@@ -80,7 +80,7 @@ def print_both_plans(
     if before.refusals:
         raise PlanError(in_one(before.refusals))
     runner.check()
-    steps = [step._asdict() for step in before.steps]
+    steps = [step.facts() for step in before.steps]
     terminal().document({"steps": steps, "comparison": _planned(runner)})
 
 
@@ -139,7 +139,7 @@ def _planned(runner: "Runner") -> dict[str, Any]:
         "notes": [*runner.division.notes(), *map(str, runner.notes)],
         "trainings": planned.trainings,
         "tokens": planned.tokens,
-        "steps": [step._asdict() for step in planned.steps],
+        "steps": [step.facts() for step in planned.steps],
         "training_seconds": planned.training_seconds,
         "seconds": planned.seconds,
         "power": None if power is None else vars(power),

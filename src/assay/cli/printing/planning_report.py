@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from assay.components.component import Component
-    from assay.engine.planning import Plan, Step
+    from assay.engine.planning import Plan
+    from assay.engine.row_steps import Step
     from assay.workspace.workspace import Workspace
 
 
@@ -44,7 +45,7 @@ def print_plan(
     if page.settings.as_json:
         page.document(
             {
-                "steps": [step._asdict() for step in planned.steps],
+                "steps": [step.facts() for step in planned.steps],
                 "seconds": planned.seconds,
                 "refusals": [page.spelled(each) for each in planned.refusals],
             }
@@ -57,7 +58,7 @@ def print_plan(
         for sentence in planned.refusals:
             page.warn(page.spelled(sentence))
         page.note(f"for {rows:,} rows like these {len(project):,}, loading them apart:")
-    _in_all(planned)
+    in_all(planned)
 
 
 def print_steps(steps: "Sequence[Step]") -> None:
@@ -67,25 +68,31 @@ def print_steps(steps: "Sequence[Step]") -> None:
     page = terminal()
     planned = Plan(list(steps), [])
     if page.settings.as_json:
-        page.document({"steps": [step._asdict() for step in steps], "seconds": planned.seconds})
+        page.document({"steps": [step.facts() for step in steps], "seconds": planned.seconds})
     else:
         page.result(_table(steps))
-    _in_all(planned)
+    in_all(planned)
 
 
 def _table(steps: "Sequence[Step]") -> "RenderableType":
-    from assay.progress import format_seconds
-
     rows = [
         (step.name, step.rows, step.missing,
-         "?" if step.seconds is None else format_seconds(step.seconds), step.note)
+         time_of(step), step.remark)
         for step in steps
     ]  # fmt: skip
     columns: list[Column] = ["step", ("rows", "right"), ("to do", "right"), ("time", "right"), ""]
     return table(columns, rows)
 
 
-def _in_all(planned: "Plan") -> None:
+def time_of(step: "Step") -> str:
+    """Return how long a step takes, in words."""
+    from assay.progress import format_seconds
+
+    return "?" if step.seconds is None else format_seconds(step.seconds)
+
+
+def in_all(planned: "Plan") -> None:
+    """Say how long some work takes, and that none of it was done."""
     from assay.progress import format_seconds
 
     page = terminal()
@@ -93,5 +100,7 @@ def _in_all(planned: "Plan") -> None:
         page.note("everything is at hand: nothing would be computed")
     elif planned.seconds is not None:
         page.note(f"about {format_seconds(planned.seconds)} in all; nothing was computed")
+    elif any(step.price is not None for step in planned.steps):
+        page.note("how long it takes depends on the server; nothing was sent or computed")
     else:
         page.note("how long it takes is not known yet; nothing was computed")

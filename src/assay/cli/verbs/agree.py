@@ -17,6 +17,7 @@ from assay.cli.options.opening import open_words
 
 if TYPE_CHECKING:
     from assay.agreement.sample_reading import SampleReader
+    from assay.cli.console import Column
     from assay.components.component import Scorer
     from assay.project import Project
 
@@ -226,23 +227,26 @@ def _print_prices(project: "Project", scorers: "dict[str, Scorer]", comparing: C
     """Print what reading the sample would take; nothing is kept."""
     from assay.agreement.sample_reading import SampleReading, sampled_rows
     from assay.cli.console import table
-    from assay.progress import format_seconds
+    from assay.cli.printing.planning_report import in_all, time_of
+    from assay.engine.planning import Plan
 
     rows = sampled_rows(project, comparing.sample, seed=comparing.seed)
     reading = SampleReading(project, rows)
     priced = {name: reading.priced(scorer) for name, scorer in scorers.items()}
     page = terminal()
-    seconds = sum(each[1] for each in priced.values())
+    planned = Plan(list(priced.values()), [])
     if page.settings.as_json:
-        steps = [{"model": name, "rows": len(rows), "missing": missing, "seconds": own}
-                 for name, (missing, own) in priced.items()]  # fmt: skip
-        page.document({"steps": steps, "seconds": seconds})
+        steps = [{"model": name, "rows": step.rows, "missing": step.missing,
+                  "seconds": step.seconds,
+                  **({} if step.price is None else {"price": step.price.facts()})}
+                 for name, step in priced.items()]  # fmt: skip
+        page.document({"steps": steps, "seconds": planned.seconds})
     else:
+        asked = any(step.remark for step in planned.steps)
         cells = [
-            (name, len(rows), missing, format_seconds(own))
-            for name, (missing, own) in priced.items()
+            (name, step.rows, step.missing, time_of(step), *([step.remark] if asked else []))
+            for name, step in priced.items()
         ]
-        page.result(
-            table(["model", ("rows", "right"), ("to do", "right"), ("time", "right")], cells)
-        )
-    page.note(f"about {format_seconds(seconds)} in all; nothing was computed")
+        columns: list[Column] = ["model", ("rows", "right"), ("to do", "right"), ("time", "right")]
+        page.result(table([*columns, ""] if asked else columns, cells))
+    in_all(planned)

@@ -11,7 +11,7 @@ import pytest
 from assay.backends.endpoint import http_lm, http_requests
 from assay.components.rendering import Rendering
 from assay.engine.engine import Engine
-from assay.errors import AssayError, ConfigError, ModelLoadError, UnfinishedError
+from assay.errors import ConfigError, ModelLoadError, UnfinishedError
 from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import PromptLogProbs, ResponseLogProbs, TokenStatistics
 from assay.features.training_tokens import TrainingTokens
@@ -457,7 +457,7 @@ def test_a_server_that_dies_leaves_what_is_done_and_a_rerun_asks_for_the_rest_al
 
     assert found.value.exit_code == 3
     assert served.difference(values(rows, tmp_path / "own", str(llama_folder))) < 1e-5
-    # A model is opened and eight stored rows are checked before new ones stand beside them.
+    # A model is opened, and eight answers of the shard that is not written yet are asked again.
     again = [ids for ids in later if ids in done]
     assert len(again) <= 8 + 5
     assert len(later) - len(again) >= 12
@@ -595,16 +595,6 @@ def test_a_text_over_the_limit_that_the_server_did_not_tell_is_too_long(
 
 
 # Results and reruns
-
-
-def test_a_changed_model_under_the_same_name_is_noticed(llama: PlainLoop, tmp_path: Path) -> None:
-    with serving(llama) as server:
-        small = pool([exchange(row) for row in ordinary_rows(8)])
-        values(small, tmp_path / "cache", server.address)
-        server.mangle = lambda found, ids: [None, *(2 * v for v in found[1:] if v is not None)]
-        large = pool([exchange(row) for row in ordinary_rows(12)])
-        with pytest.raises(AssayError, match="stored values differ"):
-            values(large, tmp_path / "cache", server.address)
 
 
 def test_what_made_a_number_is_recorded(server: ModelServer, tmp_path: Path) -> None:
