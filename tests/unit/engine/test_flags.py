@@ -141,6 +141,20 @@ def test_a_flagged_row_joins_no_duplicates(tmp_path: Path) -> None:
     assert chosen(engine, plain) == ["same words here"]
 
 
+def test_no_chain_of_duplicates_runs_through_a_flagged_row(tmp_path: Path) -> None:
+    rows = [
+        ("alpha beta gamma delta epsilon zeta", "1 1"),
+        ("gamma delta epsilon zeta eta theta!", "2 1"),
+        ("epsilon zeta eta theta iota kappa", "3 1"),
+    ]
+    engine = planted_engine(tmp_path, rows)
+    near = Deduplicate(match="near", threshold=0.3, prefer=_BY)
+
+    assert chosen(engine, near) == [rows[2][0]]
+    apart = near.model_copy(update={"without_flags": _SUSPECT})
+    assert sorted(chosen(engine, apart)) == [rows[0][0], rows[2][0]]
+
+
 def test_rows_held_out_keep_their_own_reason(tmp_path: Path) -> None:
     samples = [
         Sample(Conversation((Message("user", q), Message("assistant", a))), "test")

@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from assay.components.rule import Rule
 from assay.methods.combinations.top_score import TopScore
 from assay.project import Project
 from assay.runtime import Runtime
+from assay.workspace.score_frame import score_frame
 from tests.unit.methods.planted import PlantedRubric
 
 _NUMBERS = [(6, 1), (5, 4), (4, 0), (3, 4)]
@@ -61,10 +64,28 @@ def test_columns_that_nothing_reads_are_in_tables_and_not_in_what_is_told(tmp_pa
 
     plain = project.select(TopScore(by=rubric, budget=2))
     second = project.select(TopScore(by=rubric, column="true", budget=2))
+    ruled = project.select(TopScore(by=rubric, rule=Rule(below=4, column="true"), budget=2))
 
     assert list(plain.score_columns()) == ["planted_rubric", "planted_rubric.true"]
     assert list(plain.score_columns(only_read=True)) == ["planted_rubric"]
     assert list(second.score_columns(only_read=True)) == ["planted_rubric", "planted_rubric.true"]
+    assert list(ruled.score_columns(only_read=True)) == ["planted_rubric", "planted_rubric.true"]
+
+
+def test_a_column_called_like_the_reasons_of_another_keeps_both(tmp_path: Path) -> None:
+    project = _project(tmp_path)
+    names = ["value", "t%2Ereason", "t"]
+    none = np.zeros(4, np.uint8)
+    stored = pl.DataFrame({"id": project.pool.ids}).with_columns(
+        *(pl.Series(name, [1.0] * 4) for name in names),
+        *(pl.Series(name, none) for name in ("reason", "t%2Ereason.reason", "t.reason")),
+    )
+
+    frame = score_frame(project.pool, [tmp_path / "rows.json"], {"n": stored})
+
+    assert frame.columns[4:] == [
+        "n", "n.reason", "n.t.reason", "n.t.reason.reason", "n.t", "n.t.reason-2",
+    ]  # fmt: skip
 
 
 def test_a_score_called_like_a_column_of_another_keeps_both(tmp_path: Path) -> None:

@@ -88,6 +88,18 @@ def test_an_expected_number_is_taken_over_the_classes_named(bert: Path, tmp_path
             assert found.main.values[place] == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_text_of_the_row_is_read_alone(bert: Path, tmp_path: Path) -> None:
+    engine = _engine(tmp_path, bert)
+
+    scorer = Classes(model=str(bert), of=("id",), input="text", part="instruction", max_tokens=24)
+    found: ScoreTable = engine.value(scorer)
+
+    plain = PlainClassifier.open(bert)
+    for place, row in enumerate(_all(engine)):
+        share = _softmax(plain.of(row.instruction, truncation=True, max_length=24))[3]
+        assert found.main.values[place] == pytest.approx(share, abs=1e-5)
+
+
 def test_columns_of_any_name_come_back_after_a_restart(bert: Path, tmp_path: Path) -> None:
     scorer = Classes(model=str(bert), of=_LABELS, input="text", part="response")
     made: ScoreTable = _engine(tmp_path, bert).value(scorer)
