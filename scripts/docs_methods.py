@@ -64,6 +64,9 @@ _EXAMPLES: dict[str, object] = {
 }
 """Values for the examples of methods that cannot do without."""
 
+_OWN_EXAMPLES: dict[str, dict[str, object]] = {"classes": {"of": ["good", "bad"]}}
+"""The same of one method, where a parameter means something else than with others."""
+
 _KINDS = {"scorer": "score", "selector": "selection"}
 
 
@@ -199,7 +202,7 @@ def split_differences(text: str) -> tuple[str, str]:
 
 
 def _parameters(method: type[Component], entries: list[dict[str, object]]) -> Iterator[list[str]]:
-    shared = {"seed", "rule"} if issubclass(method, Selector) else set()
+    shared = {"seed", "rule", "without_flags"} if issubclass(method, Selector) else set()
     own = [entry for entry in entries if entry["name"] not in shared]
     if own:
         rows = [
@@ -216,7 +219,7 @@ def _parameters(method: type[Component], entries: list[dict[str, object]]) -> It
         yield ["It has no parameters of its own."]
     if shared:
         yield [
-            "Every selection also takes `budget`, `seed`, `within` and `rule`;",
+            "Every selection also takes `budget`, `seed`, `within`, `rule` and `without_flags`;",
             "see [Selections](../concepts/selections.md).",
         ]
 
@@ -241,7 +244,8 @@ def _needs(described: dict[str, object]) -> list[str]:
 
 def _use(method: type[Component]) -> Iterator[list[str]]:
     required = [name for name, info in method.model_fields.items() if info.is_required()]
-    values = {name: _EXAMPLES[name] for name in required}
+    examples = _EXAMPLES | _OWN_EXAMPLES.get(method.name, {})
+    values = {name: examples[name] for name in required}
     settings = "".join(f" --set {name}={_word(value)}" for name, value in values.items())
     needs_budget = not issubclass(method, Selector) or method.needs_budget or method.name == "quota"
     budget = " --budget 5%" if needs_budget else ""

@@ -66,6 +66,7 @@ class Reason(enum.IntEnum):
     NOT_CHOSEN = 65
     FILTERED = 66
     OFF_TARGET = 67
+    FLAGGED = 68
 
     @property
     def kind(self) -> Literal["ok", "nature", "failure", "unfinished", "selection"]:
@@ -100,6 +101,16 @@ class Flag(enum.IntFlag):
     PARTLY_RENDERED = 8192
     EMPTY_REPLY = 16384
     BEYOND_LABELS = 32768
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the flags that are raised by their names, as parameters spell them."""
+        return tuple(str(flag.name).lower() for flag in self)
+
+    @property
+    def words(self) -> str:
+        """Return the flags that are raised as a person reads them."""
+        return ", ".join(self.names).replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,13 +319,15 @@ def _check_scorer(scorer: Scorer, rows: Pool) -> None:
         return
     half = np.arange(0, len(rows), 2)
     part = pool(list(rows.samples(half)))
-    found = value_of(scorer, part).main.values
+    alone: ScoreTable = value_of(scorer, part)
     places = np.searchsorted(rows.ids, part.ids)
     kept = rows.ids[np.minimum(places, len(rows) - 1)] == part.ids
-    _require(
-        np.allclose(found[kept], table.main.values[places[kept]], atol=_TOLERANCE, equal_nan=True),
-        f"{name}: the score of a row depends on the rows beside it; say so with rowwise = False",
-    )
+    for column, found in alone.columns.items():
+        beside = table.columns[column].values[places[kept]]
+        _require(
+            np.allclose(found.values[kept], beside, atol=_TOLERANCE, equal_nan=True),
+            f"{name}: the score of a row depends on the rows beside it; say so by rowwise = False",
+        )
 
 
 def _check_selector(selector: Selector, rows: Pool) -> None:

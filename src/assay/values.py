@@ -363,6 +363,10 @@ class ScoreTable:
         """The column meant when none is named."""
         return next(iter(self.columns.values()))
 
+    def column(self, name: str) -> Scores:
+        """Return the column of a name; the main one for the empty name."""
+        return self.columns[name] if name else self.main
+
     def __repr__(self) -> str:
         name = f"{self.name!r}, " if self.name else ""
         return f"ScoreTable({name}{'; '.join(_told(self.main))})"
@@ -388,12 +392,15 @@ class SelectionRecord(Brief):
         reason: shape (n,), uint8; 0 for the rows chosen, else why not.
         eligible: number of rows that could have been chosen.
         facts: what a report tells besides: budget asked, tokens spent.
+        flags: shape (n,), uint16; of rows that are FLAGGED what they are left out for, else 0; None
+            where there are none.
     """
 
     selection: Selection
     reason: ReasonArray
     eligible: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+    flags: FlagArray | None = None
 
 
 def _told(scores: Scores) -> Iterator[str]:

@@ -17,13 +17,14 @@ from assay.features.passes import PoolFeature, RowFeature
 from assay.samples import Scores
 
 _GOLDEN = Path(__file__).with_name("golden_keys.json")
-NAMES_NO_MODEL = {"reward"}
+NAMES_NO_MODEL = {"reward", "classes"}
 """Methods that read a model of which none is at hand by default: their own tests run them."""
 _MINIMUM: dict[str, dict[str, Any]] = {
     "answered": {"by": "generations"},
     "band": {"by": "compression_ifd"},
     "checkpoint": {"run": {"method": "tuned_model", "base": "some/model"}, "epoch": 1},
     "chosen": {"by": "random"},
+    "classes": {"of": ["good", "bad"]},
     "classification": {"model": "some/reward-model"},
     "contamination": {"against": {"method": "file", "source": "questions.jsonl"}},
     "decontaminate": {"against": "questions.jsonl"},
@@ -184,7 +185,8 @@ def test_a_pinned_path_counts_by_its_digest_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [k for k in _ours() if k.kind == "scorer" and "of" in k.model_fields]
+    "kind",
+    [k for k in _ours() if k.kind == "scorer" and "weights" in k.model_fields],
 )
 def test_combinations_keep_nulls_null(kind: type[Scorer]) -> None:
     scorer = _instance(kind)

@@ -16,6 +16,7 @@ from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.quota import Quota
 from assay.methods.combinations.top_score import TopScore
 from assay.methods.text.longest import LongestResponse
+from assay.methods.text.marks import MarksOfText
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, Reason, Sample, Scores, Selection
 from assay.testing import check_component, labels, matrix, numbers, pool, scores, value_of
@@ -56,7 +57,8 @@ def _scorer(**body: Any) -> type[Scorer]:
 
 @pytest.mark.parametrize(
     "component", [Lengths, LongestResponse, TopScore(by=LongestResponse()), RandomSample(),
-                  Quota(by=RandomSample(), per="source", budget=4)]
+                  Quota(by=RandomSample(), per="source", budget=4),
+                  TopScore(by=MarksOfText(), column="urls", without_flags=("one_token",))]
 )  # fmt: skip
 def test_sound_components_pass(component: Component | type[Component]) -> None:
     check_component(component)
@@ -78,8 +80,12 @@ def test_a_component_that_needs_parameters_must_be_an_object() -> None:
           - lengths["response_characters"].mean()}, "depends on the rows beside it"),
         ({"score": lambda self, *, lengths: lengths["response_characters"]
           * np.random.default_rng().random()}, "other scores the second time"),
+        ({"columns": ("own", "mean"), "score": lambda self, *, lengths: {
+          "own": lengths["response_characters"],
+          "mean": 0 * lengths["response_characters"] + lengths["response_characters"].mean()}},
+         "depends on the rows beside it"),
     ],
-    ids=["docstring", "name", "paper", "needs", "mean", "chance"],
+    ids=["docstring", "name", "paper", "needs", "mean", "chance", "mean of a further column"],
 )  # fmt: skip
 def test_an_unsound_score_is_found(body: dict[str, Any], sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence):
@@ -93,6 +99,18 @@ def test_a_score_that_says_it_looks_at_all_rows_may() -> None:
             score=lambda self, *, lengths: (
                 lengths["response_characters"] - lengths["response_characters"].mean()
             ),
+        )
+    )
+
+
+def test_a_score_whose_object_says_its_columns_passes() -> None:
+    check_component(
+        _scorer(
+            columns=property(lambda self: ("own", "twice")),
+            score=lambda self, *, lengths: {
+                "own": lengths["response_characters"],
+                "twice": 2 * lengths["response_characters"],
+            },
         )
     )
 

@@ -197,7 +197,8 @@ def _overlap(
 def _best(reader: SampleReader, among: NDArray[np.bool_], count: int) -> IndexArray:
     """Return the rows that a selection by a score would take first."""
     values = reader.scores.values
-    allowed = among & reader.scorer.default_rule().admits(values)
+    rule = reader.scorer.default_rule()
+    allowed = among if rule.column else among & rule.admits(values)  # that of others is not read
     rows = np.flatnonzero(allowed)
     return rows[np.argsort(-reader.scorer.sign * values[rows], kind="stable")[:count]]
 

@@ -19,8 +19,10 @@ from assay.components.references import pinned_fields
 from assay.components.table import METHOD_KINDS, Kind, find, is_known
 from assay.errors import AssayError
 
-SHARED_FIELDS = ("budget", "seed", "within", "rule")
+SHARED_FIELDS = ("budget", "seed", "within", "rule", "without_flags", "column")
 """Parameters of a selection that a lone score, standing for one, may be given too."""
+_OWN_FIRST = ("column",)
+"""Those of them that are the score's, where it has a parameter of that name."""
 
 
 class Reading:
@@ -62,7 +64,9 @@ def made_of(description: Any, kind: Kind | None, reading: Reading) -> Part:
         _refuse_unknown(found, parameters)
         return _made(found, parameters, reading)
     _refuse_unknown(found, parameters, also=SHARED_FIELDS)
-    outer = {name: parameters.pop(name) for name in SHARED_FIELDS if name in parameters}
+    own = [name for name in _OWN_FIRST if name in found.model_fields]
+    shared = [name for name in SHARED_FIELDS if name in parameters and name not in own]
+    outer = {name: parameters.pop(name) for name in shared}
     best = {"by": _made(found, parameters, reading)}
     return _made(find("top_score", "selector"), best | outer, reading)
 

@@ -8,10 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 
 from assay.components.budget import Budget
 from assay.components.building import AS_IT_STANDS, Reading, kind_for, made_of
+from assay.components.flags import FlagNames, flags_named
 from assay.components.guide import Guide
 from assay.components.own_code import code_digest
 from assay.components.parameter_errors import wrong_parameter
@@ -20,7 +28,11 @@ from assay.components.recipes import label_of, recipe_key
 from assay.components.references import FileRef
 from assay.components.rule import Rule
 from assay.components.table import Kind, find, register
-from assay.samples import FloatArray, Scores, Selection
+from assay.errors import ConfigError, did_you_mean
+from assay.samples import Flag, FloatArray, Scores, Selection
+
+_NAMES_ROWS = "identity"
+"""The feature that says which row a row is, and nothing of it."""
 
 
 class Paper(BaseModel):
@@ -243,8 +255,9 @@ class Scorer(Component):
 
     Subclasses write ``score(self, *, <needs>)`` with one keyword per entry of `requires`. It
     returns shape (n,) float64 with NaN where there is no number, `Scores` if it has reasons of
-    its own, or a mapping of `columns` to either. One whose numbers depend on other rows, such as a
-    rank, sets `rowwise` to False: then it is handed no row that is held out.
+    its own, or a mapping of `columns` to either, the main one first. Where the columns depend on
+    parameters, `columns` is a property of the object. One whose numbers depend on other rows, such
+    as a rank, sets `rowwise` to False: then it is handed no row that is held out.
     """
 
     kind: ClassVar[Kind] = "scorer"
@@ -255,6 +268,18 @@ class Scorer(Component):
 
     if TYPE_CHECKING:  # its keywords differ from scorer to scorer
         score: ClassVar[Callable[..., FloatArray | Scores | Mapping[str, FloatArray | Scores]]]
+
+    def check_column(self, column: str) -> None:
+        """Check that there is a column of a name; the empty one is the main column's.
+
+        Raises:
+            ConfigError: if there is none, with those that there are.
+        """
+        if column and column not in self.columns:
+            raise ConfigError(
+                f"{self.name} has no column {column!r}",
+                hint=did_you_mean(column, self.columns) or f"it has {', '.join(self.columns)}",
+            )
 
     def default_rule(self) -> Rule:
         """Return the paper's cut-off, which admits everything by default."""
@@ -290,9 +315,32 @@ class Selector(Component):
     """Choose only among the rows that this selector chose."""
     rule: Rule | Literal["default", "none"] = "default"
     """Cut-off on the scores it reads: the paper's own, none, or another."""
+    without_flags: FlagNames = ()
+    """Leave out rows of which a score or feature that it reads carries one of these flags."""
 
     if TYPE_CHECKING:  # its keywords differ from selector to selector
         select: ClassVar[Callable[..., Selection]]
+
+    @model_validator(mode="after")
+    def _reads_flags(self) -> Self:
+        if self.without_flags and not any(map(_bears_flags, self.children())):
+            raise ConfigError(
+                f"{self.name} reads nothing that carries flags, so without_flags is about no row",
+                hint="give them to a selection by a score, such as threshold, and choose within it",
+            )
+        return self
+
+    def unwanted_flags(self) -> Flag:
+        """Return the flags of rows that are left out."""
+        return flags_named(self.without_flags)
+
+    def column_of(self, need: str) -> str:
+        """Return which column of a score that it requires it is handed; empty for the main one.
+
+        Args:
+            need: name of the score in `requires`.
+        """
+        return ""
 
     def expected(self, rows: int) -> int:
         """Return about how many of so many rows it chooses without a budget; for pricing."""
@@ -345,8 +393,20 @@ class Selector(Component):
         if self.rule == "none":
             return []
         if isinstance(self.rule, Rule):
-            return [(scorers[0], self.rule)] if scorers else []
+            for scorer in scorers[:1]:
+                scorer.check_column(self.rule.column)
+            return [(scorer, self.rule) for scorer in scorers[:1]]
         return [pair for scorer in scorers for pair in scorer.ruled()]
+
+
+def _bears_flags(need: Component) -> bool:
+    """Return whether a row may carry flags by a value: one of its own, or of chance, cannot."""
+    if isinstance(need, Scorer):
+        parts = list(need.children())
+        return any(map(_bears_flags, parts)) or any(
+            isinstance(part, Feature) and part.name != _NAMES_ROWS for part in parts
+        )
+    return isinstance(need, Feature) and need.scope == "row"
 
 
 class Chosen(Dataset):

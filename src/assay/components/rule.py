@@ -12,7 +12,8 @@ class Rule(BaseModel):
     """A cut-off of a paper: which scores may be selected at all.
 
     Quantiles are taken over the rows that have a score. A number that exists is never erased by a
-    rule; the row only becomes ineligible, with BELOW_RULE as its reason.
+    rule; the row only becomes ineligible, with BELOW_RULE as its reason. Of a score with several
+    columns it is about one: the main one, unless `column` names another.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,6 +24,7 @@ class Rule(BaseModel):
     at_most: float | None = None
     low_quantile: float | None = Field(default=None, ge=0, le=1)
     high_quantile: float | None = Field(default=None, ge=0, le=1)
+    column: str = ""
 
     def admits(self, values: FloatArray) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Return which values pass; NaN never does. Shape (n,), bool."""

@@ -1,8 +1,9 @@
 """What selectors may choose and spend, and what became of every row when they have chosen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,32 +16,54 @@ from assay.features.passes import RowFeature
 from assay.features.text import token_counts
 from assay.features.training_tokens import TrainingTokens
 from assay.progress import Progress
-from assay.samples import FloatArray, Reason, ReasonArray, Scores, Selection
+from assay.samples import Flag, FlagArray, FloatArray, Reason, ReasonArray, Scores, Selection
 from assay.values import Numbers, SelectionRecord
 
-Handed = Callable[[Component], Any]
-"""Returns the value of a component, of the rows that are chosen from."""
+
+class Handed(Protocol):
+    """Returns the value of a component, of the rows that are chosen from."""
+
+    def __call__(self, need: Component, /, *, column: str = "") -> Any:
+        """Return it; of a score the column of that name, the main one if it is empty."""
 
 
-def ineligible(
-    selector: Selector, needs: Mapping[str, Any], handed: Handed, rows: int
-) -> ReasonArray:
-    """Return why each of so many rows may not be chosen at all; 0 where it may.
+class Closed(NamedTuple):
+    """Why rows may not be chosen at all.
+
+    Attributes:
+        reason: 0 where a row may. Shape (n,).
+        flags: what rows that are FLAGGED are left out for, 0 elsewhere. Shape (n,).
+    """
+
+    reason: ReasonArray
+    flags: FlagArray
+
+
+def ineligible(selector: Selector, needs: Mapping[str, Any], handed: Handed, rows: int) -> Closed:
+    """Return why each of so many rows may not be chosen at all.
 
     The first reason counts: of the selector within whose rows it chooses, of what it requires, in
-    that order, and last a rule.
+    that order, then a flag, and last a rule.
     """
-    reason = np.zeros(rows, np.uint8)
+    reason, flags = np.zeros(rows, np.uint8), np.zeros(rows, np.uint16)
     if selector.within is not None:
         inner: SelectionRecord = handed(selector.within)
         reason[:] = inner.reason
+        if inner.flags is not None:
+            flags[:] = inner.flags
+    raised = np.zeros(rows, np.uint16)
     for value in values_of_the_pool(selector, needs):
         empty = reason == 0
         reason[empty] = value.reason[empty]
+        if value.flags is not None:
+            raised |= value.flags
+    raised &= np.uint16(selector.unwanted_flags())
+    flagged = (reason == 0) & (raised != 0)
+    reason[flagged], flags[flagged] = Reason.FLAGGED, raised[flagged]
     for scorer, rule in selector.ruled():
-        scores: Scores = handed(scorer)
+        scores: Scores = handed(scorer, column=rule.column)
         reason[(reason == 0) & ~rule.admits(scores.values)] = Reason.BELOW_RULE
-    return reason
+    return Closed(reason, flags)
 
 
 def allowance_of(
@@ -79,7 +102,7 @@ def record_of(
     selector: Selector,
     selection: Selection,
     allowance: Allowance,
-    reason: ReasonArray,
+    closed: Closed,
     files: Sequence[FileReading] = (),
     remarks: Sequence[str] = (),
 ) -> SelectionRecord:
@@ -89,7 +112,7 @@ def record_of(
         selector: what chose.
         selection: what it returned.
         allowance: what it was allowed to choose.
-        reason: shape (n,), why rows could not be chosen; 0 where they could.
+        closed: why rows could not be chosen.
         files: what was read besides the pool.
         remarks: what a person should know of it.
     """
@@ -100,7 +123,7 @@ def record_of(
         raise TypeError(f"{selector.name} chose a row twice, or one that is not eligible")
     if allowance.count is not None and len(chosen) > allowance.count:
         raise TypeError(f"{selector.name} chose more than its budget")
-    reason = reason.copy()
+    reason = closed.reason.copy()
     for code, rows in selection.rejected.items():
         free = rows[reason[rows] == 0]
         reason[free] = code
@@ -115,4 +138,15 @@ def record_of(
         facts["files"] = [file.facts() for file in files]
     if remarks:
         facts["remarks"] = list(remarks)
-    return SelectionRecord(selection, reason, int(np.count_nonzero(allowance.eligible)), facts)
+    flags = closed.flags if closed.flags.any() else None
+    if flags is not None:
+        facts["flagged"] = _flag_counts(flags)
+    eligible = int(np.count_nonzero(allowance.eligible))
+    return SelectionRecord(selection, reason, eligible, facts, flags)
+
+
+def _flag_counts(flags: FlagArray) -> dict[str, int]:
+    """Return how many rows were left out for each flag, most frequent first."""
+    counts = Counter({name: int(np.count_nonzero(flags & flag))
+                      for flag in Flag for name in flag.names})  # fmt: skip
+    return {name: count for name, count in counts.most_common() if count}

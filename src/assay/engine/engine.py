@@ -210,26 +210,28 @@ class Engine:
         needs: dict[str, Any] = {}
         for name, need in component.requires().items():
             if isinstance(need, Component):
-                needs[name] = self._handed(need, of_all_rows=of_all_rows)
+                column = component.column_of(name) if isinstance(component, Selector) else ""
+                needs[name] = self._handed(need, column=column, of_all_rows=of_all_rows)
             else:
                 needs[name] = [self._handed(item, of_all_rows=of_all_rows) for item in need]
         return needs
 
-    def _handed(self, need: Component, *, of_all_rows: bool = False) -> Any:
+    def _handed(self, need: Component, /, *, column: str = "", of_all_rows: bool = False) -> Any:
         need = self.resolve(need)
         if isinstance(need, Dataset):
             return self.view_shown(need)
         value = self._value(need)
         if isinstance(value, ScoreTable):
-            value = value.main
+            value = value.column(column)
         ranges_over_all = isinstance(need, Selector) or (
             is_of_the_pool(need) and not isinstance(need, PoolFeature)
         )
         if of_all_rows or not ranges_over_all:
             return value
-        if need.key not in self._shown_values:
-            self._shown_values[need.key] = self._shown.part(value)
-        return self._shown_values[need.key]
+        place = f"{need.key}/{column}"
+        if place not in self._shown_values:
+            self._shown_values[place] = self._shown.part(value)
+        return self._shown_values[place]
 
     # Datasets
 
@@ -426,12 +428,12 @@ class Engine:
 
     def _choose(self, selector: Selector) -> SelectionRecord:
         needs = self._needs(selector)
-        reason = ineligible(selector, needs, self._handed, len(self.shown))
-        allowance = allowance_of(selector, reason, self._handed, self.runtime.stages)
+        closed = ineligible(selector, needs, self._handed, len(self.shown))
+        allowance = allowance_of(selector, closed.reason, self._handed, self.runtime.stages)
         rng = generator(seed=selector.seed, purpose=selector.name)
         selection = selector.select(allowance, rng, **needs)
         files, remarks = self.read_files([selector]), self.remarks([selector])
-        record = record_of(selector, selection, allowance, reason, files, remarks)
+        record = record_of(selector, selection, allowance, closed, files, remarks)
         return self._shown.selection_of_all(record)
 
 

@@ -79,9 +79,12 @@ def evaluate(scorer: Scorer, needs: dict[str, Any], count: int) -> dict[str, Sco
 def _columns(
     scorer: Scorer, result: FloatArray | Scores | Mapping[str, FloatArray | Scores]
 ) -> dict[str, Scores]:
-    named = result if isinstance(result, Mapping) else {scorer.columns[0]: result}
-    if tuple(named) != scorer.columns:
-        raise TypeError(f"{scorer.name} gave columns {tuple(named)}, declared {scorer.columns}")
+    declared = tuple(scorer.columns)
+    if not declared or not all(declared) or len(set(declared)) < len(declared):
+        raise TypeError(f"{scorer.name} declares {declared}: every column has a name of its own")
+    named = result if isinstance(result, Mapping) else {declared[0]: result}
+    if tuple(named) != declared:
+        raise TypeError(f"{scorer.name} gave columns {tuple(named)}, declared {declared}")
     return {
         name: part
         if isinstance(part, Scores)

@@ -59,7 +59,8 @@ class ShownRows:
             return Scores(value.values[self._places], value.reason[self._places], flags)
         chosen = np.searchsorted(self._places, value.selection.indices).astype(np.int64)
         selection = replace(value.selection, indices=chosen, rejected={})
-        return replace(value, selection=selection, reason=value.reason[self._places])
+        flags = None if value.flags is None else value.flags[self._places]
+        return replace(value, selection=selection, reason=value.reason[self._places], flags=flags)
 
     def scores_of_all(self, table: ScoreTable) -> ScoreTable:
         """Return scores of these rows as scores of all; the others are HELD_OUT."""
@@ -83,10 +84,14 @@ class ShownRows:
             return record
         reason = np.full(len(self._whole), Reason.HELD_OUT, np.uint8)
         reason[self._places] = record.reason
+        flags = None
+        if record.flags is not None:
+            flags = np.zeros(len(self._whole), np.uint16)
+            flags[self._places] = record.flags
         picked = record.selection
         selection = replace(
             picked,
             indices=self._places[picked.indices],
             rejected={code: self._places[rows] for code, rows in picked.rejected.items()},
         )
-        return replace(record, selection=selection, reason=reason)
+        return replace(record, selection=selection, reason=reason, flags=flags)

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,8 @@ from assay.values import Matrix, RowValue
 
 FORMAT_VERSION = 1
 _RESERVED = ("content_hash", "reason", "flags")
+_LIKE_RESERVED = re.compile(f"%*({'|'.join(_RESERVED)})")
+"""A value's column of such a name, as a class of a model may have, is kept with one % more."""
 
 
 def default_cache_folder() -> Path:
@@ -156,6 +159,8 @@ class RowStore:
         )
         columns = value.frame()
         if columns.width:
+            alike = [name for name in columns.columns if _LIKE_RESERVED.fullmatch(name)]
+            columns = columns.rename({name: f"%{name}" for name in alike})
             frame = pl.concat([frame, columns], how="horizontal")
         write_frame(path, frame, {"producer": json.dumps(producer, sort_keys=True)})
 
@@ -201,7 +206,8 @@ class RowStore:
             rows = _Gathered([shards[number] for number in used], shard_of, position, used)
             return self.kind(reason, flags, self._matrix(hashes, rows, keep=keep))
         columns = frame.select(pl.exclude(_RESERVED))
-        return self.kind.from_frame(columns, reason, flags)
+        own = {name: name[1:] for name in columns.columns if _LIKE_RESERVED.fullmatch(name)}
+        return self.kind.from_frame(columns.rename(own), reason, flags)
 
     def _empty(self) -> pl.DataFrame:
         return pl.DataFrame(schema={"reason": pl.UInt8, "flags": pl.UInt16})

@@ -15,6 +15,7 @@ from assay.files.checksums import warn
 from assay.files.frames import peek_metadata, read_frame, read_metadata, write_frame
 from assay.samples import IdArray, Scores, Selection
 from assay.stores.result_labels import Labels, older_place, place_of
+from assay.stores.score_columns import beside, columns_in, stored_name
 from assay.values import ScoreTable, SelectionRecord
 from assay.wording import readable_name
 
@@ -59,13 +60,15 @@ class Results:
         frame = _read(self._stored(scorer, context), scorer, context)
         if frame is None:
             return None
+        if columns_in(frame) != list(scorer.columns):
+            return None  # of a version that gave other columns
         self._name(scorer)
         columns = {}
         for name in scorer.columns:
             columns[name] = Scores(
-                frame[name].to_numpy(),
-                frame[_beside(name, "reason")].to_numpy(),
-                frame[_beside(name, "flags")].to_numpy(),
+                frame[stored_name(name)].to_numpy(),
+                frame[beside(name, "reason")].to_numpy(),
+                frame[beside(name, "flags")].to_numpy(),
             )
         return ScoreTable(columns)
 
@@ -75,9 +78,9 @@ class Results:
         for name, scores in table.columns.items():
             flags = scores.flags if scores.flags is not None else np.zeros(len(ids), np.uint16)
             frame |= {
-                name: scores.values,
-                _beside(name, "reason"): scores.reason,
-                _beside(name, "flags"): flags,
+                stored_name(name): scores.values,
+                beside(name, "reason"): scores.reason,
+                beside(name, "flags"): flags,
             }
         # Before the file itself: a run killed in between writes both again, where one killed after
         # the file would find it and never name it.
@@ -97,7 +100,10 @@ class Results:
     def write_selection(
         self, selector: Selector, ids: IdArray, record: SelectionRecord, context: str
     ) -> None:
-        """Store a selection: id, rank (null if not chosen), gain and reason of every row."""
+        """Store a selection: id, rank (null if not chosen), gain and reason of every row.
+
+        Where rows are left out for flags, these too.
+        """
         selection = record.selection
         rank = np.full(len(ids), -1, np.int64)
         rank[selection.indices] = np.arange(len(selection.indices))
@@ -105,6 +111,8 @@ class Results:
         gain[selection.indices] = selection.gains
         frame = pl.DataFrame({"id": ids, "rank": rank, "gain": gain, "reason": record.reason})
         frame = frame.with_columns(rank=pl.when(pl.col("rank") >= 0).then("rank"))
+        if record.flags is not None:
+            frame = frame.with_columns(flags=pl.Series(record.flags))
         facts = dict(record.facts) | {
             "nested": selection.nested,
             "stop": selection.stop,
@@ -160,11 +168,8 @@ def _unpack(frame: pl.DataFrame, facts: dict[str, Any]) -> SelectionRecord:
         facts.pop("gain_unit"),
     )
     eligible = facts.pop("eligible")
-    return SelectionRecord(selection, frame["reason"].to_numpy(), eligible, facts)
-
-
-def _beside(column: str, what: str) -> str:
-    return what if column == "value" else f"{column}.{what}"
+    flags = frame["flags"].to_numpy() if "flags" in frame.columns else None
+    return SelectionRecord(selection, frame["reason"].to_numpy(), eligible, facts, flags)
 
 
 def _describe(component: Component, context: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ def why_empty(selection: "NamedSelection", left_out: str) -> DataError:
     return DataError(
         f"{selection.name}: no row was chosen ({left_out})",
         hint=_too_short(selection)
+        or _flagged(selection)
         or Phrase(
             "widen the filters ({}, {}) or the method's cut-off ({})",
             Parameter("where"),
@@ -80,6 +81,14 @@ def _no_tokens(selection: "NamedSelection", budget: Budget) -> tuple[str, Words]
         f"no row fits into {budget}: the shortest that may be chosen has {shortest:,}",
         Phrase("{} or more", Parameter("budget", f"{shortest:,} tokens")),
     )
+
+
+def _flagged(selection: "NamedSelection") -> Words | None:
+    """Return what to do where most rows that were left out carry a flag that is not wanted."""
+    left = selection.record.reason[selection.record.reason != Reason.HELD_OUT]
+    if 2 * np.count_nonzero(left == Reason.FLAGGED) <= len(left):
+        return None
+    return Phrase("name fewer flags: {}", Parameter("without_flags"))
 
 
 def _too_short(selection: "NamedSelection") -> str | None:

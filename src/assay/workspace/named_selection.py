@@ -21,7 +21,7 @@ from assay.features.text import RowAttribute, TokenCounts
 from assay.html import Column
 from assay.pool.pool import format_id
 from assay.pool.row_ids import spelled_ids
-from assay.samples import Attribute, FloatArray, IndexArray, Reason, Scores
+from assay.samples import Attribute, Flag, FloatArray, IndexArray, Reason, Scores
 from assay.stores.written import forget, remember, under_way
 from assay.values import ScoreTable, SelectionRecord
 from assay.version import __version__
@@ -116,8 +116,8 @@ class NamedSelection:
             "prompt": [sample.conversation.prompt for sample in chosen],
             "response": [sample.conversation.response for sample in chosen],
         }
-        for name, table in self.score_tables(columns).items():
-            columns[name] = table.main.values[index]
+        for name, scores in self.score_columns(columns).items():
+            columns[name] = scores.values[index]
         return pl.DataFrame(columns)
 
     def score_tables(self, taken: Container[str] = ()) -> dict[str, ScoreTable]:
@@ -126,6 +126,9 @@ class NamedSelection:
         A score is called by its method alone where no other one here is of that method and nobody
         has named it: its parameters are told by the selection's own description.
         """
+        return {name: table for name, (_, table) in self._tables(taken).items()}
+
+    def _tables(self, taken: Container[str]) -> dict[str, tuple[Scorer, ScoreTable]]:
         labels, tables = self.project.results.labels, {}
         scorers = list(self.scorers())
         of_a_method = Counter(scorer.name for scorer in scorers)
@@ -134,8 +137,29 @@ class NamedSelection:
             name = labels.of(scorer)
             if of_a_method[scorer.name] == 1 and not labels.is_given(name):
                 name = scorer.name
-            tables[free_name(name, taken)] = table
+            tables[free_name(name, taken)] = scorer, table
         return tables
+
+    def score_columns(
+        self, taken: Container[str] = (), *, only_read: bool = False
+    ) -> dict[str, Scores]:
+        """Return the columns of the scores that took part: ``<score>``, ``<score>.<column>``, ...
+
+        Args:
+            taken: names that none of them has; nor is one that of the reasons beside another.
+            only_read: leave out further columns that the selection does not read.
+        """
+        found: dict[str, Scores] = {}
+        reasons: set[str] = set()
+        read = columns_read(self.selector) if only_read else None
+        for name, (scorer, table) in self._tables(taken).items():
+            for place, (column, scores) in enumerate(table.columns.items()):
+                if place and read is not None and (scorer.key, column) not in read:
+                    continue
+                own = free_name(f"{name}.{column}" if place else name, {*found, *reasons})
+                found[own] = scores
+                reasons.add(f"{own}.reason")
+        return found
 
     def composition(self) -> Composition:
         """Return size, tokens, make-up and training cost of the rows chosen."""
@@ -260,10 +284,12 @@ class NamedSelection:
         gains = np.full(len(pool), np.nan)
         gains[self.record.selection.indices] = self.record.selection.gains
         described = self.described_export(report)
-        own = ("id", "rank", "gain", "reason", "not_written", "written_without")
-        columns: dict[str, FloatArray | Scores | Texts] = {
-            name: table.main for name, table in self.score_tables(own).items()
-        }
+        flags = self.record.flags
+        own = ["id", "rank", "gain", "reason", "not_written", "written_without"]
+        own += [] if flags is None else ["flags"]
+        columns: dict[str, FloatArray | Scores | Texts] = {**self.score_columns(own)}
+        if flags is not None:
+            columns["flags"] = [", ".join(Flag(code).names) or None for code in flags.tolist()]
         for kind in ("not_written", "written_without"):
             by_id = described.pop(kind)
             if isinstance(report, LayoutReport):
@@ -295,3 +321,15 @@ class NamedSelection:
         _, firsts = np.unique(self.record.reason[others], return_index=True)
         places = np.concatenate([others[firsts], left])[:count]
         return chosen, self._ids(places).tolist()
+
+
+def columns_read(selector: Selector) -> set[tuple[str, str]]:
+    """Return the further columns that a selection and its steps read: a score's key, and which."""
+    found: set[tuple[str, str]] = set()
+    for step in walk([selector]):
+        if isinstance(step, Selector):
+            needs = step.requires().items()
+            found |= {(need.key, step.column_of(name)) for name, need in needs
+                      if isinstance(need, Scorer)}  # fmt: skip
+            found |= {(scorer.key, rule.column) for scorer, rule in step.ruled()}
+    return {(key, column) for key, column in found if column}

@@ -15,17 +15,19 @@ from assay.files import atomic_stream
 from assay.formats.forms import output_form
 from assay.pool.pool import Pool, format_id
 from assay.samples import IndexArray
+from assay.stores.score_columns import beside, columns_in, stored_name
 from assay.wording import readable_name
 
 FrameOrder: TypeAlias = Literal["id", "source"]
 FRAME_ENDINGS = (".parquet", ".csv", ".jsonl")
-_OWN = ("id", "value", "reason", "flags")
 
 
 def score_frame(
     pool: Pool, files: Sequence[Path], scores: Mapping[str, pl.DataFrame]
 ) -> pl.DataFrame:
     """Return ids, places of origin, and scores with their reasons, ascending by id.
+
+    A score goes by its name, each of its further columns by that and its own after a dot.
 
     Args:
         pool: the rows.
@@ -41,13 +43,11 @@ def score_frame(
     }
     for name, stored in scores.items():
         main = free_name(name, columns)
-        columns[main] = stored["value"].fill_nan(None)
-        reason = f"{main}.reason"
-        columns[free_name(reason, columns)] = reason_column(reason, stored["reason"].to_numpy())
-        for column in stored.columns:
-            if column not in _OWN and "." not in column:
-                beside = free_name(f"{main}.{column}", columns)
-                columns[beside] = stored[column].fill_nan(None)
+        for column in columns_in(stored):
+            own = main if main not in columns else free_name(f"{main}.{column}", columns)
+            columns[own] = stored[stored_name(column)].fill_nan(None)
+            reasons = stored[beside(column, "reason")].to_numpy()
+            columns[free_name(f"{own}.reason", columns)] = reason_column("reason", reasons)
     return pl.DataFrame(columns)
 
 

@@ -20,6 +20,7 @@ from assay.pool.pool import format_id
 from assay.pool.row_ids import ids_that_begin, spelled_ids
 from assay.samples import FloatArray, IdArray
 from assay.stores.results import Results
+from assay.stores.score_columns import columns_in, stored_name
 from assay.workspace.named_selection import NamedSelection
 from assay.workspace.workspace import Workspace
 
@@ -140,9 +141,13 @@ def _component(found: StoredResult, kind: Any) -> Component:
 
 def stored_values(project: Workspace, found: StoredResult) -> FloatArray:
     """Return the numbers of a stored score. Shape (n,), NaN where there is none."""
+    return next(iter(stored_columns(found).values()))
+
+
+def stored_columns(found: StoredResult) -> dict[str, FloatArray]:
+    """Return the columns of a stored score, the main one first. Shape (n,) each."""
     frame = read_frame(found.path)
-    column = "value" if "value" in frame.columns else frame.columns[1]
-    return frame[column].to_numpy()
+    return {name: frame[stored_name(name)].to_numpy() for name in columns_in(frame)}
 
 
 def row_ids(ids: IdArray) -> list[str]:

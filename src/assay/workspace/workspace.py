@@ -311,7 +311,8 @@ class Workspace:
 
         Columns are ``id`` (16 hex digits), ``file`` (its path from the folder on that holds all
         files), ``record`` of that file and ``sample`` of that record (both from 0), then for each
-        score one of its result's name, null where there is no number, and ``<name>.reason``.
+        score one of its result's name, null where there is no number, and ``<name>.reason``; of a
+        score with several columns the further ones as ``<name>.<column>``, with reasons alike.
 
         Args:
             names: results whose scores are wanted; None for all of the project.

@@ -35,6 +35,7 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "answered": {"by": "generations"},
     "checkpoint": {"run": {"method": "tuned_model", "base": "some/model"}, "step": 3},
     "chosen": {"by": {"method": "random", "budget": "5%"}},
+    "classes": {"model": "some/classifier", "of": ["0", "1"], "expected": [0, 1], "better": "low"},
     "classification": {"model": "some/reward-model", "part": "response"},
     "contamination": {"against": {"method": "file", "source": "questions.jsonl"}},
     "decontaminate": {"against": "questions.jsonl"},

@@ -24,6 +24,7 @@ from tests.letters_model import Letters, use
 from tests.rows import make_pool
 from tests.taken_model import TakenModel
 from tests.toys import ToyLength, ToyMean, ToyOdd, ToyScore, ToyVectors
+from tests.unit.methods.planted import PlantedRubric
 
 _PAIRS = [(f"question {n:02d}", "x" * (n + 1)) for n in range(30)]
 
@@ -331,3 +332,13 @@ def test_rows_that_a_model_made_on_the_way_has_read_are_not_missing(
     engine.value(feature)
 
     assert (before, engine.missing_rows(engine.resolve(feature))) == (2, 0)
+
+
+@pytest.mark.parametrize("called", [("same", "same"), ("", "other")])
+def test_columns_that_cannot_be_told_apart_are_refused(
+    tmp_path: Path, called: tuple[str, str]
+) -> None:
+    engine = _engine(tmp_path, make_pool(tmp_path, [("a", "1 2"), ("b", "3 4")]))
+
+    with pytest.raises(TypeError, match="every column has a name of its own"):
+        engine.value(PlantedRubric(called=called))

@@ -1,6 +1,6 @@
 """Rows whose vectors and scores are written in their own text, and a way to select from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -14,7 +14,16 @@ from assay.formats.records import Block
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool
 from assay.runtime import Runtime
-from assay.samples import Conversation, FloatArray, Message, Origin, Reason, Sample, Scores
+from assay.samples import (
+    Conversation,
+    Flag,
+    FloatArray,
+    Message,
+    Origin,
+    Reason,
+    Sample,
+    Scores,
+)
 from assay.stores.results import Results
 from assay.values import Matrix, Numbers, RowValue, ScoreTable, SelectionRecord
 
@@ -66,6 +75,45 @@ class PlantedLoss(PlantedScore):
 
     name = "planted_loss"
     prefer: ClassVar[Literal["high", "low"]] = "low"
+
+
+class PlantedTable(RowFeature):
+    """Two numbers that a response begins with; "!" and "?" in a prompt raise flags."""
+
+    name = "planted_table"
+    paper: ClassVar[Paper | NoPaper] = _NOTHING
+    value: ClassVar[type[RowValue]] = Numbers
+
+    def compute(self, conversations: Sequence[Conversation], runtime: Runtime) -> RowValue:
+        rows = np.array([c.response.split()[:2] for c in conversations], np.float64)
+        flags = np.array(
+            [Flag.INJECTION_SUSPECT * ("!" in c.prompt) | Flag.ONE_TOKEN * ("?" in c.prompt)
+             for c in conversations], np.uint16,
+        )  # fmt: skip
+        empty = np.zeros(len(rows), np.uint8)
+        return Numbers(empty, flags, {"first": rows[:, 0], "second": rows[:, 1]})
+
+
+class PlantedRubric(Scorer):
+    """These numbers as two columns that are called as somebody likes; 0 in the second has none."""
+
+    name = "planted_rubric"
+    paper: ClassVar[Paper | NoPaper] = _NOTHING
+
+    called: tuple[str, ...] = ("clear", "true")
+    """Names of the columns."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:  # type: ignore[override]  # they are parameters here
+        return self.called
+
+    def requires(self) -> dict[str, Component]:
+        return {"table": PlantedTable()}
+
+    def score(self, *, table: Numbers) -> Mapping[str, FloatArray | Scores]:
+        none = np.where(table["second"] == 0, Reason.REFUSED, 0).astype(np.uint8)
+        first, second = self.called
+        return {first: table["first"], second: Scores(table["second"], none)}
 
 
 def planted_engine(

@@ -46,6 +46,22 @@ def test_what_was_written_in_parts_is_read_in_any_choice_of_rows(tmp_path: Path)
     assert found.flags.tolist() == [0, 0, 1, 2]
 
 
+def test_columns_may_be_called_like_those_of_the_store(tmp_path: Path) -> None:
+    names = ["flags", "%flags", "reason", "content_hash", "x"]
+    value = Numbers.of_table(
+        np.zeros(2, np.uint8), np.array([8, 0], np.uint16), names, np.arange(10.0).reshape(2, 5)
+    )
+    store = _store(tmp_path)
+    store.write(_hashes(1, 2), value, _MADE_BY)
+
+    found = store.read(_hashes(1, 2))
+
+    assert isinstance(found, Numbers)
+    assert list(found.columns) == names
+    assert [found[name][1] for name in names] == [5, 6, 7, 8, 9]
+    assert found.flags.tolist() == [8, 0]
+
+
 def test_missing_rows_are_those_without_a_stored_value(tmp_path: Path) -> None:
     store = _store(tmp_path)
     assert store.missing(_hashes(1, 2)).tolist() == [True, True]

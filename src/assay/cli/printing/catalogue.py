@@ -28,8 +28,13 @@ if TYPE_CHECKING:
 _BY_OPTION = ("budget", "within")
 _FREE = {"identity", "attribute", "imported_column"}
 """Features that cost nothing."""
-_SHARED = {"seed": "--seed", "rule": "--set rule=none"}
+_SHARED = {
+    "seed": "--seed",
+    "rule": "--set rule=none",
+    "without_flags": "--set without_flags=FLAG",
+}
 _OTHERS = "others"
+_CHOOSE_COLUMN = "--set column=NAME selects by another than the first"
 _FAMILIES = (
     "text",
     "likelihood",
@@ -163,7 +168,7 @@ def describe_method(method: type[Component]) -> dict[str, Any]:
         "guide": method_guide.describe_guide(method),
     }
     if issubclass(method, Scorer):
-        described |= {"prefer": _prefer(method), "columns": list(method.columns)}
+        described |= {"prefer": _prefer(method), "columns": _columns(method)}
     return described
 
 
@@ -215,6 +220,12 @@ def _prefer(method: type[Scorer]) -> str:
     return prefer if isinstance(prefer, str) else str(method.model_fields["better"].default)
 
 
+def _columns(method: type[Scorer]) -> list[str] | None:
+    """Return the columns of a score, the main one first; None where parameters say which."""
+    columns: Any = method.columns
+    return None if isinstance(columns, property) else list(columns)
+
+
 def explanation(method: type[Component]) -> Iterator["RenderableType"]:
     """Yield what a person reads about one method."""
     from rich.padding import Padding
@@ -263,6 +274,11 @@ def _facts(
     install = _install_text(described)
     if install:
         yield "install", install
+    columns = described.get("columns", ())
+    if columns is None:
+        yield "columns", f"its parameters say which; {_CHOOSE_COLUMN}"
+    elif len(columns) > 1:
+        yield "columns", f"{', '.join(columns)}; {_CHOOSE_COLUMN}"
     rule = _rule_text(method)
     if rule:
         yield "leaves out", rule

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.cli.console import facts, table
-from assay.cli.printing.selection_report import why_text
+from assay.cli.printing.selection_report import why_row
 from assay.engine.model_fit import model_fit
 from assay.pool.pool import format_id
 from assay.samples import MEDIA_KINDS, Message, Reason
@@ -16,6 +16,7 @@ from assay.workspace.stored import (
     StoredResult,
     find_result,
     shown_models,
+    stored_columns,
     stored_results,
     stored_values,
 )
@@ -71,7 +72,7 @@ def describe_row(project: "Workspace", row_id: int, models: Sequence[str]) -> di
             }
             for message in sample.conversation.messages
         ],
-        "scores": {r.name: _score(project, r, place) for r in current if r.kind == "score"},
+        "scores": {r.name: _score(r, place) for r in current if r.kind == "score"},
         "selections": {r.name: _fate(r, place) for r in current if r.kind == "selection"},
         "models": [model_fit(name, [sample]).facts() for name in models],
     }
@@ -88,12 +89,16 @@ def _beside(message: Message) -> dict[str, Any]:
     return found if message.weight is None else found | {"weight": message.weight}
 
 
-def _score(project: "Workspace", result: StoredResult, place: int) -> dict[str, Any]:
-    values = stored_values(project, result)
+def _score(result: StoredResult, place: int) -> dict[str, Any]:
+    columns = stored_columns(result)
+    values = next(iter(columns.values()))
     value = float(values[place])
     known = values[~np.isnan(values)]
     share = float(np.mean(known <= value)) if len(known) and not np.isnan(value) else None
-    return {"value": value, "share_not_above": share, "of": result.label}
+    found: dict[str, Any] = {"value": value, "share_not_above": share, "of": result.label}
+    if len(columns) > 1:
+        found["columns"] = {name: float(column[place]) for name, column in columns.items()}
+    return found
 
 
 def _fate(result: StoredResult, place: int) -> dict[str, Any]:
@@ -104,7 +109,7 @@ def _fate(result: StoredResult, place: int) -> dict[str, Any]:
         "chosen": bool(len(ranks)),
         "rank": int(ranks[0]) + 1 if len(ranks) else None,
         "of": len(record.selection.indices),
-        "why": None if len(ranks) else why_text(code, record.selection.stop),
+        "why": None if len(ranks) else why_row(record, place),
         "reason": None if len(ranks) else Reason(code).name.lower(),
     }
 
@@ -168,6 +173,8 @@ def _score_lines(scores: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str,
         share = score["share_not_above"]
         beside = "" if share is None else f"  (not below {share:.0%} of the rows)"
         yield name, number_text(score["value"]) + beside
+        for column, value in list(score.get("columns", {}).items())[1:]:
+            yield f"{name}.{column}", number_text(value)
 
 
 def _fate_lines(fates: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

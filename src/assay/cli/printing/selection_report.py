@@ -14,7 +14,7 @@ from assay.engine.read_files import file_notes
 from assay.errors import DataError
 from assay.folding import shortened
 from assay.progress import format_seconds
-from assay.samples import Reason
+from assay.samples import Flag, Reason
 from assay.values import reason_counts
 from assay.wording import number_text, one_line, percent, times
 from assay.workspace.emptiness import why_empty
@@ -23,6 +23,7 @@ from assay.workspace.shapes import TINY, VERY_LONG, lopsided, word_shares
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from assay.values import SelectionRecord
     from assay.workspace.composition import Composition, TrainingCost
     from assay.workspace.named_selection import NamedSelection
     from assay.workspace.workspace import Workspace
@@ -41,6 +42,7 @@ WHY = {
     Reason.QUOTA: "its group has no share",
     Reason.FILTERED: "a condition on it does not hold",
     Reason.OFF_TARGET: "far from the task that is aimed at",
+    Reason.FLAGGED: "flagged",
 }
 
 
@@ -55,6 +57,18 @@ def why_text(code: int, stop: str = "") -> str:
     if reason == Reason.NOT_CHOSEN and stop == "no_gain":
         return "it would have added nothing"
     return WHY.get(reason, f"no score: {reason.name.lower().replace('_', ' ')}")
+
+
+def why_row(record: "SelectionRecord", place: int) -> str:
+    """Return why a row was not chosen, as a person says it, and for which flags.
+
+    Args:
+        record: of the selection.
+        place: the row's, in canonical order.
+    """
+    reported = why_text(int(record.reason[place]), record.selection.stop)
+    flags = 0 if record.flags is None else int(record.flags[place])
+    return f"{reported}: {Flag(flags).words}" if flags else reported
 
 
 def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
@@ -87,7 +101,8 @@ def describe_selection(selection: "NamedSelection") -> dict[str, Any]:
 
 def empty_error(selection: "NamedSelection") -> DataError:
     """Return what to say of a selection without rows."""
-    return why_empty(selection, _left_out(reason_counts(selection.record.reason), ""))
+    record = selection.record
+    return why_empty(selection, _left_out(reason_counts(record.reason), record.facts, ""))
 
 
 def warn_of_files(selections: "Sequence[NamedSelection]") -> None:
@@ -110,7 +125,7 @@ def _cost(cost: "TrainingCost") -> dict[str, float]:
 def _examples(selection: "NamedSelection") -> dict[str, list[dict[str, Any]]]:
     chosen, rejected = selection.examples(EXAMPLES)
     project, record = selection.project, selection.record
-    tables = selection.score_tables()
+    columns = selection.score_columns(only_read=True)
     place_of = {
         int(place): rank for rank, place in enumerate(record.selection.indices[:EXAMPLES].tolist())
     }
@@ -124,9 +139,9 @@ def _examples(selection: "NamedSelection") -> dict[str, list[dict[str, Any]]]:
             "id": row_id,
             "prompt": conversation.prompt,
             "response": conversation.response,
-            "why": None if rank is not None else _why(selection, place),
+            "why": None if rank is not None else why_row(record, place),
             "gain": gain if gain is not None and not np.isnan(gain) else None,
-            "scores": {name: float(t.main.values[place]) for name, t in tables.items()},
+            "scores": {name: float(found.values[place]) for name, found in columns.items()},
         }
 
     return {"chosen": [example(i) for i in chosen], "rejected": [example(i) for i in rejected]}
@@ -201,7 +216,9 @@ def _summary(
         "chosen",
         f"{len(selection):,} samples ({share:.1%} of the pool), {described['tokens']:,} tokens",
     )
-    yield "left out", _left_out(described["reasons"], selection.record.selection.stop) or "none"
+    record = selection.record
+    left = _left_out(described["reasons"], record.facts, record.selection.stop)
+    yield "left out", left or "none"
     yield from _shape(described["shape"])
     for name, words in described["composition"].items():
         if len(words) == 1:
@@ -233,13 +250,15 @@ def _shape(shape: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, str]
     yield "per row", text + turns
 
 
-def _left_out(reasons: Mapping[str, int], stop: str) -> str:
-    return ", ".join(f"{why_text(Reason[name], stop)} {count:,}" for name, count in reasons.items())
-
-
-def _why(selection: "NamedSelection", place: int) -> str:
-    record = selection.record
-    return why_text(int(record.reason[place]), record.selection.stop)
+def _left_out(reasons: Mapping[str, int], record_facts: Mapping[str, Any], stop: str) -> str:
+    """Return how many rows were left out for each reason, and for which flags."""
+    flagged = record_facts.get("flagged", {})
+    listed = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in flagged.items())
+    beside = {Reason.FLAGGED.name: f" ({listed})"} if listed else {}
+    return ", ".join(
+        f"{why_text(Reason[name], stop)} {count:,}{beside.get(name, '')}"
+        for name, count in reasons.items()
+    )
 
 
 def _training(cost: Mapping[str, float]) -> str:

@@ -1,7 +1,7 @@
 """``assay score``: one number per row, kept in the project."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -184,9 +184,7 @@ def _score(
         table(
             ["score", ("rows", "right"), ("without", "right"), ("10 %", "right"),
              ("median", "right"), ("90 %", "right"), ("better", "left"), "why without"],
-            [(r["result"], r["scored"], r["unscored"], r["quantiles"]["0.1"],
-              r["quantiles"]["0.5"], r["quantiles"]["0.9"], r["prefer"], _reasons(r["reasons"]))
-             for r in rows],
+            [line for row in rows for line in _lines(row)],
         )
     )  # fmt: skip
     for remark in remarks:
@@ -219,27 +217,49 @@ def _report(
     remember(project.runtime.cache, [path])
 
 
-def _summary(scorer: "Scorer", scores: "ScoreTable", file: str) -> dict[str, Any]:
-    import numpy as np
-
-    from assay.values import reason_counts
-
-    values = scores.main.values[scores.main.reason == 0]
-    quantiles = np.quantile(values, [0, 0.1, 0.5, 0.9, 1]) if len(values) else [float("nan")] * 5
-    return {
+def _summary(scorer: "Scorer", table: "ScoreTable", file: str) -> dict[str, Any]:
+    described = {
         "name": scorer.name,
         "label": scorer.label(),
         "key": scorer.key,
         "file": file,
         "prefer": scorer.prefer,
+        **_numbers(table.main),
+    }
+    if len(table.columns) > 1:
+        described["columns"] = {name: _numbers(found) for name, found in table.columns.items()}
+    return described
+
+
+def _numbers(scores: "Scores") -> dict[str, Any]:
+    """Return how many rows have a number in a column, why others have none, and the quantiles."""
+    import numpy as np
+
+    from assay.values import reason_counts
+
+    values = scores.values[scores.reason == 0]
+    quantiles = np.quantile(values, [0, 0.1, 0.5, 0.9, 1]) if len(values) else [float("nan")] * 5
+    return {
         "scored": len(values),
-        "unscored": len(scores.main.values) - len(values),
-        "reasons": reason_counts(scores.main.reason),
+        "unscored": len(scores.values) - len(values),
+        "reasons": reason_counts(scores.reason),
         "quantiles": {
             str(share): float(value)
             for share, value in zip((0, 0.1, 0.5, 0.9, 1), quantiles, strict=True)
         },
     }
+
+
+def _lines(row: "Mapping[str, Any]") -> "Iterator[tuple[object, ...]]":
+    """Yield what is printed of a score, a line for each of its columns."""
+    named = {row["result"]: row} | {
+        f"{row['result']}.{name}": numbers
+        for name, numbers in list(row.get("columns", {}).items())[1:]
+    }
+    for name, found in named.items():
+        quantiles = (found["quantiles"][share] for share in ("0.1", "0.5", "0.9"))
+        counts = found["scored"], found["unscored"]
+        yield name, *counts, *quantiles, row["prefer"], _reasons(found["reasons"])
 
 
 def _reasons(counts: dict[str, int]) -> str:

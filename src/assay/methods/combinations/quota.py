@@ -17,7 +17,7 @@ from assay.errors import BudgetError, Parameter, Phrase, did_you_mean
 from assay.features.text import RowAttribute, token_counts
 from assay.random_numbers import generator
 from assay.runtime import Runtime
-from assay.samples import Attribute, FloatArray, IndexArray, Reason, Selection
+from assay.samples import Attribute, Flag, FloatArray, IndexArray, Reason, Selection
 from assay.solvers.shares import Taken, spend_in_shares
 from assay.values import Labels, Numbers
 
@@ -105,6 +105,15 @@ class Quota(Selector):
     def ruled(self) -> list[tuple[Scorer, Rule]]:
         """Return the rules of the inner selector."""
         return list(self.by.ruled())
+
+    def unwanted_flags(self) -> Flag:
+        """Return the flags that either leaves out."""
+        return super().unwanted_flags() | self.by.unwanted_flags()
+
+    def column_of(self, need: str) -> str:
+        """Return which column of a score the inner selector is handed."""
+        inner = need.startswith(_INNER)
+        return self.by.column_of(need.removeprefix(_INNER)) if inner else ""
 
     def work(self, rows: int, count: int, runtime: Runtime, *, alike: float = 0.0) -> float:
         """Return the time of one choice from all rows, which those from the groups take at most."""

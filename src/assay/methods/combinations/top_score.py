@@ -5,7 +5,8 @@ from typing import ClassVar
 import numpy as np
 
 from assay.components.budget import Allowance
-from assay.components.component import AnyScorer, NoPaper, Paper, Selector
+from assay.components.by_score import ByScore
+from assay.components.component import NoPaper, Paper
 from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.samples import Scores, Selection
 from assay.solvers.ranks import best_first
@@ -13,7 +14,7 @@ from assay.solvers.ranks import best_first
 _COMMON = NoPaper(reason="common practice")
 
 
-class TopScore(Selector):
+class TopScore(ByScore):
     """The rows that a score prefers most, within the score's own rule."""
 
     name = "top_score"
@@ -34,9 +35,6 @@ class TopScore(Selector):
         ),
         differences=NO_REFERENCE,
     )
-
-    by: AnyScorer
-    """Score to rank by."""
 
     def select(self, allowance: Allowance, rng: np.random.Generator, *, by: Scores) -> Selection:
         """Return the best rows. Gains are the scores themselves."""

@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.budget import Allowance
-from assay.components.component import AnyScorer, NoPaper, Paper, Scorer, Selector
+from assay.components.by_score import ByScore
+from assay.components.component import AnyScorer, NoPaper, Paper, Scorer
 from assay.components.guide import NO_REFERENCE, Absent, Comparison, Guide
 from assay.components.rule import Rule
 from assay.samples import Scores, Selection
@@ -15,7 +16,7 @@ from assay.solvers.ranks import best_first
 _COMMON = NoPaper(reason="common practice")
 
 
-class _Cut(Selector):
+class _Cut(ByScore):
     """All rows that pass a rule, best first, up to the budget if there is one."""
 
     needs_budget: ClassVar[bool] = False
@@ -58,7 +59,7 @@ class Threshold(_Cut):
 
     def cut(self) -> Rule:
         """Return the rule that rows must pass."""
-        return Rule(at_least=self.low, at_most=self.high)
+        return Rule(at_least=self.low, at_most=self.high, column=self.column)
 
 
 class Band(_Cut):
@@ -92,4 +93,4 @@ class Band(_Cut):
 
     def cut(self) -> Rule:
         """Return the rule that rows must pass."""
-        return Rule(low_quantile=self.low, high_quantile=self.high)
+        return Rule(low_quantile=self.low, high_quantile=self.high, column=self.column)

@@ -119,7 +119,12 @@ class Deduplicate(Selector):
     def _candidates(self) -> Selector:
         if self.prefer is None:
             return Everything(within=self.within)
-        return Threshold(by=self.prefer, within=self.within, rule=self.rule)
+        return Threshold(
+            by=self.prefer,
+            within=self.within,
+            rule=self.rule,
+            without_flags=self.without_flags,
+        )
 
     def select(
         self,

@@ -10,7 +10,7 @@ from assay.reports.rows.cards import Shown, cards, evenly
 from assay.reports.rows.groups import GREY, Group
 from assay.reports.rows.parts import STYLE, figures, making, warnings
 from assay.reports.rows.side_by_side import beside_each_other, by_meaning, numbers_of, what_rows_are
-from assay.samples import Reason
+from assay.samples import Flag, Reason
 from assay.wording import amount, number_text, percent, times
 from assay.workspace.named_selection import NamedSelection
 from assay.workspace.shapes import TINY
@@ -44,7 +44,7 @@ def selection_page(
         Group("pool", seen, GREY),
         Group("chosen", selection.record.selection.indices, 0),
     ]
-    scores = {name: table.main for name, table in selection.score_tables().items()}
+    scores = selection.score_columns(only_read=True)
     parts: list[Child] = [
         element("h1", selection.name),
         element("p", described["method_text"], class_="soft"),
@@ -117,8 +117,18 @@ def _left(
     rows = []
     for code, count in share.items():
         for position in evenly(np.flatnonzero(reasons == code).astype(np.int64), count):
-            rows.append(Shown(position, [why(code), *numbers_of(scores, position)]))
+            rows.append(
+                Shown(position, [_why(selection, position, why), *numbers_of(scores, position)])
+            )
     yield cards(selection.project.pool, rows)
+
+
+def _why(selection: NamedSelection, position: int, why: Callable[[int], str]) -> str:
+    """Return why a row was left out, and for which flags."""
+    record = selection.record
+    flags = 0 if record.flags is None else int(record.flags[position])
+    reported = why(int(record.reason[position]))
+    return f"{reported}: {Flag(flags).words}" if flags else reported
 
 
 def _sentence(remark: str) -> str:
