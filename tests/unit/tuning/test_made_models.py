@@ -183,6 +183,20 @@ def test_a_model_is_tuned_in_two_stages(llama_folder: Path, tmp_path: Path) -> N
     )
 
 
+def test_all_weights_of_a_tuned_model_are_tuned_further(llama_folder: Path, tmp_path: Path) -> None:
+    first = TunedModel(base=str(llama_folder), recipe=SMALL, dataset=Chosen(by=_LONGEST))
+    full = SMALL.model_copy(update={"epochs": 1, "weights": "full", "learning_rate": 1e-4})
+    second = TunedModel(base=first, recipe=full)
+    engine = _engine(tmp_path)
+
+    found: Tuned = engine.value(second)
+
+    assert found.trained_parameters == found.parameters
+    begun: Tuned = engine.value(TunedModel(base=str(llama_folder), recipe=full))
+    # The first step's loss is that of the base before it: here of the adapter's model.
+    assert found.losses[0] < begun.losses[0] - 1e-3
+
+
 def test_selection_training_reading_and_choice_follow_one_another(
     llama_folder: Path, tmp_path: Path
 ) -> None:
