@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.components.component import Component, Selector, build
+from assay.components.base import Component
+from assay.components.component import Selector, build
 from assay.engine.engine import Engine
 from assay.engine.planning import plan
 from assay.features.embeddings import Embeddings

@@ -18,7 +18,8 @@ from assay.cli.printing.catalogue import (
 )
 from assay.cli.printing.method_guide import has_example
 from assay.cli.printing.worked_example import WorkedExample, worked_example
-from assay.components.component import Component, Feature, Paper, Scorer, Selector
+from assay.components.base import Component, Paper
+from assay.components.component import Feature, Scorer, Selector
 from assay.components.guide import Absent, Guide
 from assay.components.references import EMBEDDED_MODEL
 from assay.components.registry import components

@@ -27,7 +27,8 @@ from assay.cli.verbs.status import describe_project
 from assay.compare.ledger import Ledger
 from assay.compare.record_files import read_comparison, read_trial, write_comparison, write_trial
 from assay.components import table
-from assay.components.component import Component, Scorer, Selector
+from assay.components.base import Component
+from assay.components.component import Scorer, Selector
 from assay.components.walk import walk
 from assay.config.document import read_yaml
 from assay.errors import AssayError

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.references import ModelName
 from assay.features.made_models import MadeModel
 from assay.pool.view import PoolView

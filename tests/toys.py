@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.components.component import Component, NoPaper, Paper, Scorer
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import Scorer
 from assay.features.passes import Pass, PoolFeature, Reading, RowFeature
 from assay.pool.view import PoolView
 from assay.runtime import Runtime

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from assay.components.base import Component, NoPaper, Paper
     from assay.components.budget import Allowance, Budget
     from assay.components.component import (
         AnyDataset,
@@ -19,13 +20,10 @@ if TYPE_CHECKING:
         AnyScorer,
         AnySelector,
         Chosen,
-        Component,
         Dataset,
         Feature,
         FileSet,
         Given,
-        NoPaper,
-        Paper,
         Scorer,
         Selector,
     )
@@ -57,10 +55,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "assay.version": ("__version__",),
     "assay.components.budget": ("Allowance", "Budget"),
+    "assay.components.base": ("Component", "NoPaper", "Paper"),
     "assay.components.component": (
-        "AnyDataset", "AnyFeature", "AnyScorer", "AnySelector", "Chosen", "Component", "Dataset",
-        "Feature", "FileSet", "Given", "NoPaper", "Paper", "Rule", "Scorer", "Selector",
+        "AnyDataset", "AnyFeature", "AnyScorer", "AnySelector", "Chosen", "Dataset", "Feature",
+        "FileSet", "Given", "Scorer", "Selector",
     ),
+    "assay.components.rule": ("Rule",),
     "assay.config.config": ("Config", "load_config"),
     "assay.errors": ("AssayError",),
     "assay.formats.records": ("SourceSpec",),

@@ -17,8 +17,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Budget
-from assay.components.component import Component, NoPaper, Paper, Scorer, Selector, build
+from assay.components.component import Scorer, Selector, build
 from assay.components.descriptions import describe
 from assay.engine.engine import Engine
 from assay.errors import AssayError

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.components.component import Component, NoPaper, Paper, Scorer, Selector, build
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import Scorer, Selector, build
 from assay.components.extras import is_installed, needed_extra
 from assay.components.registry import components, find
 from assay.components.walk import walk

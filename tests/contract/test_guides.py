@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.components.component import Component, NoPaper, Paper
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.guide import Absent, Guide
 from assay.components.references import pinned_fields
 from assay.components.registry import components

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from assay.agreement.sample_reading import SampleReading
-from assay.components.component import Component, FileSet, NoPaper, Paper, Scorer, Selector, build
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import FileSet, Scorer, Selector, build
 from assay.components.registry import components
 from assay.engine import settling
 from assay.engine.engine import Engine

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.base import NoPaper, Paper
+from assay.components.component import Scorer
 from assay.components.own_code import siblings
 from assay.components.registry import find, load_file
 from assay.errors import ConfigError, UnknownMethodError

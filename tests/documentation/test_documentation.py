@@ -13,7 +13,7 @@ from scripts.docs_methods import bibliography, bibtex_key, features, golden_name
 from scripts.make_docs import DOCS, ROOT, stale_pages, written_pages
 
 from assay.cli.printing.catalogue import bibtex_entry
-from assay.components.component import Component, Paper
+from assay.components.base import Component, Paper
 from assay.config.config import load_config
 from assay.export.trainers import TRAINER_LAYOUTS
 from assay.formats.detection import LAYOUTS

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.runtime import Runtime
 from assay.samples import Conversation

@@ -16,7 +16,8 @@ from assay.compare.records import Comparison
 from assay.compare.runner import Runner
 from assay.compare.statistics import summary
 from assay.compare.verdict import verdict
-from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.base import NoPaper, Paper
+from assay.components.component import Scorer
 from assay.features.text import Lengths
 from assay.methods.combinations.top_score import TopScore
 from assay.models.recipe import Recipe

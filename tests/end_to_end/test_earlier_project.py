@@ -13,7 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assay.components.component import Component, Scorer, Selector, build
+from assay.components.base import Component
+from assay.components.component import Scorer, Selector, build
 from assay.components.walk import walk
 from assay.engine.planning import plan
 from assay.features.passes import PoolFeature, RowFeature

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from assay.components.component import Component, Given, Scorer, Selector, build
+from assay.components.base import Component
+from assay.components.component import Given, Scorer, Selector, build
 from assay.components.references import name_of
 from assay.components.registry import components
 from assay.components.walk import walk

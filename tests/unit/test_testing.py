@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from assay.components import table
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import Component, NoPaper, Paper, Scorer, Selector
+from assay.components.component import Scorer, Selector
 from assay.features.passes import RowFeature
 from assay.features.text import Lengths
 from assay.methods.chance.random_rows import RandomSample

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.components.component import Component, Feature, Given, Scorer
+from assay.components.base import Component
+from assay.components.component import Feature, Given, Scorer
 from assay.components.walk import walk
 from assay.engine.asked import Ahead, ahead, is_asked, together
 from assay.engine.row_steps import Step

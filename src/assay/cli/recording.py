@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from assay.workspace.run_log import Run, recorded_run
 
 if TYPE_CHECKING:
-    from assay.components.component import Component, Scorer, Selector
+    from assay.components.base import Component
+    from assay.components.component import Scorer, Selector
     from assay.workspace.workspace import Workspace
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, get_args
 
 from assay.compare.records import Arm, ArmKind, BudgetAxis
+from assay.components.base import Component
 from assay.components.budget import Budget
-from assay.components.component import Component, Scorer, Selector
+from assay.components.component import Scorer, Selector
 from assay.components.descriptions import describe, method_text
 from assay.components.registry import find
 from assay.errors import ConfigError, did_you_mean

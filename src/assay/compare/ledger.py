@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.components.component import Component, Selector
+from assay.components.base import Component
+from assay.components.component import Selector
 from assay.components.defaults import kinds_named
 from assay.components.references import MODEL_KINDS, name_of, pinned_fields
 from assay.components.walk import walk

@@ -11,8 +11,9 @@ from assay.compare.experiment import Contender, Experiment
 from assay.compare.ledger import cold_seconds
 from assay.compare.questions import as_trained, scoring
 from assay.compare.records import Arm, SetKind
+from assay.components.base import Component
 from assay.components.budget import Budget, TrainingReading
-from assay.components.component import Chosen, Component, Selector
+from assay.components.component import Chosen, Selector
 from assay.components.references import is_endpoint
 from assay.echo import Brief
 from assay.engine.engine import Engine

@@ -21,8 +21,9 @@ from assay.compare.record_files import write_comparison
 from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, SetKind, Trial
 from assay.compare.remarks import few_steps
 from assay.compare.trials import Bench, Choices
+from assay.components.base import Component
 from assay.components.budget import Budget
-from assay.components.component import Component, Selector, build
+from assay.components.component import Selector, build
 from assay.components.references import (
     MODEL_KINDS,
     name_of,

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from assay.components.base import Component
 from assay.components.budget import Budget
-from assay.components.component import Component
 from assay.components.parts import changed_fields
 from assay.components.references import name_of, pinned_fields
 

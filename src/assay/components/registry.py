@@ -8,7 +8,7 @@ from pathlib import Path
 from types import CodeType
 
 from assay.components import table
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.own_code import FILE_MODULE, file_digest, siblings
 from assay.components.table import Kind
 from assay.errors import ConfigError

@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from assay.components.base import Component
 from assay.components.budget import Budget
-from assay.components.component import Component, Selector
+from assay.components.component import Selector
 from assay.components.default_selection import default_selection
 from assay.components.defaults import with_defaults
 from assay.components.parts import changed_fields

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from assay.components.component import Component
+from assay.components.base import Component
 
 
 def _as_is(component: Component) -> Component:

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from assay.components.base import Component
 from assay.components.budget import Budget
-from assay.components.component import Component, Selector
+from assay.components.component import Selector
 from assay.components.conditions import condition_texts, filters
 from assay.components.registry import find
 from assay.errors import UsageError, did_you_mean

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from assay.components.base import Component
 from assay.components.budget import Budget
 from assay.components.building import find_for
-from assay.components.component import Component, Scorer, Selector
+from assay.components.component import Scorer, Selector
 from assay.components.default_selection import default_selection
 from assay.components.defaults import with_defaults
 from assay.components.descriptions import ComponentType

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assay.components.base import Component
 from assay.components.building import Reading
-from assay.components.component import Component, build
+from assay.components.component import build
 from assay.components.descriptions import REFERENCE, ComponentType, moved_back
 from assay.components.table import Kind
 from assay.config.document import Document, LocatedError

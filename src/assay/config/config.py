@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assay.components.component import Component, Scorer, Selector
+from assay.components.base import Component
+from assay.components.component import Scorer, Selector
 from assay.components.descriptions import describe
 from assay.components.registry import load_file
 from assay.components.table import project_names

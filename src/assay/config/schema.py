@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
+from assay.components.base import Component
 from assay.components.building import SHARED_FIELDS
-from assay.components.component import Component, Dataset, Feature, Scorer, Selector
+from assay.components.component import Dataset, Feature, Scorer, Selector
 from assay.components.default_selection import default_selection
 from assay.components.descriptions import REFERENCE, plain_value
 from assay.components.registry import components, find

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.references import SPELLED_ENCODER, name_of
 from assay.components.walk import walk
 from assay.engine.engine import Engine

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from assay.components.base import Component
 from assay.components.budget import Allowance, Budget
-from assay.components.component import Component, Selector
+from assay.components.component import Selector
 from assay.engine.read_files import FileReading
 from assay.engine.settling import values_of_the_pool
 from assay.errors import Parameter, Phrase, PlanError

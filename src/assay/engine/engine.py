@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from assay.components.component import Chosen, Component, Dataset, FileSet, Scorer, Selector
+from assay.components.base import Component
+from assay.components.component import Chosen, Dataset, FileSet, Scorer, Selector
 from assay.components.walk import walk
 from assay.engine.choosing import allowance_of, ineligible, record_of
 from assay.engine.dataset_rows import DatasetRows, OpenFile

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.references import EMBEDDED_MODEL, name_of
 from assay.components.walk import walk
 from assay.echo import Brief

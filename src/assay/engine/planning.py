@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from assay.components.component import Chosen, Component, Dataset, Feature, Selector
+from assay.components.base import Component
+from assay.components.component import Chosen, Dataset, Feature, Selector
 from assay.components.extras import is_installed, needed_extra
 from assay.components.walk import walk
 from assay.echo import Brief

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from assay.components.component import Chosen, Component, Dataset, Feature, FileSet, Given
+from assay.components.base import Component
+from assay.components.component import Chosen, Dataset, Feature, FileSet, Given
 from assay.components.references import REQUIRED_KINDS, pinned_fields
 from assay.engine.fitting import fitting_encoder
 from assay.engine.shown_rows import ShownRows

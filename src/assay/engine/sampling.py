@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.components.component import Component, Dataset, FileSet, Given, Scorer
+from assay.components.base import Component
+from assay.components.component import Dataset, FileSet, Given, Scorer
 from assay.engine.engine import Engine
 from assay.errors import AssayError
 from assay.features.passes import PoolFeature, RowFeature, Sampled

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.walk import walk
 from assay.engine.resolution import Resolution
 from assay.features.made_models import MadeModel, models_read, with_names

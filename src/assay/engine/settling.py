@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.components.component import Component, Dataset, Feature, Given, Scorer, Selector
+from assay.components.base import Component
+from assay.components.component import Dataset, Feature, Given, Scorer, Selector
 from assay.errors import Parameter, Phrase, TooManyUnscoredError
 from assay.features.passes import PoolFeature
 from assay.samples import UNFINISHED, FloatArray, Reason, Scores

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from assay.components.component import Component, Given
+from assay.components.base import Component
+from assay.components.component import Given
 from assay.errors import AssayError
 from assay.features.passes import RowFeature
 from assay.pool.pool import Pool, format_id

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from assay.components.component import AnyFeature, Component, NoPaper, Paper
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import AnyFeature
 from assay.errors import ConfigError
 from assay.features.made_rows import MadeRows, RowsOf, ValueOf
 from assay.features.passes import RowFeature

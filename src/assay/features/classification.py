@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.references import ClassifierName, DType, short_name
 from assay.errors import ConfigError, Parameter
 from assay.features.made_models import ClassifierRef, model_name

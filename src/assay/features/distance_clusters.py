@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from assay.components.component import AnyFeature, Component, NoPaper, Paper
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import AnyFeature
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.features.passes import PoolFeature

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from assay.components.component import AnyDataset, Component, FileSet, NoPaper, Paper
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import AnyDataset, FileSet
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.features.passes import PoolFeature, Sampled

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.references import EncoderRef, is_embedded_encoder
 from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.features.text import TextReading, part_of

@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.component import (
     AnyDataset,
     AnyFeature,
     AnyRowValue,
     Chosen,
-    Component,
     Dataset,
     Given,
-    NoPaper,
-    Paper,
     Scorer,
 )
 from assay.errors import FeatureError

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import polars as pl
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.decoding import Decoding
 from assay.components.references import (
     EMBEDDED_MODEL,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.errors import FeatureError
 from assay.features.text import Lengths, TokenCounts
 from assay.samples import FloatArray, IndexArray, Reason, ReasonArray, Scores

@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import field_validator
 
-from assay.components.component import AnyFeature, Component, NoPaper, Paper
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import AnyFeature
 from assay.features.fitted_head import FittedHead, inputs_at
 from assay.features.head_fit import HeadFit
 from assay.features.head_inputs import Inputs

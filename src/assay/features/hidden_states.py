@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.features.causal_pass import CausalFeature
 from assay.features.made_models import first_model
 from assay.features.read_rows import ReadRows

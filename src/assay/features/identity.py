@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.echo import Brief
 from assay.features.passes import PoolFeature
 from assay.pool.view import PoolView

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import polars as pl
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.references import FileRef, name_of
 from assay.echo import Brief
 from assay.errors import DataError, Parameter, Phrase

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.features.causal_pass import CausalFeature
 from assay.features.read_rows import ReadRows
 from assay.models.language_model import Answers

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 
-from assay.components.component import Component, Dataset, Selector, build
+from assay.components.base import Component
+from assay.components.component import Dataset, Selector, build
 from assay.components.references import Pinned, pinned_fields
 from assay.features.passes import PoolFeature
 

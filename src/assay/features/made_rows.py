@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from assay.components.component import AnyDataset, Component, Dataset, Given, NoPaper, Paper
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import AnyDataset, Dataset, Given
 from assay.errors import DataError
 from assay.features.passes import RowFeature
 from assay.pool.made_rows import Change

@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from numpy.typing import NDArray
 
-from assay.components.component import AnyFeature, Feature, NoPaper, Paper
+from assay.components.base import NoPaper, Paper
+from assay.components.component import AnyFeature, Feature
 from assay.features.embeddings import Embeddings
 from assay.features.hidden_states import HiddenStates
 from assay.features.passes import PoolFeature

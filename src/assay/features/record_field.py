@@ -7,7 +7,7 @@ from typing import Any, ClassVar, get_args
 
 import polars as pl
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.references import FieldRef, name_of
 from assay.errors import ConfigError, did_you_mean
 from assay.features.passes import PoolFeature

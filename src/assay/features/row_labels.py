@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.errors import FeatureError
 from assay.samples import UNFINISHED, FloatArray, IndexArray, Reason, ReasonArray, Scores
 from assay.values import Groups, Labels, Numbers, RowValue

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from numpy.typing import NDArray
 from pydantic import Field
 
-from assay.components.component import AnyFeature, Feature, NoPaper, Paper
+from assay.components.base import NoPaper, Paper
+from assay.components.component import AnyFeature, Feature
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.features.passes import PoolFeature, Sampled

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import polars as pl
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.references import BYTE_ESTIMATE, TokenizerRef, name_of
 from assay.features.passes import Pass, PlainPass, PoolFeature, RowFeature
 from assay.pool.view import PoolView

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import polars as pl
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.features.text import TextFeature, labels_of, part_of
 from assay.runtime import Runtime
 from assay.samples import Conversation, Part

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.references import EMBEDDED_MODEL, DType, ModelName, short_name
 from assay.components.rendering import COMMON, Rendering
 from assay.features.passes import Pass, Reading, RowFeature

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.references import QuestionRef
 from assay.components.rendering import Rendering
 from assay.errors import ConfigError, Parameter, Phrase

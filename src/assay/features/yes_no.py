@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from assay.components.component import Paper
+from assay.components.base import Paper
 from assay.components.references import DType, QuestionRef, TextToTextRef, short_name
 from assay.errors import ConfigError
 from assay.features.model_passes import ModelPass, ModelReading

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.components.component import Component, Selector
+from assay.components.base import Component
+from assay.components.component import Selector
 from assay.components.result_names import DIGITS, derived_name, slug
 from assay.errors import DamagedError
 from assay.files.checksums import damaged, is_set_aside, read_text, warn, write_json

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assay.components.component import Component, Scorer, Selector
+from assay.components.base import Component
+from assay.components.component import Scorer, Selector
 from assay.components.result_names import slug
 from assay.errors import CacheError, DamagedError
 from assay.files.checksums import warn

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.references import short_name
 from assay.errors import DataError, Parameter, Phrase, UnfinishedError
 from assay.features.classification import ClassificationPass, ClassificationReading

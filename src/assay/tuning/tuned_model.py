@@ -10,15 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from assay.components.component import (
-    AnyRowValue,
-    Component,
-    Feature,
-    Given,
-    NoPaper,
-    Paper,
-    Scorer,
-)
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import AnyRowValue, Feature, Given, Scorer
 from assay.components.extras import is_installed
 from assay.components.references import UNTRAINED, short_name
 from assay.errors import DamagedError, DataError

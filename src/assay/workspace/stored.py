@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.components.component import Component, Selector, build
+from assay.components.base import Component
+from assay.components.component import Selector, build
 from assay.components.descriptions import steps_of
 from assay.engine.model_fit import known_models
 from assay.errors import AssayError, DamagedError, DataError, did_you_mean

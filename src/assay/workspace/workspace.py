@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import polars as pl
 
+from assay.components.base import Component
 from assay.components.budget import Budget
-from assay.components.component import Component, FileSet, Scorer, Selector, build
+from assay.components.component import FileSet, Scorer, Selector, build
 from assay.components.default_selection import default_selection
 from assay.components.registry import find
 from assay.components.result_names import check_given

@@ -9,7 +9,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from assay.compare.ledger import Ledger
-from assay.components.component import NoPaper, Paper, Scorer, Selector
+from assay.components.base import NoPaper, Paper
+from assay.components.component import Scorer, Selector
 from assay.engine.engine import Engine
 from assay.features.text import TextFeature
 from assay.methods.combinations.top_score import TopScore

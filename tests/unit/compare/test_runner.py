@@ -10,7 +10,8 @@ import pytest
 from assay.compare.questions import HELD_OUT, losses
 from assay.compare.records import Trial
 from assay.compare.runner import Runner, Step
-from assay.components.component import Chosen, NoPaper, Paper, Scorer, Selector
+from assay.components.base import NoPaper, Paper
+from assay.components.component import Chosen, Scorer, Selector
 from assay.components.rule import Rule
 from assay.errors import ConfigError
 from assay.features.identity import Identities, Identity

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from assay.cli.options.parameters import describe_methods, parse_settings
+from assay.components.base import Component
 from assay.components.building import Reading
-from assay.components.component import Component, build
+from assay.components.component import build
 from assay.components.descriptions import describe
 from assay.components.table import Kind
 from assay.config.config import load_config

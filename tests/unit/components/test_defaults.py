@@ -2,7 +2,7 @@
 
 import pytest
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.defaults import kinds_named, with_defaults
 from assay.features.hidden_states import HiddenStates
 from assay.features.log_probs import ResponseLogProbs

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.registry import components, find
 from assay.components.table import built_in_modules, is_known
 

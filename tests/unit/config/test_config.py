@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from assay.components.component import Chosen, Component, Given, Selector, build
+from assay.components.base import Component
+from assay.components.component import Chosen, Given, Selector, build
 from assay.components.default_selection import default_selection
 from assay.components.defaults import with_defaults
 from assay.components.registry import components

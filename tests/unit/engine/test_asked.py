@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.decoding import Decoding
 from assay.components.rendering import Rendering
 from assay.engine import row_work

@@ -7,18 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from assay.components.component import (
-    Chosen,
-    Component,
-    Dataset,
-    FileSet,
-    Given,
-    NoPaper,
-    Paper,
-    Scorer,
-    Selector,
-    build,
-)
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import Chosen, Dataset, FileSet, Given, Scorer, Selector, build
 from assay.components.references import name_of
 from assay.engine.engine import Engine
 from assay.engine.planning import plan

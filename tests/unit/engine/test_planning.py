@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 import pytest
 
 from assay.components import extras
-from assay.components.component import NoPaper, Paper, build
+from assay.components.base import NoPaper, Paper
+from assay.components.component import build
 from assay.engine.engine import Engine
 from assay.engine.planning import available_memory_bytes, plan
 from assay.errors import in_python, joined, spelled

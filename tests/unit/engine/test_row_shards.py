@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from assay import files
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.registry import load_file
 from assay.components.rendering import Rendering
 from assay.engine import row_shards

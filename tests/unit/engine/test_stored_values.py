@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from assay.components.component import Chosen, Component, NoPaper, Paper, Scorer
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import Chosen, Scorer
 from assay.engine.engine import Engine
 from assay.files import checksums, frames
 from assay.methods.combinations.top_score import TopScore

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.rendering import Rendering
 from assay.engine import row_work
 from assay.engine.engine import Engine

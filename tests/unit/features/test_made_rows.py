@@ -10,17 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.agreement.sample_reading import SampleReading
-from assay.components.component import (
-    Chosen,
-    Component,
-    Dataset,
-    Feature,
-    FileSet,
-    Given,
-    NoPaper,
-    Paper,
-    Scorer,
-)
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import Chosen, Dataset, Feature, FileSet, Given, Scorer
 from assay.engine.engine import Engine
 from assay.engine.planning import plan
 from assay.errors import ConfigError

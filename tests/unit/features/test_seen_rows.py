@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.features import seen_rows
 from assay.features.seen_rows import HASHES, row_hash, seen
 from assay.methods.combinations.top_score import TopScore

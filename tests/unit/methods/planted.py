@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import Component, NoPaper, Paper, Scorer
+from assay.components.component import Scorer
 from assay.engine.engine import Engine
 from assay.features.passes import RowFeature
 from assay.formats.records import Block

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 from assay.errors import AssayError, DataError, UnknownMethodError, UsageError
 
 if TYPE_CHECKING:
-    from assay.components.component import Component
+    from assay.components.base import Component
 
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _NAMED = re.compile(r"(?P<name>[\w.-]+)=(?P<location>.+)", re.DOTALL)

@@ -10,7 +10,7 @@ from assay.cli.console import terminal
 from assay.errors import AssayError, MissingExtraError, ModelLoadError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from assay.components.component import Component
+    from assay.components.base import Component
     from assay.project import Project
     from assay.workspace.workspace import Workspace
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from assay.cli.options.grammar import parse_assignments
+from assay.components.base import Component
 from assay.components.building import kind_for
-from assay.components.component import Component
 from assay.components.descriptions import plain_value
 from assay.components.parameter_errors import unknown_parameter
 from assay.components.registry import find, load_file

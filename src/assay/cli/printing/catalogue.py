@@ -12,7 +12,8 @@ from pydantic.fields import FieldInfo
 
 from assay.cli.console import facts, table
 from assay.cli.printing import method_guide
-from assay.components.component import Component, Feature, Paper, Scorer, Selector
+from assay.components.base import Component, Paper
+from assay.components.component import Feature, Scorer, Selector
 from assay.components.extras import needed_extra
 from assay.components.parts import changed_fields
 from assay.components.references import EMBEDDED_MODEL, Pinned, pinned_fields

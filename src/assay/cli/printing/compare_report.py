@@ -19,7 +19,7 @@ from assay.wording import count, flops, interval, nats, p_value, seconds, short_
 if TYPE_CHECKING:
     from assay.compare.runner import Runner, Step
     from assay.compare.statistics import Row
-    from assay.components.component import Component
+    from assay.components.base import Component
     from assay.models.recipe import Recipe
     from assay.reports.comparison.outcome import Outcome
     from assay.workspace.workspace import Workspace

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.guide import Absent, Comparison, Guide
 
 if TYPE_CHECKING:

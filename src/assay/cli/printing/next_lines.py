@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from assay.cli.options.choosing import Choosing
     from assay.cli.options.models import Models
     from assay.cli.options.writing import Writing
-    from assay.components.component import Component, Scorer
+    from assay.components.base import Component
+    from assay.components.component import Scorer
     from assay.models.recipe import Recipe
     from assay.workspace.named_selection import NamedSelection
     from assay.workspace.workspace import Workspace

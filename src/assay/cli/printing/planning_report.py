@@ -10,7 +10,7 @@ from assay.errors import PlanError, joined
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from assay.components.component import Component
+    from assay.components.base import Component
     from assay.engine.planning import Plan
     from assay.engine.row_steps import Step
     from assay.workspace.workspace import Workspace

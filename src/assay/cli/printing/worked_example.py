@@ -13,7 +13,8 @@ import numpy as np
 from assay.cli.console import Column as Heading
 from assay.cli.console import facts, table
 from assay.cli.printing.method_guide import formula_part, plain_words
-from assay.components.component import Component, Scorer, build
+from assay.components.base import Component
+from assay.components.component import Scorer, build
 from assay.components.guide import Example
 from assay.engine.engine import Engine
 from assay.errors import UsageError

@@ -10,7 +10,7 @@ from assay.cli.console import terminal
 from assay.cli.options.groups import Everywhere, Words
 
 if TYPE_CHECKING:
-    from assay.components.component import Component
+    from assay.components.base import Component
 
 _EXAMPLE = "facility_location"
 

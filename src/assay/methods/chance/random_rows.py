@@ -4,8 +4,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import NoPaper, Paper, Scorer, Selector
+from assay.components.component import Scorer, Selector
 from assay.components.example_rows import CAPITAL, MOON, SOUP
 from assay.components.guide import NO_REFERENCE, Absent, Example, Guide
 from assay.features.identity import Identities, Identity

@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 from pydantic import field_validator
 
-from assay.components.component import AnyScorer, NoPaper, Paper, Scorer
+from assay.components.base import NoPaper, Paper
+from assay.components.component import AnyScorer, Scorer
 from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.components.rule import Rule
 from assay.errors import ConfigError

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance, Budget
-from assay.components.component import AnySelector, NoPaper, Paper, Scorer, Selector
+from assay.components.component import AnySelector, Scorer, Selector
 from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.components.rule import Rule
 from assay.errors import BudgetError, Parameter, Phrase, did_you_mean

@@ -4,9 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
 from assay.components.by_score import ByScore
-from assay.components.component import NoPaper, Paper
 from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.samples import Scores, Selection
 from assay.solvers.ranks import best_first

@@ -4,8 +4,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import NoPaper, Paper, Selector
+from assay.components.component import Selector
 from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.features.text import RowAttribute
 from assay.methods.filters.passing import passing_rows

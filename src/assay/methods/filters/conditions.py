@@ -8,8 +8,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import model_validator
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import NoPaper, Paper, Selector
+from assay.components.component import Selector
 from assay.components.conditions import Condition, Measure
 from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.components.references import FieldRef

@@ -5,9 +5,10 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
 from assay.components.by_score import ByScore
-from assay.components.component import AnyScorer, NoPaper, Paper, Scorer
+from assay.components.component import AnyScorer, Scorer
 from assay.components.guide import NO_REFERENCE, Absent, Comparison, Guide
 from assay.components.rule import Rule
 from assay.samples import Scores, Selection

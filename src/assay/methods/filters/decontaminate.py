@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import Component, NoPaper, Paper, Selector
+from assay.components.component import Selector
 from assay.components.guide import Comparison, Guide
 from assay.components.references import FileRef
 from assay.features.duplicates import Contamination, evaluation_file

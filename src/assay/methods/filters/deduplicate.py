@@ -5,8 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import AnyScorer, Chosen, Component, NoPaper, Paper, Selector
+from assay.components.component import AnyScorer, Chosen, Selector
 from assay.components.example_rows import MOON, SOUP
 from assay.components.guide import Comparison, Example, Guide
 from assay.features.duplicates import DuplicateGroups, with_encoder

@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import AnyFeature, Component, NoPaper, Paper, Selector
+from assay.components.component import AnyFeature, Selector
 from assay.components.guide import Comparison, Guide
 from assay.features.clusters import Clusters, cluster_sizes
 from assay.features.embeddings import Embeddings

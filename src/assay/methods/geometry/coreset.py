@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Allowance, Budget
-from assay.components.component import AnyFeature, Component, FileSet, NoPaper, Paper, Selector
+from assay.components.component import AnyFeature, FileSet, Selector
 from assay.components.guide import Comparison, Guide
 from assay.components.references import FileRef, name_of
 from assay.errors import ConfigError, DataError, did_you_mean

@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import AnyFeature, Chosen, Component, NoPaper, Paper, Selector
+from assay.components.component import AnyFeature, Chosen, Selector
 from assay.components.guide import Comparison, Guide
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings

@@ -6,16 +6,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import (
-    AnyFeature,
-    AnyScorer,
-    AnySelector,
-    Component,
-    NoPaper,
-    Paper,
-    Selector,
-)
+from assay.components.component import AnyFeature, AnyScorer, AnySelector, Selector
 from assay.components.example_rows import MOON, MOON_REWORDED, SOUP
 from assay.components.guide import Comparison, Example, Guide
 from assay.errors import ConfigError

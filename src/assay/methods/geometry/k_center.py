@@ -4,8 +4,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import AnyFeature, AnySelector, NoPaper, Paper, Selector
+from assay.components.component import AnyFeature, AnySelector, Selector
 from assay.components.example_rows import MOON, MOON_REWORDED, SOUP
 from assay.components.guide import Comparison, Example, Guide
 from assay.features.embeddings import Embeddings

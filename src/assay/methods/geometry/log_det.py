@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import AnyFeature, AnyScorer, AnySelector, NoPaper, Paper, Selector
+from assay.components.component import AnyFeature, AnyScorer, AnySelector, Selector
 from assay.components.guide import Comparison, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width

@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.base import NoPaper, Paper
+from assay.components.component import Scorer
 from assay.components.example_rows import MOON, MOON_ANSWERED_BY_SOUP, SHORT
 from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.components.references import EncoderRef

@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from assay.components.component import Component, NoPaper, Paper, Scorer
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import Scorer
 from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.components.references import DType
 from assay.errors import FeatureError, did_you_mean

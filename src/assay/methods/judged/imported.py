@@ -2,7 +2,8 @@
 
 from typing import Any, ClassVar, Literal
 
-from assay.components.component import Component, NoPaper, Paper, Scorer
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import Scorer
 from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.components.references import FileRef
 from assay.features.imported_column import COMMON, ImportedColumn, ImportedNumbers, Match, carried

@@ -5,7 +5,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from assay.components.component import Component, NoPaper, Paper, Scorer
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import Scorer
 from assay.components.guide import Comparison, Guide
 from assay.errors import ConfigError, FeatureError, Parameter, Phrase
 from assay.features.fitted_head import FittedHead, HeadParameters

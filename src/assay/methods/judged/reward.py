@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from assay.components.component import AnyFeature, NoPaper, Paper, Scorer
+from assay.components.base import NoPaper, Paper
+from assay.components.component import AnyFeature, Scorer
 from assay.components.guide import Comparison, Guide
 from assay.components.references import DType
 from assay.errors import FeatureError

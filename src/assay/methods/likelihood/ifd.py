@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from assay.components.component import Chosen, NoPaper, Paper
+from assay.components.base import NoPaper, Paper
+from assay.components.component import Chosen
 from assay.components.example_rows import CAPITAL, MOON, REPEATED
 from assay.components.guide import Example, Guide
 from assay.components.rendering import CHERRY, Rendering

@@ -5,8 +5,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import AnyScorer, NoPaper, Paper, Scorer, Selector
+from assay.components.component import AnyScorer, Scorer, Selector
 from assay.components.guide import Absent, Guide
 from assay.components.rule import Rule
 from assay.errors import ConfigError, Parameter, Phrase

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.example_rows import CAPITAL, MOON, REPEATED
 from assay.components.guide import Example, Guide
 from assay.components.rendering import SUPERFILTERING, Rendering

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from assay.components.component import NoPaper, Paper
+from assay.components.base import NoPaper, Paper
 from assay.components.guide import NO_REFERENCE, Comparison, Guide
 from assay.features.log_probs import TokenStatistics
 from assay.methods.likelihood.likelihood import LikelihoodScore

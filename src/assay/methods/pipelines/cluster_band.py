@@ -6,15 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import (
-    AnyFeature,
-    AnyScorer,
-    Component,
-    NoPaper,
-    Paper,
-    Selector,
-)
+from assay.components.component import AnyFeature, AnyScorer, Selector
 from assay.components.guide import Comparison, Guide
 from assay.features.distance_clusters import DistanceClustering, DistanceClusters
 from assay.features.embeddings import Embeddings

@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import AnyFeature, AnyScorer, NoPaper, Paper, Selector
+from assay.components.component import AnyFeature, AnyScorer, Selector
 from assay.components.example_rows import MOON, MOON_REWORDED, SOUP
 from assay.components.guide import Comparison, Example, Guide
 from assay.errors import ConfigError

@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from assay.components.base import NoPaper, Paper
 from assay.components.budget import Allowance
-from assay.components.component import AnyFeature, AnyScorer, NoPaper, Paper, Scorer, Selector
+from assay.components.component import AnyFeature, AnyScorer, Scorer, Selector
 from assay.components.guide import Comparison, Guide
 from assay.components.rule import Rule
 from assay.features.embeddings import Embeddings

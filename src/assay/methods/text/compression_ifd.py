@@ -5,7 +5,8 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.base import NoPaper, Paper
+from assay.components.component import Scorer
 from assay.components.example_rows import CAPITAL, REPEATED, SHORT
 from assay.components.guide import Absent, Comparison, Example, Guide
 from assay.components.rule import Rule

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.base import NoPaper, Paper
+from assay.components.component import Scorer
 from assay.components.example_rows import CAPITAL, SOUP
 from assay.components.guide import NO_REFERENCE, Comparison, Example, Guide
 from assay.features.text import LexicalDiversity

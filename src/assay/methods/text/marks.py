@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from assay.components.component import NoPaper, Paper, Scorer
+from assay.components.base import NoPaper, Paper
+from assay.components.component import Scorer
 from assay.components.guide import NO_REFERENCE, Absent, Guide
 from assay.features.text_marks import TextMarks
 from assay.samples import FloatArray, Part

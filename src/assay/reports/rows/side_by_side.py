@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from assay.assessment.wording import language_name
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.walk import walk
 from assay.features.embeddings import Embeddings
 from assay.features.text import RowAttribute

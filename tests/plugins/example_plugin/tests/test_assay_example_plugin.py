@@ -4,7 +4,7 @@ from assay_example_plugin import (  # type: ignore[import-not-found]  # found on
     TextStatistics,
 )
 
-from assay.components.component import Component
+from assay import Component
 from assay.testing import check_component, numbers, pool, value_of
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from assay.cli.options.models import Models, check_models, model_errors, with_models
-from assay.components.component import Component, Scorer
+from assay.components.base import Component
+from assay.components.component import Scorer
 from assay.errors import AssayError, MissingExtraError, ModelLoadError, UsageError
 from assay.features.hidden_states import HiddenStates
 from assay.methods.combinations.combination import RankMean

@@ -15,7 +15,8 @@ from assay.cli.printing.catalogue import (
     find_all,
     type_text,
 )
-from assay.components.component import AnyScorer, Component
+from assay.components.base import Component
+from assay.components.component import AnyScorer
 from assay.components.references import EncoderRef
 from assay.components.registry import find
 from assay.errors import UnknownMethodError

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from assay.cli.printing.catalogue import find_all
 from assay.cli.printing.worked_example import WorkedExample, example_parts, worked_example
-from assay.components.component import Component
+from assay.components.base import Component
 from assay.components.registry import find
 from assay.errors import UsageError
 from assay.features.embeddings import Embeddings
