@@ -20,9 +20,9 @@ from harness import Comparison, argument_parser, report
 from assay import Project
 from assay.components.defaults import with_defaults
 from assay.features.hidden_states import HiddenStates
+from assay.outcomes import reason_counts
 from assay.progress import Task
 from assay.runtime import Runtime
-from assay.values import reason_counts
 
 SCORES: tuple[dict[str, Any], ...] = (
     {"method": "perplexity"},

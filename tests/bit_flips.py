@@ -35,10 +35,11 @@ from assay.errors import AssayError
 from assay.features.passes import PoolFeature, RowFeature
 from assay.features.text import TextReading
 from assay.files.checksums import SUMS, read_json, write_json
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.stores.cache import FolderStore
-from assay.values import Matrix, RowValue, ScoreTable, SelectionRecord
+from assay.values import Matrix, RowValue
 from assay.workspace.stored import stored_results
 from tests.fixtures.make_earlier_project import SCORES, make
 from tests.unit.compare.synthetic import synthetic

@@ -8,10 +8,11 @@ import polars as pl
 from assay.components.component import Scorer
 from assay.engine.engine import Engine
 from assay.methods.combinations.top_score import TopScore
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.samples import Flag, Reason
 from assay.testing import pool as pool_of
 from assay.testing import value_of
-from assay.values import LogProbs, ScoreTable, SelectionRecord
+from assay.values import LogProbs
 from tests.causal_rows import EDGE_ROWS, TALKS, exchange
 from tests.letters_model import Letters
 

@@ -26,12 +26,13 @@ from assay.errors import AssayError
 from assay.features.made_rows import MadeRows
 from assay.features.passes import PoolFeature, RowFeature
 from assay.formats.records import Block
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool
 from assay.progress import Silent
 from assay.runtime import Runtime
 from assay.samples import Conversation, Message, Origin, Reason, ReasonArray, Sample, Scores
-from assay.values import Labels, Matrix, Numbers, RowValue, ScoreTable, SelectionRecord
+from assay.values import Labels, Matrix, Numbers, RowValue
 
 Row = Sample | Conversation | tuple[str, str] | Mapping[str, str]
 """A sample, a conversation, prompt and response, or a mapping with `instruction`, `response` and,

@@ -15,11 +15,12 @@ from assay.components.registry import components
 from assay.engine import settling
 from assay.engine.engine import Engine
 from assay.methods.combinations.top_score import TopScore
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.pool import Pool
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Reason
-from assay.values import Numbers, ScoreTable, SelectionRecord
+from assay.values import Numbers
 from tests.contract.test_components import (
     _MINIMUM,
     NAMES_NO_MODEL,

@@ -16,9 +16,10 @@ from assay.methods.combinations.top_score import TopScore
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.likelihood import PromptComparison
 from assay.methods.likelihood.superfiltering import Superfiltering
+from assay.outcomes import ScoreTable
 from assay.samples import Flag, FloatArray, Reason
 from assay.testing import pool as pool_of
-from assay.values import LogProbs, ScoreTable
+from assay.values import LogProbs
 from tests.causal_rows import exchange, open_runtime, set_budget
 
 _SHARED = Path(__file__).parents[2] / "../shared"

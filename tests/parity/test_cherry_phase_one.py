@@ -15,11 +15,12 @@ from assay.features.distance_clusters import DistanceClustering
 from assay.features.hidden_states import HiddenStates
 from assay.methods.likelihood.perplexity import Perplexity
 from assay.methods.pipelines.cluster_band import ClusterBand
+from assay.outcomes import ScoreTable
 from assay.random_numbers import generator
 from assay.runtime import Runtime
 from assay.samples import Scores
 from assay.testing import pool as pool_of
-from assay.values import Matrix, ScoreTable
+from assay.values import Matrix
 from tests.causal_rows import exchange, open_runtime, set_budget
 
 _FIXTURE = Path(__file__).parent / "fixtures" / "cherry_phase_one.npz"

@@ -8,9 +8,9 @@ import pytest
 
 from assay.engine.engine import Engine
 from assay.methods.likelihood.ifd import IFD
+from assay.outcomes import ScoreTable
 from assay.samples import FloatArray
 from assay.testing import pool as pool_of
-from assay.values import ScoreTable
 from tests.causal_rows import (
     PlainLoop,
     Scored,

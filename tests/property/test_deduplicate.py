@@ -16,8 +16,8 @@ from assay.methods.combinations.quota import Quota
 from assay.methods.filters.attributes import Where
 from assay.methods.filters.cuts import Threshold
 from assay.methods.filters.deduplicate import Deduplicate
+from assay.outcomes import SelectionRecord
 from assay.samples import Reason
-from assay.values import SelectionRecord
 from tests.unit.methods.planted import PlantedScore, planted_engine
 
 THRESHOLD = 0.78

@@ -14,8 +14,8 @@ from assay.methods.filters.attributes import Where
 from assay.methods.filters.cuts import Band
 from assay.methods.text.lexical import MTLD
 from assay.methods.text.longest import LongestResponse
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.samples import Reason
-from assay.values import ScoreTable, SelectionRecord
 from tests.property.test_held_out import _descriptions, _files, _pair
 
 _AT_SEA = Where(attribute="task", values=("sea",))

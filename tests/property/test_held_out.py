@@ -22,11 +22,11 @@ from assay.features.embeddings import Embeddings
 from assay.features.neighbors import NearestNeighbors
 from assay.features.passes import PoolFeature
 from assay.formats.records import Block
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Origin, Reason, Sample, Scores
-from assay.values import ScoreTable, SelectionRecord
 from tests.contract.test_components import _MINIMUM, NAMES_NO_MODEL
 from tests.rows import conversation, make_pool
 

@@ -11,10 +11,10 @@ import pytest
 from assay.components.component import Selector, build
 from assay.engine.engine import Engine
 from assay.methods.chance.random_rows import RandomSample
+from assay.outcomes import SelectionRecord
 from assay.pool.pool import Pool
 from assay.samples import Origin
 from assay.stores.results import Results
-from assay.values import SelectionRecord
 from tests.property.test_held_out import ROWS, _descriptions, _engine, _files, _pool, _samples
 
 _SHARES = (2, 10, 40, 100)

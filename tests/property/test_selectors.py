@@ -30,8 +30,8 @@ from assay.methods.geometry.log_det import LogDet
 from assay.methods.likelihood.perplexity_pruning import PerplexityPruning
 from assay.methods.pipelines.deita_filter import DeitaFilter
 from assay.methods.pipelines.superfiltering_diversity import SuperfilteringDiversity
+from assay.outcomes import SelectionRecord
 from assay.samples import Reason
-from assay.values import SelectionRecord
 from tests.unit.methods.planted import PlantedLoss, PlantedScore, PlantedVectors, planted_engine
 
 _VECTORS = PlantedVectors()

@@ -16,7 +16,7 @@ FLOORS = (
     ("samples",),
     ("files", "processors", "progress", "random_numbers", "prompts"),
     ("solvers",),
-    ("values", "formats", "components", "notebooks"),
+    ("values", "outcomes", "formats", "components", "notebooks"),
     ("texts", "pool", "rendering", "export"),
     ("models", "stores"),
     ("backends",),

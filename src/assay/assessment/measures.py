@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.assessment.records import Distribution, Histogram, MakeUp, Share, Variety
+from assay.outcomes import reason_counts
 from assay.samples import FloatArray, Scores
 from assay.solvers.nearest import nearest_neighbors
 from assay.solvers.similarity import AnyFloatArray, exact_unit_vectors, zero_rows
-from assay.values import reason_counts
 
 QUANTILES: Mapping[str, float] = {
     "min": 0.0, "p5": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95, "max": 1.0

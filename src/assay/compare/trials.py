@@ -21,11 +21,12 @@ from assay.features.made_models import model_name
 from assay.files import write_text
 from assay.files.checksums import warn
 from assay.models.recipe import Tuned
+from assay.outcomes import SelectionRecord
 from assay.pool.pool import digest_of
 from assay.pool.view import PoolView
 from assay.samples import FloatArray
 from assay.tuning.tuned_model import TunedModel
-from assay.values import Numbers, SelectionRecord
+from assay.values import Numbers
 
 _NOTE, _ANSWERS = ".training", ".answers"
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from assay.compare.runner import Runner, Step
     from assay.export.original import ExportReport
     from assay.export.trainers import LayoutReport
+    from assay.outcomes import ScoreTable
     from assay.project import Project
     from assay.reports.comparison.outcome import Outcome
-    from assay.values import ScoreTable
     from assay.workspace.named_selection import NamedSelection
 
 __all__ = ["Config", "Export", "RunResult", "describe", "load_config"]

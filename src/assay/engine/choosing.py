@@ -16,9 +16,10 @@ from assay.errors import Parameter, Phrase, PlanError
 from assay.features.passes import RowFeature
 from assay.features.text import token_counts
 from assay.features.training_tokens import TrainingTokens
+from assay.outcomes import SelectionRecord
 from assay.progress import Progress
 from assay.samples import Flag, FlagArray, FloatArray, Reason, ReasonArray, Scores, Selection
-from assay.values import Numbers, SelectionRecord
+from assay.values import Numbers
 
 
 class Handed(Protocol):

@@ -36,13 +36,14 @@ from assay.features.made_models import MadeModel, stage
 from assay.features.made_rows import MadeRows
 from assay.features.passes import PoolFeature, RowFeature
 from assay.files.checksums import warn
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.pool import Pool
 from assay.pool.view import PoolView
 from assay.random_numbers import generator
 from assay.runtime import Runtime
 from assay.samples import IndexArray, Reason
 from assay.stores.results import Results
-from assay.values import Matrix, RowValue, ScoreTable, SelectionRecord
+from assay.values import Matrix, RowValue
 
 ComponentType = TypeVar("ComponentType", bound=Component)
 

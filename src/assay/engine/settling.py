@@ -10,8 +10,9 @@ from assay.components.base import Component
 from assay.components.component import Dataset, Feature, Given, Scorer, Selector
 from assay.errors import Parameter, Phrase, TooManyUnscoredError
 from assay.features.passes import PoolFeature
+from assay.outcomes import ScoreTable, reason_counts
 from assay.samples import UNFINISHED, FloatArray, Reason, Scores
-from assay.values import RowValue, ScoreTable, reason_counts
+from assay.values import RowValue
 
 _SCORE_ROWS = 1 << 18
 

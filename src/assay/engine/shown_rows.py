@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.pool import Pool
 from assay.pool.view import PoolView
 from assay.samples import IndexArray, Reason, Scores
-from assay.values import RowValue, ScoreTable, SelectionRecord
+from assay.values import RowValue
 
 
 class ShownRows:

@@ -14,10 +14,10 @@ from assay.components.result_names import slug
 from assay.errors import CacheError, DamagedError
 from assay.files.checksums import warn
 from assay.files.frames import peek_metadata, read_frame, read_metadata, write_frame
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.samples import IdArray, Scores, Selection
 from assay.stores.result_labels import Labels, older_place, place_of
 from assay.stores.score_columns import beside, columns_in, stored_name
-from assay.values import ScoreTable, SelectionRecord
 from assay.wording import readable_name
 
 

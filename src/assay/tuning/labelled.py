@@ -16,9 +16,10 @@ from assay.features.row_labels import labels_of
 from assay.models.classifier import Classifier, Framed
 from assay.models.recipe import Recipe
 from assay.models.training import LabelledRows
+from assay.outcomes import ScoreTable
 from assay.pool.view import PoolView
 from assay.samples import Conversation, FloatArray, IdArray, IndexArray, Reason, Scores
-from assay.values import RowValue, ScoreTable
+from assay.values import RowValue
 from assay.wording import number_of
 
 _LEAST_ROWS = 2

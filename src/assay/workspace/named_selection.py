@@ -19,11 +19,11 @@ from assay.export.sidecar import Texts, write_sidecar
 from assay.export.trainers import LayoutReport, export_layout
 from assay.features.text import RowAttribute, TokenCounts
 from assay.html import Column
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.pool import format_id
 from assay.pool.row_ids import spelled_ids
 from assay.samples import Attribute, Flag, FloatArray, IndexArray, Reason, Scores
 from assay.stores.written import forget, remember, under_way
-from assay.values import ScoreTable, SelectionRecord
 from assay.version import __version__
 from assay.workspace.composition import Composition, compose
 from assay.workspace.replacing import export_paths, refuse_foreign

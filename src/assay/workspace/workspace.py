@@ -36,13 +36,13 @@ from assay.errors import (
 from assay.files.checksums import warn
 from assay.files.frames import read_frame, read_metadata
 from assay.formats.records import SourceSpec
+from assay.outcomes import ScoreTable
 from assay.pool.loading import MAX_SET_ASIDE, LoadRecord, load_pool
 from assay.pool.pool import Pool
 from assay.pool.row_ids import ids_that_begin, is_beginning
 from assay.runtime import Runtime
 from assay.samples import IdArray, Sample
 from assay.stores.results import Results
-from assay.values import ScoreTable
 from assay.wording import number_of
 from assay.workspace.imports import imported_names
 from assay.workspace.placement import as_recorded, default_folder

@@ -18,10 +18,11 @@ from assay.features.embeddings import Embeddings
 from assay.features.quantization_bins import QuantizationBins
 from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.top_score import TopScore
+from assay.outcomes import ScoreTable
 from assay.runtime import Runtime
 from assay.samples import FloatArray
 from assay.stores.results import Results
-from assay.values import Numbers, ScoreTable
+from assay.values import Numbers
 from tests import toys
 from tests.rows import make_pool
 from tests.toys import ToyLength, ToyMean, ToyScore, ToyVectors

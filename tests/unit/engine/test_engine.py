@@ -12,12 +12,12 @@ from assay.methods.combinations.combination import RankMean
 from assay.methods.combinations.top_score import TopScore
 from assay.methods.filters.attributes import Everything
 from assay.methods.filters.cuts import Band, Threshold
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.pool import Pool
 from assay.runtime import Runtime
 from assay.samples import Flag, Reason
 from assay.stores.results import Results
 from assay.testing import pool as pool_of
-from assay.values import ScoreTable, SelectionRecord
 from tests import toys
 from tests.causal_rows import turns
 from tests.letters_model import Letters, use

@@ -17,9 +17,9 @@ from assay.methods.combinations.quota import Quota
 from assay.methods.combinations.top_score import TopScore
 from assay.methods.filters.cuts import Threshold
 from assay.methods.filters.deduplicate import Deduplicate
+from assay.outcomes import SelectionRecord
 from assay.pool.building import build_pool
 from assay.samples import Conversation, Flag, Message, Origin, Reason, Sample
-from assay.values import SelectionRecord
 from tests.unit.methods.planted import (
     PlantedRubric,
     PlantedScore,

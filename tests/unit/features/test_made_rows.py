@@ -21,13 +21,14 @@ from assay.features.made_rows import Dropped, MadeRows, RowsOf, ValueOf
 from assay.features.passes import Pass
 from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.top_score import TopScore
+from assay.outcomes import ScoreTable
 from assay.pool.made_rows import Change, MadePool
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import Conversation, FloatArray, Message, Reason
 from assay.stores.results import Results
 from assay.testing import check_component
-from assay.values import Numbers, RowValue, ScoreTable
+from assay.values import Numbers, RowValue
 from tests import toys
 from tests.rows import make_pool
 from tests.toys import ToyLength, ToyPass, ToyScore

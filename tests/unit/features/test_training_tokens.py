@@ -10,9 +10,9 @@ from assay.components.component import build
 from assay.components.rendering import Rendering
 from assay.engine.engine import Engine
 from assay.features.training_tokens import TrainingTokens
+from assay.outcomes import SelectionRecord
 from assay.samples import Reason
 from assay.testing import pool as pool_of
-from assay.values import SelectionRecord
 from tests.causal_rows import PlainLoop, exchange, given_prompt, open_runtime, ordinary_rows, turns
 
 pytest.importorskip("torch")

@@ -12,6 +12,7 @@ from assay.components.component import Scorer
 from assay.engine.engine import Engine
 from assay.features.passes import RowFeature
 from assay.formats.records import Block
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool
 from assay.runtime import Runtime
@@ -26,7 +27,7 @@ from assay.samples import (
     Scores,
 )
 from assay.stores.results import Results
-from assay.values import Matrix, Numbers, RowValue, ScoreTable, SelectionRecord
+from assay.values import Matrix, Numbers, RowValue
 
 _NOTHING = NoPaper(reason="planted for tests")
 

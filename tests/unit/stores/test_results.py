@@ -6,9 +6,9 @@ import pytest
 
 from assay.errors import CacheError
 from assay.methods.combinations.top_score import TopScore
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.samples import IdArray, Reason, Scores, Selection
 from assay.stores.results import Results, read_selection_file
-from assay.values import ScoreTable, SelectionRecord
 from tests.unit.methods.planted import PlantedLoss, PlantedScore
 
 _IDS: IdArray = np.array([3, 5, 8], np.uint64)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from assay.files.frames import read_frame
+from assay.outcomes import ScoreTable
 from assay.samples import IdArray, Reason, Scores
 from assay.stores.results import Results
 from assay.stores.score_columns import beside, column_name, columns_in, stored_name
-from assay.values import ScoreTable
 from tests.unit.methods.planted import PlantedRubric, PlantedScore
 
 _IDS: IdArray = np.array([3, 5, 8], np.uint64)

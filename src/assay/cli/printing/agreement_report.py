@@ -45,7 +45,7 @@ def describe_agreement(found: "Report", sizes: Mapping[str, int | None]) -> dict
 def _reader(reader: "SampleReader", size: int | None) -> dict[str, Any]:
     import numpy as np
 
-    from assay.values import reason_counts
+    from assay.outcomes import reason_counts
 
     scores = reader.scores
     described: dict[str, Any] = {

@@ -13,9 +13,9 @@ from assay.components.references import shown_names
 from assay.engine.read_files import file_notes
 from assay.errors import DataError
 from assay.folding import shortened
+from assay.outcomes import reason_counts
 from assay.progress import format_seconds
 from assay.samples import Flag, Reason
-from assay.values import reason_counts
 from assay.wording import number_text, one_line, percent, times
 from assay.workspace.emptiness import why_empty
 from assay.workspace.shapes import TINY, VERY_LONG, lopsided, word_shares
@@ -23,7 +23,7 @@ from assay.workspace.shapes import TINY, VERY_LONG, lopsided, word_shares
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from assay.values import SelectionRecord
+    from assay.outcomes import SelectionRecord
     from assay.workspace.composition import Composition, TrainingCost
     from assay.workspace.named_selection import NamedSelection
     from assay.workspace.workspace import Workspace

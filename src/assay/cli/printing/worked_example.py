@@ -18,12 +18,13 @@ from assay.components.component import Scorer, build
 from assay.components.guide import Example
 from assay.engine.engine import Engine
 from assay.errors import UsageError
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.pool import Pool
 from assay.progress import Silent
 from assay.runtime import Runtime
 from assay.samples import Reason, Scores
 from assay.testing import pool
-from assay.values import Groups, LogProbs, Matrix, Numbers, ScoreTable, SelectionRecord
+from assay.values import Groups, LogProbs, Matrix, Numbers
 from assay.wording import cell_text
 
 if TYPE_CHECKING:

@@ -110,7 +110,7 @@ def _runtime(config: "Config", everywhere: Everywhere, working: Working) -> "Run
 def _describe(result: "RunResult") -> dict[str, Any]:
     import numpy as np
 
-    from assay.values import reason_counts
+    from assay.outcomes import reason_counts
 
     return {
         "project": str(result.project.folder),
@@ -149,7 +149,7 @@ def _show(result: "RunResult", described: dict[str, Any], recipe: "Recipe | None
     from assay.cli.printing.selection_report import empty_error, warn_of_files
     from assay.cli.shell import quoted
     from assay.components.references import shown_names
-    from assay.values import reason_counts
+    from assay.outcomes import reason_counts
 
     page = terminal()
     warn_of_files([chosen for group in result.selections.values() for chosen in group])

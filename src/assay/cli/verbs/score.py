@@ -17,9 +17,9 @@ from assay.cli.options.writing import REPORT_HELP
 
 if TYPE_CHECKING:
     from assay.components.component import Scorer
+    from assay.outcomes import ScoreTable
     from assay.project import Project
     from assay.samples import Scores
-    from assay.values import ScoreTable
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def _numbers(scores: "Scores") -> dict[str, Any]:
     """Return how many rows have a number in a column, why others have none, and the quantiles."""
     import numpy as np
 
-    from assay.values import reason_counts
+    from assay.outcomes import reason_counts
 
     values = scores.values[scores.reason == 0]
     quantiles = np.quantile(values, [0, 0.1, 0.5, 0.9, 1]) if len(values) else [float("nan")] * 5

@@ -12,12 +12,13 @@ from assay.components.guide import Comparison, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.similar_rows import SimilarRows
 from assay.methods.geometry.starting import start_rows
+from assay.outcomes import SelectionRecord
 from assay.runtime import Runtime
 from assay.samples import IndexArray, Scores, Selection
 from assay.solvers.max_coverage import max_coverage
 from assay.solvers.nearest import Neighbors
 from assay.solvers.ranks import rank_share
-from assay.values import Matrix, SelectionRecord
+from assay.values import Matrix
 
 _WEIGHT_UNITS = 2**20
 

@@ -15,6 +15,7 @@ from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import NearestNeighbors, vector_width
 from assay.methods.geometry.starting import start_rows
+from assay.outcomes import SelectionRecord
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores, Selection
 from assay.solvers.facility_dense import facility_location_dense
@@ -22,7 +23,7 @@ from assay.solvers.facility_sparse import facility_location_sparse, sparse_work
 from assay.solvers.greedy import FacilityLocationOptions
 from assay.solvers.nearest import Neighbors
 from assay.solvers.ranks import rank_share
-from assay.values import Matrix, SelectionRecord
+from assay.values import Matrix
 
 
 class FacilityLocation(Selector):

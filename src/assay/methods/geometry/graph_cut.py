@@ -12,10 +12,11 @@ from assay.components.guide import Comparison, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.methods.geometry.starting import start_rows
+from assay.outcomes import SelectionRecord
 from assay.runtime import Runtime
 from assay.samples import Selection
 from assay.solvers.graph_cut import PICK_WORK, graph_cut
-from assay.values import Matrix, SelectionRecord
+from assay.values import Matrix
 
 _PER_ROW = 5e5
 

@@ -12,10 +12,11 @@ from assay.components.guide import Comparison, Example, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.methods.geometry.starting import start_rows
+from assay.outcomes import SelectionRecord
 from assay.runtime import Runtime
 from assay.samples import Selection
 from assay.solvers.k_center import ROW_WORK, k_center
-from assay.values import Matrix, SelectionRecord
+from assay.values import Matrix
 
 
 class KCenterGreedy(Selector):

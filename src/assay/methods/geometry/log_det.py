@@ -12,11 +12,12 @@ from assay.components.guide import Comparison, Guide
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
 from assay.methods.geometry.starting import start_rows
+from assay.outcomes import SelectionRecord
 from assay.runtime import Runtime
 from assay.samples import FloatArray, Scores, Selection
 from assay.solvers.log_det import LogDetOptions, log_det, median_distance
 from assay.solvers.ranks import rank_share
-from assay.values import Matrix, SelectionRecord
+from assay.values import Matrix
 
 # Share of the products that are ever made: most rows never come near the top.
 _MET = 0.3

@@ -4,8 +4,8 @@ import numpy as np
 
 from assay.components.budget import Allowance
 from assay.errors import ConfigError
+from assay.outcomes import SelectionRecord
 from assay.samples import IndexArray
-from assay.values import SelectionRecord
 
 
 def start_rows(start: SelectionRecord | None, allowance: Allowance) -> IndexArray | None:

@@ -15,12 +15,12 @@ from assay.formats.records import Block
 from assay.methods.combinations.top_score import TopScore
 from assay.methods.judged.classes import Classes
 from assay.models.recipe import Recipe, Tuned
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.pool.building import build_pool
 from assay.samples import Conversation, FloatArray, Origin, Reason, Sample
 from assay.stores.results import Results
 from assay.testing import pool as pool_of
 from assay.tuning.tuned_model import TunedModel
-from assay.values import ScoreTable, SelectionRecord
 from tests.causal_rows import exchange, open_runtime, ordinary_rows, set_budget
 from tests.classifiers import PlainClassifier
 from tests.tiny_models import tiny_bert, tiny_reward

@@ -17,10 +17,11 @@ from assay.features.generations import Generations
 from assay.methods.filters.cuts import Threshold
 from assay.methods.judged.reward import Reward
 from assay.models.recipe import Tuned
+from assay.outcomes import ScoreTable, SelectionRecord
 from assay.samples import Conversation, FloatArray, Message, Reason
 from assay.testing import pool as pool_of
 from assay.tuning.tuned_model import TunedModel
-from assay.values import ScoreTable, SelectionRecord, Texts
+from assay.values import Texts
 from tests.causal_rows import exchange, open_runtime, ordinary_rows, set_budget, turns
 from tests.classifiers import PlainClassifier
 from tests.tiny_models import tiny_reward

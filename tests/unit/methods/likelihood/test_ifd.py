@@ -8,9 +8,9 @@ from assay.components.rule import Rule
 from assay.engine.engine import Engine
 from assay.methods.combinations.top_score import TopScore
 from assay.methods.likelihood.ifd import IFD
+from assay.outcomes import SelectionRecord
 from assay.samples import Flag, Reason
 from assay.testing import pool as pool_of
-from assay.values import SelectionRecord
 from tests.causal_rows import open_runtime
 from tests.letters_model import Letters, log_prob, use
 from tests.likelihoods import ROWS, chosen_rows, losses, score_rows

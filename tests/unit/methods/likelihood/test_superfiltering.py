@@ -8,9 +8,9 @@ from assay.components.rule import Rule
 from assay.engine.engine import Engine
 from assay.methods.likelihood.ifd import IFD
 from assay.methods.likelihood.superfiltering import Superfiltering
+from assay.outcomes import ScoreTable
 from assay.samples import Flag, Reason
 from assay.testing import pool as pool_of
-from assay.values import ScoreTable
 from tests.causal_rows import open_runtime
 from tests.letters_model import Letters, use
 from tests.likelihoods import ROWS, chosen_rows, losses, score_rows
