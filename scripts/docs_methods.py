@@ -17,6 +17,7 @@ from assay.cli.printing.catalogue import (
     find_all,
 )
 from assay.cli.printing.method_guide import has_example
+from assay.cli.printing.parameter_words import KINDS
 from assay.cli.printing.worked_example import WorkedExample, worked_example
 from assay.components.base import Component, Paper
 from assay.components.component import Feature, Scorer, Selector
@@ -68,8 +69,6 @@ _EXAMPLES: dict[str, object] = {
 _OWN_EXAMPLES: dict[str, dict[str, object]] = {"classes": {"of": ["good", "bad"]}}
 """The same of one method, where a parameter means something else than with others."""
 
-_KINDS = {"scorer": "score", "selector": "selection"}
-
 
 def ours() -> list[type[Component]]:
     """Return the methods that Assay itself brings, in the order of the catalogue."""
@@ -103,7 +102,7 @@ def _index_page() -> str:
     for name, members in by_family(ours()).items():
         blocks += [f"## {name.capitalize()}", f"{family_summary(name)}."]
         rows = [
-            (f"[`{method.name}`]({method.name}.md)", _KINDS[method.kind], method.summary())
+            (f"[`{method.name}`]({method.name}.md)", KINDS[method.kind], method.summary())
             for method in members
         ]
         blocks.append(table(["Method", "Kind", "What it gives"], rows))

@@ -3,20 +3,17 @@
 import importlib
 import inspect
 import re
-import types
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
-
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from typing import TYPE_CHECKING, Any
 
 from assay.cli.console import facts, table
 from assay.cli.printing import method_guide
+from assay.cli.printing.parameter_words import KINDS, parameters_of
 from assay.components.base import Component, Paper
 from assay.components.component import Feature, Scorer, Selector
 from assay.components.extras import needed_extra
 from assay.components.parts import changed_fields
-from assay.components.references import EMBEDDED_MODEL, Pinned, pinned_fields
+from assay.components.references import EMBEDDED_MODEL, pinned_fields
 from assay.components.registry import components, find
 from assay.components.table import METHOD_KINDS, is_known
 from assay.components.walk import walk
@@ -76,7 +73,7 @@ def catalogue(methods: Sequence[type[Component]]) -> Iterator["RenderableType"]:
     for place, (name, members) in enumerate(by_family(methods).items()):
         if place:
             yield Text()
-        rows = [(m.name, _HELD[m.kind], m.summary().rstrip(".")) for m in members]
+        rows = [(m.name, KINDS[m.kind], m.summary().rstrip(".")) for m in members]
         yield table([name, "", family_summary(name)], rows)
 
 
@@ -158,7 +155,7 @@ def describe_method(method: type[Component]) -> dict[str, Any]:
             entry
             for name, info in method.model_fields.items()
             if name not in _BY_OPTION
-            for entry in _parameters(method, name, info)
+            for entry in parameters_of(method, name, info)
         ],
         "needs": sorted({feature.name for feature in needs_of(method)}),
         "cost": _class_of(needs_of(method)),
@@ -185,34 +182,6 @@ def _extra_for_other_models(method: type[Component]) -> str:
     """Return the optional group that it needs with language models that are not embedded."""
     extras = (reads.extra for reads in needs_of(method) if _reads_language_model(reads))
     return next(extras, "")
-
-
-def _parameters(model: type[BaseModel], name: str, info: FieldInfo) -> Iterator[dict[str, Any]]:
-    """Yield what is known about a parameter, or about those that it holds: ``outer.inner``."""
-    kind = info.annotation
-    if isinstance(kind, type) and issubclass(kind, BaseModel) and not issubclass(kind, Component):
-        held = None if info.is_required() else info.default
-        for inner, field in kind.model_fields.items():
-            for entry in _parameters(kind, inner, field):
-                own = {} if held is None else {"default": _value_text(getattr(held, inner))}
-                yield entry | {"name": f"{name}.{entry['name']}"} | own
-        return
-    yield {
-        "name": name,
-        "type": type_text(kind, info.metadata),
-        "default": _default_text(info),
-        "required": info.is_required(),
-        "description": _meaning(model, name),
-    }
-
-
-def _meaning(method: type[BaseModel], name: str) -> str:
-    """Return what a parameter is; a subclass that changes its default need not say it again."""
-    for parent in method.__mro__:
-        fields = getattr(parent, "model_fields", {})
-        if name in fields and fields[name].description:
-            return " ".join(str(fields[name].description).split())
-    return ""
 
 
 def _prefer(method: type[Scorer]) -> str:
@@ -366,48 +335,3 @@ def bibtex_entry(method: type[Component]) -> str:
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
     kind = "misc" if paper.arxiv or not paper.doi else "article"
     return "\n".join([f"@{kind}{{{key},", *lines, "}"])
-
-
-_PLAIN_TYPES = {str: "text", bool: "yes or no", int: "whole number", float: "number"}
-_HELD = {"scorer": "score", "selector": "selection"}
-
-
-def type_text(annotation: Any, metadata: Sequence[Any] = ()) -> str:
-    """Return a type as a person reads it."""
-    named = [mark.kind for mark in metadata if isinstance(mark, Pinned)]
-    origin, inner = get_origin(annotation), get_args(annotation)
-    if named:
-        return named[0].replace("_", " ")
-    if origin is Annotated:
-        return type_text(inner[0], inner[1:])
-    if origin is Literal:
-        return " | ".join(str(word) or "none" for word in inner)
-    if origin in (Union, types.UnionType):
-        return " | ".join(type_text(part) for part in inner if part is not type(None))
-    if origin is tuple:
-        pairs = get_origin(inner[0]) is tuple
-        return f"list of {'name=value' if pairs else type_text(inner[0])}"
-    return _plain_type(annotation)
-
-
-def _plain_type(annotation: Any) -> str:
-    if isinstance(annotation, type) and issubclass(annotation, Component):
-        kind = getattr(annotation, "kind", "component")
-        return _HELD.get(kind, kind)
-    return _PLAIN_TYPES.get(annotation) or str(getattr(annotation, "__name__", annotation)).lower()
-
-
-def _default_text(info: FieldInfo) -> str | None:
-    if info.is_required():
-        return None
-    return _value_text(info.get_default(call_default_factory=True, validated_data={}))
-
-
-def _value_text(value: Any) -> str:
-    if isinstance(value, Component):
-        return value.label()
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ", ".join(_value_text(item) for item in value) or "none"
-    return "none" if value is None or value == "" else str(value)

@@ -1,7 +1,6 @@
 """Every method can be found, explained and cited."""
 
 from io import StringIO
-from typing import Annotated, Literal
 
 import pytest
 from rich.console import Console
@@ -13,11 +12,8 @@ from assay.cli.printing.catalogue import (
     explanation,
     family,
     find_all,
-    type_text,
 )
 from assay.components.base import Component
-from assay.components.component import AnyScorer
-from assay.components.references import EncoderRef
 from assay.components.registry import find
 from assay.errors import UnknownMethodError
 
@@ -139,22 +135,6 @@ def test_a_citation_by_doi() -> None:
 
 def test_a_method_without_paper_says_why() -> None:
     assert bibtex_entry(find("random", "selector")) == "% random has no paper: chance"
-
-
-@pytest.mark.parametrize(
-    ("annotation", "text"),
-    [
-        (Literal["a", "b"], "a | b"),
-        (float | None, "number"),
-        (tuple[AnyScorer, ...], "list of score"),
-        (tuple[tuple[str, float], ...], "list of name=value"),
-        (EncoderRef, "encoder"),
-        (Annotated[bool, "x"], "yes or no"),
-        (int, "whole number"),
-    ],
-)
-def test_types_are_told_in_words(annotation: object, text: str) -> None:
-    assert type_text(annotation) == text
 
 
 def test_an_unknown_method_is_refused() -> None:
