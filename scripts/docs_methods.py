@@ -15,6 +15,7 @@ from assay.cli.printing.catalogue import (
     family,
     family_summary,
     find_all,
+    takes_flags,
 )
 from assay.cli.printing.method_guide import has_example
 from assay.cli.printing.parameter_words import KINDS
@@ -217,10 +218,15 @@ def _parameters(method: type[Component], entries: list[dict[str, object]]) -> It
         yield table(["Parameter", "Type", "Default", "Meaning"], rows)
     else:
         yield ["It has no parameters of its own."]
-    if shared:
+    if issubclass(method, Selector):
+        flags = (
+            "and `without_flags`;"
+            if takes_flags(method)
+            else "but not `without_flags`, as it reads nothing that carries flags;"
+        )
         yield [
-            "Every selection also takes `budget`, `seed`, `within`, `rule` and `without_flags`;",
-            "see [Selections](../concepts/selections.md).",
+            "It also takes what every selection does, `budget`, `seed`, `within` and `rule`,",
+            f"{flags} see [Selections](../concepts/selections.md).",
         ]
 
 

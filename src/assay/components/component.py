@@ -180,13 +180,17 @@ class Selector(Component):
         select: ClassVar[Callable[..., Selection]]
 
     @model_validator(mode="after")
-    def _reads_flags(self) -> Self:
-        if self.without_flags and not any(map(_bears_flags, self.children())):
+    def _can_leave_out(self) -> Self:
+        if self.without_flags and not self.reads_flags():
             raise ConfigError(
                 f"{self.name} reads nothing that carries flags, so without_flags is about no row",
                 hint="give them to a selection by a score, such as threshold, and choose within it",
             )
         return self
+
+    def reads_flags(self) -> bool:
+        """Return whether what it reads may carry flags, by which rows can be left out."""
+        return any(map(_bears_flags, self.children()))
 
     def unwanted_flags(self) -> Flag:
         """Return the flags of rows that are left out."""

@@ -10,6 +10,7 @@ from assay.cli.console import facts, table
 from assay.cli.printing import method_guide
 from assay.cli.printing.parameter_words import KINDS, parameters_of
 from assay.components.base import Component, Paper
+from assay.components.building import component_fields
 from assay.components.component import Feature, Scorer, Selector
 from assay.components.extras import needed_extra
 from assay.components.parts import changed_fields
@@ -228,6 +229,16 @@ def _shared(method: type[Component], name: str) -> bool:
     return issubclass(method, Selector) and name in _SHARED
 
 
+def takes_flags(method: type[Selector]) -> bool:
+    """Return whether a selection reads what may carry flags, or can be given what does."""
+    if component_fields(method).keys() - {"within"}:
+        return True
+    try:
+        return method().reads_flags()
+    except AssayError:
+        return True
+
+
 def _facts(
     method: type[Component], described: dict[str, Any], own: Sequence[dict[str, Any]]
 ) -> Iterator[tuple[str, object]]:
@@ -237,7 +248,9 @@ def _facts(
     if described["cost"] == "language model":
         yield "model", f"{EMBEDDED_MODEL}; --model NAME, --dtype and --device choose otherwise"
     if issubclass(method, Selector):
-        yield "also takes", ", ".join(["--budget", *_SHARED.values(), "filters and quotas"])
+        shared = [option for name, option in _SHARED.items()
+                  if name != "without_flags" or takes_flags(method)]  # fmt: skip
+        yield "also takes", ", ".join(["--budget", *shared, "filters and quotas"])
     if described["needs"]:
         yield "needs", ", ".join(described["needs"])
     yield "cost", _cost_text(described)

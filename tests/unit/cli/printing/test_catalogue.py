@@ -137,6 +137,24 @@ def test_a_method_without_paper_says_why() -> None:
     assert bibtex_entry(find("random", "selector")) == "% random has no paper: chance"
 
 
+@pytest.mark.parametrize(
+    ("name", "takes"),
+    [("random", False), ("top_score", True), ("k_center", True), ("deduplicate", True)],
+)
+def test_a_selection_that_reads_nothing_with_flags_does_not_offer_to_leave_rows_out_by_them(
+    name: str, takes: bool
+) -> None:
+    assert ("without_flags" in _told(name)) == takes
+
+
+def _told(name: str) -> str:
+    console = Console(file=StringIO(), width=200)
+    for part in explanation(find(name, "selector")):
+        console.print(part)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(UnknownMethodError):
         find_all(["nothing_like_it"])
