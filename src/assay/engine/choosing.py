@@ -11,7 +11,7 @@ from assay.components.base import Component
 from assay.components.budget import Allowance, Budget
 from assay.components.component import Selector
 from assay.engine.read_files import FileReading
-from assay.engine.settling import values_of_the_pool
+from assay.engine.settling import passed_on, values_of_the_pool
 from assay.errors import Parameter, Phrase, PlanError
 from assay.features.passes import RowFeature
 from assay.features.text import token_counts
@@ -53,12 +53,7 @@ def ineligible(selector: Selector, needs: Mapping[str, Any], handed: Handed, row
         reason[:] = inner.reason
         if inner.flags is not None:
             flags[:] = inner.flags
-    raised = np.zeros(rows, np.uint16)
-    for value in values_of_the_pool(selector, needs):
-        empty = reason == 0
-        reason[empty] = value.reason[empty]
-        if value.flags is not None:
-            raised |= value.flags
+    raised = passed_on(values_of_the_pool(selector, needs), reason)
     raised &= np.uint16(selector.unwanted_flags())
     flagged = (reason == 0) & (raised != 0)
     reason[flagged], flags[flagged] = Reason.FLAGGED, raised[flagged]

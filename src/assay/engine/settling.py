@@ -1,7 +1,7 @@
 """Makes what scorers return whole: a number or a reason for every row."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from assay.components.component import Dataset, Feature, Given, Scorer, Selector
 from assay.errors import Parameter, Phrase, TooManyUnscoredError
 from assay.features.passes import PoolFeature
 from assay.outcomes import ScoreTable, reason_counts
-from assay.samples import UNFINISHED, FloatArray, Reason, Scores
+from assay.samples import UNFINISHED, FlagArray, FloatArray, Reason, ReasonArray, Scores
 from assay.values import RowValue
 
 _SCORE_ROWS = 1 << 18
@@ -58,6 +58,25 @@ def values_of_the_pool(
         for part, value in zip(parts, values, strict=True):
             if is_of_the_pool(part) and isinstance(value, (RowValue, Scores)):
                 yield value
+
+
+def passed_on(values: Iterable[RowValue | Scores], reason: ReasonArray) -> FlagArray:
+    """Give rows without a reason the first that some values have, and return the flags of all.
+
+    Args:
+        values: with an entry for every row.
+        reason: changed in place. Shape (n,).
+
+    Returns:
+        Shape (n,).
+    """
+    flags = np.zeros(len(reason), np.uint16)
+    for value in values:
+        empty = reason == 0
+        reason[empty] = value.reason[empty]
+        if value.flags is not None:
+            flags |= value.flags
+    return flags
 
 
 # Scores
@@ -110,12 +129,7 @@ def settle(scorer: Scorer, scores: Scores, needs: Mapping[str, Any], count: int)
     if values.shape != (count,):
         raise TypeError(f"a score has shape {values.shape}, the pool has {count} rows")
     reason = np.zeros(count, np.uint8)
-    flags = np.zeros(count, np.uint16)
-    for need in values_of_the_pool(scorer, needs):
-        empty = reason == 0
-        reason[empty] = need.reason[empty]
-        if need.flags is not None:
-            flags |= need.flags
+    flags = passed_on(values_of_the_pool(scorer, needs), reason)
     if scores.flags is not None:
         flags |= scores.flags
     reason[reason == 0] = scores.reason[reason == 0]
