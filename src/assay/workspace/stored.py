@@ -140,7 +140,7 @@ def _component(found: StoredResult, kind: Any) -> Component:
     return build(found.description, kind)
 
 
-def stored_values(project: Workspace, found: StoredResult) -> FloatArray:
+def stored_values(found: StoredResult) -> FloatArray:
     """Return the numbers of a stored score. Shape (n,), NaN where there is none."""
     return next(iter(stored_columns(found).values()))
 

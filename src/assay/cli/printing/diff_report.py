@@ -28,7 +28,7 @@ def describe_scores(
     project: "Workspace", first: StoredResult, second: StoredResult
 ) -> dict[str, Any]:  # fmt: skip
     """Return how far two scores agree."""
-    values = [stored_values(project, result) for result in (first, second)]
+    values = [stored_values(result) for result in (first, second)]
     return {
         "names": [first.name, second.name],
         "rows_with_both": int((~np.isnan(values[0]) & ~np.isnan(values[1])).sum()),

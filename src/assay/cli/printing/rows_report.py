@@ -195,7 +195,7 @@ def listed_rows(
         places = record.selection.indices[:limit].tolist()
         numbers = record.selection.gains[:limit].tolist()
     else:
-        values = stored_values(project, result)
+        values = stored_values(result)
         order = np.argsort(-values, kind="stable")[: int(np.count_nonzero(~np.isnan(values)))]
         if len(order) > limit:
             low = limit // 2
