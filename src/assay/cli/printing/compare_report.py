@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from assay.cli.console import Column, facts, labelled, table, terminal
 from assay.cli.naming import output_name, shown_path, typed_path
 from assay.cli.printing.next_lines import joined, model_path, reading_options, recipe_options
+from assay.cli.printing.planning_report import steps_table
 from assay.cli.shell import command_line
 from assay.compare.power import power_words
 from assay.components.references import short_name
@@ -56,14 +57,7 @@ def print_plan(runner: "Runner", *, dry_run: bool) -> None:
         show(facts(_measured(runner)))
     show()
     if dry_run and planned.steps:
-        rows = [
-            (step.name, step.rows, step.missing,
-             "?" if step.seconds is None else format_seconds(step.seconds), step.remark)
-            for step in planned.steps
-        ]  # fmt: skip
-        columns: list[Column] = ["before the trainings", ("rows", "right"), ("to do", "right"),
-                                 ("time", "right"), ""]  # fmt: skip
-        show(table(columns, rows))
+        show(steps_table(planned.steps, head="before the trainings"))
     if dry_run:
         page.note("nothing was tuned")
 

@@ -51,7 +51,7 @@ def print_plan(
             }
         )
     elif planned.steps:
-        page.result(_table(planned.steps))
+        page.result(steps_table(planned.steps))
     if rows is None and planned.refusals:
         raise PlanError(joined(planned.refusals))
     if rows is not None:
@@ -70,17 +70,19 @@ def print_steps(steps: "Sequence[Step]") -> None:
     if page.settings.as_json:
         page.document({"steps": [step.facts() for step in steps], "seconds": planned.seconds})
     else:
-        page.result(_table(steps))
+        page.result(steps_table(steps))
     in_all(planned)
 
 
-def _table(steps: "Sequence[Step]") -> "RenderableType":
-    rows = [
-        (step.name, step.rows, step.missing,
-         time_of(step), step.remark)
-        for step in steps
-    ]  # fmt: skip
-    columns: list[Column] = ["step", ("rows", "right"), ("to do", "right"), ("time", "right"), ""]
+def steps_table(steps: "Sequence[Step]", *, head: str = "step") -> "RenderableType":
+    """Return what there is to do, a line for each step.
+
+    Args:
+        steps: in order.
+        head: of the steps' names.
+    """
+    rows = [(step.name, step.rows, step.missing, time_of(step), step.remark) for step in steps]
+    columns: list[Column] = [head, ("rows", "right"), ("to do", "right"), ("time", "right"), ""]
     return table(columns, rows)
 
 
