@@ -15,13 +15,12 @@ import numpy as np
 from assay.components.base import Component
 from assay.components.component import Feature, Given, Scorer
 from assay.components.walk import walk
-from assay.engine.asked import Ahead, ahead, is_asked, together
-from assay.engine.row_steps import Step
+from assay.engine.asked import Ahead, ahead, is_asked
+from assay.engine.row_steps import Step, step_of_passes
 from assay.engine.row_work import RowWork
 from assay.engine.settling import evaluate, is_of_the_pool, settle
 from assay.errors import ConfigError, DataError
 from assay.features.passes import RowFeature
-from assay.models.service import Price
 from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
 from assay.samples import FloatArray, IndexArray, Scores
@@ -109,22 +108,17 @@ class SampleReading:
 
         Nothing is kept, and nothing is sent to a service.
         """
-        rows, parts = 0, []
-        asked = False
+        rows, seconds = 0, 0.0
+        asked: list[Ahead] = []
         for group in self._groups(self._engine.resolve(scorer)):
             missing = max(self._rows.missing(self._view_of(feature), feature) for feature in group)
             rows = max(rows, missing)
-            if not missing:
-                continue
-            if is_asked(group):
-                asked = True
-                parts.append(ahead(self._runtime, self._view_of(group[0]), group))
-            else:
+            if missing and is_asked(group):
+                asked.append(ahead(self._runtime, self._view_of(group[0]), group))
+            elif missing:
                 measured = self._timed(group)
-                parts.append(Ahead(Price(), measured.seconds / max(measured.rows, 1) * missing))
-        found = together(parts)
-        price, note = (found.price, found.note) if asked else (None, "")
-        return Step(scorer.name, len(self._view), rows, found.seconds, note, price)
+                seconds += measured.seconds / max(measured.rows, 1) * missing
+        return step_of_passes(scorer.name, len(self._view), rows, asked=asked, seconds=seconds)
 
     def _groups(self, scorer: Scorer) -> list[list[RowFeature]]:
         """Return the features that a score reads, those of one pass together."""

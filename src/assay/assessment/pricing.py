@@ -6,10 +6,10 @@ from itertools import combinations
 from assay.assessment.assess import Options, likelihood_scorers
 from assay.assessment.reading import RowReader
 from assay.assessment.rows import Rows
-from assay.engine.asked import Ahead, ahead, is_asked, together
+from assay.engine.asked import Ahead, ahead, is_asked
 from assay.engine.engine import Engine
-from assay.engine.planning import plan
-from assay.engine.row_steps import Step, seconds_per_row
+from assay.engine.planning import Plan, plan
+from assay.engine.row_steps import Step, seconds_per_row, step_of_passes
 from assay.features.duplicates import DuplicateGroups
 from assay.features.embeddings import Embeddings
 from assay.features.passes import RowFeature
@@ -60,9 +60,7 @@ def _sum(name: str, steps: Iterable[Step]) -> Step:
         name,
         sum(step.rows for step in parts),
         sum(step.missing for step in parts),
-        None
-        if any(step.seconds is None for step in parts)
-        else sum(step.seconds or 0.0 for step in parts),
+        Plan(parts, []).seconds,
         next((step.note for step in parts if step.note), ""),
         sum(prices, Price()) if prices else None,
     )
@@ -92,20 +90,16 @@ def _rows(
     for feature in features:
         resolved = engine.resolve(feature)
         passes.setdefault(repr(resolved.reading()), []).append(resolved)
-    most, asked = 0, False
-    parts: list[Ahead] = []
+    most, seconds = 0, 0.0
+    asked: list[Ahead] = []
     for group in passes.values():
         missing = max(engine.missing_in(view, feature) for feature in group)
         most = max(most, missing)
         if missing and is_asked(group):
-            asked = True
-            parts.append(ahead(reader.runtime, view, group))
+            asked.append(ahead(reader.runtime, view, group))
         elif missing:
-            seconds = missing * seconds_per_row(reader.runtime, view, group)
-            parts.append(Ahead(Price(), seconds))
-    found = together(parts)
-    price, note = (found.price, found.note) if asked else (None, "")
-    return Step(rows.name, len(view), most, found.seconds, note, price)
+            seconds += missing * seconds_per_row(reader.runtime, view, group)
+    return step_of_passes(rows.name, len(view), most, asked=asked, seconds=seconds)
 
 
 def _near(rows: Rows, reader: RowReader) -> Step:

@@ -10,7 +10,7 @@ import numpy as np
 
 from assay.components.component import Chosen, Dataset, Feature, FileSet
 from assay.components.references import asks_a_service
-from assay.engine.asked import AskedPasses
+from assay.engine.asked import Ahead, AskedPasses, together
 from assay.engine.engine import Engine
 from assay.errors import AssayError, BudgetError, Words
 from assay.features.made_models import models_read, with_names
@@ -175,6 +175,25 @@ class RowSteps:
         rows = scaled(engine, dataset, len(view.unique[0]), among)
         coming = bool(dataset.made_from()) and (among is not None or not engine.rows_known(dataset))
         return (min(rows, rows_of(engine, dataset, among=among)) if coming else rows), coming
+
+
+def step_of_passes(
+    name: str, rows: int, missing: int, *, asked: Sequence[Ahead], seconds: float
+) -> Step:
+    """Return the step of several passes.
+
+    Args:
+        name: of the step.
+        rows: that it concerns.
+        missing: rows of these that are not at hand.
+        asked: the passes that ask a service.
+        seconds: that the other passes take.
+    """
+    if not asked:
+        return Step(name, rows, missing, seconds)
+    found = together(asked)
+    whole = None if found.seconds is None else found.seconds + seconds
+    return Step(name, rows, missing, whole, found.note, found.price)
 
 
 def seconds_per_row(runtime: Runtime, view: PoolView, features: Sequence[RowFeature]) -> float:
