@@ -17,7 +17,7 @@ from assay.components.component import Feature, Given, Scorer
 from assay.components.walk import walk
 from assay.engine.asked import Ahead, ahead, is_asked
 from assay.engine.row_steps import Step, step_of_passes
-from assay.engine.row_work import RowWork
+from assay.engine.row_work import RowWork, by_pass
 from assay.engine.settling import evaluate, is_of_the_pool, settle
 from assay.errors import ConfigError, DataError
 from assay.features.passes import RowFeature
@@ -122,18 +122,18 @@ class SampleReading:
 
     def _groups(self, scorer: Scorer) -> list[list[RowFeature]]:
         """Return the features that a score reads, those of one pass together."""
-        groups: dict[str, list[RowFeature]] = {}
+        found: list[RowFeature] = []
         for item in walk([scorer], resolve=self._engine.resolve):
             if isinstance(item, Feature) and not is_of_the_pool(item):
                 continue  # of other rows than the sample's; the engine knows them
             if isinstance(item, RowFeature) and item.chosen_by is None:
-                groups.setdefault(f"{item.dataset.key}/{item.reading()!r}", []).append(item)
+                found.append(item)
             elif not isinstance(item, Scorer) and item.kind != "dataset":
                 raise ConfigError(
                     f"{scorer.name} needs {item.name}, which depends on all rows",
                     hint="agree compares scores that read each row by itself, such as ifd",
                 )
-        return list(groups.values())
+        return by_pass(found)
 
     def _value(self, component: Component) -> Any:
         component = self._engine.resolve(component)

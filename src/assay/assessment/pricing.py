@@ -10,6 +10,7 @@ from assay.engine.asked import Ahead, ahead, is_asked
 from assay.engine.engine import Engine
 from assay.engine.planning import Plan, plan
 from assay.engine.row_steps import Step, seconds_per_row, step_of_passes
+from assay.engine.row_work import by_pass
 from assay.features.duplicates import DuplicateGroups
 from assay.features.embeddings import Embeddings
 from assay.features.passes import RowFeature
@@ -86,13 +87,9 @@ def _rows(
     if view is None:
         return Step(rows.name, 0, 0, 0.0)
     engine = Engine(view.pool, reader.runtime)
-    passes: dict[str, list[RowFeature]] = {}
-    for feature in features:
-        resolved = engine.resolve(feature)
-        passes.setdefault(repr(resolved.reading()), []).append(resolved)
     most, seconds = 0, 0.0
     asked: list[Ahead] = []
-    for group in passes.values():
+    for group in by_pass(map(engine.resolve, features)):
         missing = max(engine.missing_in(view, feature) for feature in group)
         most = max(most, missing)
         if missing and is_asked(group):

@@ -17,9 +17,10 @@ from assay.components.component import Chosen, Dataset, FileSet, Scorer, Selecto
 from assay.components.walk import walk
 from assay.engine.choosing import allowance_of, ineligible, record_of
 from assay.engine.dataset_rows import DatasetRows, OpenFile
+from assay.engine.handing import Handing
 from assay.engine.read_files import FileReading, reading_of
 from assay.engine.resolution import Resolution
-from assay.engine.row_work import RowWork
+from assay.engine.row_work import RowWork, by_pass
 from assay.engine.settled_models import SettledModels
 from assay.engine.settling import (
     check_unscored,
@@ -72,10 +73,10 @@ class Engine:
         self.open_file = open_file
         self._values: dict[str, Any] = {}
         self._shown = ShownRows(pool)
-        self._shown_values: dict[str, Any] = {}
         self._datasets = DatasetRows(
             pool, self._shown, runtime, open_file, self._picked, self.rows_and_value
         )
+        self._handing = Handing(self._shown, self.resolve, self.view_shown, self._value)
         self._alone: dict[str, Engine] = {}
         self._names = Resolution(
             self._shown, runtime, lambda rows, component: self.alone(rows).resolve(component)
@@ -133,7 +134,7 @@ class Engine:
                 found.add(error.path)
                 warn(error)
                 self._values = _in_memory(self._values)
-                self._shown_values = _in_memory(self._shown_values)
+                self._handing.clear()
                 self._alone.clear()
 
     def value(self, component: Component) -> Any:
@@ -150,11 +151,7 @@ class Engine:
                     continue
                 stages.setdefault(stage(component, known), []).append(component)
         for number in sorted(stages):
-            groups: dict[tuple[str, str], list[RowFeature]] = {}
-            for feature in map(self.settled, stages[number]):
-                place = (feature.dataset.key, repr(feature.reading()))
-                groups.setdefault(place, []).append(feature)
-            for features in groups.values():
+            for features in by_pass(map(self.settled, stages[number])):
                 self._rows.fill(self.view(features[0].dataset), features)
 
     def is_stored(self, component: Component) -> bool:
@@ -206,34 +203,6 @@ class Engine:
         if isinstance(component, Selector):
             return self._selection(component)
         raise TypeError(f"{type(component).__name__} is of no known kind")
-
-    def _needs(self, component: Component, *, of_all_rows: bool = False) -> dict[str, Any]:
-        """Return what a component is handed: of the rows that are shown, or of all."""
-        needs: dict[str, Any] = {}
-        for name, need in component.requires().items():
-            if isinstance(need, Component):
-                column = component.column_of(name) if isinstance(component, Selector) else ""
-                needs[name] = self._handed(need, column=column, of_all_rows=of_all_rows)
-            else:
-                needs[name] = [self._handed(item, of_all_rows=of_all_rows) for item in need]
-        return needs
-
-    def _handed(self, need: Component, /, *, column: str = "", of_all_rows: bool = False) -> Any:
-        need = self.resolve(need)
-        if isinstance(need, Dataset):
-            return self.view_shown(need)
-        value = self._value(need)
-        if isinstance(value, ScoreTable):
-            value = value.column(column)
-        ranges_over_all = isinstance(need, Selector) or (
-            is_of_the_pool(need) and not isinstance(need, PoolFeature)
-        )
-        if of_all_rows or not ranges_over_all:
-            return value
-        place = f"{need.key}/{column}"
-        if place not in self._shown_values:
-            self._shown_values[place] = self._shown.part(value)
-        return self._shown_values[place]
 
     # Datasets
 
@@ -289,10 +258,8 @@ class Engine:
 
     def read_files(self, components: Iterable[Component]) -> list[FileReading]:
         """Return what was read of the files that some components name besides the pool."""
-        datasets = [
-            part for part in walk(components, resolve=self.resolve) if isinstance(part, FileSet)
-        ]
-        return [reading_of(dataset, self.view(dataset)) for dataset in datasets]
+        parts = walk(components, resolve=self.resolve)
+        return [reading_of(part, self.view(part)) for part in parts if isinstance(part, FileSet)]
 
     def remarks(self, components: Iterable[Component]) -> list[str]:
         """Return what a person should know of values that some components rest on, as far as known.
@@ -325,8 +292,7 @@ class Engine:
         feature = self.settled(feature)
         view = self.view(feature.dataset)
         if feature.chosen_by is None:
-            self._rows.fill(view, [feature])
-            return self._rows.read(view, feature)
+            return self._rows.filled(view, feature)
         if not is_of_the_pool(feature):
             raise PlanError(
                 f"{feature.name} is to be computed among rows that are chosen from the pool, and "
@@ -336,9 +302,7 @@ class Engine:
         record: SelectionRecord = self._value(feature.chosen_by)
         chosen = np.sort(record.selection.indices)
         part = PoolView(view.pool, view.positions[chosen])
-        self._rows.fill(part, [feature])
-        value = self._rows.read(part, feature)
-        return value.spread(chosen, len(view), Reason.NOT_ASKED)
+        return self._rows.filled(part, feature).spread(chosen, len(view), Reason.NOT_ASKED)
 
     def missing_rows(self, feature: RowFeature) -> int:
         """Return how many distinct rows lack a stored value of a feature.
@@ -369,7 +333,7 @@ class Engine:
             if held is not None:
                 return feature.unpack(held)
             self._see_to_needs(feature)
-        needs = self._needs(feature)
+        needs = self._handing.needs(feature)
         if self.runtime.shard is not None:
             raise IncompleteError(
                 f"{feature.name} needs all rows at once",
@@ -389,28 +353,19 @@ class Engine:
                 return stored
             self._see_to_needs(scorer)
         by_row = is_by_row(scorer)
-        needs = self._needs(scorer, of_all_rows=by_row)
+        needs = self._handing.needs(scorer, of_all_rows=by_row)
         count = len(self.pool if by_row else self.shown)
-        table = ScoreTable(
-            {
-                name: settle(scorer, scores, needs, count)
-                for name, scores in evaluate(scorer, needs, count).items()
-            }
-        )
+        columns = evaluate(scorer, needs, count).items()
+        table = ScoreTable({name: settle(scorer, own, needs, count) for name, own in columns})
         if not by_row:
             table = self._shown.scores_of_all(table)
-        scores = self._shown.part(table.main)
-        check_unscored(
-            scorer,
-            scores,
-            most=self.runtime.max_unscored,
-            why=lambda place: why_unread(
-                map(self.settled, walk([scorer], resolve=self.resolve)),
-                self.shown,
-                place,
-                self.runtime,
-            ),
-        )
+
+        def why(place: int) -> str:
+            read = map(self.settled, walk([scorer], resolve=self.resolve))
+            return why_unread(read, self.shown, place, self.runtime)
+
+        shown = self._shown.part(table.main)
+        check_unscored(scorer, shown, most=self.runtime.max_unscored, why=why)
         if self.results is not None and not is_unfinished(table):
             self.results.write_scores(scorer, self.pool.ids, table, self.pool.context)
         return table
@@ -429,9 +384,9 @@ class Engine:
         return record
 
     def _choose(self, selector: Selector) -> SelectionRecord:
-        needs = self._needs(selector)
-        closed = ineligible(selector, needs, self._handed, len(self.shown))
-        allowance = allowance_of(selector, closed.reason, self._handed, self.runtime.stages)
+        needs = self._handing.needs(selector)
+        closed = ineligible(selector, needs, self._handing.handed, len(self.shown))
+        allowance = allowance_of(selector, closed.reason, self._handing.handed, self.runtime.stages)
         rng = generator(seed=selector.seed, purpose=selector.name)
         selection = selector.select(allowance, rng, **needs)
         files, remarks = self.read_files([selector]), self.remarks([selector])

@@ -1,6 +1,6 @@
 """Runs row-scope passes over the rows that lack a value, a shard at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,18 @@ _PRICED_ROWS = 20_000  # rows that requests are counted for; of more, the others
 # to be worth a file.
 _FEWEST_SHARDS = 16
 _MOST_SHARDS = 4096
+
+
+def by_pass(features: Iterable[RowFeature]) -> list[list[RowFeature]]:
+    """Return features of the rows, those together that one pass over the same rows fills.
+
+    Args:
+        features: settled, or such as read no model that is made on the way.
+    """
+    passes: dict[tuple[str, str], list[RowFeature]] = {}
+    for feature in features:
+        passes.setdefault((feature.dataset.key, repr(feature.reading())), []).append(feature)
+    return list(passes.values())
 
 
 class RowWork:
@@ -143,6 +155,11 @@ class RowWork:
             for feature in features:  # they are to be tried again, by this run as by the next
                 self._unfinished.pop(feature.row_key, None)
             raise
+
+    def filled(self, view: PoolView, feature: RowFeature) -> RowValue:
+        """Return the value of the rows in view, made where it is missing; raises as `fill`."""
+        self.fill(view, [feature])
+        return self.read(view, feature)
 
     def price(
         self, view: PoolView, features: Sequence[RowFeature], *, anew: int | None = None
