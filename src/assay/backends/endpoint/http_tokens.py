@@ -1,8 +1,11 @@
 """Tokens for a model behind HTTP: by a tokenizer at hand, or by the server's own routes."""
 
+import contextlib
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -29,6 +32,59 @@ class Tokens(TextEncoding, Protocol):
 
     def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
         """Return the text of each sequence, special tokens included."""
+
+
+class EncodingModel:
+    """A model that encodes as the tokenizer does that it holds. Subclasses write `_tokens`."""
+
+    @property
+    @abstractmethod
+    def _tokens(self) -> TextEncoding:
+        """Return the tokenizer."""
+
+    def _explained(self) -> AbstractContextManager[None]:
+        """Word what goes wrong while texts are encoded; by default it is told as it is."""
+        return contextlib.nullcontext()
+
+    @property
+    def bos(self) -> int | None:
+        """Id of the token that begins a text."""
+        return self._tokens.bos
+
+    @property
+    def eos(self) -> int | None:
+        """Id of the token that ends a text."""
+        return self._tokens.eos
+
+    @property
+    def special_texts(self) -> Sequence[str]:
+        """Texts that stand for special tokens, where they are known."""
+        return self._tokens.special_texts
+
+    def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
+        """Return the token ids of each text, with nothing added."""
+        with self._explained():
+            return self._tokens.encode(texts, special=special)
+
+    def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, with what the tokenizer adds."""
+        with self._explained():
+            return self._tokens.encode_as_usual(texts)
+
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
+        """Return a conversation in the model's own format.
+
+        Raises:
+            ConfigError: if the tokenizer is on the server alone, or has no such format.
+            FeatureError: if the format refuses the conversation.
+        """
+        return self._tokens.chat(messages, tools, answering=answering)
 
 
 class LocalTokens:
@@ -66,7 +122,7 @@ class LocalTokens:
         self.bos = self._ending("bos_token", *settings)
         self.eos = self._ending("eos_token", *settings)
 
-    @property
+    @cached_property
     def special_texts(self) -> Sequence[str]:
         """Texts that stand for special tokens."""
         added = self._special.get_added_tokens_decoder().values()
