@@ -11,7 +11,7 @@ from assay.errors import FeatureError
 from assay.features.folds import fold_of, kept_together, set_aside
 from assay.features.head_fit import HeadFit
 from assay.features.head_inputs import Scale
-from assay.models.head import Head, Learned, Lesson
+from assay.models.head import Head, Learned, Lesson, Shape
 from assay.pool.pool import HashArray, distinct_hashes, leading_words
 from assay.samples import FloatArray, IdArray, IndexArray
 
@@ -124,9 +124,8 @@ class Fitting:
     def _told(self, left: IndexArray, scale: Scale, learned: Learned) -> FloatArray:
         """Return what a head says of some rows. Shape (rows, k)."""
         rows = scale.of_rows(self.rows[left])
-        return self.head.predict(
-            learned.arrays, rows, self.widths, classes=len(self.taught.classes)
-        )
+        shape = Shape(self.widths, len(self.taught.classes))
+        return self.head.predict(learned.arrays, rows, shape)
 
     def _fitted(self, kept: IndexArray) -> tuple[Scale, Learned]:
         """Return a head fitted on some rows, and the scale of its inputs, which they alone tell."""

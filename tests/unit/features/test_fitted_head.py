@@ -17,7 +17,7 @@ from assay.features.record_field import RecordField
 from assay.features.text import LexicalDiversity, RowAttribute
 from assay.formats.records import Block
 from assay.methods.judged.imported import Imported
-from assay.models.head import Lesson
+from assay.models.head import Lesson, Shape
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool, leading_words
 from assay.progress import Silent
@@ -143,7 +143,7 @@ def test_a_labelled_row_has_the_number_of_a_head_that_did_not_see_it(tmp_path: P
         np.log1p(np.column_stack(list(engine.value(build("lengths", "feature")).columns.values())))
     )
     head = engine.runtime.head("linear")
-    whole = head.predict(fit.arrays, from_all, (6,), classes=0)[:, 0]
+    whole = head.predict(fit.arrays, from_all, Shape((6,)))[:, 0]
     others = np.setdiff1d(np.arange(len(pool)), places)
     np.testing.assert_allclose(told["value"][others], whole[others], rtol=1e-12)
     assert np.abs(told["value"][places] - whole[places]).min() > 0
@@ -170,7 +170,7 @@ def test_a_number_beyond_those_of_labelled_rows_counts_as_the_nearest(tmp_path: 
     assert ((told.flags & Flag.BEYOND_LABELS) != 0).tolist() == beyond.tolist()
     nearest = np.minimum(np.maximum(inputs[[place]], low), high)
     scaled = (nearest - inputs[places].mean(axis=0)) / inputs[places].std(axis=0)
-    whole = engine.runtime.head("linear").predict(fit.arrays, scaled, (6,), classes=0)
+    whole = engine.runtime.head("linear").predict(fit.arrays, scaled, Shape((6,)))
     assert told["value"][place] == pytest.approx(whole[0, 0], rel=1e-12)
     assert feature.told(told).startswith(f"{int(beyond.sum())} of 121 rows have a length")
 

@@ -13,6 +13,7 @@ from assay.errors import FeatureError, did_you_mean
 from assay.features.classification import Classification
 from assay.features.made_models import ClassifierRef
 from assay.samples import FloatArray, Part
+from assay.solvers.probabilities import softmax
 from assay.values import Numbers
 
 
@@ -110,8 +111,8 @@ class Classes(Scorer):
         chosen = [list(found.columns).index(name) for name in self.of]
         numbers = np.column_stack(list(found.columns.values())).astype(np.float64)
         if self.expected:
-            return {"value": _softmax(numbers[:, chosen]) @ np.array(self.expected, np.float64)}
-        shares = _softmax(numbers)
+            return {"value": softmax(numbers[:, chosen]) @ np.array(self.expected, np.float64)}
+        shares = softmax(numbers)
         return {name: shares[:, place] for name, place in zip(self.of, chosen, strict=True)}
 
     def _check(self, names: list[str]) -> None:
@@ -127,10 +128,3 @@ class Classes(Scorer):
                 raise FeatureError(
                     f"{self.model} has no class {name!r}", hint=f"{near} {has}" if near else has
                 )
-
-
-def _softmax(numbers: FloatArray) -> FloatArray:
-    """Return the probabilities of each row. Shape (n, classes); NaN where a number is."""
-    powers = np.exp(numbers - numbers.max(axis=1, keepdims=True))
-    shares: FloatArray = powers / powers.sum(axis=1, keepdims=True)
-    return shares
