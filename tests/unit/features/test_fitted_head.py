@@ -249,6 +249,26 @@ def test_the_order_of_the_file_and_the_number_of_workers_change_no_byte(tmp_path
     assert stored[0] == stored[1]
 
 
+def test_rows_that_their_place_alone_tells_apart_are_read_in_the_order_of_their_labels(
+    tmp_path: Path,
+) -> None:
+    samples = [Sample(each.conversation) for each in _samples(60)]
+    samples += samples[:20]
+    numbers = [float(n * 7 % 23) for n in range(len(samples))]
+    fits = []
+    for name, turn in (("a", slice(None)), ("b", slice(None, None, -1))):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(["rating", *map(str, numbers[turn])]) + "\n")
+        labels = Imported(file=str(path), column="rating", match="row")
+        pool = _pool(tmp_path / name, samples[turn])
+        fits.append(_engine(pool, tmp_path / "cache").value(_head(labels=labels, head="mlp")))
+
+    first, second = fits
+    assert len(set(first.hashes.tolist())) == 60 < len(first.hashes)
+    np.testing.assert_array_equal(first.targets, second.targets)
+    np.testing.assert_array_equal(first.held_out, second.held_out)
+
+
 # Labels of every kind
 
 
