@@ -17,6 +17,7 @@ from assay.samples import FloatArray, IndexArray
 from assay.solvers.probabilities import log_loss
 from assay.solvers.rank_interval import Interval, spearman_interval
 from assay.solvers.ranks import spearman
+from assay.wording import bounds
 
 _ARRAY = "head."
 _LISTED = 4
@@ -40,8 +41,7 @@ class Figures(NamedTuple):
 
     def words(self) -> str:
         """Return the correlation with its interval."""
-        low, high = self.interval
-        return f"{self.correlation:.2f} [{low:.2f}, {high:.2f}]"
+        return f"{self.correlation:.2f} {bounds(*self.interval)}"
 
 
 @dataclass(frozen=True, repr=False)
