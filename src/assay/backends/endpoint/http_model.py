@@ -21,6 +21,7 @@ from assay.backends.endpoint.http_requests import (
     UnansweredError,
 )
 from assay.backends.endpoint.http_tokens import (
+    MOST_TOKENS,
     EncodingModel,
     LocalTokens,
     ServerTokens,
@@ -279,8 +280,8 @@ class ServedModel(EncodingModel):
     def _find_window(self) -> int:
         reported = whole_number(self._entry.get("max_model_len")) or self._tokens.window
         # A prompt has to leave room for the one token that servers insist on making.
-        window = min(reported - 1 if reported else 1 << 30, self._address.window or 1 << 30)
-        if window == 1 << 30:
+        window = min(reported - 1 if reported else MOST_TOKENS, self._address.window or MOST_TOKENS)
+        if window == MOST_TOKENS:
             raise ModelLoadError(
                 f"{self._address.base} does not say how many tokens it reads at once"
                 f"{self._unlisted}",

@@ -18,9 +18,11 @@ from assay.errors import ConfigError, MissingExtraError, ModelLoadError
 from assay.rendering.encoding import TextEncoding
 
 _FILES = ("tokenizer_config.json", "config.json")
-_MOST_TOKENS = 1 << 30
 _LOOKS_SPECIAL = re.compile(r"<[^<>\n]{1,60}>|\[/?[A-Z][A-Z_]*\]")
 _NAME_ONE = "name its tokenizer, org/name or a folder: {base}?tokenizer=NAME#{model}"
+
+MOST_TOKENS = 1 << 30
+"""More than any model reads, and any vocabulary has."""
 
 
 class Tokens(TextEncoding, Protocol):
@@ -368,11 +370,11 @@ def _name_one(address: Address) -> str:
 
 def whole_number(value: Any) -> int:
     """Return a number of tokens that a server tells, 0 if it tells none that can be one."""
-    return value if type(value) is int and 0 < value < _MOST_TOKENS else 0
+    return value if type(value) is int and 0 < value < MOST_TOKENS else 0
 
 
 def _ids_of(answer: Any) -> list[int] | None:
     ids = answer.get("tokens") if isinstance(answer, dict) else None
-    if isinstance(ids, list) and all(type(id_) is int and 0 <= id_ < _MOST_TOKENS for id_ in ids):
+    if isinstance(ids, list) and all(type(id_) is int and 0 <= id_ < MOST_TOKENS for id_ in ids):
         return ids
     return None

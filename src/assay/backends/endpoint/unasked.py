@@ -16,7 +16,12 @@ import numpy as np
 from assay.backends.endpoint.endpoint_address import Address, parse_address
 from assay.backends.endpoint.http_generation import bodies, key_of_body, route_of
 from assay.backends.endpoint.http_plan import PROMPTS, batches, plan_of
-from assay.backends.endpoint.http_tokens import EncodingModel, LocalTokens, lacking_format
+from assay.backends.endpoint.http_tokens import (
+    MOST_TOKENS,
+    EncodingModel,
+    LocalTokens,
+    lacking_format,
+)
 from assay.components.decoding import Decoding
 from assay.errors import AssayError, ModelLoadError
 from assay.models.generation import Chat, Prompts
@@ -24,7 +29,6 @@ from assay.models.language_model import Questions
 from assay.models.service import Price
 from assay.rendering.encoding import TextEncoding
 
-_EVERY_TOKEN = 1 << 30
 _BYTES = 4
 
 
@@ -57,7 +61,7 @@ class UnaskedModel(EncodingModel):
     def __init__(self, address: Address, tokens: LocalTokens | None) -> None:
         self._address = address
         self._local = tokens
-        self.window = address.window or _EVERY_TOKEN
+        self.window = address.window or MOST_TOKENS
         # Where the server alone knows its window, it may cut what is not cut here.
         self._counted = tokens is not None and address.window > 0
 

@@ -12,6 +12,7 @@ from assay.components.references import DType
 from assay.errors import FeatureError, did_you_mean
 from assay.features.classification import Classification
 from assay.features.made_models import ClassifierRef
+from assay.models.classifier import Input
 from assay.samples import FloatArray, Part
 from assay.solvers.probabilities import softmax
 from assay.values import Numbers
@@ -55,7 +56,7 @@ class Classes(Scorer):
     """Names of the classes that become columns; the first is the main one."""
     expected: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
     """Number of each class of `of`; then the expected number is the only column."""
-    input: Literal["auto", "chat", "pair", "text"] = "auto"
+    input: Input = "auto"
     """How the row is read; see `classification`."""
     part: Part = "conversation"
     """Which text of the row, where the input is one text."""
