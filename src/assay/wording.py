@@ -53,6 +53,11 @@ def interval(low: float, high: float) -> str:
     return f"{signed(low)} to {signed(high)}"
 
 
+def bounds(low: float, high: float) -> str:
+    """Return an interval of correlations, behind the correlation itself: [0.40, 0.61]."""
+    return f"[{low:.2f}, {high:.2f}]"
+
+
 def p_value(p: float) -> str:
     """Return a p-value: 0.013, or < 0.001."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from assay.features.head_fitting import Fitting, labelled
-from assay.models.head import Head, Lesson
+from assay.models.head import Head, Lesson, Shape
 from assay.pool.pool import hash_array
 from assay.random_numbers import row_uniform
 from assay.runtime import Runtime
@@ -84,7 +84,7 @@ def test_ridge_is_the_closed_form_at_the_strength_that_is_best_on_parts_left_out
     lesson = _lesson(inputs, targets)
 
     learned = _head("linear").fit(lesson)
-    found = _head("linear").predict(learned.arrays, inputs, lesson.widths, classes=0)
+    found = _head("linear").predict(learned.arrays, inputs, lesson.shape)
 
     scaled = (targets - targets.mean()) / targets.std()
     weights, intercept = _best_ridge(inputs, scaled, lesson.parts)
@@ -159,7 +159,7 @@ def test_classes_are_those_of_logistic_regression(classes: int) -> None:
     best = linear_model.LogisticRegression(C=_LOGISTIC[int(np.argmin(losses))], max_iter=1000)
 
     learned = _head("linear").fit(lesson)
-    found = _head("linear").predict(learned.arrays, inputs, lesson.widths, classes=classes)
+    found = _head("linear").predict(learned.arrays, inputs, lesson.shape)
 
     np.testing.assert_allclose(found, best.fit(inputs, targets).predict_proba(inputs), rtol=1e-8)
     assert 0 < int(np.argmin(losses)) < len(_LOGISTIC) - 1  # a choice was made
@@ -170,7 +170,7 @@ def test_a_class_that_no_row_learned_from_has_is_all_but_impossible() -> None:
     lesson = _lesson(inputs, np.where(targets > 0, 2.0, 0.0), classes=3)
 
     learned = _head("linear").fit(lesson)
-    found = _head("linear").predict(learned.arrays, inputs, lesson.widths, classes=3)
+    found = _head("linear").predict(learned.arrays, inputs, lesson.shape)
 
     assert found[:, 1].max() < 1e-9
     np.testing.assert_allclose(found.sum(axis=1), 1.0)
@@ -209,7 +209,7 @@ def test_the_network_is_scikit_learns_at_its_best_reading(classes: int) -> None:
     best = int(np.argmin(losses))
 
     learned = _head("mlp").fit(lesson)
-    found = _head("mlp").predict(learned.arrays, inputs, lesson.widths, classes=classes)
+    found = _head("mlp").predict(learned.arrays, inputs, lesson.shape)
 
     assert learned.epochs == best + 1
     expected = told[best] if classes else told[best][:, None] * targets.std() + targets.mean()
@@ -273,7 +273,7 @@ def test_the_transformer_says_what_numpy_says_in_float64(classes: int) -> None:
     lesson = _lesson(inputs, targets, classes=classes, widths=(1, 3, 2))
 
     learned = _head("attention").fit(lesson)
-    found = _head("attention").predict(learned.arrays, inputs, lesson.widths, classes=classes)
+    found = _head("attention").predict(learned.arrays, inputs, lesson.shape)
 
     said = _forward(learned.arrays, inputs, lesson.widths)
     if classes:
@@ -294,7 +294,7 @@ def test_the_transformer_learns_a_product_of_two_inputs_and_a_line_does_not() ->
 
     for kind in ("linear", "attention"):
         learned = _head(kind).fit(lesson)
-        found = _head(kind).predict(learned.arrays, inputs[240:], (1, 1), classes=0)
+        found = _head(kind).predict(learned.arrays, inputs[240:], Shape((1, 1)))
         rest = ((found[:, 0] - product[240:]) ** 2).mean()
         explained[kind] = 1.0 - rest / product[240:].var()
 

@@ -120,11 +120,10 @@ class _Trainer(OurTrainer, transformers.Trainer):  # type: ignore[misc]  # has n
         device: str,
     ) -> None:
         self.training: ClassifierTraining = training
-        self._labelled = _labelled(training.rows)
         self._words = len(training.words)
         self._opened, self._work = opened, work
         self._full = training.recipe.weights == "full"
-        self._targets = self._labelled.targets
+        self._targets = training.rows.targets
         self._mean, self._deviation = 0.0, 1.0
         if not self._words:
             self._mean = float(self._targets.mean())
@@ -165,7 +164,7 @@ class _Trainer(OurTrainer, transformers.Trainer):  # type: ignore[misc]  # has n
     ) -> Any:
         """Return the share that some rows have in the mean loss of a step."""
         places = inputs["places"].tolist()
-        members = [self._labelled.framed[place] for place in places]
+        members = [self.training.rows.framed[place] for place in places]
         losses = self._losses(self._logits(model, members), self._targets[places])
         return losses.sum() / num_items_in_batch
 
@@ -268,11 +267,6 @@ class _Trainer(OurTrainer, transformers.Trainer):  # type: ignore[misc]  # has n
                 for folder in (weights, moments_file(weights).parent):
                     shutil.rmtree(folder, ignore_errors=True)
                     sums_of_kept(folder).unlink(missing_ok=True)
-
-
-def _labelled(rows: Any) -> LabelledRows:
-    assert isinstance(rows, LabelledRows)  # noqa: S101  narrows what a classifier is trained on
-    return rows
 
 
 def _config(

@@ -27,7 +27,7 @@ from assay.models.language_model import (
     Questions,
     at_work,
 )
-from assay.models.service import Price
+from assay.models.service import Price, Unasked
 from assay.rendering.encoding import TextEncoding
 from assay.rendering.token_rows import TokenRow, Window
 from assay.rendering.tokenization import Preceding, token_rows
@@ -63,16 +63,13 @@ class CausalPass(ModelPass):
         """Return the rows as tokens."""
         return token_rows(model, self.rendering, self.given, conversations)
 
-    def price(
+    def asked_of(
         self,
+        model: Unasked,
         conversations: Sequence[Conversation],
         features: Sequence[RowFeature],
-        runtime: Runtime,
-    ) -> Price | None:
+    ) -> Price:
         """Return what a server would be asked for the log-probabilities of some rows."""
-        model = runtime.unasked(self.model)
-        if model is None:
-            return None
         asking = [feature for feature in features if isinstance(feature, CausalFeature)]
         _, questions = _questions(self.rows(model, conversations), asking, {})
         return model.price_of_questions(questions)

@@ -179,19 +179,14 @@ class FittedHead(PoolFeature, HeadParameters):
         hashes = view.pool.content_hashes[places]
         rows = np.flatnonzero(found.known & (read.reason == 0))
         _check_enough(int(found.known.sum()), len(rows))
-        rows = rows[np.lexsort((found.targets[rows], hashes[rows]))]
-        taught = labelled(
-            hashes[rows],
-            groups_of(self.groups, groups, len(view))[rows],
-            found.targets[rows],
-            found.classes,
-        )
+        rows, targets, classes = found.taught(rows, hashes)
+        own = groups_of(self.groups, groups, len(view))[rows]
         fitting = Fitting(
             head=runtime.head(self.head),
             rows=read.rows(rows),
             scaled=read.scaled,
             widths=read.widths,
-            taught=taught,
+            taught=labelled(hashes[rows], own, targets, classes),
             folds=self.folds,
             seed=self.seed,
         )

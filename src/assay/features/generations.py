@@ -21,7 +21,7 @@ from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.seen_rows import flag_seen
 from assay.models.generation import Chat, Finish, Generator, Prompts, Replies, Writer
 from assay.models.language_model import NOTHING_KEPT, Kept
-from assay.models.service import Price
+from assay.models.service import Price, Unasked
 from assay.rendering.prompts import (
     Prompt,
     check_rendering,
@@ -112,16 +112,13 @@ class GenerationPass(ModelPass):
         short = self.decoding.model_copy(update={"max_new_tokens": min(most, _TRIED_TOKENS)})
         return self.model_copy(update={"decoding": short}), most / short.max_new_tokens
 
-    def price(
+    def asked_of(
         self,
+        model: Unasked,
         conversations: Sequence[Conversation],
         features: Sequence[RowFeature],
-        runtime: Runtime,
-    ) -> Price | None:
+    ) -> Price:
         """Return what a server would be asked for replies to some rows."""
-        model = runtime.unasked(self.model)
-        if model is None:
-            return None
         prepared = _prepared(model, self, conversations)
         return model.price_of_prompts(prepared.prompts, self.decoding)
 

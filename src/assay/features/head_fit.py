@@ -14,12 +14,13 @@ from assay.features.head_inputs import Scale
 from assay.pool.pool import HashArray
 from assay.random_numbers import generator
 from assay.samples import FloatArray, IndexArray
+from assay.solvers.probabilities import log_loss
 from assay.solvers.rank_interval import Interval, spearman_interval
 from assay.solvers.ranks import spearman
+from assay.wording import bounds
 
 _ARRAY = "head."
 _LISTED = 4
-_SMALLEST = 1e-12
 
 
 class Figures(NamedTuple):
@@ -40,8 +41,7 @@ class Figures(NamedTuple):
 
     def words(self) -> str:
         """Return the correlation with its interval."""
-        low, high = self.interval
-        return f"{self.correlation:.2f} [{low:.2f}, {high:.2f}]"
+        return f"{self.correlation:.2f} {bounds(*self.interval)}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,14 +93,12 @@ class HeadFit(Brief):
             errors = float(np.abs(off).mean()), float(np.abs(base).mean())
             losses = float((off**2).mean()), float((base**2).mean())
         else:
-            place, rows = self.classes.index(word), np.arange(len(self.targets))
+            place = self.classes.index(word)
             own = self.targets.astype(np.int64)
             told, wanted = self.held_out[:, place], (own == place).astype(np.float64)
             shares = self.held_out, self.plain
             errors = _pair([float((each.argmax(axis=1) != own).mean()) for each in shares])
-            losses = _pair([
-                float(-np.log(np.maximum(each[rows, own], _SMALLEST)).mean()) for each in shares
-            ])  # fmt: skip
+            losses = _pair([log_loss(each, own) for each in shares])
         rng = generator(seed=0, purpose="interval of a head's correlation")
         return Figures(spearman(told, wanted), spearman_interval(told, wanted, rng), errors, losses)
 

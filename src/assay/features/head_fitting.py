@@ -1,6 +1,6 @@
 """Heads for the parts of some labelled rows, each told by one that saw none of it, and the last."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from assay.errors import FeatureError
 from assay.features.folds import fold_of, kept_together, set_aside
 from assay.features.head_fit import HeadFit
 from assay.features.head_inputs import Scale
-from assay.models.head import Head, Learned, Lesson
+from assay.models.head import Head, Learned, Lesson, Shape
 from assay.pool.pool import HashArray, distinct_hashes, leading_words
 from assay.samples import FloatArray, IdArray, IndexArray
 
@@ -38,7 +38,7 @@ class Labelled(NamedTuple):
 
 
 def labelled(
-    hashes: HashArray, groups: IndexArray, targets: FloatArray, classes: Sequence[str]
+    hashes: HashArray, groups: IndexArray, targets: FloatArray, classes: tuple[str, ...]
 ) -> Labelled:
     """Return labelled rows with what keeps them together: the text, and the group if there is one.
 
@@ -46,23 +46,19 @@ def labelled(
         hashes: of their content. Shape (m,).
         groups: group of each, -1 for none. Shape (m,).
         targets: numbers, or places in `classes`. Shape (m,).
-        classes: words; none for numbers.
+        classes: words that some row has; none for numbers.
 
     Raises:
         FeatureError: if there are words, and all rows have the same.
     """
-    distinct, _, texts = distinct_hashes(hashes)
-    words = leading_words(distinct)[kept_together(texts, groups)]
-    if not classes:
-        return Labelled(hashes, words, targets, ())
-    present, places = np.unique(targets.astype(np.int64), return_inverse=True)
-    kept = tuple(classes[place] for place in present.tolist())
-    if len(kept) < 2:
+    if len(classes) == 1:
         raise FeatureError(
-            f"all {len(targets):,} labelled rows are {kept[0]!r}: there is nothing to learn",
+            f"all {len(targets):,} labelled rows are {classes[0]!r}: there is nothing to learn",
             hint="label rows of two classes at least",
         )
-    return Labelled(hashes, words, places.astype(np.float64), kept)
+    distinct, _, texts = distinct_hashes(hashes)
+    words = leading_words(distinct)[kept_together(texts, groups)]
+    return Labelled(hashes, words, targets, classes)
 
 
 @dataclass(frozen=True)
@@ -124,9 +120,8 @@ class Fitting:
     def _told(self, left: IndexArray, scale: Scale, learned: Learned) -> FloatArray:
         """Return what a head says of some rows. Shape (rows, k)."""
         rows = scale.of_rows(self.rows[left])
-        return self.head.predict(
-            learned.arrays, rows, self.widths, classes=len(self.taught.classes)
-        )
+        shape = Shape(self.widths, len(self.taught.classes))
+        return self.head.predict(learned.arrays, rows, shape)
 
     def _fitted(self, kept: IndexArray) -> tuple[Scale, Learned]:
         """Return a head fitted on some rows, and the scale of its inputs, which they alone tell."""

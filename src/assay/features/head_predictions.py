@@ -12,6 +12,7 @@ from assay.features.fitted_head import FittedHead, inputs_at
 from assay.features.head_fit import HeadFit
 from assay.features.head_inputs import Inputs
 from assay.features.passes import PoolFeature
+from assay.models.head import Shape
 from assay.pool.pool import HashArray
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
@@ -67,13 +68,12 @@ class HeadPredictions(PoolFeature):
         read = Inputs(self.head.inputs, inputs, view.positions)
         reader = runtime.head(self.head.head)
         hashes = view.pool.content_hashes[view.positions]
-        table = np.full((len(view), len(head.classes) or 1), np.nan)
+        shape = Shape(read.widths, len(head.classes))
+        table = np.full((len(view), shape.classes or 1), np.nan)
         flags = np.zeros(len(view), np.uint16)
         with runtime.stages.task("reading by the head", len(view)) as task:
             for index, rows in read.blocks():
-                table[index] = reader.predict(
-                    head.arrays, head.scale.of_rows(rows), read.widths, classes=len(head.classes)
-                )
+                table[index] = reader.predict(head.arrays, head.scale.of_rows(rows), shape)
                 flags[index[head.scale.beyond(rows)]] = Flag.BEYOND_LABELS
                 task.advance(len(index))
         known, places = _found(hashes, head.hashes)

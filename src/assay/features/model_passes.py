@@ -9,6 +9,7 @@ from assay.components.references import DType, is_endpoint, name_of
 from assay.errors import ConfigError, Parameter, Phrase
 from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.models.language_model import Unsteady, at_work
+from assay.models.service import Price, Unasked
 from assay.runtime import Runtime
 from assay.samples import Conversation
 from assay.values import RowValue
@@ -41,6 +42,25 @@ class ModelPass(Pass):
     @abstractmethod
     def reader(self, model: Any) -> Reading:
         """Return what reads rows with the model that `opened` returned."""
+
+    def price(
+        self,
+        conversations: Sequence[Conversation],
+        features: Sequence[RowFeature],
+        runtime: Runtime,
+    ) -> Price | None:
+        """Return what a server would be asked for some rows; None for a model on this machine."""
+        model = runtime.unasked(self.model)
+        return None if model is None else self.asked_of(model, conversations, features)
+
+    def asked_of(
+        self,
+        model: Unasked,
+        conversations: Sequence[Conversation],
+        features: Sequence[RowFeature],
+    ) -> Price | None:
+        """Return what a model behind HTTP would be asked for some rows; by default unknown."""
+        return None
 
     @contextlib.contextmanager
     def open(self, runtime: Runtime) -> Iterator[Reading]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from assay.components.base import Component
 from assay.errors import FeatureError
+from assay.pool.pool import HashArray
 from assay.samples import UNFINISHED, FloatArray, IndexArray, Reason, ReasonArray, Scores
 from assay.values import Groups, Labels, Numbers, RowValue
 
@@ -32,6 +33,37 @@ class RowLabels(NamedTuple):
     def known(self) -> NDArray[np.bool_]:
         """Which rows have a label. Shape (n,)."""
         return np.isfinite(self.targets)
+
+    def taught(self, rows: IndexArray, hashes: HashArray) -> "Taught":
+        """Return what rows that have a label teach, in the order in which they are read.
+
+        That is by content and, of rows of one text, by label: whatever the order of their file.
+
+        Args:
+            rows: places of rows with a label. Shape (m,).
+            hashes: of the content of all rows. Shape (n,).
+        """
+        rows = rows[np.lexsort((self.targets[rows], hashes[rows]))]
+        targets = self.targets[rows]
+        if not self.classes:
+            return Taught(rows, targets, ())
+        present, places = np.unique(targets.astype(np.int64), return_inverse=True)
+        classes = tuple(self.classes[place] for place in present.tolist())
+        return Taught(rows, places.astype(np.float64), classes)
+
+
+class Taught(NamedTuple):
+    """What some labelled rows teach.
+
+    Attributes:
+        rows: their places. Shape (m,).
+        targets: numbers, or places in `classes`. Shape (m,).
+        classes: words that some of these rows has; none for numbers.
+    """
+
+    rows: IndexArray
+    targets: FloatArray
+    classes: tuple[str, ...]
 
 
 def labels_of(

@@ -11,6 +11,22 @@ from assay.samples import FloatArray, IndexArray
 HeadKind: TypeAlias = Literal["linear", "mlp", "attention"]
 
 
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+"""The weights of a head by name, which are all that it is."""
+
+
+class Shape(NamedTuple):
+    """What a head reads and gives.
+
+    Attributes:
+        widths: columns of each input, in order.
+        classes: how many classes there are; 0 where it gives numbers.
+    """
+
+    widths: tuple[int, ...]
+    classes: int = 0
+
+
 class Lesson(NamedTuple):
     """What a head is fitted on, and nothing else.
 
@@ -33,16 +49,21 @@ class Lesson(NamedTuple):
     aside: NDArray[np.bool_]
     seed: int
 
+    @property
+    def shape(self) -> Shape:
+        """The shape of a head that is fitted on it."""
+        return Shape(self.widths, self.classes)
+
 
 class Learned(NamedTuple):
     """A fitted head.
 
     Attributes:
-        arrays: its weights by name, which are all that it is.
+        arrays: its weights.
         epochs: readings of the rows after which it was best; 0 where there is nothing to stop.
     """
 
-    arrays: Mapping[str, NDArray[Any]]
+    arrays: Arrays
     epochs: int = 0
 
 
@@ -52,19 +73,11 @@ class Head(Protocol):
     def fit(self, lesson: Lesson) -> Learned:
         """Return the head that was fitted, the same for the same rows in the same order."""
 
-    def predict(
-        self,
-        arrays: Mapping[str, NDArray[Any]],
-        inputs: FloatArray,
-        widths: tuple[int, ...],
-        *,
-        classes: int,
-    ) -> FloatArray:
+    def predict(self, arrays: Arrays, inputs: FloatArray, shape: Shape) -> FloatArray:
         """Return a number per row, shape (n, 1), or the probability of each class, (n, classes).
 
         Args:
             arrays: of a fitted head.
             inputs: shape (n, d).
-            widths: columns of each input.
-            classes: 0 for numbers.
+            shape: of the head.
         """

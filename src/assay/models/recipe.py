@@ -14,6 +14,7 @@ from assay.errors import ConfigError
 from assay.files.checksums import damaged
 from assay.models.classifier import Input
 from assay.samples import Part
+from assay.wording import bounds
 
 RECORD = "tuned.json"
 """File of a training run's folder that tells what came of it."""
@@ -215,7 +216,7 @@ class HeldOut(BaseModel):
         share = self.losses[self.best - 1] / self.plain if self.plain else math.nan
         said = "nothing" if self.agreement is None else f"{self.agreement:.2f}"
         if self.interval is not None:
-            said += f" [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
+            said += f" {bounds(*self.interval)}"
         return (
             f"agreement {said} and loss {share:.2f} of the labels' own on {self.rows:,} rows held "
             f"out; best after {self.best} of {len(self.losses)} epochs"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -164,14 +164,16 @@ class Training:
 
 @dataclass(frozen=True)
 class ClassifierTraining(Training):
-    """A run that makes a classifier: `rows` are labelled.
+    """A run that makes a classifier.
 
     Attributes:
+        rows: labelled rows that are trained on.
         validation: labelled rows that are not trained on, by which the best epoch is chosen; there
             may be none.
         words: that the targets are places among, ascending; none where they are numbers.
     """
 
+    rows: LabelledRows
     validation: LabelledRows = LabelledRows((), (), 0, {}, {})
     words: tuple[str, ...] = ()
 
@@ -181,18 +183,22 @@ class ClassifierTraining(Training):
         return self.validation.rows > 0
 
 
-class Trainable(Protocol):
-    """A language model that is opened to be trained, once; backends implement it."""
+ModelT_co = TypeVar("ModelT_co", covariant=True)
+TrainingT_contra = TypeVar("TrainingT_contra", contravariant=True)
+
+
+class Opened(Protocol[ModelT_co, TrainingT_contra]):
+    """A model that is opened to be trained, once; backends implement it."""
 
     @property
-    def model(self) -> LanguageModel:
+    def model(self) -> ModelT_co:
         """Return what reads its tokens."""
 
     @property
     def parameters(self) -> int:
         """Return how many weights it has."""
 
-    def train(self, training: Training, work: Path) -> None:
+    def train(self, training: TrainingT_contra, work: Path) -> None:
         """Train it, and fill a folder with its weights and a record of the run.
 
         What an earlier call that was killed left in the folder is gone on with.
@@ -203,16 +209,7 @@ class Trainable(Protocol):
         """
 
 
-class TrainableClassifier(Protocol):
-    """A model with a new output layer that is opened to be trained, once."""
-
-    @property
-    def model(self) -> Classifier:
-        """Return what frames its sequences."""
-
-    @property
-    def parameters(self) -> int:
-        """Return how many weights it has."""
-
-    def train(self, training: ClassifierTraining, work: Path) -> None:
-        """Train it, and fill a folder with its weights and a record of the run; see `Trainable`."""
+Trainable: TypeAlias = Opened[LanguageModel, Training]
+"""A language model."""
+TrainableClassifier: TypeAlias = Opened[Classifier, ClassifierTraining]
+"""A model with a new output layer."""

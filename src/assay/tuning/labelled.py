@@ -50,7 +50,7 @@ def targets_of(
         component: what gave the labels.
         labels: scores of the whole pool, or the value of a feature of the rows in view.
         view: the rows.
-        places: those that may be trained on, in order.
+        places: those that may be trained on.
         recipe: says whether numbers or words are learned.
 
     Raises:
@@ -84,11 +84,8 @@ def targets_of(
             f"all {int(known.sum()):,} rows with a label have the same, {same}",
             hint=Phrase("other {}", Parameter("labels")),
         )
-    # Only words that some row has that is trained on.
-    present, at = np.unique(values[known], return_inverse=True)
-    words = tuple(found.classes[int(place)] for place in present) if as_words else ()
-    taught = at.astype(np.float64) if as_words else values[known]
-    return Targets(places[known], taught, words, int(np.count_nonzero(~known)))
+    taught = found.taught(places[known], view.pool.content_hashes[view.positions])
+    return Targets(*taught, without=int(np.count_nonzero(~known)))
 
 
 def labelled_share(component: Component, labels: Any, recipe: Recipe) -> float:

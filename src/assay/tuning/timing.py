@@ -93,6 +93,7 @@ def _timed(
     clock = _Clock()
     here = replace(runtime, progress=clock)
     opened: Trainable | TrainableClassifier
+    training: Training
     if recipe.is_classifier:
         words = _WORDS if recipe.objective == "class" else ()
         opened = here.trainable_classifier(base, recipe, words)
@@ -119,7 +120,7 @@ def _labelled(
     seed: int,
     rows: Sequence[Conversation],
     words: tuple[str, ...],
-) -> tuple[TrainingRows, Training]:
+) -> tuple[TrainingRows, ClassifierTraining]:
     """Return rows with labels that alternate: a step takes as long whatever they are."""
     values = np.asarray(np.arange(len(rows)) % 2, np.float64)
     targets = Targets(np.arange(len(rows)), values, words, 0)

@@ -17,7 +17,7 @@ from assay.features.record_field import RecordField
 from assay.features.text import LexicalDiversity, RowAttribute
 from assay.formats.records import Block
 from assay.methods.judged.imported import Imported
-from assay.models.head import Lesson
+from assay.models.head import Lesson, Shape
 from assay.pool.building import build_pool
 from assay.pool.pool import Pool, leading_words
 from assay.progress import Silent
@@ -143,7 +143,7 @@ def test_a_labelled_row_has_the_number_of_a_head_that_did_not_see_it(tmp_path: P
         np.log1p(np.column_stack(list(engine.value(build("lengths", "feature")).columns.values())))
     )
     head = engine.runtime.head("linear")
-    whole = head.predict(fit.arrays, from_all, (6,), classes=0)[:, 0]
+    whole = head.predict(fit.arrays, from_all, Shape((6,)))[:, 0]
     others = np.setdiff1d(np.arange(len(pool)), places)
     np.testing.assert_allclose(told["value"][others], whole[others], rtol=1e-12)
     assert np.abs(told["value"][places] - whole[places]).min() > 0
@@ -170,7 +170,7 @@ def test_a_number_beyond_those_of_labelled_rows_counts_as_the_nearest(tmp_path: 
     assert ((told.flags & Flag.BEYOND_LABELS) != 0).tolist() == beyond.tolist()
     nearest = np.minimum(np.maximum(inputs[[place]], low), high)
     scaled = (nearest - inputs[places].mean(axis=0)) / inputs[places].std(axis=0)
-    whole = engine.runtime.head("linear").predict(fit.arrays, scaled, (6,), classes=0)
+    whole = engine.runtime.head("linear").predict(fit.arrays, scaled, Shape((6,)))
     assert told["value"][place] == pytest.approx(whole[0, 0], rel=1e-12)
     assert feature.told(told).startswith(f"{int(beyond.sum())} of 121 rows have a length")
 
@@ -247,6 +247,26 @@ def test_the_order_of_the_file_and_the_number_of_workers_change_no_byte(tmp_path
         stored.append((path.read_bytes(), scores.values.tobytes()))
 
     assert stored[0] == stored[1]
+
+
+def test_rows_that_their_place_alone_tells_apart_are_read_in_the_order_of_their_labels(
+    tmp_path: Path,
+) -> None:
+    samples = [Sample(each.conversation) for each in _samples(60)]
+    samples += samples[:20]
+    numbers = [float(n * 7 % 23) for n in range(len(samples))]
+    fits = []
+    for name, turn in (("a", slice(None)), ("b", slice(None, None, -1))):
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(["rating", *map(str, numbers[turn])]) + "\n")
+        labels = Imported(file=str(path), column="rating", match="row")
+        pool = _pool(tmp_path / name, samples[turn])
+        fits.append(_engine(pool, tmp_path / "cache").value(_head(labels=labels, head="mlp")))
+
+    first, second = fits
+    assert len(set(first.hashes.tolist())) == 60 < len(first.hashes)
+    np.testing.assert_array_equal(first.targets, second.targets)
+    np.testing.assert_array_equal(first.held_out, second.held_out)
 
 
 # Labels of every kind

@@ -19,7 +19,7 @@ from assay.errors import ConfigError
 from assay.features import seen_rows
 from assay.features.generations import GenerationPass, Generations
 from assay.methods.chance.random_rows import RandomSample
-from assay.models.generation import Prompts
+from assay.models.generation import Generator, Prompts
 from assay.rendering.prompts import end_of_turn, prompts
 from assay.samples import Conversation, Flag, Message, Reason
 from assay.testing import check_component, pool
@@ -46,6 +46,11 @@ def _value(rows: Sequence[Conversation], cache: Path, **fields: Any) -> Texts:
     found = Engine(pool(rows), open_runtime(cache)).value(Generations(**fields))
     assert isinstance(found, Texts)
     return found
+
+
+def _generator(folder: Path, cache: Path) -> Generator:
+    runtime = open_runtime(cache)
+    return runtime.generator(runtime.pin("language_model", str(folder)), "float32")
 
 
 def _by_row(rows: Sequence[Conversation], found: Texts) -> dict[bytes, str]:
@@ -90,9 +95,7 @@ def test_forty_rows_of_all_lengths_get_the_replies_that_transformers_writes(
 
 def test_a_chat_format_ends_a_reply_at_the_end_of_a_turn(chat_folder: Path, tmp_path: Path) -> None:
     loop = PlainLoop.open(chat_folder)
-    model = open_runtime(tmp_path).generator(
-        open_runtime(tmp_path).pin("language_model", str(chat_folder)), "float32"
-    )
+    model = _generator(chat_folder, tmp_path)
     ends = end_of_turn(model)
     rows = [*_ROWS[9:13], *TALKS, CALLS]
     asked = prompts(model, CHAT, rows, 30)
@@ -157,8 +160,7 @@ def test_the_prompt_is_what_the_last_answer_is_scored_after(
     llama_folder: Path, tmp_path: Path
 ) -> None:
     loop = PlainLoop.open(llama_folder)
-    runtime = open_runtime(tmp_path)
-    model = runtime.generator(runtime.pin("language_model", str(llama_folder)), "float32")
+    model = _generator(llama_folder, tmp_path)
     talk = turns("Hello", "Hi.", "And?", "So.")
 
     answered, open_, unlearned = prompts(
@@ -181,8 +183,7 @@ def test_the_prompt_is_what_the_last_answer_is_scored_after(
 
 def test_a_chat_opens_the_turn_that_is_to_come(chat_folder: Path, tmp_path: Path) -> None:
     loop = PlainLoop.open(chat_folder)
-    runtime = open_runtime(tmp_path)
-    model = runtime.generator(runtime.pin("language_model", str(chat_folder)), "float32")
+    model = _generator(chat_folder, tmp_path)
 
     (prompt,) = prompts(model, CHAT, [turns("Un café?", "Oui.")], 10)
 
@@ -195,8 +196,7 @@ def test_a_chat_prompt_is_the_tokenizers_own_format_up_to_the_answer(
     chat_folder: Path, tmp_path: Path
 ) -> None:
     loop = PlainLoop.open(chat_folder)
-    runtime = open_runtime(tmp_path)
-    model = runtime.generator(runtime.pin("language_model", str(chat_folder)), "float32")
+    model = _generator(chat_folder, tmp_path)
     rows = [exchange(row) for row in ordinary_rows(12)]
 
     asked = prompts(model, CHAT, rows, 10)
@@ -213,8 +213,7 @@ def test_a_chat_prompt_is_the_tokenizers_own_format_up_to_the_answer(
 
 
 def test_words_that_look_like_special_tokens_stay_words(chat_folder: Path, tmp_path: Path) -> None:
-    runtime = open_runtime(tmp_path)
-    model = runtime.generator(runtime.pin("language_model", str(chat_folder)), "float32")
+    model = _generator(chat_folder, tmp_path)
     hostile = turns("Say <|im_end|> please", "No.")
 
     (prompt,) = prompts(model, CHAT, [hostile], 10)
@@ -311,8 +310,7 @@ def test_first_tokens_are_drawn_as_often_as_they_are_probable(
     llama_folder: Path, tmp_path: Path
 ) -> None:
     stats = pytest.importorskip("scipy.stats")
-    runtime = open_runtime(tmp_path)
-    model = runtime.generator(runtime.pin("language_model", str(llama_folder)), "float32")
+    model = _generator(llama_folder, tmp_path)
     loop = PlainLoop.open(llama_folder)
     (prompt,) = prompts(model, COMMON, [_ROWS[-1]], 1)
     count, shown = 3000, 12

@@ -20,7 +20,14 @@ from assay.backends.endpoint.http_requests import (
     Requests,
     UnansweredError,
 )
-from assay.backends.endpoint.http_tokens import LocalTokens, ServerTokens, Tokens, whole_number
+from assay.backends.endpoint.http_tokens import (
+    MOST_TOKENS,
+    EncodingModel,
+    LocalTokens,
+    ServerTokens,
+    Tokens,
+    whole_number,
+)
 from assay.backends.token_text import pieces
 from assay.components.references import DType
 from assay.errors import (
@@ -97,7 +104,7 @@ def _opened(kind: type[ServedT], address: Address, requests: Requests, *, offlin
         raise
 
 
-class ServedModel:
+class ServedModel(EncodingModel):
     """A model behind HTTP.
 
     Args:
@@ -133,48 +140,6 @@ class ServedModel:
     def window(self) -> int:
         """Most tokens that it takes, the one that servers insist on making left out."""
         return self._find_window()
-
-    # The tokenizer
-
-    @property
-    def bos(self) -> int | None:
-        """Id of the token that begins a text."""
-        return self._tokens.bos
-
-    @property
-    def eos(self) -> int | None:
-        """Id of the token that ends a text."""
-        return self._tokens.eos
-
-    @property
-    def special_texts(self) -> Sequence[str]:
-        """Texts that stand for special tokens, where they are known."""
-        return self._tokens.special_texts
-
-    def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
-        """Return the token ids of each text, with nothing added."""
-        with self._explained():
-            return self._tokens.encode(texts, special=special)
-
-    def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text, with what the tokenizer adds."""
-        with self._explained():
-            return self._tokens.encode_as_usual(texts)
-
-    def chat(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        tools: Sequence[Any],
-        *,
-        answering: bool = False,
-    ) -> str:
-        """Return a conversation in the model's own format.
-
-        Raises:
-            ConfigError: if the tokenizer is on the server alone, or has no such format.
-            FeatureError: if the format refuses the conversation.
-        """
-        return self._tokens.chat(messages, tools, answering=answering)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Return the text of each token, so that together they are the text of all."""
@@ -315,8 +280,8 @@ class ServedModel:
     def _find_window(self) -> int:
         reported = whole_number(self._entry.get("max_model_len")) or self._tokens.window
         # A prompt has to leave room for the one token that servers insist on making.
-        window = min(reported - 1 if reported else 1 << 30, self._address.window or 1 << 30)
-        if window == 1 << 30:
+        window = min(reported - 1 if reported else MOST_TOKENS, self._address.window or MOST_TOKENS)
+        if window == MOST_TOKENS:
             raise ModelLoadError(
                 f"{self._address.base} does not say how many tokens it reads at once"
                 f"{self._unlisted}",

@@ -1,8 +1,11 @@
 """Tokens for a model behind HTTP: by a tokenizer at hand, or by the server's own routes."""
 
+import contextlib
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -15,9 +18,11 @@ from assay.errors import ConfigError, MissingExtraError, ModelLoadError
 from assay.rendering.encoding import TextEncoding
 
 _FILES = ("tokenizer_config.json", "config.json")
-_MOST_TOKENS = 1 << 30
 _LOOKS_SPECIAL = re.compile(r"<[^<>\n]{1,60}>|\[/?[A-Z][A-Z_]*\]")
 _NAME_ONE = "name its tokenizer, org/name or a folder: {base}?tokenizer=NAME#{model}"
+
+MOST_TOKENS = 1 << 30
+"""More than any model reads, and any vocabulary has."""
 
 
 class Tokens(TextEncoding, Protocol):
@@ -29,6 +34,59 @@ class Tokens(TextEncoding, Protocol):
 
     def decode(self, sequences: Sequence[Sequence[int]]) -> list[str]:
         """Return the text of each sequence, special tokens included."""
+
+
+class EncodingModel:
+    """A model that encodes as the tokenizer does that it holds. Subclasses write `_tokens`."""
+
+    @property
+    @abstractmethod
+    def _tokens(self) -> TextEncoding:
+        """Return the tokenizer."""
+
+    def _explained(self) -> AbstractContextManager[None]:
+        """Word what goes wrong while texts are encoded; by default it is told as it is."""
+        return contextlib.nullcontext()
+
+    @property
+    def bos(self) -> int | None:
+        """Id of the token that begins a text."""
+        return self._tokens.bos
+
+    @property
+    def eos(self) -> int | None:
+        """Id of the token that ends a text."""
+        return self._tokens.eos
+
+    @property
+    def special_texts(self) -> Sequence[str]:
+        """Texts that stand for special tokens, where they are known."""
+        return self._tokens.special_texts
+
+    def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
+        """Return the token ids of each text, with nothing added."""
+        with self._explained():
+            return self._tokens.encode(texts, special=special)
+
+    def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, with what the tokenizer adds."""
+        with self._explained():
+            return self._tokens.encode_as_usual(texts)
+
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Any],
+        *,
+        answering: bool = False,
+    ) -> str:
+        """Return a conversation in the model's own format.
+
+        Raises:
+            ConfigError: if the tokenizer is on the server alone, or has no such format.
+            FeatureError: if the format refuses the conversation.
+        """
+        return self._tokens.chat(messages, tools, answering=answering)
 
 
 class LocalTokens:
@@ -66,7 +124,7 @@ class LocalTokens:
         self.bos = self._ending("bos_token", *settings)
         self.eos = self._ending("eos_token", *settings)
 
-    @property
+    @cached_property
     def special_texts(self) -> Sequence[str]:
         """Texts that stand for special tokens."""
         added = self._special.get_added_tokens_decoder().values()
@@ -312,11 +370,11 @@ def _name_one(address: Address) -> str:
 
 def whole_number(value: Any) -> int:
     """Return a number of tokens that a server tells, 0 if it tells none that can be one."""
-    return value if type(value) is int and 0 < value < _MOST_TOKENS else 0
+    return value if type(value) is int and 0 < value < MOST_TOKENS else 0
 
 
 def _ids_of(answer: Any) -> list[int] | None:
     ids = answer.get("tokens") if isinstance(answer, dict) else None
-    if isinstance(ids, list) and all(type(id_) is int and 0 <= id_ < _MOST_TOKENS for id_ in ids):
+    if isinstance(ids, list) and all(type(id_) is int and 0 <= id_ < MOST_TOKENS for id_ in ids):
         return ids
     return None

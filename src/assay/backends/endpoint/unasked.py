@@ -8,6 +8,7 @@ whether it takes several texts in one request.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,19 @@ import numpy as np
 from assay.backends.endpoint.endpoint_address import Address, parse_address
 from assay.backends.endpoint.http_generation import bodies, key_of_body, route_of
 from assay.backends.endpoint.http_plan import PROMPTS, batches, plan_of
-from assay.backends.endpoint.http_tokens import LocalTokens, lacking_format
+from assay.backends.endpoint.http_tokens import (
+    MOST_TOKENS,
+    EncodingModel,
+    LocalTokens,
+    lacking_format,
+)
 from assay.components.decoding import Decoding
 from assay.errors import AssayError, ModelLoadError
 from assay.models.generation import Chat, Prompts
 from assay.models.language_model import Questions
 from assay.models.service import Price
+from assay.rendering.encoding import TextEncoding
 
-_EVERY_TOKEN = 1 << 30
 _BYTES = 4
 
 
@@ -42,7 +48,7 @@ def _tokens_at_hand(address: Address) -> LocalTokens | None:
         return None
 
 
-class UnaskedModel:
+class UnaskedModel(EncodingModel):
     """Tells what a model behind HTTP would be asked.
 
     Args:
@@ -53,37 +59,15 @@ class UnaskedModel:
     takes_chats = True
 
     def __init__(self, address: Address, tokens: LocalTokens | None) -> None:
+        self._address = address
         self._local = tokens
-        self._tokens = EstimatedTokens(address) if tokens is None else tokens
-        self.window = address.window or _EVERY_TOKEN
+        self.window = address.window or MOST_TOKENS
         # Where the server alone knows its window, it may cut what is not cut here.
         self._counted = tokens is not None and address.window > 0
-        self.bos = self._tokens.bos
-        self.eos = self._tokens.eos
-        self.special_texts = self._tokens.special_texts
 
-    def encode(self, texts: Sequence[str], *, special: bool = False) -> list[list[int]]:
-        """Return the token ids of each text, with nothing added."""
-        return self._tokens.encode(texts, special=special)
-
-    def encode_as_usual(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text, with what the tokenizer adds."""
-        return self._tokens.encode_as_usual(texts)
-
-    def chat(
-        self,
-        messages: Sequence[Mapping[str, Any]],
-        tools: Sequence[Any],
-        *,
-        answering: bool = False,
-    ) -> str:
-        """Return a conversation in the model's own format.
-
-        Raises:
-            ConfigError: if the tokenizer is on the server alone, or has no such format.
-            FeatureError: if the format refuses the conversation.
-        """
-        return self._tokens.chat(messages, tools, answering=answering)
+    @cached_property
+    def _tokens(self) -> TextEncoding:
+        return EstimatedTokens(self._address) if self._local is None else self._local
 
     def price_of_questions(self, questions: Questions) -> Price:
         """Return what is sent to read the log-probabilities: each different sequence once."""

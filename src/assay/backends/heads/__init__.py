@@ -4,14 +4,10 @@ Each works in one thread, so that the number of processors changes no sum. Numbe
 mean 0 and deviation 1; classes as they are.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from assay.errors import MissingExtraError
-from assay.models.head import Head, HeadKind, Learned, Lesson
+from assay.models.head import Arrays, Head, HeadKind, Learned, Lesson, Shape
 from assay.samples import FloatArray
 
 
@@ -62,16 +58,9 @@ class _Scaled:
             )
         return learned._replace(arrays={**learned.arrays, "scale": scale})
 
-    def predict(
-        self,
-        arrays: Mapping[str, NDArray[Any]],
-        inputs: FloatArray,
-        widths: tuple[int, ...],
-        *,
-        classes: int,
-    ) -> FloatArray:
+    def predict(self, arrays: Arrays, inputs: FloatArray, shape: Shape) -> FloatArray:
         """Return numbers on the scale of the targets, or probabilities."""
         with self._threads.limit(limits=1):
-            found = self._head.predict(arrays, inputs, widths, classes=classes)
+            found = self._head.predict(arrays, inputs, shape)
         centre, spread = arrays["scale"]
-        return found if classes else found * spread + centre
+        return found if shape.classes else found * spread + centre

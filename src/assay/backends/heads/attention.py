@@ -1,7 +1,7 @@
 """A small transformer over the inputs of a row, by torch."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from assay.backends.heads.early_stop import best_epoch
-from assay.models.head import Learned, Lesson
+from assay.models.head import Arrays, Learned, Lesson, Shape
 from assay.random_numbers import generator
 from assay.samples import FloatArray
 
@@ -64,21 +64,14 @@ class AttentionHead:
         with _one_thread():
             return _fitted(lesson)
 
-    def predict(
-        self,
-        arrays: Mapping[str, NDArray[Any]],
-        inputs: FloatArray,
-        widths: tuple[int, ...],
-        *,
-        classes: int,
-    ) -> FloatArray:
+    def predict(self, arrays: Arrays, inputs: FloatArray, shape: Shape) -> FloatArray:
         """Return numbers, or probabilities by a softmax of them; in float32."""
         with _one_thread(), torch.no_grad():
-            network = _network(widths, classes or 1)
+            network = _network(shape)
             own = {name: torch.from_numpy(arrays[name]) for name in network.state_dict()}
             network.load_state_dict(own)
             found = network(torch.from_numpy(inputs.astype(np.float32))).double()
-            return (found.softmax(dim=1) if classes else found).numpy()
+            return (found.softmax(dim=1) if shape.classes else found).numpy()
 
 
 @contextlib.contextmanager
@@ -93,7 +86,7 @@ def _one_thread() -> Iterator[None]:
 
 def _fitted(lesson: Lesson) -> Learned:
     rng = generator(seed=lesson.seed, purpose="attention head")
-    network = _network(lesson.widths, lesson.classes or 1)
+    network = _network(lesson.shape)
     _draw_weights(network, rng)
     inputs = torch.from_numpy(lesson.inputs.astype(np.float32))
     kind = np.int64 if lesson.classes else np.float32
@@ -123,9 +116,9 @@ def _fitted(lesson: Lesson) -> Learned:
     return Learned(arrays, epochs)
 
 
-def _network(widths: Sequence[int], outputs: int) -> _Network:
+def _network(shape: Shape) -> _Network:
     with torch.random.fork_rng(devices=[]):  # it draws weights that are not kept
-        return _Network(widths, outputs)
+        return _Network(shape.widths, shape.classes or 1)
 
 
 def _squared(found: Tensor, wanted: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """A linear head: ridge regression for numbers, logistic regression for classes."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from assay.models.head import Learned, Lesson
+from assay.models.head import Arrays, Learned, Lesson, Shape
 from assay.samples import FloatArray, IndexArray
+from assay.solvers.probabilities import softmax
 
 RIDGE_STRENGTHS = 10.0 ** np.arange(-3.0, 6.5, 0.5)
 """Penalties on the squared weights that are tried."""
@@ -32,21 +33,10 @@ class LinearHead:
             return Learned(_logistic(lesson))
         return Learned(_ridge(lesson))
 
-    def predict(
-        self,
-        arrays: Mapping[str, NDArray[Any]],
-        inputs: FloatArray,
-        widths: tuple[int, ...],
-        *,
-        classes: int,
-    ) -> FloatArray:
+    def predict(self, arrays: Arrays, inputs: FloatArray, shape: Shape) -> FloatArray:
         """Return numbers, or probabilities by a softmax of them."""
         found: FloatArray = inputs @ arrays["weights"] + arrays["intercepts"]
-        if not classes:
-            return found
-        found = np.exp(found - found.max(axis=1, keepdims=True))
-        probabilities: FloatArray = found / found.sum(axis=1, keepdims=True)
-        return probabilities
+        return softmax(found) if shape.classes else found
 
 
 def _splits(lesson: Lesson) -> Iterator[tuple[IndexArray, IndexArray]]:

@@ -1,6 +1,5 @@
 """A network of one hidden layer, by scikit-learn."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,9 @@ from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from assay.backends.heads.early_stop import best_epoch
-from assay.models.head import Learned, Lesson
+from assay.models.head import Arrays, Learned, Lesson, Shape
 from assay.samples import FloatArray
+from assay.solvers.probabilities import log_loss, softmax
 
 HIDDEN = 64
 """Units of the hidden layer."""
@@ -17,7 +17,6 @@ PENALTY = 1e-2
 """Penalty on the squared weights, as scikit-learn's alpha."""
 RATE = 1e-3
 """Learning rate of Adam."""
-_SMALLEST = 1e-12
 
 
 class MLPHead:
@@ -49,34 +48,22 @@ class MLPHead:
             }
 
         def loss() -> float:
-            found = self.predict(
-                state(), lesson.inputs[lesson.aside], lesson.widths, classes=lesson.classes
-            )
+            found = self.predict(state(), lesson.inputs[lesson.aside], lesson.shape)
             own = lesson.targets[lesson.aside]
             if not lesson.classes:
                 return float(((found[:, 0] - own) ** 2).mean())
-            right = found[np.arange(len(own)), own.astype(np.int64)]
-            return float(-np.log(np.maximum(right, _SMALLEST)).mean())
+            return log_loss(found, own.astype(np.int64))
 
         read()
         arrays, epochs = best_epoch(read, loss if lesson.aside.any() else None, state)
         return Learned(arrays, epochs + 1)
 
-    def predict(
-        self,
-        arrays: Mapping[str, NDArray[Any]],
-        inputs: FloatArray,
-        widths: tuple[int, ...],
-        *,
-        classes: int,
-    ) -> FloatArray:
+    def predict(self, arrays: Arrays, inputs: FloatArray, shape: Shape) -> FloatArray:
         """Return numbers, or probabilities: of two classes by one logit."""
         hidden = np.maximum(inputs @ arrays["weights_0"] + arrays["biases_0"], 0.0)
         found: FloatArray = hidden @ arrays["weights_1"] + arrays["biases_1"]
-        if not classes:
+        if not shape.classes:
             return found
         if found.shape[1] == 1:
             found = np.concatenate([np.zeros_like(found), found], axis=1)
-        found = np.exp(found - found.max(axis=1, keepdims=True))
-        probabilities: FloatArray = found / found.sum(axis=1, keepdims=True)
-        return probabilities
+        return softmax(found)

@@ -13,7 +13,9 @@ from assay.components.references import DType
 from assay.errors import FeatureError, did_you_mean
 from assay.features.classification import Classification
 from assay.features.made_models import ClassifierRef
+from assay.models.classifier import Input
 from assay.samples import FloatArray, Part
+from assay.solvers.probabilities import softmax
 from assay.values import Numbers
 
 
@@ -55,7 +57,7 @@ class Classes(Scorer):
     """Names of the classes that become columns; the first is the main one."""
     expected: tuple[Annotated[float, Field(allow_inf_nan=False)], ...] = ()
     """Number of each class of `of`; then the expected number is the only column."""
-    input: Literal["auto", "chat", "pair", "text"] = "auto"
+    input: Input = "auto"
     """How the row is read; see `classification`."""
     part: Part = "conversation"
     """Which text of the row, where the input is one text."""
@@ -111,8 +113,8 @@ class Classes(Scorer):
         chosen = [list(found.columns).index(name) for name in self.of]
         numbers = np.column_stack(list(found.columns.values())).astype(np.float64)
         if self.expected:
-            return {"value": _softmax(numbers[:, chosen]) @ np.array(self.expected, np.float64)}
-        shares = _softmax(numbers)
+            return {"value": softmax(numbers[:, chosen]) @ np.array(self.expected, np.float64)}
+        shares = softmax(numbers)
         return {name: shares[:, place] for name, place in zip(self.of, chosen, strict=True)}
 
     def _check(self, names: list[str]) -> None:
@@ -128,10 +130,3 @@ class Classes(Scorer):
                 raise FeatureError(
                     f"{self.model} has no class {name!r}", hint=f"{near} {has}" if near else has
                 )
-
-
-def _softmax(numbers: FloatArray) -> FloatArray:
-    """Return the probabilities of each row. Shape (n, classes); NaN where a number is."""
-    powers = np.exp(numbers - numbers.max(axis=1, keepdims=True))
-    shares: FloatArray = powers / powers.sum(axis=1, keepdims=True)
-    return shares

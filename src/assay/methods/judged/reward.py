@@ -1,6 +1,6 @@
 """Reward: what a reward model says of a row's answer, or of another answer to its question."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,7 @@ from assay.errors import FeatureError
 from assay.features.answered import Answered
 from assay.features.classification import Classification
 from assay.features.made_models import ClassifierRef
+from assay.models.classifier import Input
 from assay.samples import FloatArray, Scores
 from assay.values import Numbers
 
@@ -59,7 +60,7 @@ class Reward(Scorer):
     """Reward model: a folder with safetensors, org/name, or one that is tuned on numbers."""
     replies: AnyFeature | None = None
     """Replies that are judged in place of the answers, such as `generations`."""
-    input: Literal["auto", "chat", "pair", "text"] = "auto"
+    input: Input = "auto"
     """How the row is read; see `classification`."""
     max_tokens: Annotated[int, Field(ge=8)] = 2048
     """Longest sequence; the model's own window if that is shorter."""
