@@ -1,0 +1,104 @@
+"""What a judge is asked: messages and parameters, the key under which its reply is kept.
+
+A nonce that fences the data of a row is a piece of its own, never a place in a text: data that
+spell it are data. The key is taken without it, so that replies are found again anywhere.
+"""
+
+import enum
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+Route = Literal["chat/completions", "completions"]
+"""Where an OpenAI-compatible server replies to conversations, or goes on with a text."""
+_VERSION = 1
+
+
+class Nonce(enum.Enum):
+    """Stands in a message where the nonce is filled in when it is sent."""
+
+    NONCE = "nonce"
+
+
+NONCE = Nonce.NONCE
+"""The only nonce there is."""
+Piece = str | Nonce
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message in pieces; `role` is "system", "user" or "assistant"."""
+
+    role: str
+    pieces: tuple[Piece, ...]
+
+    def text(self, nonce: str) -> str:
+        """Return the message as it is sent."""
+        return "".join(nonce if isinstance(piece, Nonce) else piece for piece in self.pieces)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to a judge.
+
+    Attributes:
+        messages: the conversation; of `completions` the text of the last one is gone on with.
+        params: all that changes the reply, in the words of the API: temperature, limits, schema,
+            log-probabilities, seed, stop.
+        route: where it is sent.
+        repeat: which of several samplings of the same it is, from 0.
+    """
+
+    messages: tuple[Message, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    route: Route = "chat/completions"
+    repeat: int = 0
+
+    def again(self, **params: Any) -> "Request":
+        """Return the next sampling of the same, with other parameters."""
+        return replace(self, params={**self.params, **params}, repeat=self.repeat + 1)
+
+    def described(self) -> dict[str, Any]:
+        """Return it as JSON that holds no nonce and no name of a judge."""
+        return {
+            "messages": [
+                [each.role, [None if isinstance(piece, Nonce) else piece for piece in each.pieces]]
+                for each in self.messages
+            ],
+            "params": dict(self.params),
+            "repeat": self.repeat,
+            "route": self.route,
+            "v": _VERSION,
+        }
+
+    def key(self, judge: str) -> bytes:
+        """Return the 32 bytes under which the reply of a judge is kept.
+
+        Args:
+            judge: what tells it from every other: its address with model and label, or the digest
+                of its file.
+        """
+        return hashlib.sha256(canonical({**self.described(), "judge": judge})).digest()
+
+    def body(self, model: str, nonce: str) -> bytes:
+        """Return the body that is sent.
+
+        Args:
+            model: its name at the server.
+            nonce: fences the data in this request.
+        """
+        texts = [(each.role, each.text(nonce)) for each in self.messages]
+        asked: dict[str, Any] = {"model": model, **self.params}
+        if self.route == "completions":
+            asked["prompt"] = texts[-1][1]
+        else:
+            asked["messages"] = [{"role": role, "content": text} for role, text in texts]
+        return json.dumps(asked, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def canonical(value: Any) -> bytes:
+    """Return JSON that equal values share: sorted names, no blanks, UTF-8."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass")
