@@ -5,9 +5,10 @@ import json
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from assay.components.parts import Part, changed_fields, raised_versions, revision_field
-from assay.components.references import identity_of, pinned_fields
+from assay.components.references import identity_of, name_of, pinned_fields
 
 
 def recipe_key(component: Part) -> str:
@@ -45,10 +46,34 @@ def identity(value: Any) -> Any:
 def label_of(value: Any) -> str:
     """Return a component's name with the parameters that differ from their default, for people."""
     if isinstance(value, BaseModel) and isinstance(value, Part):
-        parts = [f"{name}={label_of(item)}" for name, item in changed_fields(value).items()]
+        parts = [
+            f"{name}={label_of(item)}"
+            for name, item in changed_fields(value).items()
+            if not _is_pinned_default(item, type(value).model_fields[name])
+        ]
         return f"{value.name}({', '.join(parts)})" if parts else value.name
     if not isinstance(value, tuple):
         return str(value)
     if len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str):
         return f"{value[0]}: {label_of(value[1])}"
     return f"[{', '.join(label_of(item) for item in value)}]"
+
+
+def _is_pinned_default(value: Any, field: FieldInfo) -> bool:
+    """Return whether parameters of a kind are the default ones, with what they name pinned."""
+    if not isinstance(value, BaseModel) or isinstance(value, Part):
+        return False
+    default = field.get_default(call_default_factory=True, validated_data={})
+    return bool(_unpinned(value) == _unpinned(default))
+
+
+def _unpinned(value: Any) -> Any:
+    """Return parameters with the names in them as they are typed."""
+    if not isinstance(value, BaseModel):
+        return value
+    pinned = pinned_fields(type(value))
+    return type(value), {
+        name: name_of(item) if name in pinned and isinstance(item, str) else _unpinned(item)
+        for name in type(value).model_fields
+        for item in (getattr(value, name),)
+    }

@@ -15,7 +15,7 @@ from assay.components.references import (
 from assay.components.rendering import COMMON, Rendering
 from assay.errors import ConfigError
 from assay.features.made_models import ModelRef, model_name
-from assay.features.model_passes import ModelPass, ModelReading, check_number_format
+from assay.features.model_passes import ModelPass, ModelReading, called, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.read_rows import Place, ReadRows
 from assay.features.seen_rows import flag_seen
@@ -57,7 +57,7 @@ class CausalPass(ModelPass):
     def label(self) -> str:
         """Return what a progress bar calls it."""
         given = self.given if isinstance(self.given, str) else "a text"
-        return f"answers given {given} ({short_name(self.model)})"
+        return f"answers given {given} ({called(self.model)})"
 
     def rows(self, model: TextEncoding, conversations: Sequence[Conversation]) -> list[TokenRow]:
         """Return the rows as tokens."""

@@ -8,10 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.base import NoPaper, Paper
-from assay.components.references import ClassifierName, DType, short_name
+from assay.components.references import ClassifierName, DType
 from assay.errors import ConfigError, Parameter
 from assay.features.made_models import ClassifierRef, model_name
-from assay.features.model_passes import ModelPass, ModelReading
+from assay.features.model_passes import ModelPass, ModelReading, called
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.text import part_of
 from assay.models.classifier import Classifier, Framed, Input
@@ -43,7 +43,7 @@ class ClassificationPass(ModelPass):
 
     def label(self) -> str:
         """Return what a progress bar calls it."""
-        return f"classifying ({short_name(self.model)})"
+        return f"classifying ({called(self.model)})"
 
     def why(self, conversation: Conversation, runtime: Runtime) -> str:
         """Return what the chat template makes of a row that it does not take."""

@@ -12,11 +12,10 @@ from assay.components.references import (
     EMBEDDED_MODEL,
     DType,
     ModelName,
-    short_name,
 )
 from assay.components.rendering import COMMON, Rendering
 from assay.features.made_models import ModelRef, model_name
-from assay.features.model_passes import ModelPass, ModelReading, check_number_format
+from assay.features.model_passes import ModelPass, ModelReading, called, check_number_format
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.features.seen_rows import flag_seen
 from assay.models.generation import Chat, Finish, Generator, Prompts, Replies, Writer
@@ -124,7 +123,7 @@ class GenerationPass(ModelPass):
 
     def label(self) -> str:
         """Return what a progress bar calls it."""
-        return f"replies ({short_name(self.model)})"
+        return f"replies ({called(self.model)})"
 
     def why(self, conversation: Conversation, runtime: Runtime) -> str:
         """Return what the chat template makes of a row that it refuses."""

@@ -1,11 +1,12 @@
 """Passes in which a model reads every row, whatever it makes of them."""
 
 import contextlib
+import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from assay.components.references import DType, is_endpoint, name_of
+from assay.components.references import DType, is_endpoint, name_of, short_name
 from assay.errors import ConfigError, Parameter, Phrase
 from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.models.language_model import Unsteady, at_work
@@ -13,6 +14,8 @@ from assay.models.service import Price, Unasked
 from assay.runtime import Runtime
 from assay.samples import Conversation
 from assay.values import RowValue
+
+_EPOCH = re.compile(r"epoch-(\d+)")
 
 
 class Producer(Protocol):
@@ -105,6 +108,13 @@ class ModelReading(StagedReading, Generic[ModelType]):
 def _settle(model: object) -> None:
     if isinstance(model, Unsteady):
         model.settle()
+
+
+def called(pinned: str) -> str:
+    """Return what a progress bar calls a model: one that is tuned on the way by its epoch."""
+    name = short_name(pinned)
+    epoch = _EPOCH.fullmatch(name)
+    return f"tuned, epoch {epoch[1]}" if epoch else name
 
 
 def check_number_format(model: str, dtype: DType) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from assay.components.base import Paper
-from assay.components.references import DType, QuestionRef, TextToTextRef, short_name
+from assay.components.references import DType, QuestionRef, TextToTextRef
 from assay.errors import ConfigError
-from assay.features.model_passes import ModelPass, ModelReading
+from assay.features.model_passes import ModelPass, ModelReading, called
 from assay.features.passes import Pass, Reading, RowFeature
 from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.models.text_to_text import TextToText
@@ -43,7 +43,7 @@ class YesNoPass(ModelPass):
 
     def label(self) -> str:
         """Return what a progress bar calls it."""
-        return f"asking {self.question.partition('@')[0]} ({short_name(self.model)})"
+        return f"asking {self.question.partition('@')[0]} ({called(self.model)})"
 
 
 class Asked(NamedTuple):
