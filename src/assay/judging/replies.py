@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay.backends.endpoint.http_probe import MisreadError
 from assay.samples import Reason
 from assay.wording import one_line
 
@@ -13,6 +12,10 @@ _FILTERED = "content_filter"
 _CALLS = ("tool_calls", "function_call")
 _SHOWN = 60
 _ROUNDED = 1e-6  # what a log-probability may lie above 0 for rounding
+
+
+class NoReplyError(Exception):
+    """An answer holds no reply of the form that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,11 @@ def read_reply(answer: Any) -> Reply:
     """Return the first choice of an answer of `chat/completions` or `completions`.
 
     Raises:
-        MisreadError: if it holds none.
+        NoReplyError: if it holds none.
     """
     choices = answer.get("choices") if isinstance(answer, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        raise MisreadError("no choices")
+        raise NoReplyError("no choices")
     choice, usage = choices[0], _usage(answer.get("usage"))
     message = choice.get("message")
     said = message if isinstance(message, dict) else {"content": choice.get("text")}
@@ -70,7 +73,7 @@ def read_reply(answer: Any) -> Reply:
     if text is None and finish:
         text = ""  # all of it was hidden thinking, or a call
     if not isinstance(text, str):
-        raise MisreadError("a choice holds no text")
+        raise NoReplyError("a choice holds no text")
     if finish in _CALLS:
         finish = "stop"
     whole = text.encode("utf-8", "replace").decode()  # JSON can spell halves of letters
