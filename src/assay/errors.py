@@ -57,7 +57,7 @@ Spelling: TypeAlias = Callable[[Parameter], str]
 """How a kind of reader writes a parameter."""
 
 _OWNERS = {
-    "Runtime": ("device", "max_unscored", "offline", "shard"),
+    "Runtime": ("device", "max_cost", "max_unscored", "offline", "price", "shard"),
     "Project": ("data", "folder", "hold_out", "max_set_aside"),
     "SourceSpec": ("mapping",),
     "Recipe": ("batch_size", "device_batch", "epochs", "learning_rate", "max_length"),

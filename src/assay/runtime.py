@@ -62,6 +62,8 @@ class Runtime:
         plugin_files: Python files whose components a worker process must know.
         max_unscored: share of rows that may fail before a score is refused.
         device: where language models run: "auto", "cpu", "cuda", "cuda:0", "mps".
+        max_cost: most that judges may cost, such as "5 USD"; empty for no limit.
+        price: what judges cost per million tokens, such as "in=0.15,out=0.6", or a file of prices.
         keep_seconds: work of a pass that may be lost when it is stopped; $ASSAY_KEEP_SECONDS, or
             30 s by default.
         models: which models are open. Of those that take room there is one at a time, so keep none
@@ -77,6 +79,8 @@ class Runtime:
     plugin_files: tuple[Path, ...] = ()
     max_unscored: float = 0.02
     device: str = "auto"
+    max_cost: str = ""
+    price: str = ""
     keep_seconds: float = field(default_factory=default_interval_seconds)
     models: HeldModels = field(default_factory=HeldModels)
 

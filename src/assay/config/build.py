@@ -173,6 +173,7 @@ class _Names:
             encoder=self._builder.path(defaults.encoder),
             tokenizer=self._builder.path(defaults.tokenizer),
             language_model=self._builder.path(defaults.language_model),
+            judge=self._builder.path(defaults.judge),
             dtype=defaults.dtype or "",
             seed=defaults.seed if seed is None else seed,
         )

@@ -84,6 +84,8 @@ class Config(Brief):
         threads: processors to use at once; None leaves it to the runtime.
         workers: processes; None leaves it to the runtime.
         device: where language models run; None leaves it to the runtime.
+        max_cost: most that judges may cost, such as "5 USD"; None leaves it to the runtime.
+        price: what judges cost; None leaves it to the runtime.
         comparison: of selections by what models tuned on them learn; None if there is none.
     """
 
@@ -100,6 +102,8 @@ class Config(Brief):
     threads: int | None = None
     workers: int | None = None
     device: str | None = None
+    max_cost: str | None = None
+    price: str | None = None
     comparison: ComparisonConfig | None = None
 
     def only(self, names: Collection[str]) -> "Config":
@@ -136,8 +140,9 @@ class Config(Brief):
             changes |= {"threads": self.threads, "workers": 0}
         if self.workers is not None:
             changes["workers"] = self.workers
-        if self.device is not None:
-            changes["device"] = self.device
+        for name in ("device", "max_cost", "price"):
+            if (value := getattr(self, name)) is not None:
+                changes[name] = value
         if self.plugins:
             changes["plugin_files"] = self.plugins
         return dataclasses.replace(base or Runtime(), **changes)
@@ -320,6 +325,8 @@ def load_config(path: str | Path, project: Path | None = None) -> Config:
         threads=sections.limits.threads,
         workers=sections.limits.workers,
         device=sections.limits.device,
+        max_cost=None if sections.limits.max_cost is None else str(sections.limits.max_cost),
+        price=sections.limits.price,
         comparison=comparison,
     )
 

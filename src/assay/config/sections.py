@@ -188,6 +188,8 @@ class DefaultsSection(Section):
     """Tokenizer, where tokens are counted."""
     language_model: str = ""
     """Causal language model: assay:lm, a folder with safetensors, org/name, or an endpoint."""
+    judge: str = ""
+    """Model that methods ask for their opinion: an address, a GGUF file, or package:NAME."""
     dtype: DType | None = None
     """Number format of language models; float32 by default."""
     budget: str | int | None = None
@@ -267,6 +269,10 @@ class LimitsSection(Section):
     """Processes; as many as threads by default."""
     device: Device | None = None
     """Where language models run: auto, cpu, cuda, cuda:0 or mps."""
+    max_cost: str | float | None = None
+    """Most that judges may cost, such as 5 USD: no request is sent that could pass it."""
+    price: str | None = None
+    """What judges cost per million tokens, such as "in=0.15,out=0.6", or a .toml file of prices."""
 
 
 class Sections(Section):

@@ -16,12 +16,15 @@ KEYS = {
     "folder": "project",
     "format": "format",
     "hold_out": "data.hold_out",
+    "judge": "defaults.judge",
     "learning_rate": "compare.recipe.learning_rate",
     "mapping": "data.map",
+    "max_cost": "limits.max_cost",
     "max_length": "compare.recipe.max_length",
     "max_set_aside": "data.max_set_aside",
     "max_unscored": "limits.max_unscored",
     "model": "defaults.language_model",
+    "price": "limits.price",
 }
 """Where the file holds what Python calls by another name, or in another place."""
 _NOWHERE = ("offline", "replace", "shard")

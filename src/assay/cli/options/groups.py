@@ -144,3 +144,15 @@ class Working:
                      rich_help_panel="Working",),
     ] = None  # fmt: skip
     device: DeviceOption = None
+    max_cost: Annotated[
+        str | None,
+        typer.Option(metavar="AMOUNT", show_default=False, rich_help_panel="Working",
+                     help="Most that judges may cost, such as 5: no request is sent that could "
+                     "pass it."),
+    ] = None  # fmt: skip
+    price: Annotated[
+        str | None,
+        typer.Option(metavar="in=X,out=Y", show_default=False, rich_help_panel="Working",
+                     help="What the judge costs per million tokens, or a .toml file of prices; "
+                     "servers on this machine cost nothing."),
+    ] = None  # fmt: skip

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 import typer
 
 from assay.cli.console import terminal
-from assay.errors import AssayError, MissingExtraError, ModelLoadError, UsageError, did_you_mean
+from assay.errors import (
+    AssayError,
+    MissingExtraError,
+    ModelLoadError,
+    Parameter,
+    Phrase,
+    UsageError,
+    did_you_mean,
+)
 
 if TYPE_CHECKING:
     from assay.components.base import Component
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
 ComponentType = TypeVar("ComponentType", bound="Component")
 
 _OPTION = "--model gpt2"
+_JUDGE = Parameter("judge", "http://host:8000/v1#model")
 _PANEL = "Models"
 
 ModelOption = Annotated[
@@ -38,6 +47,12 @@ DeviceOption = Annotated[
                  help="Where language models run; all graphics processors by default, or else the "
                  "processor."),
 ]  # fmt: skip
+JudgeOption = Annotated[
+    str | None,
+    typer.Option("--judge", metavar="NAME", show_default=False, rich_help_panel=_PANEL,
+                 help="Model that methods ask for their opinion: http://host:8000/v1#model, a GGUF "
+                 "file, or package:NAME; the last two are served here meanwhile."),
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,7 @@ class Models:
     ] = None  # fmt: skip
     model: ModelOption = None
     dtype: DTypeOption = None
+    judge: JudgeOption = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +101,7 @@ def with_models(components: Sequence[ComponentType], models: Models) -> list[Com
         ("--encoder", models.encoder, "encoder", "uses no encoder"),
         ("--model", models.model, "language_model", "reads no language model"),
         ("--dtype", models.dtype, "language_model", "reads no language model"),
+        ("--judge", models.judge, "judge", "asks no judge"),
     ):
         if text is not None and kind not in kinds:
             names = list(dict.fromkeys(_method_of(component) for component in components))
@@ -100,6 +117,7 @@ def with_models(components: Sequence[ComponentType], models: Models) -> list[Com
             component,
             encoder=models.encoder or "",
             language_model=models.model or "",
+            judge=models.judge or "",
             dtype=models.dtype or "",
         )
         for component in components
@@ -124,11 +142,15 @@ def model_errors(
         components: that are to be computed.
         naming: how a person names a model here.
     """
-    from assay.components.references import LANGUAGE_MODELS
+    from assay.components.references import JUDGES, LANGUAGE_MODELS
 
     for component in components:
-        unnamed = next(_unnamed(component), None)
-        if unnamed is not None:
+        unnamed, kind = next(_unnamed(component), ("", ""))
+        if kind == "judge":
+            message = f"{unnamed} asks a judge, and none is named"
+            yield component, ModelLoadError(message, hint=Phrase("{}, " + JUDGES, _JUDGE))
+            continue
+        if unnamed:
             message = f"{unnamed} reads a causal language model, and none is named"
             yield component, ModelLoadError(message, hint=f"{naming}, {LANGUAGE_MODELS}")
             continue
@@ -168,21 +190,23 @@ def check_work(
         terminal().warn(note)
 
 
-def _unnamed(component: "Component") -> Iterator[str]:
-    """Yield the names of methods, inside or the component itself, that lack a language model."""
+def _unnamed(component: "Component") -> Iterator[tuple[str, str]]:
+    """Yield the names of methods, inside or the component itself, that lack a model, and its kind.
+
+    What lacks one is a language model that is read, or a judge that is asked.
+    """
     from assay.components.references import REQUIRED_KINDS, pinned_fields
     from assay.components.walk import walk
 
     lacking = [
-        item
+        (item, kind)
         for item in walk([component])
         for name, kind in pinned_fields(type(item)).items()
         if kind in REQUIRED_KINDS and not getattr(item, name)
     ]
     # A method names its model for the features that it requires: it is the one to be named.
-    methods = [item for item in lacking if item.kind in ("scorer", "selector")]
-    yield from (item.name for item in methods)
-    yield from (_method_of(component) for _ in lacking[:1])
+    yield from ((item.name, kind) for item, kind in lacking if item.kind in ("scorer", "selector"))
+    yield from ((_method_of(component), kind) for _, kind in lacking[:1])
 
 
 def _missing_extra(project: "Workspace", component: "Component") -> AssayError | None:

@@ -36,6 +36,7 @@ def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runti
         runtime.max_unscored = parse_share(working.max_unscored, "--max-unscored")
     if working.device is not None:
         runtime.device = parse_device(working.device)
+    runtime.max_cost, runtime.price = working.max_cost or "", working.price or ""
     return runtime
 
 

@@ -102,8 +102,9 @@ def _runtime(config: "Config", everywhere: Everywhere, working: Working) -> "Run
         changes["workers"] = given.workers
     if working.max_unscored is not None:
         changes["max_unscored"] = given.max_unscored
-    if working.device is not None:
-        changes["device"] = given.device
+    for name in ("device", "max_cost", "price"):
+        if getattr(working, name) is not None:
+            changes[name] = getattr(given, name)
     return dataclasses.replace(config.runtime(given), **changes)
 
 
