@@ -1,0 +1,1 @@
+"""Judges: language models behind an address that say what they make of rows."""
