@@ -4,39 +4,17 @@ A nonce that fences the data of a row is a piece of its own, never a place in a 
 spell it are data. The key is taken without it, so that replies are found again anywhere.
 """
 
-import enum
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from assay.judging.messages import Message, Nonce
+
 Route = Literal["chat/completions", "completions"]
 """Where an OpenAI-compatible server replies to conversations, or goes on with a text."""
 _VERSION = 1
-
-
-class Nonce(enum.Enum):
-    """Stands in a message where the nonce is filled in when it is sent."""
-
-    NONCE = "nonce"
-
-
-NONCE = Nonce.NONCE
-"""The only nonce there is."""
-Piece = str | Nonce
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message in pieces; `role` is "system", "user" or "assistant"."""
-
-    role: str
-    pieces: tuple[Piece, ...]
-
-    def text(self, nonce: str) -> str:
-        """Return the message as it is sent."""
-        return "".join(nonce if isinstance(piece, Nonce) else piece for piece in self.pieces)
 
 
 @dataclass(frozen=True)

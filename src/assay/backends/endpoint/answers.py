@@ -1,8 +1,7 @@
 """What a request brings: an answer, and beside it how every single try of it went."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from assay.backends.endpoint.failures import RefusedError, UnansweredError
 
@@ -56,5 +55,11 @@ class Attempt:
         return not isinstance(self.found, UnansweredError) or self.found.reached
 
 
-OnAttempt = Callable[[Attempt], None]
-"""Is told of every try as it ends, before the next begins, in the loop's own thread."""
+class Accounts(Protocol):
+    """Is told of every try, in the loop's own thread; what it raises ends the request."""
+
+    async def begin(self) -> None:
+        """Agree to a try before it is sent."""
+
+    async def end(self, attempt: Attempt | None) -> None:
+        """Take note of how a try ended, before the next begins; None if it was not sent."""

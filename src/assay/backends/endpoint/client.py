@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import httpx2
 
-from assay.backends.endpoint.answers import Answer, Attempt, OnAttempt
+from assay.backends.endpoint.answers import Accounts, Answer, Attempt
 from assay.backends.endpoint.failures import Heard, RefusedError, UnansweredError
 from assay.backends.endpoint.gate import Gate
 from assay.backends.endpoint.http_transport import (
@@ -158,13 +158,13 @@ class Client:
 
     # From the client's loop
 
-    async def send(self, url: str, body: bytes, *, on_attempt: OnAttempt | None = None) -> Answer:
+    async def send(self, url: str, body: bytes, *, accounts: Accounts | None = None) -> Answer:
         """Return what a route answers, asked again where a failure may pass; in `run` alone.
 
         Args:
             url: where to.
             body: JSON.
-            on_attempt: is told how each try ended, before the next begins.
+            accounts: agrees to each try, and is told how it ended.
 
         Raises:
             RefusedError: if it answers with an error for good; `cause` says of what kind. Where
@@ -172,7 +172,7 @@ class Client:
             UnansweredError: if it gave no answer however often it was asked, or nothing is sent
                 any more. Where meanwhile no other request was answered either, all stop.
         """
-        return await self._persist(_Asked("POST", url, body), on_attempt, patient=True)
+        return await self._persist(_Asked("POST", url, body), accounts, patient=True)
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Return the result of a coroutine that runs in the client's loop; not to call from there.
@@ -242,13 +242,13 @@ class Client:
     # One request, and its tries
 
     async def _persist(
-        self, asked: _Asked, on_attempt: OnAttempt | None, *, patient: bool
+        self, asked: _Asked, accounts: Accounts | None, *, patient: bool
     ) -> Answer:
         course = Course(self._patience, self._clock)
         before = self._answered
         last: UnansweredError | None = None
         while not self.stopped:
-            found = await self._attempt(asked, course.tries + 1, on_attempt)
+            found = await self._attempt(asked, course.tries + 1, accounts)
             if found is None:
                 break
             if isinstance(found, Answer):
@@ -270,11 +270,15 @@ class Client:
         raise last
 
     async def _attempt(
-        self, asked: _Asked, number: int, on_attempt: OnAttempt | None
+        self, asked: _Asked, number: int, accounts: Accounts | None
     ) -> Found | None:
         """Return what comes of sending a request once; None if nothing is sent any more."""
+        if accounts is not None:
+            await accounts.begin()
         ticket = await self._gate.enter(len(asked.body or b""))
         if ticket is None:
+            if accounts is not None:
+                await accounts.end(None)
             return None
         begun = self._clock.now()
         found: Found
@@ -288,8 +292,8 @@ class Client:
         seconds = self._clock.now() - begun
         if self._gate.leave(ticket, _outcome(found)):
             found = self._paused(found)
-        if on_attempt is not None:
-            on_attempt(Attempt(number, seconds, found))
+        if accounts is not None:
+            await accounts.end(Attempt(number, seconds, found))
         return found
 
     async def _once(self, asked: _Asked, number: int = 1) -> Answer:
