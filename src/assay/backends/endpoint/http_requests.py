@@ -108,6 +108,7 @@ class Requests:
 
     Args:
         local: whether the server is on this machine, so that no proxy is used.
+        key: of the server; None for what the environment holds.
 
     `ASSAY_ENDPOINT_PARALLEL` is the number of requests at a time, `ASSAY_ENDPOINT_TIMEOUT` the
     seconds that one may take in all, `ASSAY_ENDPOINT_REPLY_MIB` the size of the largest reply.
@@ -116,9 +117,9 @@ class Requests:
         ConfigError: if a setting or the key cannot be one.
     """
 
-    def __init__(self, *, local: bool) -> None:
+    def __init__(self, *, local: bool, key: str | None = None) -> None:
         self.parallel = max(1, int(_setting("ASSAY_ENDPOINT_PARALLEL", 16)))
-        key = _key()
+        key = _key() if key is None else key
         self._words = Words(key)
         self._transport = Transport(
             {"Authorization": f"Bearer {key}"} if key else {},
