@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "models": ("torch", "transformers", "gguf", "sentence_transformers", "sklearn"),
     "tune": ("trl", "peft"),
+    "local": ("xllamacpp",),
 }
 """Modules that each group brings, the one that tells whether it is there first."""
 

@@ -19,6 +19,17 @@ def check_file(header: Header) -> None:
         ModelLoadError: names what is wrong.
         MissingExtraError: if what reads such files is not installed.
     """
+    check_whole(header)
+    _check_tensors(header)
+    check_tokenizer(header)
+
+
+def check_whole(header: Header) -> None:
+    """Check that a file says of itself that it holds one whole language model.
+
+    Raises:
+        ModelLoadError: if it is a part of one, or something else.
+    """
     fields, path = header.fields, header.path
     kind = str(fields.get("general.type", "model"))
     if header.architecture in _PICTURES or kind in _PICTURES:
@@ -38,8 +49,6 @@ def check_file(header: Header) -> None:
         raise ModelLoadError(f"{path} names no architecture", hint=ANOTHER)
     if not header.tensors:
         raise ModelLoadError(f"{path} holds no weights", hint=ANOTHER)
-    _check_tensors(header)
-    check_tokenizer(header)
 
 
 def _check_tensors(header: Header) -> None:
