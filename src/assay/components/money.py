@@ -25,8 +25,12 @@ class Amount(NamedTuple):
         return amount_text(self.nano, self.currency)
 
 
-def parse_amount(text: str) -> Amount:
+def parse_amount(text: str, currency: str = DEFAULT_CURRENCY) -> Amount:
     """Return an amount that was typed: ``5``, ``0.25``, ``5 USD``, ``5EUR``.
+
+    Args:
+        text: what was typed.
+        currency: of a bare number.
 
     Raises:
         ConfigError: if it is no amount, or negative.
@@ -34,7 +38,7 @@ def parse_amount(text: str) -> Amount:
     found = re.fullmatch(r"\s*([0-9.]+)\s*([A-Za-z]*)\s*", text)
     if found is None:
         raise ConfigError(f"{text!r} is no amount of money", hint="such as 5, or 0.25 EUR")
-    return Amount(parse_nano(found[1]), parse_currency(found[2] or DEFAULT_CURRENCY))
+    return Amount(parse_nano(found[1]), parse_currency(found[2] or currency))
 
 
 def parse_currency(text: str) -> str:

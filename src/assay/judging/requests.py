@@ -34,9 +34,9 @@ class Request:
     route: Route = "chat/completions"
     repeat: int = 0
 
-    def again(self, **params: Any) -> "Request":
-        """Return the next sampling of the same, with other parameters."""
-        return replace(self, params={**self.params, **params}, repeat=self.repeat + 1)
+    def again_with(self, **params: Any) -> "Request":
+        """Return the same with other parameters."""
+        return replace(self, params={**self.params, **params})
 
     def described(self) -> dict[str, Any]:
         """Return it as JSON that holds no nonce and no name of a judge."""
