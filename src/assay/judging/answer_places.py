@@ -65,7 +65,7 @@ class Grammar(Generic[ValueType]):
     @cached_property
     def labelled(self) -> re.Pattern[str]:
         """Match of a line that ends in a label and an answer, a sentence of its own."""
-        before = r"(?P<before>(?:.*?[.!?;。！？；)\]])?)\s*"
+        before = r"(?P<before>(?:.*?[.!?;。)\]])?)\s*"
         return re.compile(rf"{before}(?:{self.label}){self.answer}{_END}", re.IGNORECASE)
 
     @cached_property

@@ -20,9 +20,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from assay.components.money import DEFAULT_CURRENCY, amount_text, parse_currency, parse_nano
 from assay.errors import ConfigError, Parameter, Phrase, did_you_mean
 from assay.files import absence
-from assay.components.money import DEFAULT_CURRENCY, amount_text, parse_currency, parse_nano
 
 _TOKENS = 1_000_000
 _FORM = "in=0.15,out=0.6, per million tokens; also cached=0.075 and currency=EUR"
