@@ -20,6 +20,7 @@ FLOORS = (
     ("texts", "pool", "rendering", "export"),
     ("models", "stores"),
     ("backends",),
+    ("judging",),
     ("runtime",),
     ("features",),
     ("tuning",),
