@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from assay.judging.answer_places import Form
+from assay.judging.answer_places import Form, narrowed
 from assay.judging.injection import CONTROL_TOKENS
 from assay.judging.prompt_form import SLOTS
 
@@ -153,8 +153,9 @@ _FORMS: Mapping[Form, re.Pattern[str]] = {
     ),
     "result": re.compile(r"\[\s*result\s*[\]:]", re.IGNORECASE),
     "last_line": re.compile(
-        r"^[\s*#>]*(?:(?:final|overall|total)\s+)?(?:score|rating|verdict)\b[\s*]*[:=\uff1a][\s*]*"
-        r"(?:[0-9]{1,2}(?:\.[0-9]+)?(?:\s*/\s*[0-9]+)?|yes|no|[AB]|tie)[\s*.]*$",
+        r"^[ \t*#>]*(?:(?:(?:final|overall|total)\s+)?(?:score|rating|verdict)\b"
+        r"|(?:最终)?(?:评分|得分|打分|结论))[ \t*]*[:=][ \t*]*"
+        r"(?:[0-9]{1,2}(?:\.[0-9]+)?分?(?:\s*/\s*[0-9]+)?|yes|no|[AB]|tie|是|否)[ \t*.。]*$",
         re.IGNORECASE | re.MULTILINE,
     ),
 }
@@ -189,7 +190,7 @@ def suspicious(
     if any(word in lowered for word in _FENCE_WORDS):
         found += _matches("fence", _FENCE, text)
     if form is not None and form in _FORMS:
-        found += _matches("answer", _FORMS[form], text)
+        found += _matches("answer", _FORMS[form], narrowed(text))
     found += [*_keys(text, keys), *_few_letters(text)]
     return tuple(sorted(found, key=lambda finding: (finding.offset, finding.name)))
 
