@@ -122,7 +122,8 @@ def test_the_lease_of_a_process_that_was_killed_counts_as_spent(tmp_path: Path) 
         "os.kill(os.getpid(), signal.SIGKILL)\n",
         [tmp_path],
     )
-    assert killed.wait() == -9
+    killed.communicate()
+    assert killed.returncode == -9
     with ReplyStore(tmp_path) as store:
         ledger = Ledger(store, ["pass"], 1000)
 
