@@ -255,7 +255,8 @@ class Client:
                 self._answered += 1
                 return found
             if isinstance(found, RefusedError):
-                if found.ends_all:
+                # Who only tries what a server has may go on without a route or a model.
+                if found.denied or (patient and found.ends_all):
                     self._stop(found)
                 raise found
             last = course.within(found)
@@ -274,6 +275,9 @@ class Client:
     ) -> Found | None:
         """Return what comes of sending a request once; None if nothing is sent any more."""
         ticket = await self._gate.enter(len(asked.body or b""))
+        if ticket is not None and self.stopped:  # it was let through before the gate was shut
+            self._gate.leave(ticket, Outcome.NONE)
+            ticket = None
         if ticket is None:
             return None
         begun = self._clock.now()
