@@ -102,7 +102,6 @@ class Client:
         self._transport = Transport(
             seconds=_setting(TIMEOUT_VARIABLE, 120.0),
             reply_bytes=int(_setting(SIZE_VARIABLE, 8.0) * 2**20),
-            connections=2 * self.parallel,
             proxied=not local,
             wire=wire,
         )
