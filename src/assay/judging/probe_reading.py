@@ -61,12 +61,14 @@ def thinks(answer: Answered) -> str:
     return "its text begins with <think>" if _THOUGHT_TAG.match(reply.text) else ""
 
 
-def places(answer: Answered, asked: int) -> list[Place]:
+def places(answer: Answered, asked: int, *, plain: bool = True) -> list[Place]:
     """Return the likeliest tokens at every place of a reply; nothing where the server tells none.
 
     Args:
         answer: of `chat/completions`.
         asked: how many candidates were asked for at each place.
+        plain: the first place has to be that of the reply's first token. Where JSON is demanded, a
+            server may take away a fence that the model wrote around it.
 
     Raises:
         WrongNumbersError: if what it tells is no such thing: above 0, more than 1 together, of
@@ -85,9 +87,11 @@ def places(answer: Answered, asked: int) -> list[Place]:
         )
     reply = reply_of(answer)
     text = "" if reply is None else reply.text.strip()
-    # A server may take away what frames a reply, but it writes nothing that the model did not.
-    if text.encode() not in b"".join(each.written for each in found):
+    written = b"".join(each.written for each in found).strip()
+    if text.encode() not in written:
         raise WrongNumbersError("they are of another text than the reply")
+    if plain and not written.startswith(text.encode()):
+        raise WrongNumbersError("they begin before the reply does")
     return found
 
 
