@@ -70,6 +70,17 @@ class SelectionRecord(Brief):
     facts: Mapping[str, Any] = field(default_factory=dict)
     flags: FlagArray | None = None
 
+    @property
+    def ties(self) -> str:
+        """What ids decided at the cut, as a person reads it; empty if nothing."""
+        tied = self.facts.get("tied")
+        if not tied:
+            return ""
+        return (
+            f"{tied['chosen']:,} of {number_of(tied['rows'], 'row')} whose score is the one at the "
+            f"cut, {number_text(tied['score'])}: ids decided which"
+        )
+
 
 def _told(scores: Scores) -> Iterator[str]:
     known = scores.values[np.isfinite(scores.values)]

@@ -15,14 +15,12 @@ from assay.components.references import (
     name_of,
     short_name,
 )
-from assay.errors import ConfigError, MissingExtraError, ModelLoadError
-from assay.files import absence, file_digest, is_pipe
+from assay.errors import ConfigError, MissingExtraError
 from assay.models.encoder import Encoder, TokenCounter
 from assay.notebooks import usual_progress
+from assay.pinning import pin
 from assay.processors import limit_threads, machine_processors, usable_processors
 from assay.progress import Patient, Progress
-from assay.rendering.questions import pin_question
-from assay.rendering.templates import pin_template
 from assay.stores.cache import default_cache_folder
 from assay.stores.unfinished import default_interval_seconds
 
@@ -33,6 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from assay.components.references import DType
+    from assay.judging.judge import Judge
+    from assay.judging.kept import KeptReplies
     from assay.models.classifier import Classifier
     from assay.models.generation import Generator
     from assay.models.gradients import GradientModel
@@ -64,6 +64,7 @@ class Runtime:
         device: where language models run: "auto", "cpu", "cuda", "cuda:0", "mps".
         max_cost: most that judges may cost, such as "5 USD"; empty for no limit.
         price: what judges cost per million tokens, such as "in=0.15,out=0.6", or a file of prices.
+        concerning: whose rows work is about, for what is spent on them.
         keep_seconds: work of a pass that may be lost when it is stopped; $ASSAY_KEEP_SECONDS, or
             30 s by default.
         models: which models are open. Of those that take room there is one at a time, so keep none
@@ -81,6 +82,7 @@ class Runtime:
     device: str = "auto"
     max_cost: str = ""
     price: str = ""
+    concerning: str = ""
     keep_seconds: float = field(default_factory=default_interval_seconds)
     models: HeldModels = field(default_factory=HeldModels)
 
@@ -173,6 +175,29 @@ class Runtime:
             f"unasked {pinned}", lambda: open_unasked(pinned), small=True
         )
         return found
+
+    def judge(self, pinned: str) -> "Judge":
+        """Return the judge that a pinned name stands for, asked from here on.
+
+        Raises:
+            ModelLoadError: if it does not answer, denies access, or lacks the model.
+            MissingExtraError: if it is a file, and what serves files is not installed.
+            ConfigError: if nobody has said what it costs, or a price or the cap is none.
+        """
+        from assay.judging.opening import open_judge  # noqa: PLC0415  asks the server
+
+        found: Judge = self.models.get(
+            f"judge {pinned} {self.price} {self.max_cost} {self.cache}",
+            lambda: open_judge(pinned, self),
+            small=is_endpoint(pinned),
+        )
+        return found
+
+    def kept_replies(self, pinned: str) -> "KeptReplies":
+        """Return what a judge has replied so far; nobody is asked. Raises as `judge`."""
+        from assay.judging.opening import kept_replies  # noqa: PLC0415
+
+        return kept_replies(pinned, self)[0]
 
     def _opened(self, pinned: str, dtype: "DType") -> Any:
         from assay.backends.models import load_language_model  # noqa: PLC0415  opens models
@@ -335,50 +360,5 @@ class Runtime:
         self.models.let_go()
 
     def pin(self, kind: str, text: str) -> str:
-        """Return `text` with the digest of what it names, so that keys depend on content.
-
-        Raises:
-            ModelLoadError: if nothing of that name can be found.
-        """
-        if kind in ("encoder", "tokenizer"):
-            from assay.backends.encoders import pin  # noqa: PLC0415
-
-            return pin(kind, text, offline=self.offline)
-        if kind == "language_model":
-            from assay.backends.models import pin_language_model  # noqa: PLC0415
-
-            return pin_language_model(text, offline=self.offline)
-        if kind in ("classifier", "text_to_text"):
-            from assay.backends.models import pin_whole_model  # noqa: PLC0415
-
-            return pin_whole_model(kind, text, offline=self.offline)
-        if kind == "template":
-            return pin_template(text)
-        if kind == "question":
-            return pin_question(text)
-        if kind == "file":
-            return pin_file(text)
-        raise ModelLoadError(f"nothing can pin a {kind}")
-
-
-def pin_file(text: str) -> str:
-    """Return a path followed by ``@`` and the digest of the file's bytes.
-
-    Raises:
-        ModelLoadError: if the file does not exist, or is pinned and has changed since.
-    """
-    name = text if Path(text).exists() else name_of(text)
-    path = Path(name)
-    if is_pipe(path):
-        raise ModelLoadError(
-            f"{name} is a pipe, which can be read only once", hint="write it to a file first"
-        )
-    if not path.is_file():
-        raise ModelLoadError(absence(path))
-    found = f"{name}@{file_digest(path)}"
-    if text not in (name, found):
-        raise ModelLoadError(
-            f"{name} has changed since it was named as {text}",
-            hint=f"name it anew, without the pin: {name}",
-        )
-    return found
+        """Return `text` with the digest of what it names; see `assay.pinning`."""
+        return pin(kind, text, offline=self.offline)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.backends.endpoint import http_requests
+from assay.backends.endpoint import retries
 from tests.causal_rows import PlainLoop
 from tests.end_to_end.cli_helpers import write_dolly
 from tests.end_to_end.in_process import Here, calls_in
@@ -30,8 +30,8 @@ def folder(tmp_path: Path) -> Path:
 def here(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Here]:
-    monkeypatch.setattr(http_requests, "WAITS_SECONDS", (0.01,))
-    monkeypatch.setenv("ASSAY_API_KEY", KEY)
+    monkeypatch.setattr(retries, "PAUSES_SECONDS", (0.01,))
+    monkeypatch.setenv("ASSAY_API_KEYS", f"127.0.0.1={KEY}")
     yield from calls_in(folder, monkeypatch, capsys)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.backends.endpoint import http_requests
+from assay.backends.endpoint import retries
 from tests.causal_rows import PlainLoop
 from tests.end_to_end.cli_helpers import write_dolly
 from tests.end_to_end.in_process import Here, calls_in
@@ -20,7 +20,7 @@ def here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Here]:
     write_dolly(tmp_path / "data.jsonl", 40)
-    monkeypatch.setattr(http_requests, "WAITS_SECONDS", (0.01,))
+    monkeypatch.setattr(retries, "PAUSES_SECONDS", (0.01,))
     yield from calls_in(tmp_path, monkeypatch, capsys)
 
 

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, model_validator
 
 from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Budget
-from assay.components.building import AS_IT_STANDS, Reading, kind_for, made_of
+from assay.components.building import AS_IT_STANDS, Reading, made_of
 from assay.components.flags import FlagNames, flags_named
 from assay.components.parts import changed_fields
 from assay.components.references import FileRef
@@ -123,6 +123,8 @@ class Scorer(Component):
     columns: ClassVar[tuple[str, ...]] = ("value",)
     rowwise: ClassVar[bool] = True
     unit: ClassVar[str] = ""
+    shuns: ClassVar[Flag] = Flag.NONE
+    """Flags of rows that no selection takes by this score, unless its `with_flags` say so."""
 
     if TYPE_CHECKING:  # its keywords differ from scorer to scorer
         score: ClassVar[Callable[..., FloatArray | Scores | Mapping[str, FloatArray | Scores]]]
@@ -162,6 +164,8 @@ class Selector(Component):
 
     kind: ClassVar[Kind] = "selector"
     needs_budget: ClassVar[bool] = True
+    cuts_by_score: ClassVar[bool] = False
+    """Whether it takes rows in the order of the score `by`, so that its budget may part equals."""
     lets_through: ClassVar[bool] = False
     """Whether it lets rows through, in no time: then it is not kept as a step of another one."""
 
@@ -175,6 +179,9 @@ class Selector(Component):
     """Cut-off on the scores it reads: the paper's own, none, or another."""
     without_flags: FlagNames = ()
     """Leave out rows of which a score or feature that it reads carries one of these flags."""
+    with_flags: FlagNames = ()
+    """Take rows with these flags, too, where a score that it reads would have them left out: those
+    of a judge leave out rows that speak to the judge, flagged injection_suspect."""
 
     if TYPE_CHECKING:  # its keywords differ from selector to selector
         select: ClassVar[Callable[..., Selection]]
@@ -194,7 +201,15 @@ class Selector(Component):
 
     def unwanted_flags(self) -> Flag:
         """Return the flags of rows that are left out."""
-        return flags_named(self.without_flags)
+        found = flags_named(self.without_flags)
+        for child in self.children():
+            if isinstance(child, Scorer):
+                found |= child.shuns
+        return found & ~flags_named(self.with_flags)
+
+    def is_bounded(self) -> bool:
+        """Return whether without a budget something else says how many rows are chosen."""
+        return not self.needs_budget
 
     def column_of(self, need: str) -> str:
         """Return which column of a score that it requires it is handed; empty for the main one.
@@ -357,14 +372,6 @@ AnySelector: TypeAlias = Annotated[Selector, _named("selector")]
 AnyFeature: TypeAlias = Annotated[Feature, _named("feature")]
 AnyDataset: TypeAlias = Annotated[Dataset, _named("dataset")]
 
-
-def _score_or_feature(value: Any) -> Any:
-    described = isinstance(value, (str, Mapping))
-    return build(value, kind_for(value, ("scorer", "feature"))) if described else value
-
-
-AnyRowValue: TypeAlias = Annotated[Scorer | Feature, BeforeValidator(_score_or_feature)]
-"""A score, or a feature; of both of a name, the score."""
 
 Feature.model_rebuild()
 Selector.model_rebuild()

@@ -66,7 +66,7 @@ def build_all(
 def _lacks_budget(selector: Selector) -> bool:
     if isinstance(selector, Quota) and not selector.budgets:
         return selector.budget is None
-    return selector.budget is None and selector.needs_budget
+    return selector.budget is None and not selector.is_bounded()
 
 
 def _only_compared(sections: Sections) -> set[str]:

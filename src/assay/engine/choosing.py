@@ -29,6 +29,20 @@ class Handed(Protocol):
         """Return it; of a score the column of that name, the main one if it is empty."""
 
 
+class Tied(NamedTuple):
+    """Rows that share the score at the cut, of which ids decided which are chosen.
+
+    Attributes:
+        score: that they share.
+        rows: that have it and could be chosen.
+        chosen: of these.
+    """
+
+    score: float
+    rows: int
+    chosen: int
+
+
 class Closed(NamedTuple):
     """Why rows may not be chosen at all.
 
@@ -68,7 +82,7 @@ def allowance_of(
 ) -> Allowance:
     """Return what may be spent; rows without a count of tokens get the reason for that."""
     if selector.budget is None:
-        if selector.needs_budget:
+        if not selector.is_bounded():
             raise PlanError(
                 f"{selector.name} needs a budget",
                 hint=Phrase("{}, 5000 or '2M tokens'", Parameter("budget", "5%")),
@@ -95,6 +109,27 @@ def _token_counts_of(budget: Budget) -> RowFeature:
     return token_counts(budget.tokenizer)
 
 
+def tied_at_cut(
+    selector: Selector, selection: Selection, allowance: Allowance, needs: Mapping[str, Any]
+) -> Tied | None:
+    """Return the rows that a selection by a score cut through; None if there are none.
+
+    Args:
+        selector: what chose.
+        selection: what it returned.
+        allowance: what it was allowed to choose.
+        needs: what it was handed.
+    """
+    scores = needs.get("by")
+    if not (selector.cuts_by_score and isinstance(scores, Scores) and len(selection.indices)):
+        return None
+    score = float(scores.values[selection.indices[-1]])
+    alike = allowance.eligible & (scores.values == score)
+    chosen = int(np.count_nonzero(alike[selection.indices]))
+    rows = int(np.count_nonzero(alike))
+    return Tied(score, rows, chosen) if chosen < rows else None
+
+
 def record_of(
     selector: Selector,
     selection: Selection,
@@ -102,6 +137,7 @@ def record_of(
     closed: Closed,
     files: Sequence[FileReading] = (),
     remarks: Sequence[str] = (),
+    tied: Tied | None = None,
 ) -> SelectionRecord:
     """Check what a selector returned, and say the state of every row.
 
@@ -112,6 +148,7 @@ def record_of(
         closed: why rows could not be chosen.
         files: what was read besides the pool.
         remarks: what a person should know of it.
+        tied: rows that share the score at the cut.
     """
     if allowance.limit is not None:
         selection = replace(selection, nested=False)
@@ -135,6 +172,8 @@ def record_of(
         facts["files"] = [file.facts() for file in files]
     if remarks:
         facts["remarks"] = list(remarks)
+    if tied is not None:
+        facts["tied"] = tied._asdict()
     flags = closed.flags if closed.flags.any() else None
     if flags is not None:
         facts["flagged"] = _flag_counts(flags)

@@ -15,7 +15,7 @@ import numpy as np
 from assay.components.base import Component
 from assay.components.component import Chosen, Dataset, FileSet, Scorer, Selector
 from assay.components.walk import walk
-from assay.engine.choosing import allowance_of, ineligible, record_of
+from assay.engine.choosing import allowance_of, ineligible, record_of, tied_at_cut
 from assay.engine.dataset_rows import DatasetRows, OpenFile
 from assay.engine.handing import Handing
 from assay.engine.read_files import FileReading, reading_of
@@ -390,7 +390,8 @@ class Engine:
         rng = generator(seed=selector.seed, purpose=selector.name)
         selection = selector.select(allowance, rng, **needs)
         files, remarks = self.read_files([selector]), self.remarks([selector])
-        record = record_of(selector, selection, allowance, closed, files, remarks)
+        tied = tied_at_cut(selector, selection, allowance, needs)
+        record = record_of(selector, selection, allowance, closed, files, remarks, tied)
         return self._shown.selection_of_all(record)
 
 

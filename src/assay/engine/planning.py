@@ -173,7 +173,7 @@ def _selector_step(
             count = selector.budget.count(pool=rows, eligible=rows) or rows
         except BudgetError as error:
             refusals.append(error.sentence())
-    elif selector.needs_budget:
+    elif not selector.is_bounded():
         refusals.append(Phrase("{} needs a budget ({})", selector.name, Parameter("budget", "5%")))
     work = selector.work(rows, count, engine.runtime, alike=alike)
     refusals.extend(_too_big(selector.name, selector.memory(rows, count, engine.runtime)))

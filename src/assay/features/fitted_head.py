@@ -13,12 +13,12 @@ from assay.components.base import Component, NoPaper, Paper
 from assay.components.component import (
     AnyDataset,
     AnyFeature,
-    AnyRowValue,
     Chosen,
     Dataset,
     Given,
     Scorer,
 )
+from assay.components.row_values import AnyRowValue
 from assay.errors import FeatureError
 from assay.features.embeddings import Embeddings
 from assay.features.head_fit import HeadFit

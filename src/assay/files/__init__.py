@@ -25,7 +25,7 @@ _PROBE_BYTES = 1 << 16
 _CLAIM = ".claim"
 _counter = itertools.count()
 # A writer on another machine that shares the folder must not be taken for a dead process of ours.
-_host = f"{zlib.crc32(socket.gethostname().encode()):08x}"
+HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
 @contextlib.contextmanager
@@ -43,7 +43,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         kind = "a folder" if target.is_dir() else "not a regular file"
         raise DataError(f"cannot write {path}: it is {kind}", hint="name a file to write")
-    temporary = target.with_name(f".{target.name}.{_host}-{os.getpid()}-{next(_counter)}.tmp")
+    temporary = target.with_name(f".{target.name}.{HOST}-{os.getpid()}-{next(_counter)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -90,7 +90,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         DataError: if the disk is full, the place cannot be written to, or another process on this
             machine is filling it.
     """
-    work = path.with_name(f".{path.name}.{_host}.work")
+    work = path.with_name(f".{path.name}.{HOST}.work")
     try:
         work.mkdir(parents=True, exist_ok=True)
         with _claimed(work):
@@ -221,7 +221,7 @@ def remove_abandoned(path: Path) -> None:
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         return
-    pattern = re.compile(re.escape(f".{target.name}.{_host}-") + r"(\d+)-\d+\.tmp")
+    pattern = re.compile(re.escape(f".{target.name}.{HOST}-") + r"(\d+)-\d+\.tmp")
     for entry in os.scandir(target.parent):
         found = pattern.fullmatch(entry.name)
         if found and not _is_running(int(found[1])):

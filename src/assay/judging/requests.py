@@ -4,39 +4,17 @@ A nonce that fences the data of a row is a piece of its own, never a place in a 
 spell it are data. The key is taken without it, so that replies are found again anywhere.
 """
 
-import enum
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from assay.judging.messages import Message, Nonce
+
 Route = Literal["chat/completions", "completions"]
 """Where an OpenAI-compatible server replies to conversations, or goes on with a text."""
 _VERSION = 1
-
-
-class Nonce(enum.Enum):
-    """Stands in a message where the nonce is filled in when it is sent."""
-
-    NONCE = "nonce"
-
-
-NONCE = Nonce.NONCE
-"""The only nonce there is."""
-Piece = str | Nonce
-
-
-@dataclass(frozen=True)
-class Message:
-    """A message in pieces; `role` is "system", "user" or "assistant"."""
-
-    role: str
-    pieces: tuple[Piece, ...]
-
-    def text(self, nonce: str) -> str:
-        """Return the message as it is sent."""
-        return "".join(nonce if isinstance(piece, Nonce) else piece for piece in self.pieces)
 
 
 @dataclass(frozen=True)
@@ -56,9 +34,9 @@ class Request:
     route: Route = "chat/completions"
     repeat: int = 0
 
-    def again(self, **params: Any) -> "Request":
-        """Return the next sampling of the same, with other parameters."""
-        return replace(self, params={**self.params, **params}, repeat=self.repeat + 1)
+    def again_with(self, **params: Any) -> "Request":
+        """Return the same with other parameters."""
+        return replace(self, params={**self.params, **params})
 
     def described(self) -> dict[str, Any]:
         """Return it as JSON that holds no nonce and no name of a judge."""

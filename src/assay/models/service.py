@@ -4,9 +4,38 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from assay.components.decoding import Decoding
+from assay.components.money import NANO, amount_text
 from assay.models.generation import Prompts, Writer
 from assay.models.language_model import Questions
 from assay.wording import count, short_count
+
+
+@dataclass(frozen=True)
+class Money:
+    """What requests cost, in billionths of a currency.
+
+    Attributes:
+        low: if every reply were empty.
+        high: if every reply were as long as it may be.
+        currency: three letters.
+    """
+
+    low: int
+    high: int
+    currency: str
+
+    def facts(self) -> dict[str, Any]:
+        """Return it for programs, in units of the currency."""
+        return {
+            "least": self.low / NANO,
+            "at_most": self.high / NANO,
+            "currency": self.currency,
+        }
+
+    def words(self) -> str:
+        """Return it as ``1.20 to 3.40 USD``."""
+        low, high = amount_text(self.low, self.currency), amount_text(self.high, self.currency)
+        return low if low == high else f"{low} to {high}"
 
 
 @dataclass(frozen=True)
@@ -21,6 +50,7 @@ class Price:
         tokens_out: that may be answered, at most.
         exact: whether the requests are counted, or else estimated.
         counted: whether the tokens that are sent are counted, or else estimated.
+        money: what they cost; None where nobody is paid.
     """
 
     fewest: int = 0
@@ -29,6 +59,7 @@ class Price:
     tokens_out: int = 0
     exact: bool = True
     counted: bool = True
+    money: Money | None = None
 
     def __add__(self, other: "Price") -> "Price":
         """Return both together."""
@@ -39,6 +70,7 @@ class Price:
             self.tokens_out + other.tokens_out,
             self.exact and other.exact,
             self.counted and other.counted,
+            _sum(self.money, other.money),
         )
 
     def times(self, factor: float) -> "Price":
@@ -48,6 +80,11 @@ class Price:
             round(self.most * factor),
             round(self.tokens_in * factor),
             round(self.tokens_out * factor),
+            money=self.money and replace(
+                self.money,
+                low=round(self.money.low * factor),
+                high=round(self.money.high * factor),
+            ),
         ).estimated()
 
     def estimated(self) -> "Price":
@@ -58,10 +95,11 @@ class Price:
         """Return it as ``about 2,000 requests, about 310k tokens in, at most 256k out``."""
         several = "" if self.fewest == self.most else f"{count(self.fewest)} to "
         requests = "request" if self.most == 1 else "requests"
+        money = f", {self.money.words()}" if self.money and self.most else ""
         return (
             f"{'' if self.exact else 'about '}{several}{count(self.most)} {requests}, "
             f"{'' if self.counted else 'about '}{short_count(self.tokens_in)} tokens in, "
-            f"at most {short_count(self.tokens_out)} out"
+            f"at most {short_count(self.tokens_out)} out{money}"
         )
 
     def facts(self) -> dict[str, Any]:
@@ -72,7 +110,17 @@ class Price:
             "tokens_in": self.tokens_in,
             "tokens_in_estimated": not self.counted,
             "tokens_out_at_most": self.tokens_out,
+            **({} if self.money is None else {"money": self.money.facts()}),
         }
+
+
+def _sum(first: Money | None, second: Money | None) -> Money | None:
+    """Return both together; of two currencies nothing, for they are not added."""
+    if first is None or second is None:
+        return first or second
+    if first.currency != second.currency:
+        return None
+    return Money(first.low + second.low, first.high + second.high, first.currency)
 
 
 class Unasked(Writer, Protocol):

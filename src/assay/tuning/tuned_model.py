@@ -11,9 +11,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from assay.components.base import Component, NoPaper, Paper
-from assay.components.component import AnyRowValue, Feature, Given, Scorer
+from assay.components.component import Feature, Given, Scorer
 from assay.components.extras import is_installed
 from assay.components.references import UNTRAINED, short_name
+from assay.components.row_values import AnyRowValue
 from assay.errors import DamagedError, DataError
 from assay.features.made_models import MadeModel, ModelRef, first_model, model_name
 from assay.features.passes import Sampled

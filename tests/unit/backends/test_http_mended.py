@@ -226,8 +226,8 @@ def test_a_text_that_alone_is_refused_again_and_again_has_that_for_a_reason(
 @pytest.mark.parametrize(
     ("fault", "said", "remedy"),
     [
-        (Fault(401, {"error": "no such key"}), "401 no such key", "put the key into ASSAY_API_KEY"),
-        (Fault(403, "<h1>Not from here</h1>"), "403 Not from here", "put the key into"),
+        (Fault(401, {"error": "no such key"}), "401 no such key", "ASSAY_API_KEYS='127.0.0.1:"),
+        (Fault(403, "<h1>Not from here</h1>"), "403 Not from here", "name the key of"),
         (Fault(404, "<title>Nothing</title>"), "404 Nothing", "run the same line again"),
         (Fault(422, {"detail": "odd"}), "422 odd", "run the same line again"),
         (Fault(500, "<b>boom</b>"), "500 boom", "run the same line again"),

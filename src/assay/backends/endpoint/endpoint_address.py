@@ -8,11 +8,11 @@ of its weights: without a label a model is called *unpinned*, in its name and so
 on the Hub) to be used in place of the server's, ``&window=`` the most tokens that it reads at once.
 """
 
-import ipaddress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from assay.backends.endpoint.keys import KEYS_VARIABLE, Host
 from assay.backends.pins import hub_commit, is_pinned, pin_model
 from assay.components.references import UNPINNED
 from assay.errors import ModelLoadError, Parameter, Phrase
@@ -51,10 +51,7 @@ class Address(NamedTuple):
     @property
     def is_local(self) -> bool:
         """Whether the server is on this machine."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return Host.of(self.base).is_local
 
     def __str__(self) -> str:
         """Return the address as it is typed."""
@@ -80,7 +77,7 @@ def parse_address(text: str) -> Address:
         # What stands there is secret, so it is not repeated.
         raise ModelLoadError(
             f"the address of {host} holds a name or a password",
-            hint="put a key into the environment variable ASSAY_API_KEY",
+            hint=f"put a key into the environment: {KEYS_VARIABLE}='{host}=KEY'",
         )
     if not host:
         raise ModelLoadError(f"{text} names no machine", hint=_FORM)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.endpoint_address import Address
+from assay.backends.endpoint.failures import RefusedError, UnansweredError
 from assay.backends.endpoint.http_model import ServedModel, denied, open_served
 from assay.backends.endpoint.http_probe import MisreadError
-from assay.backends.endpoint.http_requests import RefusedError, Requests, UnansweredError
 from assay.backends.generating import before_stop
 from assay.components.decoding import Decoding
 from assay.components.references import DType
@@ -82,7 +83,7 @@ class EndpointGenerator(ServedModel):
     left: ClassVar[str] = "without a reply"
     takes_chats = True
 
-    def __init__(self, address: Address, requests: Requests, *, offline: bool) -> None:
+    def __init__(self, address: Address, requests: Client, *, offline: bool) -> None:
         super().__init__(address, requests, offline=offline)
         self._openings: dict[str, Body] = {}
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.endpoint_address import Address
+from assay.backends.endpoint.failures import RefusedError, UnansweredError
 from assay.backends.endpoint.http_model import ServedModel, open_served
 from assay.backends.endpoint.http_plan import PROMPTS, Outcome, Plan, batches, key_of, plan_of
 from assay.backends.endpoint.http_probe import Form, MisreadError, find_form, opening_ids
-from assay.backends.endpoint.http_requests import RefusedError, Requests, UnansweredError
 from assay.components.references import DType
 from assay.errors import ConfigError
 from assay.models.language_model import NOTHING_KEPT, Advance, Answers, Kept, Questions
@@ -48,7 +49,7 @@ class EndpointModel(ServedModel):
         """Return 0: a server gives no hidden states."""
         return 0
 
-    def __init__(self, address: Address, requests: Requests, *, offline: bool) -> None:
+    def __init__(self, address: Address, requests: Client, *, offline: bool) -> None:
         super().__init__(address, requests, offline=offline)
         _ = self.window  # it is refused where nobody says how many tokens it takes
         self._opening = opening_ids(self._tokens)

@@ -11,15 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.endpoint_address import Address, check_reachable, parse_address
+from assay.backends.endpoint.failures import AGAIN, Cause, RefusedError, UnansweredError
 from assay.backends.endpoint.http_probe import MisreadError
-from assay.backends.endpoint.http_requests import (
-    AGAIN,
-    KEYS,
-    RefusedError,
-    Requests,
-    UnansweredError,
-)
 from assay.backends.endpoint.http_tokens import (
     MOST_TOKENS,
     EncodingModel,
@@ -28,6 +23,7 @@ from assay.backends.endpoint.http_tokens import (
     Tokens,
     whole_number,
 )
+from assay.backends.endpoint.retries import model_patience
 from assay.backends.token_text import pieces
 from assay.components.references import DType
 from assay.errors import (
@@ -52,7 +48,6 @@ _log = logging.getLogger(__name__)
 _LONGEST_NAME = 60
 _SEE_TO = "see to the server, or mend the address, then run the same line again"
 _SERVE = "start one, such as `vllm serve MODEL --port 8000`, or mend the address"
-_TOO_LONG = ("context length", "too long", "maximum length", "max_model_len", "longer than")
 
 
 def open_served(kind: type[ServedT], pinned: str, dtype: DType, runtime: "Workplace") -> ServedT:
@@ -77,12 +72,15 @@ def open_served(kind: type[ServedT], pinned: str, dtype: DType, runtime: "Workpl
     address = parse_address(pinned)
     check_reachable(address, offline=runtime.offline)
     try:
-        return _opened(kind, address, Requests(local=address.is_local), offline=runtime.offline)
+        return _opened(
+            kind, address, Client(address.base, model_patience()), offline=runtime.offline
+        )
     except RefusedError as error:
         if error.denied:
             raise denied(address, error) from error
         raise ModelLoadError(
-            f"{address.base} refuses: {error}", hint=error.hint if error.redirects else _SERVE
+            f"{address.base} refuses: {error}",
+            hint=error.hint if error.redirects or error.ends_all else _SERVE,
         ) from error
     except UnansweredError as error:
         if error.spoken:
@@ -96,7 +94,7 @@ def open_served(kind: type[ServedT], pinned: str, dtype: DType, runtime: "Workpl
         ) from error
 
 
-def _opened(kind: type[ServedT], address: Address, requests: Requests, *, offline: bool) -> ServedT:
+def _opened(kind: type[ServedT], address: Address, requests: Client, *, offline: bool) -> ServedT:
     try:
         return kind(address, requests, offline=offline)
     except BaseException:
@@ -121,7 +119,7 @@ class ServedModel(EncodingModel):
     left: ClassVar[str] = "unread"
     """What is said of texts that got no answer."""
 
-    def __init__(self, address: Address, requests: Requests, *, offline: bool) -> None:
+    def __init__(self, address: Address, requests: Client, *, offline: bool) -> None:
         self._address = address
         self._requests = requests
         self._offline = offline
@@ -194,9 +192,8 @@ class ServedModel(EncodingModel):
         except RefusedError as second:
             if second.status != error.status:
                 return self.unanswered(second)
-        long = error.status == 413 or any(word in str(error) for word in _TOO_LONG)
         _log.debug("a text is refused: %s", error)
-        return Reason.TOO_LONG if long else Reason.REFUSED
+        return Reason.TOO_LONG if error.cause is Cause.TOO_LONG else Reason.REFUSED
 
     def unanswered(self, error: Failure) -> Reason:
         """Return why there is no answer yet, and remember it for `settle`."""
@@ -294,5 +291,5 @@ def denied(address: Address, error: RefusedError) -> ModelLoadError:
     """Return what is said where a server wants a key, or another one."""
     return ModelLoadError(
         f"{address.base} denies access: {error}",
-        hint=f"put its key into the environment variable {KEYS[0]}",
+        hint=error.hint,
     )

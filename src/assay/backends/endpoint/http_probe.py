@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.endpoint_address import Address
-from assay.backends.endpoint.http_requests import RefusedError, Requests
+from assay.backends.endpoint.failures import RefusedError
 from assay.backends.endpoint.http_tokens import Tokens
 from assay.errors import ModelLoadError
 from assay.rendering.encoding import TokenIds
@@ -42,7 +43,7 @@ class Form(NamedTuple):
 
     def ask(
         self,
-        requests: Requests,
+        requests: Client,
         address: Address,
         prompts: Sequence[TokenIds],
         *,
@@ -62,7 +63,7 @@ class Form(NamedTuple):
         return [self.read(choice, ids) for choice, ids in zip(found, prompts, strict=True)]
 
     def choices(
-        self, requests: Requests, address: Address, prompt: Any, patient: bool
+        self, requests: Client, address: Address, prompt: Any, patient: bool
     ) -> list[Mapping[str, Any]]:
         """Return what the server makes of a prompt, or of several, in order."""
         url = f"{address.base}/completions"
@@ -154,7 +155,7 @@ def opening_ids(tokens: Tokens) -> TokenIds:
     return ids
 
 
-def find_form(requests: Requests, address: Address, tokens: Tokens, ids: TokenIds) -> Form:
+def find_form(requests: Client, address: Address, tokens: Tokens, ids: TokenIds) -> Form:
     """Return the first form in which a server gives the log-probabilities of a prompt.
 
     Args:
@@ -172,7 +173,7 @@ def find_form(requests: Requests, address: Address, tokens: Tokens, ids: TokenId
         try:
             (values,) = form.ask(requests, address, [ids], patient=False)
         except (MisreadError, RefusedError) as error:
-            if isinstance(error, RefusedError) and error.denied:
+            if isinstance(error, RefusedError) and error.ends_all:
                 raise
             missing.append(f"{form}: {error}")
             continue
@@ -192,7 +193,7 @@ def find_form(requests: Requests, address: Address, tokens: Tokens, ids: TokenId
 
 def _checked(
     form: Form,
-    requests: Requests,
+    requests: Client,
     address: Address,
     tokens: Tokens,
     ids: TokenIds,
@@ -220,7 +221,7 @@ def _checked(
 
 def _check_text(
     form: Form,
-    requests: Requests,
+    requests: Client,
     address: Address,
     tokens: Tokens,
     ids: TokenIds,

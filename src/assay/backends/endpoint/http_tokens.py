@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.endpoint_address import Address
-from assay.backends.endpoint.http_requests import RefusedError, Requests, UnansweredError
+from assay.backends.endpoint.failures import RefusedError, UnansweredError
 from assay.backends.pins import check_same, folder_digest, hub_file, split_pin
 from assay.backends.token_text import chat_text
 from assay.errors import ConfigError, MissingExtraError, ModelLoadError
@@ -227,7 +228,7 @@ class ServerTokens:
 
     special_texts: Sequence[str] = ()
 
-    def __init__(self, requests: Requests, address: Address) -> None:
+    def __init__(self, requests: Client, address: Address) -> None:
         self._requests = requests
         self._address = address
         self._whole: dict[str, bool] = {}

@@ -14,7 +14,8 @@ import zlib
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import CancelledError, Future
 from functools import cache
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import httpx2
 
@@ -32,8 +33,12 @@ _CONNECT_SECONDS = 10.0
 _WORDS_BYTES = 1 << 16
 """What is read of a reply that tells of an error: the rest of the page is for nobody."""
 _CLOSING_SECONDS = 5.0
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 INTERRUPTED = "interrupted"
 """What is said of a request that was broken off."""
+
+
+Result = TypeVar("Result")
 
 
 class Reply(NamedTuple):
@@ -45,12 +50,29 @@ class Reply(NamedTuple):
     content: bytes
 
 
-class BrokenError(Exception):
-    """No whole reply came; another time one may. `spoken` says whether the server spoke at all."""
+class _Asked(NamedTuple):
+    method: str
+    url: str
+    body: bytes | None
+    headers: Mapping[str, str]
 
-    def __init__(self, said: str, *, spoken: bool = False) -> None:
+
+class BrokenError(Exception):
+    """No whole reply came; another time one may.
+
+    Attributes:
+        spoken: whether the server spoke at all.
+        late: whether the time was over.
+        connected: whether the server may have got the request.
+    """
+
+    def __init__(
+        self, said: str, *, spoken: bool = False, late: bool = False, connected: bool = True
+    ) -> None:
         super().__init__(said)
         self.spoken = spoken
+        self.late = late
+        self.connected = connected
 
 
 class UnreadableError(Exception):
@@ -68,14 +90,14 @@ def _trusted() -> ssl.SSLContext:
 
 
 class Transport:
-    """Sends requests from any thread, each within its limits.
+    """Sends requests in a loop of its own, each within its limits.
 
     Args:
-        headers: what goes with every request.
         seconds: most time that a request takes, reply included.
         reply_bytes: largest reply that is read to a short request, unpacked.
         connections: most of them at a time.
         proxied: whether the environment may name a proxy.
+        wire: what carries the requests in place of the network.
 
     Raises:
         ConfigError: if the environment names a proxy that cannot be used.
@@ -83,23 +105,24 @@ class Transport:
 
     def __init__(
         self,
-        headers: Mapping[str, str],
         *,
         seconds: float,
         reply_bytes: int,
         connections: int,
         proxied: bool,
+        wire: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._seconds = seconds
         self._reply_bytes = reply_bytes
         try:
             client = httpx2.AsyncClient(
-                headers={**headers, "Accept": "application/json", "Accept-Encoding": "gzip"},
+                headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
                 timeout=httpx2.Timeout(None, connect=min(_CONNECT_SECONDS, seconds)),
                 limits=httpx2.Limits(max_connections=connections),
                 trust_env=proxied,
                 follow_redirects=False,
                 verify=True if proxied else _trusted(),
+                transport=wire,
             )
         except (ValueError, ImportError) as error:  # it may hold a password, so it is not repeated
             raise ConfigError(
@@ -107,38 +130,64 @@ class Transport:
                 hint="mend or unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
             ) from error
         self._client = client
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._lock = threading.Lock()
-        self._running: set[Future[Reply]] = set()
+        self._running: set[Future[Any]] = set()
         self._interrupted = False
-        thread = threading.Thread(target=_run, args=(self._loop,), name="http", daemon=True)
+        thread = threading.Thread(target=_run, args=(self.loop,), name="http", daemon=True)
         thread.start()
-        self.close = weakref.finalize(self, _close, client, self._loop, thread, self._running)
+        self.close = weakref.finalize(self, _close, client, self.loop, thread, self._running)
 
-    def send(self, method: str, url: str, body: bytes | None) -> Reply:
+    def run(self, coroutine: Coroutine[Any, Any, Result], *, settle: bool = False) -> Result:
+        """Return the result of a coroutine that runs in the loop; not to call from the loop itself.
+
+        Args:
+            coroutine: what to run; it is cancelled if this thread is interrupted.
+            settle: when it is cancelled, wait until it has put its things in order.
+
+        Raises:
+            BrokenError: if it was broken off, or nothing is sent any more.
+        """
+        with self._lock:  # no request slips in behind an interruption
+            if self._interrupted:
+                coroutine.close()
+                raise BrokenError(INTERRUPTED, connected=False)
+            future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+            self._running.add(future)
+        try:
+            return future.result()
+        except BaseException as error:
+            future.cancel()
+            if settle:
+                self._settle(coroutine)
+            if isinstance(error, CancelledError):
+                raise BrokenError(INTERRUPTED) from error
+            raise
+        finally:
+            with self._lock:
+                self._running.discard(future)
+
+    def _settle(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Wait a while until a coroutine that was cancelled is over."""
+        with contextlib.suppress(RuntimeError, TimeoutError, CancelledError):
+            over = _over(coroutine)
+            asyncio.run_coroutine_threadsafe(over, self.loop).result(_CLOSING_SECONDS)
+
+    async def exchange(
+        self, method: str, url: str, body: bytes | None, *, headers: Mapping[str, str] = _NO_HEADERS
+    ) -> Reply:
         """Return the reply to a request; of one that tells of an error only the beginning.
 
         Raises:
             BrokenError: if none came, or not in time, or not all of it.
             UnreadableError: if it is too large, or packed in a way that was not asked for.
         """
+        if self._interrupted:
+            raise BrokenError(INTERRUPTED, connected=False)
         most = self._reply_bytes + _PER_BYTE * len(body or b"")
-        with self._lock:  # no request slips in behind an interruption
-            if self._interrupted:
-                raise BrokenError(INTERRUPTED)
-            sent = _sent(self._client, (method, url, body), self._seconds, most)
-            future = asyncio.run_coroutine_threadsafe(sent, self._loop)
-            self._running.add(future)
-        try:
-            return future.result()
-        except CancelledError as error:
-            raise BrokenError(INTERRUPTED) from error
-        except BaseException:
-            future.cancel()
-            raise
-        finally:
-            with self._lock:
-                self._running.discard(future)
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        asked = _Asked(method, url, body, {**headers, **kind})
+        return await _sent(self._client, asked, self._seconds, most)
 
     def interrupt(self) -> None:
         """Break off all requests that are under way, and send none until `resume`."""
@@ -153,15 +202,13 @@ class Transport:
         self._interrupted = False
 
 
-async def _sent(
-    client: httpx2.AsyncClient, asked: tuple[str, str, bytes | None], seconds: float, most: int
-) -> Reply:
-    method, url, body = asked
-    kind = {} if body is None else {"Content-Type": "application/json"}
+async def _sent(client: httpx2.AsyncClient, asked: _Asked, seconds: float, most: int) -> Reply:
     spoken = False
     try:
         async with asyncio.timeout(seconds):
-            request = client.build_request(method, url, content=body, headers=kind)
+            request = client.build_request(
+                asked.method, asked.url, content=asked.body, headers=asked.headers
+            )
             reply = await client.send(request, stream=True)
             spoken = True
             try:
@@ -173,10 +220,15 @@ async def _sent(
         begun = ", though it began one" if spoken else ""
         raise BrokenError(
             f"no answer in time ({seconds_text(seconds)}, {TIMEOUT_VARIABLE}){begun}",
+            late=True,
+            connected=not isinstance(error, httpx2.ConnectTimeout),
         ) from error
     except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError) as error:
         said = str(error) or type(error).__name__
-        raise BrokenError(said, spoken=spoken) from error
+        never = isinstance(
+            error, (httpx2.ConnectError, httpx2.InvalidURL, httpx2.UnsupportedProtocol)
+        )
+        raise BrokenError(said, spoken=spoken, connected=not never) from error
     return Reply(reply.status_code, reply.reason_phrase, reply.headers, content)
 
 
@@ -231,6 +283,12 @@ def _more(packed: Any, piece: bytes, most: int) -> bytes:
         raise BrokenError("its reply is not gzip, as it says", spoken=True) from error
 
 
+async def _over(coroutine: Coroutine[Any, Any, Any]) -> None:
+    tasks = {task for task in asyncio.all_tasks() if task.get_coro() is coroutine}
+    if tasks:
+        await asyncio.wait(tasks)
+
+
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     try:
         loop.run_forever()
@@ -242,7 +300,7 @@ def _close(
     client: httpx2.AsyncClient,
     loop: asyncio.AbstractEventLoop,
     thread: threading.Thread,
-    running: set[Future[Reply]],
+    running: set[Future[Any]],
 ) -> None:
     """Close connections, then end the thread; waits for neither in that thread itself.
 

@@ -85,6 +85,9 @@ class Words:
 
 def asked_wait(reply: Reply) -> float | None:
     """Return how many seconds a server asks to wait, by number or by date; None if it does not."""
+    exactly = reply.headers.get("retry-after-ms", "").strip()
+    if exactly.isascii() and exactly.replace(".", "", 1).isdecimal():
+        return min(float(exactly) / 1000, _EVER_SECONDS)
     asked = reply.headers.get("retry-after", "").strip()
     if asked.replace(".", "", 1).isdecimal():
         return min(float(asked), _EVER_SECONDS)

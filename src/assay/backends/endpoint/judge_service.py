@@ -1,13 +1,16 @@
 """A judge that can be asked: a server elsewhere, or one of our own for a model in a file."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.endpoint_address import Address, check_reachable
+from assay.backends.endpoint.failures import RefusedError, UnansweredError
 from assay.backends.endpoint.http_model import denied
-from assay.backends.endpoint.http_requests import RefusedError, Requests, UnansweredError
 from assay.backends.endpoint.judge_address import Judge
 from assay.backends.endpoint.local_server import CONTEXT, LocalServer, Settings
+from assay.backends.endpoint.retries import judge_patience
 from assay.components.references import UNPINNED
 from assay.errors import ModelLoadError
 from assay.models.asking import Answered
@@ -27,12 +30,12 @@ class JudgeService:
     Attributes:
         judge: which one.
         address: where it answers; of a file served from here, where that happens to listen.
-        requests: what is sent to it, with its key.
+        client: sends to it, with its key.
 
     Args:
         judge: which one.
         address: where it answers.
-        requests: what is sent to it.
+        client: sends to it.
         server: of our own, which ends with the service.
     """
 
@@ -40,12 +43,12 @@ class JudgeService:
         self,
         judge: Judge,
         address: Address,
-        requests: Requests,
+        client: Client,
         server: LocalServer | None = None,
     ) -> None:
         self.judge = judge
         self.address = address
-        self.requests = requests
+        self.client = client
         self._server = server
 
     @property
@@ -61,7 +64,7 @@ class JudgeService:
         """
         url = f"{self.address.base}/{route}"
         try:
-            answer = self.requests.ask(url, {"model": self.address.model, **question})
+            answer = self.client.ask(url, {"model": self.address.model, **question})
         except RefusedError as error:
             if error.denied:
                 raise denied(self.address, error) from error
@@ -95,7 +98,7 @@ class JudgeService:
 
     def close(self) -> None:
         """Send nothing more, and end a server of our own."""
-        self.requests.close()
+        self.client.close()
         if self._server is not None:
             self._server.close()
 
@@ -125,7 +128,7 @@ def open_judge(
     """
     if judge.address is not None:
         check_reachable(judge.address, offline=runtime.offline)
-        return JudgeService(judge, judge.address, Requests(local=judge.address.is_local))
+        return JudgeService(judge, judge.address, Client(judge.address.base))
     if judge.file is None:
         raise ValueError(f"{judge.pinned} is neither an address nor a file")
     return _served(judge, judge.file, Settings(context, slots or threads, threads), runtime)
@@ -135,9 +138,11 @@ def _served(judge: Judge, file: "Path", settings: Settings, runtime: "Workplace"
     with runtime.progress.task(f"starts {judge.name}", None):
         server = LocalServer(file, settings)
     try:
-        requests = Requests(local=True, key=server.key)
+        # More at a time would only wait there, and may wait too long.
+        patience = replace(judge_patience(), parallel=2 * settings.slots)
+        client = Client(server.base, patience, key=server.key)
         address = Address(server.base, server.model, UNPINNED)
-        return JudgeService(judge, address, requests, server)
+        return JudgeService(judge, address, client, server)
     except BaseException:
         server.close()
         raise

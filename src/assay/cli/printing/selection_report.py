@@ -219,6 +219,8 @@ def _summary(
     record = selection.record
     left = _left_out(described["reasons"], record.facts, record.selection.stop)
     yield "left out", left or "none"
+    if record.ties:
+        yield "ties", record.ties
     yield from _shape(described["shape"])
     for name, words in described["composition"].items():
         if len(words) == 1:

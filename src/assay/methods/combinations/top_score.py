@@ -15,9 +15,13 @@ _COMMON = NoPaper(reason="common practice")
 
 
 class TopScore(ByScore):
-    """The rows that a score prefers most, within the score's own rule."""
+    """The rows that a score prefers most, within the score's own rule.
+
+    Without a budget it takes all rows that the rule admits, if there is one.
+    """
 
     name = "top_score"
+    cuts_by_score: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = _COMMON
     guide: ClassVar[Guide | None] = Guide(
         formula="choose rows by descending score (ascending where low is better), ties by id",
@@ -35,6 +39,10 @@ class TopScore(ByScore):
         ),
         differences=NO_REFERENCE,
     )
+
+    def is_bounded(self) -> bool:
+        """Return whether a rule says how many rows are chosen."""
+        return bool(self.ruled())
 
     def select(self, allowance: Allowance, rng: np.random.Generator, *, by: Scores) -> Selection:
         """Return the best rows. Gains are the scores themselves."""

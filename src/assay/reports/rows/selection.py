@@ -59,6 +59,7 @@ def selection_page(
             stages,
             command,
             *map(_sentence, selection.record.facts.get("remarks", ())),
+            *(_sentence(f"ties: {ties}") for ties in [selection.record.ties] if ties),
             _cost(described),
         ),
     ]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.backends.endpoint import http_lm, http_requests
+from assay.backends.endpoint import http_lm
+from assay.backends.endpoint.client import Client
 from assay.components.rendering import Rendering
 from assay.engine.engine import Engine
 from assay.errors import ConfigError, ModelLoadError, UnfinishedError
@@ -371,11 +372,20 @@ def test_a_number_format_is_the_server_s_own(server: ModelServer, tmp_path: Path
 # Keys
 
 
-@pytest.mark.parametrize("name", ["ASSAY_API_KEY", "OPENAI_API_KEY"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ASSAY_API_KEYS": f"elsewhere=other 127.0.0.1={KEY}"},
+        {"ASSAY_API_KEY": KEY, "ASSAY_API_KEY_HOST": "127.0.0.1"},
+        {"ASSAY_API_KEY_COMMAND": f"echo {KEY} #"},
+    ],
+    ids=["list", "single", "command"],
+)
 def test_a_key_comes_from_the_environment(
-    llama: PlainLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    llama: PlainLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
 ) -> None:
-    monkeypatch.setenv(name, KEY)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
 
     with serving(llama, key=KEY) as server:
         opened(server.address, tmp_path)
@@ -386,7 +396,7 @@ def test_a_key_comes_from_the_environment(
 def test_a_wrong_key_is_told_and_never_shown(
     llama: PlainLoop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("ASSAY_API_KEY", KEY)
+    monkeypatch.setenv("ASSAY_API_KEYS", f"127.0.0.1={KEY}")
 
     with (
         serving(llama, key="another") as server,
@@ -396,13 +406,14 @@ def test_a_wrong_key_is_told_and_never_shown(
 
     assert KEY not in f"{found.value} {found.value.hint} {found.value.__cause__}"
     assert "Incorrect API key: ***" in str(found.value)
-    assert "ASSAY_API_KEY" in str(found.value.hint)
+    assert "ASSAY_API_KEYS" in str(found.value.hint)
 
 
 def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(
     server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASSAY_API_KEY", "schlüssel\nzwei")
+    monkeypatch.setenv("ASSAY_API_KEY_HOST", "127.0.0.1")
 
     with pytest.raises(ConfigError) as found:
         opened(server.address, tmp_path)
@@ -506,19 +517,19 @@ def test_a_model_whose_opening_is_broken_off_leaves_no_connection(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked: list[http_requests.Requests] = []
+    asked: list[Client] = []
 
-    def broken(requests: http_requests.Requests, *rest: object) -> None:
-        asked.append(requests)
+    def broken(client: Client, *rest: object) -> None:
+        asked.append(client)
         raise ends
 
     monkeypatch.setattr(http_lm, "find_form", broken)
     with pytest.raises(ends):
         opened(server.address, tmp_path)
 
-    [requests] = asked
-    assert requests.stopped
-    assert not requests._transport.close.alive
+    [client] = asked
+    assert client.stopped
+    assert not client._transport.close.alive
 
 
 _HANGS = 30.0

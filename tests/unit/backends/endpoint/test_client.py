@@ -18,8 +18,10 @@ from email.utils import format_datetime
 
 import pytest
 
-from assay.backends.endpoint import http_requests
-from assay.backends.endpoint.http_requests import RefusedError, Requests, UnansweredError
+from assay.backends.endpoint import client as client_module
+from assay.backends.endpoint import retries
+from assay.backends.endpoint.client import Client
+from assay.backends.endpoint.failures import RefusedError, UnansweredError
 from assay.backends.endpoint.http_transport import BrokenError, Transport
 from assay.errors import ConfigError
 from tests.raw_server import Answer, RawServer, always, dripping, reply, serving_raw
@@ -32,16 +34,20 @@ _SOON_SECONDS = 20.0
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_requests, "WAITS_SECONDS", (0.0, 0.0))
-    monkeypatch.setenv("ASSAY_API_KEY", KEY)
+    monkeypatch.setattr(retries, "PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setenv("ASSAY_API_KEYS", f"127.0.0.1={KEY} gone.invalid={KEY}")
     for name in ("ASSAY_ENDPOINT_TIMEOUT", "ASSAY_ENDPOINT_REPLY_MIB", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
 
 
+def _client(base: str) -> Client:
+    return Client(base, retries.model_patience())
+
+
 @contextlib.contextmanager
-def _asking(answer: Answer) -> Iterator[tuple[RawServer, Requests]]:
+def _asking(answer: Answer) -> Iterator[tuple[RawServer, Client]]:
     with serving_raw(answer) as server:
-        requests = Requests(local=True)
+        requests = _client(server.base)
         try:
             yield server, requests
         finally:
@@ -219,7 +225,7 @@ def test_requests_under_way_are_broken_off_at_once_when_the_run_is_interrupted()
             yield
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(http_requests, "as_completed", wait_then_interrupt)
+            patched.setattr(client_module, "as_completed", wait_then_interrupt)
             with pytest.raises(KeyboardInterrupt):
                 interrupted()
 
@@ -257,13 +263,15 @@ def test_a_request_that_is_broken_off_before_its_first_step_leaves_nothing_behin
         arrived.set()
         held.wait()
 
-    transport = Transport({}, seconds=60.0, reply_bytes=100, connections=1, proxied=False)
+    transport = Transport(seconds=60.0, reply_bytes=100, connections=1, proxied=False)
     with warnings.catch_warnings(record=True) as said, ThreadPoolExecutor(2) as pool:
         warnings.simplefilter("always")
         # Request, interruption and end all come while the loop is busy: it meets them at once.
-        transport._loop.call_soon_threadsafe(hold)
+        transport.loop.call_soon_threadsafe(hold)
         arrived.wait()
-        sent = pool.submit(transport.send, "GET", "http://127.0.0.1:9/", None)
+        sent = pool.submit(
+            lambda: transport.run(transport.exchange("GET", "http://127.0.0.1:9/", None))
+        )
         while not transport._running:
             time.sleep(0.001)
         transport.interrupt()
@@ -334,7 +342,7 @@ def test_a_server_that_only_ever_announces_is_left_in_time(
 
 @pytest.mark.parametrize("url", ["http://[::1/v1", "ftp://host/v1", "http://127.0.0.1:1/v1"])
 def test_an_address_where_nobody_can_be_asked_is_one_line(url: str) -> None:
-    requests = Requests(local=True)
+    requests = _client("http://127.0.0.1/v1")
     with pytest.raises(UnansweredError) as found:
         requests.post(url, {})
     requests.close()
@@ -368,8 +376,8 @@ def test_a_long_pause_is_refused_with_what_the_server_asks_for(asked: object, st
 
 
 def test_pauses_add_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_requests, "WAITS_SECONDS", (0.0,) * 9)
-    monkeypatch.setattr(http_requests, "LONGEST_WAIT_SECONDS", 0.35)
+    monkeypatch.setattr(retries, "PAUSES_SECONDS", (0.0,) * 9)
+    monkeypatch.setattr(retries, "LONGEST_WAIT_SECONDS", 0.35)
 
     error, server = _unanswered(always(_busy("0.1")))
 
@@ -388,7 +396,7 @@ def test_a_pause_that_is_none_does_not_matter(asked: str) -> None:
 def test_a_pause_that_is_felt_is_said_once_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(http_requests, "SAID_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(client_module, "SAID_WAIT_SECONDS", 0.01)
     answers = itertools.chain([_busy("0.5")] * 4, itertools.repeat(reply("[1]")))
     lock = threading.Lock()
 
@@ -531,7 +539,7 @@ def test_a_proxy_that_cannot_be_used_is_an_error_that_does_not_repeat_it(
     monkeypatch.setenv("HTTP_PROXY", "nonsense://me:password@host:1")
 
     with pytest.raises(ConfigError, match="proxy") as found:
-        Requests(local=False)
+        _client("http://gone.invalid/v1")
 
     assert "password" not in f"{found.value} {found.value.hint}"
 
@@ -543,4 +551,4 @@ def test_a_setting_that_is_no_number_is_refused(
     monkeypatch.setenv("ASSAY_ENDPOINT_REPLY_MIB", value)
 
     with pytest.raises(ConfigError, match="ASSAY_ENDPOINT_REPLY_MIB"):
-        Requests(local=True)
+        _client("http://127.0.0.1/v1")

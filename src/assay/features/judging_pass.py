@@ -1,0 +1,121 @@
+"""The pass in which a judge is asked about rows, for features of any kind of reply."""
+
+import contextlib
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from assay.components.component import Feature
+from assay.components.references import JudgeRef, short_name
+from assay.features.passes import Pass, Reading, RowFeature, StagedReading
+from assay.judging.asking import Asking, Batch
+from assay.judging.capabilities import Capabilities
+from assay.judging.questioning import Concluded, Questions, first_asked
+from assay.models.language_model import NOTHING_KEPT, Kept, at_work
+from assay.models.service import Price
+from assay.runtime import Runtime
+from assay.samples import Conversation
+from assay.values import RowValue
+
+Answers = Literal["auto", "label", "json", "text"]
+"""How a judge answers: see `Judgments.answers`."""
+
+
+class JudgedFeature(RowFeature):
+    """A feature that a judge is asked for. Subclasses write `questions` and `collect`."""
+
+    judge: JudgeRef = ""
+    """Model that is asked: an address such as http://host:8000/v1#model@label, a GGUF file, or
+    package:NAME."""
+
+    @abstractmethod
+    def questions(self, conversation: Conversation, capabilities: Capabilities) -> Questions[Any]:
+        """Return how a row is judged by a judge of such capabilities."""
+
+    @abstractmethod
+    def collect(self, rows: Sequence[Concluded[Any]]) -> RowValue:
+        """Return the value of rows from what was found of each."""
+
+    def reading(self) -> Pass:
+        """Return the pass that asks; it is of this feature alone, but equal requests are shared."""
+        plain: dict[str, Any] = {"dataset": Feature.model_fields["dataset"].default}
+        return JudgingPass(feature=self.model_copy(update=plain | {"chosen_by": None}))
+
+
+class JudgingPass(Pass):
+    """Questions of a feature to its judge."""
+
+    # So many that the last replies of a shard come while those of the next are under way.
+    rows_per_shard: ClassVar[int] = 4096
+    least_rows: ClassVar[int] = 512
+    parallel: ClassVar[bool] = False
+    priced_rows: ClassVar[int] = 1_000_000
+
+    feature: JudgedFeature
+
+    @contextlib.contextmanager
+    def open(self, runtime: Runtime) -> Iterator[Reading]:
+        """Yield what asks about rows.
+
+        Raises:
+            UnfinishedError: if a row got no reply in this run.
+        """
+        judge = runtime.judge(self.feature.judge)
+        # A cap is on what this score of these rows costs, in this run and those before it.
+        with at_work(judge), judge.spending(f"{runtime.concerning}/{self.feature.row_key}"):
+            asking = Asking(judge, parallel=2 * judge.parallel)
+            yield JudgingReading(self.feature, asking, judge.capabilities)
+        judge.settle()
+
+    def price(
+        self,
+        conversations: Sequence[Conversation],
+        features: Sequence[RowFeature],
+        runtime: Runtime,
+    ) -> Price | None:
+        """Return what is still to be asked first; replies at hand cost nothing."""
+        kept = runtime.kept_replies(self.feature.judge)
+        rows = [self.feature.questions(each, kept.capabilities) for each in conversations]
+        return kept.ahead([request for row in rows for request in first_asked(row)])
+
+    def producer(self, runtime: Runtime) -> Mapping[str, str]:
+        """Return what is known of the judge."""
+        return runtime.judge(self.feature.judge).producer()
+
+    def label(self) -> str:
+        """Return what a progress bar calls it."""
+        return f"{self.feature.name} ({short_name(self.feature.judge)})"
+
+
+class JudgingReading(StagedReading):
+    """Asks about rows: those of the next shard are under way before these are done.
+
+    Args:
+        feature: what is asked for.
+        asking: puts questions.
+        capabilities: of the judge.
+    """
+
+    def __init__(self, feature: JudgedFeature, asking: Asking, capabilities: Capabilities) -> None:
+        self._feature = feature
+        self._asking = asking
+        self._capabilities = capabilities
+
+    def prepare(
+        self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
+    ) -> Batch[Any]:
+        """Begin to ask about the rows."""
+        return self._asking.submit(
+            [self._feature.questions(each, self._capabilities) for each in conversations]
+        )
+
+    def finish(
+        self,
+        prepared: Batch[Any],
+        features: Sequence[RowFeature],
+        advance: Callable[[int], None],
+        kept: Kept = NOTHING_KEPT,
+    ) -> list[RowValue]:
+        """Return the value once all rows are done."""
+        value = self._feature.collect(prepared.wait(advance))
+        return [value for _ in features]

@@ -1,0 +1,206 @@
+"""Judgments: what a judge says of rows, as numbers, with the replies that they rest on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from assay.components.base import NoPaper, Paper
+from assay.components.references import PromptRef
+from assay.features.judging_pass import Answers, JudgedFeature
+from assay.judging.capabilities import Capabilities
+from assay.judging.capabilities import Mode as Way
+from assay.judging.prompt_files import load_prompt
+from assay.judging.prompt_form import Mode
+from assay.judging.prompts import VERDICT, Prompt
+from assay.judging.questioning import Concluded, Questions
+from assay.judging.row_questions import WAYS, Found, RowQuestions, Turns
+from assay.judging.verdicts import Verdict
+from assay.samples import Conversation, FlagArray, FloatArray, Reason, ReasonArray
+from assay.values import RowValue
+
+_KEYS, _COVERAGE = "Keys", "Coverage"
+_MODE_OF: Mapping[Way, Mode] = {way: mode for mode, way in WAYS.items()}
+Reduction = Literal["mean", "min", "max", "sum", "last"]
+
+
+@dataclass(frozen=True, repr=False)
+class Judged(RowValue):
+    """Numbers per judged turn of a row, and the keys of the replies that they rest on.
+
+    Attributes:
+        numbers: by name, lists of float64, one per judged turn; empty where `reason` is not 0.
+        coverage: lists of float64, one per judged turn: the probability that fell on the labels, NaN
+            where none was read.
+        keys: lists of the 32 bytes under which replies are kept, of rows without numbers, too.
+    """
+
+    numbers: Mapping[str, pl.Series]
+    coverage: pl.Series
+    keys: pl.Series
+
+    def __getitem__(self, name: str) -> pl.Series:
+        """Return the lists of a name."""
+        return self.numbers[name]
+
+    def reduced(self, name: str, how: Reduction = "mean") -> FloatArray:
+        """Return one number per row. Shape (n,), NaN where `reason` is not 0."""
+        lists = self.numbers[name].list
+        found = lists.last() if how == "last" else getattr(lists, how)()
+        values = np.array(found.cast(pl.Float64).fill_null(np.nan).to_numpy())
+        values[self.reason != 0] = np.nan
+        return values
+
+    def frame(self) -> pl.DataFrame:
+        """Return a column of lists per name, and those of the coverage and the keys."""
+        return pl.DataFrame({**self.numbers, _COVERAGE: self.coverage, _KEYS: self.keys})
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, reason: ReasonArray, flags: FlagArray) -> Self:
+        """Return the value that `frame` made."""
+        names = [name for name in frame.columns if name not in (_COVERAGE, _KEYS)]
+        return cls(
+            reason, flags, {name: frame[name] for name in names}, frame[_COVERAGE], frame[_KEYS]
+        )
+
+    def blank(self, count: int) -> pl.DataFrame:
+        """Return `count` rows of empty lists."""
+        return pl.DataFrame(
+            {
+                name: pl.Series(name, [[]] * count, dtype=kind)
+                for name, kind in self.frame().schema.items()
+            }
+        )
+
+    def difference(self, other: Self) -> float:
+        """Return 0 if all numbers are equal, else infinity."""
+        return 0.0 if self.frame().equals(other.frame()) else float("inf")
+
+
+class Judgments(JudgedFeature):
+    """What a judge says of each row by a prompt: a number, or one per dimension.
+
+    A prompt that asks for a number of a scale gives that; one that asks for words gives the
+    probability of the first of them where probabilities are read, else 1 or 0; one that asks for an
+    object gives its numbers, 1 and 0 for true and false, and the length of lists.
+
+    The judge sees the data of a row between fences with a code that whoever wrote the data cannot
+    know, and is told that they are data. A row that speaks to a judge is flagged. A reply that says
+    nothing that was asked for is asked once more, warmer or with more room, and after that is a
+    failure of the row and never a number. Replies are kept: what is asked once is not asked again.
+    """
+
+    name = "judgments"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="what every judge is asked for")
+    value: ClassVar[type[RowValue]] = Judged
+
+    prompt: PromptRef = "rubric"
+    """What is asked: the name of a prompt, or the path of a .toml file of your own."""
+    dimension: str = ""
+    """What is judged, where the prompt has dimensions; by default its first, or all together where
+    it asks for all at once."""
+    answers: Answers = "auto"
+    """How the judge answers: by the probabilities of labels, by an object that its server holds to a
+    schema, or in words; by default the first of these that it was found to be able to."""
+    turns: Turns = "last"
+    """Whether the last answer of a conversation is judged, or each with its own question."""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 1
+    """How often each is asked; the mean counts."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
+    """Temperature of the sampling; above 0 where it is asked several times."""
+    max_characters: Annotated[int, Field(ge=200)] = 24_000
+    """Longest text that a judge is shown; of a longer one the middle is left out, and it is
+    flagged."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what there is a number for."""
+        return number_names(load_prompt(self.prompt), self.dimension)
+
+    def questions(self, conversation: Conversation, capabilities: Capabilities) -> Questions[Found]:
+        """Return how a row is put to a judge.
+
+        Raises:
+            ModelLoadError: if the judge cannot be asked so.
+            ConfigError: if the prompt cannot.
+        """
+        prompt = load_prompt(self.prompt)
+        return RowQuestions(
+            prompt,
+            self.dimension,
+            self._mode(prompt, capabilities),
+            capabilities,
+            self.turns,
+            self.repeats,
+            self.temperature,
+            self.max_characters,
+        ).of(conversation)
+
+    def _mode(self, prompt: Prompt, capabilities: Capabilities) -> Mode:
+        several = len(prompt.names(self.dimension)) > 1
+        offered = [mode for mode in prompt.modes if not (several and mode == "label")]
+        wanted = None if self.answers == "auto" else WAYS[self.answers]
+        if self.answers != "auto":
+            prompt.check(self.answers, self.dimension)
+        return _MODE_OF[capabilities.choose([WAYS[mode] for mode in offered], wanted).mode]
+
+    def collect(self, rows: Sequence[Concluded[Found]]) -> Judged:
+        """Return the numbers of rows; a row of which one turn has none has none."""
+        prompt, names = load_prompt(self.prompt), self.names
+        first = next(iter(prompt.form.options), "")
+        lists: dict[str, list[list[float]]] = {name: [] for name in names}
+        coverage: list[list[float]] = []
+        reasons = np.array([_reason(row.finding) for row in rows], np.uint8)
+        flags = np.array([int(row.finding.flags) for row in rows], np.uint16)
+        for row, reason in zip(rows, reasons.tolist(), strict=True):
+            groups = [] if reason else row.finding.verdicts
+            for name in names:
+                lists[name].append([_mean(_number(each, name, first) for each in own) for own in groups])
+            coverage.append([_mean(_covered(each) for each in own) for own in groups])
+        floats = pl.List(pl.Float64)
+        return Judged(
+            reasons,
+            flags,
+            {name: pl.Series(name, values, floats) for name, values in lists.items()},
+            pl.Series(_COVERAGE, coverage, floats),
+            pl.Series(_KEYS, [list(row.keys) for row in rows], pl.List(pl.Binary)),
+        )
+
+
+def number_names(prompt: Prompt, dimension: str = "") -> tuple[str, ...]:
+    """Return what a prompt gives numbers for: its dimensions, its verdict, or keys of its object."""
+    if prompt.form.kind != "object":
+        return prompt.names(dimension)
+    return tuple(field.name for field in prompt.form.fields if field.type in _NUMBERED)
+
+
+_NUMBERED = ("number", "true_or_false", "list")
+
+
+def _reason(found: Found) -> Reason:
+    """Return why a row has no numbers: that of the first of its replies that says nothing."""
+    if found.reason:
+        return found.reason
+    every = (verdict for group in found.verdicts for verdict in group)
+    return next((each.reason for each in every if each.reason), Reason.OK)
+
+
+def _number(verdict: Verdict, name: str, first: str) -> float:
+    """Return what a verdict says of a name; of words how far it is the first of all."""
+    assert verdict.values is not None  # noqa: S101  its reason is OK
+    value: Any = verdict.values[name]
+    if name == VERDICT:
+        known = verdict.distribution
+        return float(value == first) if known is None else float(known.probabilities[first])
+    return float(len(value)) if isinstance(value, list) else float(value)
+
+
+def _covered(verdict: Verdict) -> float:
+    return float("nan") if verdict.distribution is None else verdict.distribution.coverage
+
+
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))

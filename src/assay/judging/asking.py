@@ -1,0 +1,165 @@
+"""Puts the questions of rows to a judge, many at a time, over the borders of shards."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as Late
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from assay.judging.questioning import Concluded, Questions
+from assay.judging.replies import Reply
+from assay.judging.requests import Request
+
+Found = TypeVar("Found")
+_TELL_SECONDS = 0.2
+
+
+class Answering(Protocol):
+    """What replies to single requests."""
+
+    @property
+    def identity(self) -> str:
+        """Return what tells it from every other judge; keys are taken over it."""
+
+    def kept(self, keys: Sequence[bytes]) -> dict[bytes, Reply]:
+        """Return the replies that are at hand, by key; called from any thread."""
+
+    async def reply(self, request: Request, key: bytes) -> Reply:
+        """Return the reply to a request, kept by then if it is a last word."""
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> "Future[Any]":
+        """Begin work in the loop in which requests are sent."""
+
+
+@dataclass
+class _Row:
+    """A row on its way: what it asks next, and the keys of all that it has asked."""
+
+    questions: Questions[Any]
+    requests: Sequence[Request] = ()
+    keys: tuple[bytes, ...] = ()
+    concluded: Concluded[Any] | None = None
+
+    def go_on(self, judge: str, replies: Sequence[Reply] | None = None) -> None:
+        """Hand over replies, and take what is asked next."""
+        try:
+            self.requests = (
+                next(self.questions) if replies is None else self.questions.send(replies)
+            )
+        except StopIteration as end:
+            self.requests = ()
+            self.concluded = Concluded(end.value, self.keys)
+        else:
+            self.keys += tuple(request.key(judge) for request in self.requests)
+
+    @property
+    def wanted(self) -> tuple[bytes, ...]:
+        """The keys of the requests that are open."""
+        return self.keys[len(self.keys) - len(self.requests) :]
+
+
+class Batch(Generic[Found]):
+    """Rows that a judge is asked about.
+
+    Args:
+        rows: how many.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.done = 0
+        self.work: Future[list[Concluded[Found]]] = Future()
+
+    def wait(self, advance: Callable[[int], None]) -> list[Concluded[Found]]:
+        """Return what was found of every row, telling meanwhile how many are done."""
+        told = 0
+        while True:
+            try:
+                found = self.work.result(_TELL_SECONDS)
+            except Late:
+                if self.work.done():  # it was raised by the work itself
+                    raise
+                done = self.done
+                advance(done - told)
+                told = done
+                continue
+            advance(self.rows - told)
+            return found
+
+
+class Asking:
+    """Asks one judge.
+
+    Args:
+        judge: what replies.
+        parallel: rows that are on their way at a time, at most.
+    """
+
+    def __init__(self, judge: Answering, *, parallel: int) -> None:
+        self._judge = judge
+        self._slots = asyncio.Semaphore(parallel)
+        self._under_way: dict[bytes, asyncio.Future[Reply]] = {}
+
+    def submit(self, rows: Sequence[Questions[Found]]) -> Batch[Found]:
+        """Begin to ask about some rows; called from any thread but the loop's."""
+        begun = [_Row(questions) for questions in rows]
+        for row in begun:
+            row.go_on(self._judge.identity)
+        kept = self._judge.kept([key for row in begun for key in row.keys])
+        batch: Batch[Found] = Batch(len(rows))
+        batch.work = self._judge.start(self._all(begun, kept, batch))
+        return batch
+
+    async def _all(
+        self, rows: Sequence[_Row], kept: dict[bytes, Reply], batch: Batch[Any]
+    ) -> list[Concluded[Any]]:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for row in rows:
+                    if row.concluded is not None:
+                        batch.done += 1
+                        continue
+                    await self._slots.acquire()
+                    tasks.create_task(self._row(row, kept, batch))
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        return [row.concluded for row in rows if row.concluded is not None]
+
+    async def _row(self, row: _Row, kept: dict[bytes, Reply], batch: Batch[Any]) -> None:
+        try:
+            while row.concluded is None:
+                pairs = list(zip(row.requests, row.wanted, strict=True))
+                found = [kept.get(key) for _, key in pairs]
+                replies = await asyncio.gather(
+                    *(
+                        self._reply(request, key)
+                        for (request, key), reply in zip(pairs, found, strict=True)
+                        if reply is None
+                    )
+                )
+                asked = iter(replies)
+                row.go_on(
+                    self._judge.identity,
+                    [next(asked) if reply is None else reply for reply in found],
+                )
+            batch.done += 1
+        finally:
+            self._slots.release()
+
+    async def _reply(self, request: Request, key: bytes) -> Reply:
+        """Return a reply; equal requests that are under way together share one."""
+        if key in self._under_way:
+            return await asyncio.shield(self._under_way[key])
+        shared = self._under_way[key] = asyncio.get_running_loop().create_future()
+        try:
+            reply = await self._judge.reply(request, key)
+        except BaseException as error:
+            shared.set_exception(error)
+            shared.exception()  # whoever shares it raises it; if nobody does, it is raised here
+            raise
+        else:
+            shared.set_result(reply)
+            return reply
+        finally:
+            del self._under_way[key]

@@ -1,0 +1,200 @@
+"""Puts a judge together: who answers, what is kept of it, what it costs and what it can do."""
+
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay.backends.endpoint.answers import Answer, Attempt
+from assay.backends.endpoint.failures import Cause, RefusedError, UnansweredError
+from assay.backends.endpoint.judge_address import Judge as Named
+from assay.backends.endpoint.judge_address import find_judge
+from assay.backends.endpoint.judge_service import JudgeService
+from assay.backends.endpoint.judge_service import open_judge as open_service
+from assay.components.money import parse_amount
+from assay.errors import ConfigError, Parameter, Phrase
+from assay.judging.judge import Judge, RefusedRequestError, Sent
+from assay.judging.kept import KeptReplies
+from assay.judging.known_capabilities import ASSUMED, known, remember
+from assay.judging.payment import Payment
+from assay.judging.prices import Price, parse_price, price_of, read_prices
+from assay.judging.probing import probe
+from assay.judging.store import ReplyStore
+from assay.samples import Reason
+
+if TYPE_CHECKING:
+    from assay.runtime import Runtime as Workplace
+
+# What stands between may have given up waiting for a reply that comes, and is charged for.
+_MAYBE_CHARGED = {0, 408, 499, 502, 504, 524}
+_REFUSED_FROM_THE_START = 8
+_REASONS = {Cause.TOO_LONG: Reason.TOO_LONG, Cause.FILTERED: Reason.REFUSED}
+
+
+class ClientWire:
+    """Carries requests to a judge by the one client.
+
+    Args:
+        service: that answers.
+    """
+
+    def __init__(self, service: JudgeService) -> None:
+        self._service = service
+        self._base = service.address.base
+        self._client = service.client
+        self._answered = self._refused = 0
+        self._given_up = ""
+
+    @property
+    def parallel(self) -> int:
+        """How many requests are under way at a time, at most."""
+        return self._client.parallel
+
+    @property
+    def stopped(self) -> str:
+        """Why nothing is sent any more; empty while it is."""
+        return str(self._client.why_stopped) if self._client.stopped else self._given_up
+
+    async def send(self, route: str, body: bytes, payment: Payment) -> Sent:
+        """Return the answer, asked for again where a failure may pass; every try is paid for.
+
+        Raises:
+            RefusedRequestError: if there is none.
+            CappedError: if there is no money for another try.
+        """
+        try:
+            answer = await self._client.send(
+                f"{self._base}/{route}", body, accounts=_Accounts(payment)
+            )
+        except RefusedError as error:
+            reason = _REASONS.get(error.cause, Reason.TRANSIENT)
+            self._give_up_on(error)
+            raise RefusedRequestError(reason, str(error), error.hint) from error
+        except UnansweredError as error:
+            raise RefusedRequestError(Reason.TRANSIENT, str(error), error.hint) from error
+        self._answered += 1
+        return Sent(answer.content, answer.text, answer.seconds, answer.attempts)
+
+    def _give_up_on(self, error: RefusedError) -> None:
+        """Send nothing more where it is not the text of one row that is refused."""
+        if error.cause in _REASONS:
+            return
+        self._refused += 1
+        if error.cause is Cause.UNSUPPORTED or (
+            not self._answered and self._refused >= _REFUSED_FROM_THE_START
+        ):
+            self._given_up = str(error)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Return the result of work that runs in the loop in which requests are sent."""
+        return self._client.run(work)
+
+    def resume(self) -> None:
+        """Send again."""
+        self._answered = self._refused = 0
+        self._given_up = ""
+        self._client.resume()
+
+    def break_off(self) -> None:
+        """Send nothing more until `resume`, and give up what is under way."""
+        self._client.break_off()
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._service.close()
+
+
+class _Accounts:
+    """Pays for the tries of a request."""
+
+    def __init__(self, payment: Payment) -> None:
+        self._payment = payment
+
+    async def begin(self) -> None:
+        """Set money aside for a try."""
+        await self._payment.begin()
+
+    async def end(self, attempt: Attempt | None) -> None:
+        """Settle a try that was not answered; one that was is settled by what it holds."""
+        if attempt is not None and isinstance(attempt.found, Answer):
+            return
+        if attempt is not None and attempt.reached and may_be_charged(attempt):
+            await self._payment.lose()
+        else:
+            self._payment.release()
+
+
+def may_be_charged(attempt: Attempt) -> bool:
+    """Return whether a server may charge for a try that it did not answer."""
+    return attempt.status in _MAYBE_CHARGED or 200 <= attempt.status < 300
+
+
+def kept_replies(pinned: str, runtime: "Workplace") -> tuple[KeptReplies, Named]:
+    """Return what a judge has replied so far, and what its name stands for. Nobody is asked.
+
+    Raises:
+        ModelLoadError: if the name stands for no judge.
+        ConfigError: if nobody has said what it costs, or a price or the cap is none.
+    """
+    named = find_judge(pinned)
+    store = ReplyStore(runtime.cache / "judge")
+    kept = KeptReplies(
+        named.identity, store, known(store.folder, named.identity), _price(named, runtime)
+    )
+    _cap(kept.price.currency, runtime)
+    return kept, named
+
+
+def open_judge(pinned: str, runtime: "Workplace") -> Judge:
+    """Return a judge that is asked; what it can do is probed once.
+
+    Raises:
+        ModelLoadError: if it does not answer, denies access, or lacks the model.
+        ConfigError: as `kept_replies`.
+    """
+    kept, named = kept_replies(pinned, runtime)
+    cap = _cap(kept.price.currency, runtime)
+    if runtime.offline and named.file is None and not _is_local(named):
+        return Judge(kept, None, named.name, cap=cap)
+    service = open_service(named, runtime, threads=runtime.threads)
+    try:
+        if kept.capabilities is ASSUMED:
+            found = probe(service)
+            remember(kept.store.folder, named.identity, found)
+            kept = replace(kept, capabilities=found)
+        return Judge(kept, ClientWire(service), service.address.model, cap=cap)
+    except BaseException:
+        service.close()
+        raise
+
+
+def _is_local(named: Named) -> bool:
+    return named.address is None or named.address.is_local
+
+
+def _price(named: Named, runtime: "Workplace") -> Price:
+    text = runtime.price
+    typed = "=" in text and not text.endswith(".toml")
+    address = named.address
+    return price_of(
+        "" if address is None else address.host,
+        named.name if address is None else address.model,
+        is_local=_is_local(named),
+        given=parse_price(text) if typed else None,
+        table=read_prices(Path(text)) if text and not typed else None,
+    )
+
+
+def _cap(currency: str, runtime: "Workplace") -> int | None:
+    """Return the most that may be spent here: of work that is shared out, its share."""
+    if not runtime.max_cost:
+        return None
+    amount = parse_amount(runtime.max_cost, currency)
+    if amount.currency != currency:
+        raise ConfigError(
+            Phrase(
+                "the price is in {}, and {} in {}", currency, Parameter("max_cost"), amount.currency
+            ),
+            hint=Parameter("max_cost", f"5 {currency}"),
+        )
+    return amount.nano // (runtime.shard[1] if runtime.shard else 1)
