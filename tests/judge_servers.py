@@ -40,7 +40,10 @@ class Personality:
         counts: whether it tells how many tokens there were.
         system: whether a system message reaches the model.
         drifts: whether it writes something else every time.
+        breaks: fields over which it stumbles, with a 500.
         status: answered to everything; 0 for what is right.
+        said: with that status.
+        missing: said of a route that it has not.
     """
 
     routes: frozenset[str] = frozenset({"chat/completions", "completions"})
@@ -53,7 +56,10 @@ class Personality:
     counts: bool = True
     system: bool = True
     drifts: bool = False
+    breaks: frozenset[str] = frozenset()
     status: int = 0
+    said: str = "not now"
+    missing: str = "Not Found"
 
 
 _USUAL_LIMITS = frozenset({"max_tokens", "max_completion_tokens", "temperature"})
@@ -109,10 +115,12 @@ class StubJudge:
         self.asked.append((route, dict(question)))
         kind = self.personality
         if kind.status:
-            return _error(kind.status, "not now")
+            return _error(kind.status, kind.said)
         if route not in kind.routes:
-            return _error(404, "Not Found")
+            return _error(404, kind.missing)
         for name in sorted(set(question) - _USUAL):
+            if name in kind.breaks:
+                return _error(500, name)
             if name in kind.refuses or (kind.refuses_unknown and name not in kind.obeys):
                 return _error(400, f"Unsupported parameter: '{name}'")
         if max(_number(question, "top_logprobs"), 0) > kind.most_candidates:

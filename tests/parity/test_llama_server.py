@@ -92,7 +92,7 @@ def test_no_page_of_a_browser_may_read_an_answer(service: JudgeService) -> None:
 
 
 def test_the_path_of_the_file_is_not_told(service: JudgeService) -> None:
-    answer = service.requests.get(f"{service.address.base}/models")
+    answer = service.client.get(f"{service.address.base}/models")
 
     assert "/" not in json.dumps([each["id"] for each in answer["data"]])
 

@@ -25,12 +25,12 @@ class Place(NamedTuple):
         written: token that was written there.
         candidates: log-probability of each candidate, in nats, by its bytes or else its text;
             those that look alike are one.
-        count: how many the server told.
+        told: how many the server told.
     """
 
     written: bytes
     candidates: Mapping[bytes, float]
-    count: int
+    told: int
 
 
 class WrongNumbersError(Exception):
@@ -100,7 +100,7 @@ def places(answer: Answered, asked: int, *, plain: bool = True) -> list[Place]:
 
 def fewest_candidates(found: Sequence[Place]) -> int:
     """Return how many candidates there are at every place, at least."""
-    return min((each.count for each in found), default=0)
+    return min((each.told for each in found), default=0)
 
 
 def same_place(first: Place, second: Place, *, close: float) -> bool:

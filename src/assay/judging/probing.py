@@ -12,9 +12,7 @@ from assay.errors import ModelLoadError
 from assay.judging.capabilities import Capabilities, Finding
 from assay.judging.probe_questions import (
     CANDIDATES,
-    CHAT,
     CHOICES,
-    COMPLETIONS,
     CUT_AT,
     FEWER_CANDIDATES,
     LETTER,
@@ -53,7 +51,7 @@ from assay.judging.probe_verdicts import (
     shown,
 )
 from assay.judging.replies import Reply
-from assay.models.asking import Answered, Asks
+from assay.models.asking import CHAT, COMPLETIONS, Answered, Asks
 from assay.wording import number_of
 
 MOST_REQUESTS = 21

@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.judge_servers import BASE_MODEL, GPT_5, LLAMA_CPP, OLD_OLLAMA, StubJudge
 
 from assay.errors import ModelLoadError
 from assay.judging.capabilities import Capabilities, Finding
 from assay.judging.probing import probe
+from tests.judge_servers import BASE_MODEL, GPT_5, LLAMA_CPP, OLD_OLLAMA, StubJudge
 
 
 def _found(personality: object = LLAMA_CPP) -> Capabilities:

@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+
+from assay.errors import ModelLoadError
+from assay.judging.capabilities import Capabilities, Finding, Standing
+from assay.judging.probing import MOST_REQUESTS, probe
 from tests.judge_servers import (
     BASE_MODEL,
     GPT_4O,
@@ -18,10 +22,6 @@ from tests.judge_servers import (
     Personality,
     StubJudge,
 )
-
-from assay.errors import ModelLoadError
-from assay.judging.capabilities import Capabilities, Finding, Standing
-from assay.judging.probing import MOST_REQUESTS, probe
 
 YES, NO, IGNORED, UNKNOWN = Standing.YES, Standing.NO, Standing.IGNORED, Standing.UNKNOWN
 ALL_WELL = {
@@ -79,7 +79,7 @@ def test_every_kind_of_server_is_told_as_it_is(name: str) -> None:
 
     found = probe(stub)
 
-    assert _standings(found) == ALL_WELL | differs
+    assert _standings(found) == {**ALL_WELL, **differs}
     assert all(finding.evidence for finding in found.findings().values())
     assert found.requests == len(stub.asked) <= MOST_REQUESTS
 
@@ -106,8 +106,13 @@ def test_how_a_judge_is_asked_follows(
 
 
 def test_tokens_of_the_probe_are_those_that_the_server_counted() -> None:
-    counted = []
-    stub = StubJudge(LLAMA_CPP, change=lambda body: counted.append(body["usage"]) or body)
+    counted: list[dict[str, int]] = []
+
+    def remember(body: Any) -> Any:
+        counted.append(body["usage"])
+        return body
+
+    stub = StubJudge(LLAMA_CPP, change=remember)
 
     found = probe(stub)
 

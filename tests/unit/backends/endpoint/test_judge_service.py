@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from assay.backends.endpoint import http_requests, judge_service
+from assay.backends.endpoint import judge_service
 from assay.backends.endpoint.judge_address import Judge, find_judge
 from assay.backends.endpoint.judge_service import JudgeService, open_judge
 from assay.backends.endpoint.local_server import Settings
 from assay.errors import ConfigError, ModelLoadError
+from assay.judging.capabilities import Finding, Standing
 from assay.judging.probing import probe
 from assay.runtime import Runtime
 from tests.gguf_headers import header_only
-from tests.judge_servers import GPT_5, LLAMA_CPP, StubJudge, serving_judge
+from tests.judge_servers import GPT_4O, GPT_5, LLAMA_CPP, StubJudge, serving_judge
 
 ROUTE = "chat/completions"
 QUESTION = {"messages": [{"role": "user", "content": "Yes?"}], "max_tokens": 3}
@@ -23,8 +24,9 @@ QUESTION = {"messages": [{"role": "user", "content": "Yes?"}], "max_tokens": 3}
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_requests, "WAITS_SECONDS", (0.0,))
-    for name in ("ASSAY_API_KEY", "OPENAI_API_KEY"):
+    quick = dataclasses.replace(judge_service._QUESTIONS, pauses=(0.0,))
+    monkeypatch.setattr(judge_service, "_QUESTIONS", quick)
+    for name in ("ASSAY_API_KEYS", "ASSAY_API_KEY", "ASSAY_API_KEY_COMMAND"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -57,7 +59,7 @@ def test_over_http_the_same_is_found_as_without_it(service: JudgeService, stub: 
     assert probe(service) == probe(StubJudge(GPT_5))
 
 
-@pytest.mark.parametrize("status", [400, 404, 422, 500, 501])
+@pytest.mark.parametrize("status", [400, 404, 405, 422, 500, 501])
 def test_what_a_server_refuses_is_handed_on(
     service: JudgeService, stub: StubJudge, status: int
 ) -> None:
@@ -71,7 +73,14 @@ def test_what_a_server_refuses_is_handed_on(
 
 @pytest.mark.parametrize(
     ("status", "said"),
-    [(401, "401"), (403, "403"), (302, "302"), (429, "no usable answer"), (503, "503")],
+    [
+        (401, "denies access: 401"),
+        (403, "denies access: 403"),
+        (302, "refuses: 302"),
+        (402, "refuses: 402"),
+        (429, "no usable answer: 429"),
+        (503, "no usable answer: 503"),
+    ],
 )
 def test_what_makes_every_question_useless_is_raised(
     service: JudgeService, stub: StubJudge, status: int, said: str
@@ -82,6 +91,37 @@ def test_what_makes_every_question_useless_is_raised(
         service.ask(ROUTE, QUESTION)
 
     assert caught.value.hint
+
+
+def test_a_model_that_is_not_there_is_told_in_one_line(
+    service: JudgeService, stub: StubJudge
+) -> None:
+    stub.personality = dataclasses.replace(LLAMA_CPP, status=404, said="The model does not exist")
+
+    with pytest.raises(ModelLoadError, match="refuses: 404 The model does not exist"):
+        probe(service)
+
+
+def test_a_model_that_only_chats_is_no_missing_one(service: JudgeService, stub: StubJudge) -> None:
+    stub.personality = dataclasses.replace(
+        GPT_4O, missing="The model m is not available on this route"
+    )
+
+    found = probe(service)
+
+    assert found.completions.standing is Standing.NO
+    assert found.modes() == ("label_logprobs", "json_schema", "text")
+
+
+def test_a_field_over_which_a_server_stumbles_is_one_that_it_lacks(
+    service: JudgeService, stub: StubJudge
+) -> None:
+    stub.personality = dataclasses.replace(LLAMA_CPP, breaks=frozenset({"response_format"}))
+
+    found = probe(service)
+
+    assert found.json_schema == Finding.no("500 response_format")
+    assert found.modes() == ("label_logprobs", "text")
 
 
 def test_where_nobody_answers_that_is_told() -> None:
@@ -124,7 +164,7 @@ class _Served:
 def local(
     stub: StubJudge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[JudgeService]:
-    monkeypatch.setenv("ASSAY_API_KEY", "somebody-elses-key")
+    monkeypatch.setenv("ASSAY_API_KEYS", "127.0.0.1=somebody-elses-key")
     with serving_judge(stub, key=_Served.key) as base:
         monkeypatch.setattr(_Served, "base", base)
         monkeypatch.setattr(judge_service, "LocalServer", _Served)

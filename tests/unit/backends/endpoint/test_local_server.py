@@ -1,8 +1,11 @@
 """A server of our own comes up guarded, tells why if it does not, and never outlives its owner."""
 
 import gc
+import importlib.util
 import json
 import os
+import secrets
+import select
 import shutil
 import signal
 import socket
@@ -137,7 +140,7 @@ def test_an_interruption_while_it_starts_ends_it(
 
     monkeypatch.setenv("FAKE_LLAMA", "slow")
     monkeypatch.setattr(local_server, "_start", remembered)
-    monkeypatch.setattr(local_server.select, "select", _interrupted)
+    monkeypatch.setattr(select, "select", _interrupted)
 
     with pytest.raises(KeyboardInterrupt):
         LocalServer(file, Settings())
@@ -188,7 +191,7 @@ def test_last_words_of_one_that_does_not_come_up_are_told_without_the_key(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAKE_LLAMA", "fails")
-    monkeypatch.setattr(local_server.secrets, "token_urlsafe", lambda size: "secret" * 8)
+    monkeypatch.setattr(secrets, "token_urlsafe", lambda size: "secret" * 8)
 
     with pytest.raises(ModelLoadError) as caught:
         LocalServer(file, Settings())
@@ -283,7 +286,7 @@ def test_a_file_that_holds_no_whole_model_is_refused_before_anything_starts(
 def test_without_the_library_the_line_that_installs_it_is_told(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_server.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
     with pytest.raises(MissingExtraError) as caught:
         LocalServer(file, Settings())
