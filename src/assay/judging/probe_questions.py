@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-CHAT, COMPLETIONS = "chat/completions", "completions"
 CANDIDATES = 20
 """Of the likeliest tokens, how many are asked for: the most that every server may be asked for."""
 FEWER_CANDIDATES = 5

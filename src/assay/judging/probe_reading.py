@@ -12,6 +12,7 @@ from assay.samples import Reason
 
 _ROUNDED = 1e-3  # what rounding may add to a probability, and to a sum of them
 _SHOWN = 5
+_BEGINNING = 16  # letters by which a reply is known
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 _THOUGHT_TAG = re.compile(r"\s*<think(?:ing)?>", re.IGNORECASE)
@@ -24,12 +25,12 @@ class Place(NamedTuple):
         written: token that was written there.
         candidates: log-probability of each candidate, in nats, by its bytes or else its text;
             those that look alike are one.
-        count: how many the server told.
+        told: how many the server told.
     """
 
     written: bytes
     candidates: Mapping[bytes, float]
-    count: int
+    told: int
 
 
 class WrongNumbersError(Exception):
@@ -61,12 +62,14 @@ def thinks(answer: Answered) -> str:
     return "its text begins with <think>" if _THOUGHT_TAG.match(reply.text) else ""
 
 
-def places(answer: Answered, asked: int) -> list[Place]:
+def places(answer: Answered, asked: int, *, plain: bool = True) -> list[Place]:
     """Return the likeliest tokens at every place of a reply; nothing where the server tells none.
 
     Args:
         answer: of `chat/completions`.
         asked: how many candidates were asked for at each place.
+        plain: the first place has to be that of the reply's first token. Where JSON is demanded, a
+            server may take away a fence that the model wrote around it.
 
     Raises:
         WrongNumbersError: if what it tells is no such thing: above 0, more than 1 together, of
@@ -84,16 +87,20 @@ def places(answer: Answered, asked: int) -> list[Place]:
             f"{asked} candidates were asked for, and {fewest} came: only what was written"
         )
     reply = reply_of(answer)
-    text = "" if reply is None else reply.text.strip()
-    # A server may take away what frames a reply, but it writes nothing that the model did not.
-    if text.encode() not in b"".join(each.written for each in found):
+    text = _readable("" if reply is None else reply.text)
+    written = _readable(b"".join(each.written for each in found).decode("utf-8", "replace"))
+    # Only its beginning: llama.cpp tells no place of a token that is a part of a letter.
+    text = text[: min(len(written), _BEGINNING)]
+    if plain and text in written and not written.startswith(text):
+        raise WrongNumbersError("they begin before the reply does")
+    if text not in written:
         raise WrongNumbersError("they are of another text than the reply")
     return found
 
 
 def fewest_candidates(found: Sequence[Place]) -> int:
     """Return how many candidates there are at every place, at least."""
-    return min((each.count for each in found), default=0)
+    return min((each.told for each in found), default=0)
 
 
 def same_place(first: Place, second: Place, *, close: float) -> bool:
@@ -171,6 +178,11 @@ def _place(entry: Any) -> Place:
     if together > 1 + _ROUNDED:
         raise WrongNumbersError(f"the probabilities of a place add up to {together:.3f}")
     return Place(_bytes_of(entry), candidates, len(top) if isinstance(top, list) else 0)
+
+
+def _readable(text: str) -> str:
+    """Return a text without what is left of letters that are not whole, and of blanks around it."""
+    return text.replace("\ufffd", "").strip()
 
 
 def _bytes_of(entry: Mapping[str, Any]) -> bytes:

@@ -12,9 +12,7 @@ from assay.errors import ModelLoadError
 from assay.judging.capabilities import Capabilities, Finding
 from assay.judging.probe_questions import (
     CANDIDATES,
-    CHAT,
     CHOICES,
-    COMPLETIONS,
     CUT_AT,
     FEWER_CANDIDATES,
     LETTER,
@@ -53,7 +51,7 @@ from assay.judging.probe_verdicts import (
     shown,
 )
 from assay.judging.replies import Reply
-from assay.models.asking import Answered, Asks
+from assay.models.asking import CHAT, COMPLETIONS, Answered, Asks
 from assay.wording import number_of
 
 MOST_REQUESTS = 21
@@ -216,12 +214,12 @@ class _Probe:
             self._found["prompt_logprobs"] = Finding.unknown("it does not go on with texts")
             return None
         self._found["completions"] = Finding.yes(f"wrote {shown(reply)}")
-        tried = {
-            next(iter(fields)): prompt_numbers(
-                self._ask(COMPLETIONS, {**question, "max_tokens": 1, **fields})
-            )
-            for fields in PROMPT_FIELDS
-        }
+        tried: dict[str, Finding] = {}
+        for fields in PROMPT_FIELDS:
+            answer = self._ask(COMPLETIONS, {**question, "max_tokens": 1, **fields})
+            tried[next(iter(fields))] = found = prompt_numbers(answer)
+            if found.holds:
+                break
         self._found["prompt_logprobs"] = best_of(tried)[1]
         return reply
 
@@ -297,7 +295,7 @@ class _Probe:
         if reply_of(answer) is None:
             return answer.said or NO_REPLY
         try:
-            found = places(answer, candidates)
+            found = places(answer, candidates, plain="response_format" not in how)
         except WrongNumbersError as error:
             return str(error)
         return found[0] if found else "none came"

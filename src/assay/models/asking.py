@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+CHAT, COMPLETIONS = "chat/completions", "completions"
+"""Where OpenAI-compatible services reply to conversations, and go on with texts."""
+
 
 @dataclass(frozen=True)
 class Answered:

@@ -2,25 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.endpoint_address import Address, check_reachable
-from assay.backends.endpoint.failures import RefusedError, UnansweredError
+from assay.backends.endpoint.failures import Cause, RefusedError, UnansweredError
 from assay.backends.endpoint.http_model import denied
 from assay.backends.endpoint.judge_address import Judge
 from assay.backends.endpoint.local_server import CONTEXT, LocalServer, Settings
-from assay.backends.endpoint.retries import judge_patience
+from assay.backends.endpoint.retries import Patience, judge_patience
 from assay.components.references import UNPINNED
 from assay.errors import ModelLoadError
-from assay.models.asking import Answered
+from assay.models.asking import CHAT, Answered
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from assay.models.workplace import Workplace
 
-_BROKEN_THERE = ("500", "501")  # what a server says of a field that it stumbles over
+_BROKEN_THERE = (500, 501)  # what a server says of a field that it stumbles over
+_QUESTIONS = Patience(1, (0.5, 1.0, 2.0), asked=60.0, seconds=180.0)
 _SERVE = "start it, or mend the address, then run the same line again"
 
 
@@ -56,27 +58,28 @@ class JudgeService:
         """Most tokens of one request, prompt and reply together; None where nobody says."""
         return None if self._server is None else self._server.context
 
+    @cached_property
+    def _asking(self) -> Client:
+        """What carries single questions: a code that stays is an answer, so few tries do."""
+        key = None if self._server is None else self._server.key
+        return Client(self.address.base, _QUESTIONS, key=key)
+
     def ask(self, route: str, question: Mapping[str, Any]) -> Answered:
         """Return what came back to one request; see `assay.models.asking.Asks`.
 
         Raises:
-            ModelLoadError: if nobody answers, access is denied, or it cannot answer now.
+            ModelLoadError: if nobody answers, access is denied, the model is not there, or it
+                cannot answer now.
         """
         url = f"{self.address.base}/{route}"
         try:
-            answer = self.client.ask(url, {"model": self.address.model, **question})
+            answer = self._asking.ask(url, {"model": self.address.model, **question})
         except RefusedError as error:
-            if error.denied:
-                raise denied(self.address, error) from error
-            if error.redirects:
-                raise ModelLoadError(
-                    f"{self.address.base} refuses: {error}", hint=error.hint
-                ) from error
+            self._check_refusal(error, route)
             return Answered(error.status, said=str(error))
         except UnansweredError as error:
-            said = str(error)
-            if error.spoken and said.startswith(_BROKEN_THERE):
-                return Answered(int(said[:3]), said=said)
+            if error.status in _BROKEN_THERE:
+                return Answered(error.status, said=str(error))
             self.check()
             if error.spoken:
                 raise ModelLoadError(
@@ -86,6 +89,17 @@ class JudgeService:
                 f"no server answers at {self.address.base}: {error}", hint=_SERVE
             ) from error
         return Answered(200, answer)
+
+    def _check_refusal(self, error: RefusedError, route: str) -> None:
+        """Raise where whatever else is asked would be refused, too."""
+        if error.denied:
+            raise denied(self.address, error) from error
+        if error.cause is Cause.NO_MODEL and route != CHAT:
+            self._asking.resume()  # said of models that only chat
+        elif error.ends_all or error.redirects:
+            raise ModelLoadError(
+                f"{self.address.base} refuses: {error}", hint=error.hint
+            ) from error
 
     def check(self) -> None:
         """Check that a server of our own is still running.
@@ -99,6 +113,8 @@ class JudgeService:
     def close(self) -> None:
         """Send nothing more, and end a server of our own."""
         self.client.close()
+        if "_asking" in vars(self):
+            self._asking.close()
         if self._server is not None:
             self._server.close()
 
