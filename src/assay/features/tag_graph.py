@@ -55,7 +55,7 @@ class TagGraph(PoolFeature):
 
 
 def tag_vectors(names: Sequence[str], encoder: str, runtime: Runtime) -> Float32Array:
-    """Return a vector of length 1 for each tag, or zeros for one without any token. Shape (n, d)."""
+    """Return a vector of length 1 for each tag, zeros for one without any token. Shape (n, d)."""
     opened = runtime.encoder(encoder)
     if not names:
         return np.empty((0, opened.dimension), np.float32)

@@ -159,10 +159,10 @@ class _Told:
         self._each = weights / np.maximum(sets.sizes, 1) if options.divided else weights
         self._passing = _Passing(graph, options.propagation)
         self._slope = slope(options)
-        self._told = np.zeros(sets.count)
+        self._told = np.zeros(sets.tag_count)
         self._slopes = self._slope(self._told)
-        self._worth = np.empty(sets.count)
-        self._appraise(np.arange(sets.count))
+        self._worth = np.empty(sets.tag_count)
+        self._appraise(np.arange(sets.tag_count))
 
     def gains(self, candidates: IndexArray) -> FloatArray:
         """Return what each row would add."""

@@ -21,7 +21,7 @@ class MergedTags(NamedTuple):
     """What became of tags.
 
     Attributes:
-        target: shape (count,), the tag that each became, or -1.
+        target: shape (tag_count,), the tag that each became, or -1.
         sizes: shape (5,), int64; how many tags there were, and how many each step left.
     """
 
@@ -62,7 +62,7 @@ def merge_tags(
 
     Args:
         sets: which tags each row has.
-        forms: of each tag; equal forms are one. Length count.
+        forms: of each tag; equal forms are one. Length tag_count.
         vectors_of: returns the vectors of some tags, by number; those of length 0 are like no
             other. Called once, with tags that are left after the second step.
         options: when.
@@ -80,7 +80,7 @@ def merge_tags(
     while True:
         left = renamed(sets, target)
         step_target = implied_tags(left, support=options.support, confidence=options.confidence)
-        if (step_target == np.arange(sets.count)).all():
+        if (step_target == np.arange(sets.tag_count)).all():
             break
         target = _then(target, step_target)
     return MergedTags(target, np.array([*sizes, _count(target)], np.int64))
@@ -96,7 +96,7 @@ def _count(target: IndexArray) -> int:
 
 
 def _frequent(sets: TagSets, least: int) -> IndexArray:
-    return np.where(sets.frequencies >= max(least, 1), np.arange(sets.count), -1)
+    return np.where(sets.frequencies >= max(least, 1), np.arange(sets.tag_count), -1)
 
 
 _Step = Callable[[IndexArray], IndexArray]
@@ -135,9 +135,37 @@ def _represented(groups: IndexArray, frequencies: IndexArray) -> IndexArray:
 def implied_tags(sets: TagSets, *, support: int, confidence: float) -> IndexArray:
     """Return the tag that each implies in the end, its own number where it implies none.
 
-    A tag implies another if they share at least `support` rows, which are at least a share of
-    `confidence` of its own. Of several it goes on to the most frequent, ties to the first name; in
-    a circle all become that one of it.
+    Of several it goes on to the most frequent, ties to the first name; in a circle all become that
+    one of it.
+
+    Args:
+        sets: which tags each row has.
+        support: as for `implications`.
+        confidence: as for `implications`.
+
+    Returns:
+        Shape (tag_count,).
+    """
+    before, behind = implications(sets, support=support, confidence=confidence)
+    rank = np.empty(sets.tag_count, np.int64)
+    rank[np.lexsort((np.arange(sets.tag_count), -sets.frequencies))] = np.arange(sets.tag_count)
+    order = np.lexsort((rank[behind], before))
+    implying, places = np.unique(before[order], return_index=True)
+    arrow = np.arange(sets.tag_count)
+    arrow[implying] = behind[order][places]
+    _break_circles(arrow, rank)
+    while (arrow[arrow] != arrow).any():
+        arrow = arrow[arrow]
+    return arrow
+
+
+def implications(
+    sets: TagSets, *, support: int, confidence: float
+) -> tuple[IndexArray, IndexArray]:
+    """Return all pairs of tags of which the first implies the second, in no order.
+
+    That is so if they share at least `support` rows, which are at least a share of `confidence` of
+    the rows of the first.
 
     Args:
         sets: which tags each row has.
@@ -145,11 +173,11 @@ def implied_tags(sets: TagSets, *, support: int, confidence: float) -> IndexArra
         confidence: share, in (0, 1].
 
     Returns:
-        Shape (count,).
+        The tags before the arrows, and those behind them. Shape (r,) each.
 
     Source:
         Agrawal, Imieliński & Swami 1993, Mining association rules between sets of items, with one
-        tag before the arrow and one behind it, for which counts of pairs are enough.
+        tag on either side, for which counts of pairs are enough.
     """
     frequencies = sets.frequencies
     first, second, shared = _shared_rows(sets, frequencies >= max(support, 1))
@@ -157,17 +185,7 @@ def implied_tags(sets: TagSets, *, support: int, confidence: float) -> IndexArra
     shared = np.concatenate([shared, shared])
     # A division of whole numbers is rounded once, so a share of exactly 0.99 is 0.99.
     holds = (shared >= support) & (shared / frequencies[before] >= confidence)
-    before, behind = before[holds], behind[holds]
-    rank = np.empty(sets.count, np.int64)
-    rank[np.lexsort((np.arange(sets.count), -frequencies))] = np.arange(sets.count)
-    order = np.lexsort((rank[behind], before))
-    implying, places = np.unique(before[order], return_index=True)
-    arrow = np.arange(sets.count)
-    arrow[implying] = behind[order][places]
-    _break_circles(arrow, rank)
-    while (arrow[arrow] != arrow).any():
-        arrow = arrow[arrow]
-    return arrow
+    return before[holds], behind[holds]
 
 
 def _break_circles(arrow: IndexArray, rank: IndexArray) -> None:
@@ -189,14 +207,14 @@ def _shared_rows(
     sets: TagSets, counted: NDArray[np.bool_]
 ) -> tuple[IndexArray, IndexArray, IndexArray]:
     """Return all pairs of counted tags that share rows, the lower first, and how many rows."""
-    left = renamed(sets, np.where(counted, np.arange(sets.count), -1))
+    left = renamed(sets, np.where(counted, np.arange(sets.tag_count), -1))
     owners, indices = left.owners, left.indices
     pairs, counts = np.empty(0, np.int64), np.empty(0, np.int64)
     for apart in range(1, int(left.sizes.max(initial=0))):
         same = owners[apart:] == owners[:-apart]
-        found = indices[:-apart][same] * max(sets.count, 1) + indices[apart:][same]
+        found = indices[:-apart][same] * max(sets.tag_count, 1) + indices[apart:][same]
         new, times = np.unique(found, return_counts=True)
         pairs, place = np.unique(np.concatenate([pairs, new]), return_inverse=True)
         counts = np.bincount(place, weights=np.concatenate([counts, times])).astype(np.int64)
-    first, second = np.divmod(pairs, max(sets.count, 1))
+    first, second = np.divmod(pairs, max(sets.tag_count, 1))
     return first, second, counts

@@ -40,7 +40,7 @@ def diverse_order(sets: TagSets, allowed: NDArray[np.bool_]) -> TagOrder:
     # A row is taken in the first pass that lacks one of its tags. The passes that have a tag are
     # always the first ones: whoever brings a tag to a pass was too late for those before, where
     # all of its tags were. So one number per tag tells them, and one walk is enough for all.
-    passes_with = [0] * sets.count
+    passes_with = [0] * sets.tag_count
     indptr, indices = sets.indptr.tolist(), sets.indices.tolist()
     passes, gains = np.empty(len(rows), np.int64), np.empty(len(rows))
     for place, row in enumerate(rows.tolist()):

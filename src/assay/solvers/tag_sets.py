@@ -13,12 +13,12 @@ class TagSets(NamedTuple):
     Attributes:
         indptr: shape (n + 1,), int64; row i owns positions `indptr[i]` to `indptr[i + 1]`.
         indices: shape (e,), int64, numbers of tags, each once within a row.
-        count: how many tags there are; they are numbered in the order of their names.
+        tag_count: how many tags there are; they are numbered in the order of their names.
     """
 
     indptr: IndexArray
     indices: IndexArray
-    count: int
+    tag_count: int
 
     @property
     def rows(self) -> int:
@@ -37,8 +37,8 @@ class TagSets(NamedTuple):
 
     @property
     def frequencies(self) -> IndexArray:
-        """In how many rows each tag is. Shape (count,)."""
-        return np.bincount(self.indices, minlength=self.count).astype(np.int64)
+        """In how many rows each tag is. Shape (tag_count,)."""
+        return np.bincount(self.indices, minlength=self.tag_count).astype(np.int64)
 
 
 def renamed(sets: TagSets, target: IndexArray) -> TagSets:
@@ -46,12 +46,12 @@ def renamed(sets: TagSets, target: IndexArray) -> TagSets:
 
     Args:
         sets: the rows.
-        target: shape (count,), the tag that each becomes; -1 for one that is left out.
+        target: shape (tag_count,), the tag that each becomes; -1 for one that is left out.
     """
     owners, new = sets.owners, target[sets.indices]
     kept = new >= 0
-    pairs = np.unique(owners[kept] * max(sets.count, 1) + new[kept])
-    owners, indices = np.divmod(pairs, max(sets.count, 1))
+    pairs = np.unique(owners[kept] * max(sets.tag_count, 1) + new[kept])
+    owners, indices = np.divmod(pairs, max(sets.tag_count, 1))
     indptr = np.zeros(sets.rows + 1, np.int64)
     np.cumsum(np.bincount(owners, minlength=sets.rows), out=indptr[1:])
-    return TagSets(indptr, indices, sets.count)
+    return TagSets(indptr, indices, sets.tag_count)

@@ -17,7 +17,7 @@ def _apart(places: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _merged(sets: TagSets, forms: list[str] | None = None, **options: float) -> MergedTags:
-    own = [str(place) for place in range(sets.count)]
+    own = [str(place) for place in range(sets.tag_count)]
     return merge_tags(sets, forms or own, _apart, _OFF._replace(**options))  # type: ignore[arg-type]
 
 
@@ -111,7 +111,9 @@ def _written_out(
     many = counts()
     rows = [{tag for tag in row if many[tag] >= options.least} for row in rows]
     present = set(counts())
-    rows = replace([{t for t in present if forms[t] == form} for form in {forms[t] for t in present}])
+    rows = replace(
+        [{t for t in present if forms[t] == form} for form in {forms[t] for t in present}]
+    )
     groups = [{tag} for tag in counts()]
     for one, other in combinations(sorted(counts()), 2):
         if 1 - vectors[one] @ vectors[other] <= options.distance:

@@ -74,7 +74,7 @@ class MIG(Selector):
             "division": "Each tag gets the whole score, as by the published command; "
             "`per_tag=divided` is the default of its class.",
             "ties": "Rows that add as much are taken by id.",
-            "end": "The published code goes on with rows that add nothing; here the selection ends.",
+            "end": "The published code goes on with rows that add nothing; here it ends.",
         },
     )
 
