@@ -17,7 +17,7 @@ FLOORS = (
     ("files", "processors", "progress", "random_numbers", "prompts"),
     ("solvers",),
     ("values", "outcomes", "formats", "components", "notebooks"),
-    ("texts", "pool", "rendering", "export"),
+    ("tags", "texts", "pool", "rendering", "export"),
     ("models", "stores"),
     ("backends",),
     ("judging",),

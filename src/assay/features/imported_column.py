@@ -129,12 +129,38 @@ def match_column(
     numbers = [_number(cell) for cell in cells[column]]
     if np.isnan(numbers).all():
         raise DataError(f"{path}: the column {column!r} holds no number")
+    return match_numbers(
+        view, path, numbers, None if match == "row" else cells[key], match=match, part=part
+    )
+
+
+def match_numbers(
+    view: PoolView,
+    path: Path,
+    numbers: Sequence[float],
+    keys: Sequence[object] | None,
+    *,
+    match: Match,
+    part: Part,
+) -> ImportedNumbers:
+    """Return the number of each row in canonical order, of those of a file's rows.
+
+    Args:
+        view: the rows.
+        path: of the file, for errors.
+        numbers: of each row of the file, NaN where it has none.
+        keys: ids or texts of the file's rows; None where rows are matched by place.
+        match: what says which row a number belongs to.
+        part: text of a row that is compared.
+
+    Raises:
+        DataError: if places cannot be compared.
+    """
     values = np.full(len(view), np.nan)
-    if match == "row":
+    if keys is None:
         used, ambiguous = _by_row(view, numbers, values, path)
     else:
-        places = _places(view, match, part)
-        used, ambiguous = _by_key(places, cells[key], numbers, values)
+        used, ambiguous = _by_key(_places(view, match, part), keys, numbers, values)
     reason = np.where(np.isnan(values), Reason.NOT_IMPORTED, Reason.OK).astype(np.uint8)
     without = int(np.isnan(numbers).sum())
     return ImportedNumbers(values, reason, len(numbers), without, len(numbers) - used, ambiguous)

@@ -46,6 +46,10 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "fitted_head": {"labels": {"method": "record_field", "field": "stars"}, "groups": "clusters"},
     "head_predictions": {"by": {"method": "fitted_head", "labels": "longest_response"}},
     "imported": {"file": "ratings.csv", "column": "rating"},
+    "instag": {"tags": {"method": "tag_field", "field": "tags"}},
+    "instag_diverse": {
+        "tags": {"method": "normalised_tags", "tags": {"method": "tag_field", "field": "tags"}}
+    },
     "imported_column": {"file": "ratings.csv", "column": "rating"},
     "attribute": {"attribute": "task"},
     "learned": {
@@ -53,10 +57,14 @@ _MINIMUM: dict[str, dict[str, Any]] = {
         "labels": {"method": "record_field", "field": "stars"},
         "inputs": [{"method": "embeddings", "part": "prompt"}, "lengths"],
     },
+    "mig": {"tags": {"method": "tag_field", "field": "tags"}, "quality": "mtld"},
+    "normalised_tags": {"tags": {"method": "tag_field", "field": "a.tags"}, "alpha": 2},
     "perplexity_pruning": {"by": "compression_ifd", "keep": "low"},
     "product": {"of": ["compression_ifd", "mtld"]},
     "quota": {"by": "random", "weights": {"a": 1.0, "b": 0.5}, "budgets": {"a": 5, "b": "5%"}},
     "rank_mean": {"of": ["compression_ifd", "mtld"], "weights": [1, 3]},
+    "tag_field": {"file": "tags.jsonl", "match": "text"},
+    "tag_graph": {"tags": {"method": "tag_field", "field": "tags"}, "threshold": 0.8},
     "threshold": {"by": "compression_ifd", "low": -0.5},
     "yes_no": {"model": "some/evaluator"},
     "top_score": {"by": "compression_ifd", "rule": {"below": 1}},
