@@ -25,7 +25,7 @@ class ConstraintCounts(MarkedByRule):
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a count of what records and words say")
     wanted: ClassVar[tuple[str, ...]] = (*cello.FIELDS, "level", "example_id", *_LISTS)
     columns: ClassVar[tuple[str, ...]] = ("recorded", "read")
-    demanded: ClassVar[bool] = False
+    needs_record: ClassVar[bool] = False
 
     def mark(self, conversation: Conversation, fields: Fields) -> Marked:
         """Return both counts; none recorded where the record sets nothing that is known."""

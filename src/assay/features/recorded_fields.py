@@ -12,9 +12,8 @@ import numpy as np
 from assay.components.base import NoPaper, Paper
 from assay.components.references import FileRef, name_of
 from assay.echo import Brief
-from assay.errors import ConfigError, DataError, did_you_mean
+from assay.errors import DataError
 from assay.features.passes import PoolFeature
-from assay.features.record_field import known_fields
 from assay.formats.columns import column_names, read_columns
 from assay.formats.conversations import PROMPTS
 from assay.formats.fields import resolve
@@ -61,8 +60,6 @@ class RecordedFields(PoolFeature):
     key_field: str = ""
     """Field of rows and file that says which record is whose; empty for the text of the
     instruction, with white space folded."""
-    demanded: bool = True
-    """Is it an error if no row has any of the fields, and a reason if the file has not the row?"""
 
     @property
     def matched_by(self) -> tuple[str, ...]:
@@ -73,7 +70,6 @@ class RecordedFields(PoolFeature):
         """Return the fields of every row in view.
 
         Raises:
-            ConfigError: if no row has any of the fields.
             DataError: if the file cannot be read, or no row has a key of it.
         """
         own = [_meta(text) for text in view.column("meta")]
@@ -84,9 +80,7 @@ class RecordedFields(PoolFeature):
             carried = {column: values[place] for column, values in words.items()}
             found = {name: _field(name, meta, record or {}, carried) for name in self.fields}
             rows.append({name: value for name, value in found.items() if value is not None})
-        if self.demanded and not any(rows):
-            raise self._nothing(view)
-        lacks = [self.demanded and self.file != "" and record is None for record in said]
+        lacks = [self.file != "" and record is None for record in said]
         reason = np.where(lacks, Reason.NOT_IMPORTED, Reason.OK).astype(np.uint8)
         return Recorded(rows, reason)
 
@@ -96,37 +90,21 @@ class RecordedFields(PoolFeature):
         """Return the file's record of every row; None where it has none, or several that differ."""
         path = Path(name_of(self.file))
         records = _records(path, self.fields, self.key_field)
-        if self.key_field:
-            keys = [
-                _field(
-                    self.key_field,
-                    meta,
-                    {},
-                    {name: column[place] for name, column in words.items()},
-                )
-                for place, meta in enumerate(own)
-            ]
+        name = self.key_field
+        if name:
+            cells = zip(*words.values(), strict=True)
+            carried = [dict(zip(words, row, strict=True)) for row in cells]
+            keys = [_field(name, meta, {}, at) for meta, at in zip(own, carried, strict=True)]
         else:
             keys = [row.prompt for _, block in view.blocks() for row in block]
         found = [None if key is None else records.get(_folded(key)) for key in keys]
         if not any(found):
-            by = (
-                f"the field {self.key_field!r}" if self.key_field else "the text of its instruction"
-            )
+            by = f"the field {name!r}" if name else "the text of its instruction"
             raise DataError(
                 f"{path} holds no record of any row, as told by {by}",
                 hint="rows and file need the same keys",
             )
         return found
-
-    def _nothing(self, view: PoolView) -> ConfigError:
-        known = known_fields(view)
-        wanted = ", ".join(self.fields)
-        near = did_you_mean(self.fields[0], known)
-        return ConfigError(f"no record has any of the fields {wanted}", hint=near or _HINT)
-
-
-_HINT = "name the file that holds them"
 
 
 def _meta(text: str | None) -> Fields:

@@ -54,8 +54,8 @@ class MarkedByRule(PoolFeature):
     wanted: ClassVar[tuple[str, ...]]
     """Fields that are read."""
     columns: ClassVar[tuple[str, ...]]
-    demanded: ClassVar[bool] = True
-    """Is it an error if no row has any of the fields, and a reason if the file has not the row?"""
+    needs_record: ClassVar[bool] = True
+    """Has a row that the file says nothing of no marks?"""
 
     criteria: FileRef = ""
     """File of the questions, whose records say what is demanded; empty if the rows do."""
@@ -75,7 +75,6 @@ class MarkedByRule(PoolFeature):
                 fields=self.wanted,
                 file=self.criteria,
                 key_field=self.key_field,
-                demanded=self.demanded,
                 dataset=self.dataset,
             )
         }
@@ -83,6 +82,8 @@ class MarkedByRule(PoolFeature):
     def compute(self, view: PoolView, runtime: Runtime, *, recorded: Recorded) -> RuleMarks:
         """Return the marks of every row in view."""
         reason = recorded.reason.copy()
+        if not self.needs_record:
+            reason[:] = Reason.OK
         table = np.full((len(view), len(self.columns)), np.nan)
         facts: list[Mapping[str, Any]] = [{}] * len(view)
         for start, block in view.blocks():

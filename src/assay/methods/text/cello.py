@@ -48,18 +48,18 @@ class Cello(Scorer):
     paper: ClassVar[Paper | NoPaper] = CELLO
     columns: ClassVar[tuple[str, ...]] = ("cello", *_CRITERIA.values())
     guide: ClassVar[Guide | None] = Guide(
-        formula="answer_format           = mean(can be read as the format, share of keywords)\n"
-        "input_dependent_query   = share of keywords x (1 - BLEU-4 of characters with input)\n"
+        formula="answer_format           = mean(is of the format, share of keywords)\n"
+        "input_dependent_query   = share of keywords x (1 - BLEU-4 with input)\n"
         "task_prescribed_phrases = share of keywords\n"
         "count_limit             = mean of words, samples, sentences, revision\n"
-        "cello                   = mean of those of the four that a record demands",
+        "cello                   = mean of those that a record demands\n"
+        "(BLEU of characters)",
         choose="To see how well a model, or an answer of a dataset, follows instructions that say "
-        "what can be checked, without a judge. Answers of one's own model: ask it CELLO's questions"
-        ", write one record per answer with `Instruction_id`, `Instruction`, `model_answer`, and "
-        "`histories` where a question has earlier turns, and name the file of the questions, their "
-        "parts put into one list: `assay score answers.json cello --map instruction={Instruction} "
-        "--map response={model_answer} --set criteria=questions.json`. Records that hold the four "
-        "lists of criteria themselves need no file.",
+        "what can be checked, without a judge. Answers of one's own model: ask it CELLO's "
+        "questions, write a record for each answer with the fields Instruction, Instruction_id and "
+        "model_answer, and histories where a question has earlier turns, and name the file of the "
+        "questions, all put into one list: `assay score answers.json cello --set "
+        "criteria=questions.json`. Records that hold the four lists of criteria need no file.",
         avoid="As a measure of how good an answer is: one that holds the keywords and is wrong "
         "scores as well.",
         compared=(
@@ -91,8 +91,8 @@ class Cello(Scorer):
     )
 
     criteria: FileRef = ""
-    """File of the questions, a list of records with `key_field` and criteria; empty if the rows have
-    them."""
+    """File of the questions, a list of records with `key_field` and criteria; empty if the rows
+    have them."""
     key_field: str = "Instruction_id"
     """Field of rows and file that says which question is whose; empty for the text of the
     instruction."""

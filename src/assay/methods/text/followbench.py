@@ -37,10 +37,11 @@ class FollowBench(Scorer):
         "share     = constraints that are met / constraints of the level\n"
         "HSR_n     = mean of satisfied over the answers of level n\n"
         "SSR_n     = mean of share over the answers of level n\n"
-        "CSL       = mean over questions of the levels that are satisfied in a row from 1 on",
+        "CSL       = mean over questions of how many levels in a row, from 1 on,\n"
+        "            are satisfied",
         choose="To see how many constraints at once a model keeps to, without a judge. Answers of "
-        "one's own model: ask it the instructions of levels 1 to 5, write records with "
-        "`instruction` and `output`, and name the file of the questions, several put into one list:"
+        "one's own model: ask it the instructions of levels 1 to 5, write records with the fields "
+        "instruction and output, and name the file of the questions, several put into one list:"
         " `assay score answers.jsonl followbench --set criteria=questions.json`. They are matched "
         "by the text of the instruction, or by a field that `key_field` names.",
         avoid="As the whole benchmark: what it lets a model judge is left out, which is most of "
@@ -84,10 +85,11 @@ class FollowBench(Scorer):
 
     def requires(self) -> dict[str, Any]:
         """Return the marks."""
-        marks = FollowMarks(
-            criteria=self.criteria, key_field=self.key_field, language=self.language
-        )
-        return {"marks": marks}
+        return {
+            "marks": FollowMarks(
+                criteria=self.criteria, key_field=self.key_field, language=self.language
+            )
+        }
 
     def score(self, *, marks: RuleMarks) -> Mapping[str, Scores]:
         """Return whether all is satisfied, 1 or 0, and the share, in [0, 1]. Shape (n,) each."""

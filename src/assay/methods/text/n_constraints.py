@@ -33,7 +33,7 @@ class ConstraintCount(Scorer):
     )
     columns: ClassVar[tuple[str, ...]] = ("n_constraints", "recorded", "read")
     guide: ClassVar[Guide | None] = Guide(
-        formula="n_constraints = recorded constraints, or else demands read off the instruction",
+        formula="n_constraints = recorded constraints, else demands in the instruction",
         choose="To prefer instructions that demand several things at once, or to see whether a "
         "selection does.",
         avoid="Where some rows list their constraints and others do not: the two counts are not "
