@@ -50,6 +50,7 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "top_score": {"by": "compression_ifd"},
     "weighted_sum": {"of": ["compression_ifd", "mtld"]},
     "record_field": {"field": "category"},
+    "recorded_fields": {"fields": ["category"]},
     "with_demonstration": {"row": "0123456789abcdef"},
     "yes_no": {"model": "some/evaluator"},
     "where": {"attribute": "task", "values": ["qa"]},

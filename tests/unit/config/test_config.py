@@ -70,6 +70,7 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "top_score": {"by": "compression_ifd", "rule": {"below": 1}},
     "weighted_sum": {"of": ["compression_ifd", {"method": "random_number", "seed": 3}]},
     "record_field": {"field": "meta.stars"},
+    "recorded_fields": {"fields": ["meta", "stars"], "file": "questions.jsonl"},
     "with_demonstration": {"row": "0123456789abcdef", "of": {"method": "dropped", "rate": 0.5}},
     "where": {"attribute": "task", "values": ["qa", "=odd"]},
     "where_field": {"field": "meta.stars", "condition": {"above": 3.5, "keep": False}},
