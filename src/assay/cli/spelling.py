@@ -27,6 +27,7 @@ OPTIONS = {
     "model": "--model",
     "offline": "--offline",
     "replace": "--yes",
+    "rows_of": "--rows",
     "shard": "--shard",
     "threads": "--threads",
     "where": "--where",
