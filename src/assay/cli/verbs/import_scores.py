@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from assay.cli.options.judged import JudgedFile
     from assay.features.imported_column import ImportedNumbers
     from assay.project import Project
+    from assay.samples import FloatArray
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _import_judged(
     from assay.cli.printing.judged_report import describe_agreement, describe_judged
 
     # Asked for first: where there is no such score, nothing is imported.
-    other = None if judging.beside is None else project.score(judging.beside)[0].main.values
+    other = None if judging.beside is None else _numbers_of(project, judging.beside)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "records.parquet"
         description, column = judged.written(project, copy, _key(taking))
@@ -122,6 +123,18 @@ def _import_judged(
     if judging.beside is not None and other is not None:
         described["agreement"] = describe_agreement(judging.beside, numbers.values, other)
     _report(project, name, judged.path, description, numbers, judged=described)
+
+
+def _numbers_of(project: "Project", name: str) -> "FloatArray":
+    """Return the numbers of a score; of an imported one, however many rows it lacks."""
+    from assay.methods.judged.imported import Imported
+
+    scorer = project.scorer(name)
+    if not isinstance(scorer, Imported):
+        return project.score(scorer)[0].main.values
+    feature = project.engine.resolve(scorer.column_feature())
+    numbers: ImportedNumbers = project.engine.value(feature)
+    return numbers.values
 
 
 def _key(taking: Taking) -> tuple[str, str] | None:

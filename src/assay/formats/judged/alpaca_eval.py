@@ -11,6 +11,8 @@ _LABELS = ("m", "M")
 """What the judge calls the answer that it is shown first, and the other."""
 _ROUNDING = 1e-9
 """Files keep ten decimals of a preference."""
+_ROUNDED_SUM = 1e-3
+"""What rounded log-probabilities may add up to beyond 1; more are none."""
 
 
 def _read(record: Fields, reading: Reading) -> Judged:
@@ -57,9 +59,9 @@ def _shares(completion: Any) -> LabelShares | None:
     try:
         candidates = completion["logprobs"]["content"][0]["top_logprobs"]
         found = label_shares(((each["token"], each["logprob"]) for each in candidates), _LABELS)
-    except (KeyError, IndexError, TypeError, AttributeError):
+    except (KeyError, IndexError, TypeError, AttributeError, OverflowError):
         return None
-    return found if found.shares else None
+    return found if found.shares and found.coverage <= 1 + _ROUNDED_SUM else None
 
 
 def _replayed(shares: LabelShares, stored: Value) -> Value:

@@ -1,6 +1,6 @@
 """DiverseEvol's records: two orders a record, in a form that is easily read the wrong way round."""
 
-from assay.formats.judged.layout import Fields, JudgedLayout, Reading, both_orders, has, key_of
+from assay.formats.judged.layout import Fields, JudgedLayout, Reading, both_orders, has, key_of, text_of
 from assay.formats.judged.tables import Judged, two_numbers
 
 
@@ -11,7 +11,7 @@ def _read(record: Fields, reading: Reading) -> Judged:
     candidate = reading.candidate - 1
     return Judged(
         key=key_of(record, "question_id"),
-        prompt=record.get("question_text"),
+        prompt=text_of(record, "question_text"),
         about=f"{names[candidate]} against {names[1 - candidate]}",
         orders=both_orders(
             two_numbers(record["eval_QUERY0"]), two_numbers(record["eval_QUERY1"]), reading
