@@ -240,9 +240,7 @@ class Client:
 
     # One request, and its tries
 
-    async def _persist(
-        self, asked: _Asked, accounts: Accounts | None, *, patient: bool
-    ) -> Answer:
+    async def _persist(self, asked: _Asked, accounts: Accounts | None, *, patient: bool) -> Answer:
         course = Course(self._patience, self._clock)
         before = self._answered
         last: UnansweredError | None = None
@@ -269,9 +267,7 @@ class Client:
             self._stop(last)
         raise last
 
-    async def _attempt(
-        self, asked: _Asked, number: int, accounts: Accounts | None
-    ) -> Found | None:
+    async def _attempt(self, asked: _Asked, number: int, accounts: Accounts | None) -> Found | None:
         """Return what comes of sending a request once; None if nothing is sent any more."""
         if accounts is not None:
             await accounts.begin()

@@ -91,10 +91,26 @@ class Asking:
 
         async def all_of_them() -> list[Answer | BaseException]:
             url = f"{self.base}/chat/completions"
-            sent = (self.client.send(url, body, on_attempt=told) for body in bodies)
+            accounts = None if told is None else _Told(told)
+            sent = (self.client.send(url, body, accounts=accounts) for body in bodies)
             return await asyncio.gather(*sent, return_exceptions=True)
 
         return self.client.run(all_of_them())
+
+
+class _Told:
+    """Agrees to every try, and passes on how it ended."""
+
+    def __init__(self, told: Callable[[Attempt], None]) -> None:
+        self._told = told
+
+    async def begin(self) -> None:
+        """Agree."""
+
+    async def end(self, attempt: Attempt | None) -> None:
+        """Pass it on."""
+        if attempt is not None:
+            self._told(attempt)
 
 
 @pytest.fixture
