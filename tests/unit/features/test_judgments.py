@@ -72,7 +72,7 @@ def test_what_is_kept_is_enough_where_nobody_answers_any_more(tmp_path: Path) ->
 def test_rows_that_have_no_reply_are_told_when_nobody_may_be_asked(tmp_path: Path) -> None:
     with judged(tmp_path, SCRIPT) as (engine, _, __):
         offline = _again(engine, offline=True, price="in=1,out=1")
-        with pytest.raises(UnfinishedError, match="12 requests .* have no reply at hand"):
+        with pytest.raises(UnfinishedError, match=r"12 requests .* have no reply at hand"):
             offline.value(_judgments("https://judge.example.com/v1#model@1"))
 
 
@@ -109,7 +109,7 @@ def test_a_plan_says_what_is_asked_and_sends_nothing(tmp_path: Path) -> None:
 
 def test_nothing_is_sent_that_could_pass_the_cap(tmp_path: Path) -> None:
     # A request costs 0.0022 and may cost some 0.0025: bytes are the most tokens that it can have.
-    settings = {"price": "in=1,out=1", "max_cost": "0.02"}
+    settings: dict[str, Any] = {"price": "in=1,out=1", "max_cost": "0.02"}
     with judged(tmp_path, SCRIPT, **settings) as (engine, address, judge):
         judge.usage = {"prompt_tokens": 2000, "completion_tokens": 200}
         with pytest.raises(UnfinishedError, match="would have passed the cap"):
@@ -122,24 +122,28 @@ def test_nothing_is_sent_that_could_pass_the_cap(tmp_path: Path) -> None:
 
 
 def test_a_cap_below_a_single_request_sends_none(tmp_path: Path) -> None:
-    settings = {"price": "in=1,out=1", "max_cost": "0.0001"}
+    settings: dict[str, Any] = {"price": "in=1,out=1", "max_cost": "0.0001"}
     with judged(tmp_path, SCRIPT, **settings) as (engine, address, judge):
-        with pytest.raises(UnfinishedError, match="one request may cost 0.0"):
+        with pytest.raises(UnfinishedError, match=r"one request may cost 0.0"):
             engine.value(_judgments(address, answers="text"))
         assert judge.told == {}
 
 
 def test_a_judge_elsewhere_has_a_price(tmp_path: Path) -> None:
-    with judged(tmp_path, SCRIPT) as (engine, _, __):
-        with pytest.raises(ConfigError, match="nobody has said what 'model' at .* costs"):
-            engine.value(_judgments("https://judge.example.com/v1#model@1"))
+    with (
+        judged(tmp_path, SCRIPT) as (engine, _, __),
+        pytest.raises(ConfigError, match=r"nobody has said what 'model' at .* costs"),
+    ):
+        engine.value(_judgments("https://judge.example.com/v1#model@1"))
 
 
 def test_a_cap_is_in_the_currency_of_the_price(tmp_path: Path) -> None:
-    settings = {"price": "in=1,out=1,currency=EUR", "max_cost": "5 USD"}
-    with judged(tmp_path, SCRIPT, **settings) as (engine, address, _):
-        with pytest.raises(ConfigError, match="the price is in EUR"):
-            engine.value(_judgments(address))
+    settings: dict[str, Any] = {"price": "in=1,out=1,currency=EUR", "max_cost": "5 USD"}
+    with (
+        judged(tmp_path, SCRIPT, **settings) as (engine, address, _),
+        pytest.raises(ConfigError, match="the price is in EUR"),
+    ):
+        engine.value(_judgments(address))
 
 
 @pytest.mark.parametrize(
@@ -161,9 +165,11 @@ def test_what_goes_for_all_rows_is_said_once(
 
 
 def test_a_server_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with judged(tmp_path, SCRIPT) as (engine, _, __):
-        with pytest.raises(ModelLoadError, match="no server answers at http://127.0.0.1:9/v1"):
-            engine.value(_judgments("http://127.0.0.1:9/v1#model@1"))
+    with (
+        judged(tmp_path, SCRIPT) as (engine, _, __),
+        pytest.raises(ModelLoadError, match=r"no server answers at http://127.0.0.1:9/v1"),
+    ):
+        engine.value(_judgments("http://127.0.0.1:9/v1#model@1"))
 
 
 def test_a_judge_that_thinks_has_room_to_do_so(tmp_path: Path) -> None:
@@ -176,9 +182,11 @@ def test_a_judge_that_thinks_has_room_to_do_so(tmp_path: Path) -> None:
 
 
 def test_a_judge_that_cannot_be_asked_so_is_refused(tmp_path: Path) -> None:
-    with judged(tmp_path, SCRIPT, personality=OLD_OLLAMA) as (engine, address, _):
-        with pytest.raises(ModelLoadError, match="cannot be asked that way"):
-            engine.value(_judgments(address, answers="label"))
+    with (
+        judged(tmp_path, SCRIPT, personality=OLD_OLLAMA) as (engine, address, _),
+        pytest.raises(ModelLoadError, match="cannot be asked that way"),
+    ):
+        engine.value(_judgments(address, answers="label"))
 
 
 def test_data_never_reach_the_system_message_and_stand_between_fences(tmp_path: Path) -> None:
