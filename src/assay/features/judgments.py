@@ -13,10 +13,12 @@ from assay.components.references import PromptRef
 from assay.features.judging_pass import Answers, JudgedFeature
 from assay.judging.capabilities import Capabilities
 from assay.judging.capabilities import Mode as Way
+from assay.judging.label_probabilities import label_distribution
 from assay.judging.prompt_files import load_prompt
 from assay.judging.prompt_form import Mode
 from assay.judging.prompts import VERDICT, Prompt
 from assay.judging.questioning import Concluded, Questions
+from assay.judging.replies import Reply
 from assay.judging.row_questions import WAYS, Found, RowQuestions, Turns
 from assay.judging.verdicts import Verdict
 from assay.samples import Conversation, FlagArray, FloatArray, Reason, ReasonArray
@@ -146,6 +148,19 @@ class Judgments(JudgedFeature):
         if self.answers != "auto":
             prompt.check(self.answers, self.dimension)
         return _MODE_OF[capabilities.choose([WAYS[mode] for mode in offered], wanted).mode]
+
+    def explained(self, found: Found, replies: Sequence[Reply]) -> str:
+        """Return what was said of a row without numbers, or how little of it fell on labels."""
+        prompt = load_prompt(self.prompt)
+        for reply in replies:
+            if reply.logprobs and prompt.labels:
+                spread = label_distribution(reply.logprobs, prompt.labels, min_coverage=0.0).value
+                share = 0.0 if spread is None else spread.coverage
+                return (
+                    f"of a row {share:.0%} of the probability fell on {', '.join(prompt.labels)}; "
+                    "answers=json or answers=text ask it otherwise"
+                )
+        return super().explained(found, replies)
 
     def collect(self, rows: Sequence[Concluded[Found]]) -> Judged:
         """Return the numbers of rows; a row of which one turn has none has none."""

@@ -12,11 +12,18 @@ import pytest
 
 from assay.engine.asked import ahead
 from assay.engine.engine import Engine
-from assay.errors import AssayError, ConfigError, ModelLoadError, UnfinishedError
+from assay.errors import (
+    AssayError,
+    ConfigError,
+    ModelLoadError,
+    TooManyUnscoredError,
+    UnfinishedError,
+)
 from assay.features.judgments import Judged, Judgments
+from assay.methods.judged.alpagasus import AlpaGasus
 from assay.samples import Flag, Reason
-from tests.judge_servers import GPT_5, OLD_OLLAMA
-from tests.scripted_judge import MARK, ScriptedJudge, judged
+from tests.judge_servers import GPT_5, LLAMA_CPP, OLD_OLLAMA
+from tests.scripted_judge import MARK, ScriptedJudge, judged, labelled
 from tests.unit.methods.planted import names
 
 SCRIPT = {f"r{number}": f"{number % 6}\nBecause." for number in range(12)}
@@ -240,3 +247,23 @@ def test_a_row_without_a_number_keeps_its_replies_as_well(tmp_path: Path) -> Non
     assert Reason(int(value.reason[0])) is Reason.PARSE_FAILED
     assert len(value.keys.to_list()[0]) == 2
     assert np.isnan(value.reduced("accuracy")[0])
+
+
+def test_where_too_many_rows_say_nothing_the_error_shows_what_was_said(tmp_path: Path) -> None:
+    script = dict.fromkeys(SCRIPT, "I find this quite good.")
+    with judged(tmp_path, script, max_unscored=0.02) as (engine, address, _):
+        scorer = AlpaGasus(judge=address)
+        with pytest.raises(
+            TooManyUnscoredError, match=r"replied 'I find this quite good\.'"
+        ):
+            engine.value(scorer)
+
+
+def test_where_little_probability_is_on_labels_the_error_says_how_much(tmp_path: Path) -> None:
+    script = dict.fromkeys(SCRIPT, labelled({"4": 0.1, "The": 0.9}))
+    settings: dict[str, Any] = {"personality": LLAMA_CPP, "max_unscored": 0.02}
+    with (
+        judged(tmp_path, script, **settings) as (engine, address, _),
+        pytest.raises(TooManyUnscoredError, match="10% of the probability fell on 0, "),
+    ):
+        engine.value(AlpaGasus(judge=address))
