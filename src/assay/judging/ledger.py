@@ -241,23 +241,17 @@ class Ledger:
         """
         self._end(reservation)
         scope, worst = reservation.scope, reservation.worst
-        freed: dict[str, int] = {}
         if cost > worst:
-            # What is idle was leased for requests that were thought to cost less.
             with self._lock:
                 self._has_to_look = True
-            freed = self._emptied()
-        freed[scope] = freed.get(scope, 0) + worst
 
         def change(connection: sqlite3.Connection) -> None:
             if reply is not None:
                 insert(connection, reply)
-            if not cost and not any(freed.values()):
-                return
-            for name, amount in freed.items():
-                line = read_line(connection, self._line(name))
-                line = line._replace(open=line.open - amount)
-                write_line(connection, _settled(line, worst, cost) if name == scope else line)
+            if cost or worst:
+                line = read_line(connection, self._line(scope))
+                line = line._replace(open=line.open - worst)
+                write_line(connection, _settled(line, worst, cost))
 
         return self._store.change(change)
 
