@@ -5,7 +5,8 @@
 
 Requests are answered at once, so that the store is all there is: wall-clock and processor time of a
 request, how many groups were committed, how many leases were written. Beside it, the same rows
-with a commit each. Then all replies are found again by their keys, among as many that are not there.
+with a commit each. Then all replies are found again by their keys, among as many that are not
+there.
 """
 
 import asyncio

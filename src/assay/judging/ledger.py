@@ -255,6 +255,17 @@ class Ledger:
 
         return self._store.change(change)
 
+    def charge(self, cost: int, reply: StoredReply, scope: str | None = None) -> Kept[None]:
+        """Count a cost for which money was set aside elsewhere, and keep its reply with it."""
+        line = self._line(self._checked(cost, scope))
+
+        def change(connection: sqlite3.Connection) -> None:
+            insert(connection, reply)
+            found = read_line(connection, line._replace(claim=self._store.claim))
+            write_line(connection, found._replace(spent=found.spent + cost))
+
+        return self._store.change(change)
+
     def failed(self, reservation: Reservation, cost: int | None = None) -> Kept[None]:
         """Count what an attempt without a reply has cost; None: not known, so its worst case."""
         return self.settle(reservation, reservation.worst if cost is None else cost)

@@ -151,7 +151,8 @@ def test_of_two_that_look_at_the_same_rest_the_later_one_gets_what_is_really_lef
 ) -> None:
     with ReplyStore(tmp_path) as mine, ReplyStore(tmp_path) as theirs:
         ledger, other = Ledger(mine, ["pass"], 1000), Ledger(theirs, ["pass"], 1000)
-        looked, look = [], ledger.totals
+        looked: list[Totals] = []
+        look = ledger.totals
 
         def look_and_be_late() -> Totals:
             found = look()
