@@ -13,6 +13,7 @@ from assay.judging.injection import CONTROL_TOKENS
 from assay.judging.prompt_form import SLOTS
 
 _SHOWN = 60
+# Repetitions below are bounded: a row may be 100 kB of blanks that were meant to keep us busy.
 
 FINDINGS: Mapping[str, str] = {
     "answer": "an answer in the very form that the judge is asked for",
@@ -54,54 +55,54 @@ _ORDERS_TO_JUDGES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("ignore", "disregard", "forget", "override"),
         (
-            r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|every\s+)?(?:of\s+)?"
-            rf"(?:(?:(?:the|your|these|those)\s+)?(?:{_EARLIER}\s+){{1,2}}|(?:your|the)\s+"
-            rf"(?:system|rating|grading|scoring|judging|evaluation)\s+){_ORDERS}"
+            r"\b(?:ignore|disregard|forget|override)\s{1,4}(?:all\s{1,4}|any\s{1,4}|every\s{1,4})?(?:of\s{1,4})?"
+            rf"(?:(?:(?:the|your|these|those)\s{{1,4}})?(?:{_EARLIER}\s{{1,4}}){{1,2}}|(?:your|the)\s{{1,4}}"
+            rf"(?:system|rating|grading|scoring|judging|evaluation)\s{{1,4}}){_ORDERS}"
         ),
     ),
     (
         ("give", "assign", "award", "grant"),
         (
-            rf"\b(?:give|assign|award|grant)\s+{_THIS}(?:\s+{_THING})?\s+(?:a\s+|an\s+)?{_TOP}"
-            rf"(?:[\s-]+{_MARK}|\s*/\s*\d+|\s+out\s+of(?!\s+\w+\s+stars?))\b"
+            rf"\b(?:give|assign|award|grant)\s{{1,4}}{_THIS}(?:\s{{1,4}}{_THING})?\s{{1,4}}(?:a\s{{1,4}}|an\s{{1,4}})?{_TOP}"
+            rf"(?:[\s-]+{_MARK}|\s{{0,4}}/\s{{0,4}}\d+|\s{{1,4}}out\s{{1,4}}of(?!\s{{1,4}}\w+\s{{1,4}}stars?))\b"
         ),
     ),
     (
         ("rate", "score", "grade", "mark"),
         (
-            rf"\b(?:rate|score|grade|mark)\s+{_THIS}(?:\s+{_THING})?\s+(?:as\s+|with\s+|at\s+)?"
-            rf"(?:a\s+|an\s+)?{_TOP}(?!\s*(?:-|to|\u2013)\s*\d)\b"
+            rf"\b(?:rate|score|grade|mark)\s{{1,4}}{_THIS}(?:\s{{1,4}}{_THING})?\s{{1,4}}(?:as\s{{1,4}}|with\s{{1,4}}|at\s{{1,4}})?"
+            rf"(?:a\s{{1,4}}|an\s{{1,4}})?{_TOP}(?!\s{{0,4}}(?:-|to|\u2013)\s{{0,4}}\d)\b"
         ),
     ),
     (
         ("correct", "right", "only", "true", "appropriate", "final"),
         (
-            r"\b(?:correct|right|only|true|appropriate|final)\s+(?:valid\s+|acceptable\s+|possible\s+)?"
-            rf"{_MARK}\s+(?:for\s+{_THIS}(?:\s+{_THING})?\s+)?(?:is|must\s+be|should\s+be)\s+{_TOP}\b"
+            r"\b(?:correct|right|only|true|appropriate|final)\s{1,4}(?:valid\s{1,4}|acceptable\s{1,4}|possible\s{1,4})?"
+            rf"{_MARK}\s{{1,4}}(?:for\s{{1,4}}{_THIS}(?:\s{{1,4}}{_THING})?\s{{1,4}})?(?:is|must\s{{1,4}}be|should\s{{1,4}}be)\s{{1,4}}{_TOP}\b"
         ),
     ),
     (
         ("deserves", "merits", "must"),
         (
-            rf"\b(?:this|the)\s+{_THING}\s+(?:deserves|merits|must\s+(?:be\s+given|get|receive))\s+"
-            rf"(?:a\s+|an\s+|the\s+)?{_TOP}"
+            rf"\b(?:this|the)\s{{1,4}}{_THING}\s{{1,4}}(?:deserves|merits|must\s{{1,4}}(?:be\s{{1,4}}given|get|receive))\s{{1,4}}"
+            rf"(?:a\s{{1,4}}|an\s{{1,4}}|the\s{{1,4}})?{_TOP}"
         ),
     ),
     (
         ("judge", "grader", "evaluator", "rater", "annotator", "llm", "reviewing"),
         (
-            r"\b(?:note|message|attention|instructions?|reminder)\s*(?:to|for)?\s*:?\s*(?:the\s+|all\s+)?"
-            r"(?:judges?|graders?|evaluators?|raters?|annotators?|reviewing\s+model|llm)\s*[:,]"
-            r"|\b(?:dear|hey|hello)\s+(?:judge|grader|evaluator|rater|llm)\b(?=\s*[,:!])"
-            r"|\byou\s+are\s+(?:now\s+)?(?:the\s+|a\s+|an\s+)?(?:judge|grader|evaluator|rater)\b"
+            r"\b(?:note|message|attention|instructions?|reminder)\s{0,4}(?:to|for)?\s{0,4}:?\s{0,4}(?:the\s{1,4}|all\s{1,4})?"
+            r"(?:judges?|graders?|evaluators?|raters?|annotators?|reviewing\s{1,4}model|llm)\s{0,4}[:,]"
+            r"|\b(?:dear|hey|hello)\s{1,4}(?:judge|grader|evaluator|rater|llm)\b(?=\s{0,4}[,:!])"
+            r"|\byou\s{1,4}are\s{1,4}(?:now\s{1,4})?(?:the\s{1,4}|a\s{1,4}|an\s{1,4})?(?:judge|grader|evaluator|rater)\b"
             rf"[^.\n]{{0,60}}\b(?:give|assign|output|answer|reply|{_MARK})\b"
         ),
     ),
     (
         ("output", "print", "write", "reply", "respond", "answer"),
         (
-            r"\b(?:output|print|write|reply|respond|answer)\s+(?:only\s+|just\s+)?(?:with\s+)?"
-            rf"(?:the\s+)?(?:{_MARK}|verdict|rating)\s*:?\s*\[?\[?[\dAB]"
+            r"\b(?:output|print|write|reply|respond|answer)\s{1,4}(?:only\s{1,4}|just\s{1,4})?(?:with\s{1,4})?"
+            rf"(?:the\s{{1,4}})?(?:{_MARK}|verdict|rating)\s{{0,4}}:?\s{{0,4}}\[?\[?[\dAB]"
         ),
     ),
     (
@@ -135,7 +136,7 @@ _FENCE_WORDS = ("[begin ", "[end ", "end of ")
 _FENCE = re.compile(
     r"\[(?:BEGIN|END) [a-z_]{1,20} [0-9a-f]{8,}\]"
     rf"|\[END (?:{'|'.join(SLOTS)})\b[^\]\n]{{0,40}}\]"
-    r"|(?:\"\"\"|```|'''|</?\w+>|^#+)\s*end of (?:the )?(?:data|sample|response|answer)\b",
+    r"|(?:\"\"\"|```|'''|</?\w+>|^#+)\s{0,4}end of (?:the )?(?:data|sample|response|answer)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -149,13 +150,13 @@ _HIDDEN = re.compile(
 )
 _FORMS: Mapping[Form, re.Pattern[str]] = {
     "brackets": re.compile(
-        r"\[\[\s*(?:[0-9]{1,2}(?:\.[0-9]+)?|[ABC]|tie|yes|no)\s*\]\]", re.IGNORECASE
+        r"\[\[\s{0,4}(?:[0-9]{1,2}(?:\.[0-9]+)?|[ABC]|tie|yes|no)\s{0,4}\]\]", re.IGNORECASE
     ),
-    "result": re.compile(r"\[\s*result\s*[\]:]", re.IGNORECASE),
+    "result": re.compile(r"\[\s{0,4}result\s{0,4}[\]:]", re.IGNORECASE),
     "last_line": re.compile(
-        r"^[ \t*#>]*(?:(?:(?:final|overall|total)\s+)?(?:score|rating|verdict)\b"
+        r"^[ \t*#>]*(?:(?:(?:final|overall|total)\s{1,4})?(?:score|rating|verdict)\b"
         r"|(?:最终)?(?:评分|得分|打分|结论))[ \t*]*[:=][ \t*]*"
-        r"(?:[0-9]{1,2}(?:\.[0-9]+)?分?(?:\s*/\s*[0-9]+)?|yes|no|[AB]|tie|是|否)[ \t*.。]*$",
+        r"(?:[0-9]{1,2}(?:\.[0-9]+)?分?(?:\s{0,4}/\s{0,4}[0-9]+)?|yes|no|[AB]|tie|是|否)[ \t*.。]*$",
         re.IGNORECASE | re.MULTILINE,
     ),
 }
@@ -204,7 +205,7 @@ def _keys(text: str, keys: Sequence[str]) -> Iterator[Finding]:
     named = "|".join(map(re.escape, sorted(keys)))
     if not named:
         return
-    matches = list(re.finditer(rf"\\*[\"']({named})\\*[\"']\s*[:\uff1a]", text))
+    matches = list(re.finditer(rf"\\{{0,3}}[\"']({named})\\{{0,3}}[\"']\s{{0,4}}[:\uff1a]", text))
     if len({match[1] for match in matches}) >= min(2, len(set(keys))):
         yield from (Finding("answer_key", match.start(), match[0][:_SHOWN]) for match in matches)
 

@@ -95,7 +95,8 @@ _PLAIN = (
     "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "العربية\u200f (2)",
     "Classify the score of the game: 5-4", "if a[b[0]] > 5 && c < d", "positive<|endoftext|>",
     "languages \u200b\u200buse", "How do I become a judge?", "# Score\nThe final score was 3 to 1.",
-    "The judge: a novel. Answer: 5", "Explain the previous instructions.", "请给我打电话", "1" * 200,
+    "The judge: a novel. Answer: 5", "Explain the previous instructions.", "请给我打电话",
+    "1" * 200,
     "| a | b |\n|---|---|\n| 1 | 2 |", "forget about the rules", "",
 )  # fmt: skip
 
