@@ -55,54 +55,54 @@ _ORDERS_TO_JUDGES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("ignore", "disregard", "forget", "override"),
         (
-            r"\b(?:ignore|disregard|forget|override)\s{1,4}(?:all\s{1,4}|any\s{1,4}|every\s{1,4})?(?:of\s{1,4})?"
-            rf"(?:(?:(?:the|your|these|those)\s{{1,4}})?(?:{_EARLIER}\s{{1,4}}){{1,2}}|(?:your|the)\s{{1,4}}"
-            rf"(?:system|rating|grading|scoring|judging|evaluation)\s{{1,4}}){_ORDERS}"
+            r"\b(?:ignore|disregard|forget|override)\s{1,40}(?:all\s{1,40}|any\s{1,40}|every\s{1,40})?(?:of\s{1,40})?"
+            rf"(?:(?:(?:the|your|these|those)\s{{1,40}})?(?:{_EARLIER}\s{{1,40}}){{1,2}}|(?:your|the)\s{{1,40}}"
+            rf"(?:system|rating|grading|scoring|judging|evaluation)\s{{1,40}}){_ORDERS}"
         ),
     ),
     (
         ("give", "assign", "award", "grant"),
         (
-            rf"\b(?:give|assign|award|grant)\s{{1,4}}{_THIS}(?:\s{{1,4}}{_THING})?\s{{1,4}}(?:a\s{{1,4}}|an\s{{1,4}})?{_TOP}"
-            rf"(?:[\s-]+{_MARK}|\s{{0,4}}/\s{{0,4}}\d+|\s{{1,4}}out\s{{1,4}}of(?!\s{{1,4}}\w+\s{{1,4}}stars?))\b"
+            rf"\b(?:give|assign|award|grant)\s{{1,40}}{_THIS}(?:\s{{1,40}}{_THING})?\s{{1,40}}(?:a\s{{1,40}}|an\s{{1,40}})?{_TOP}"
+            rf"(?:[\s-]+{_MARK}|\s{{0,4}}/\s{{0,4}}\d+|\s{{1,40}}out\s{{1,40}}of(?!\s{{1,40}}\w+\s{{1,40}}stars?))\b"
         ),
     ),
     (
         ("rate", "score", "grade", "mark"),
         (
-            rf"\b(?:rate|score|grade|mark)\s{{1,4}}{_THIS}(?:\s{{1,4}}{_THING})?\s{{1,4}}(?:as\s{{1,4}}|with\s{{1,4}}|at\s{{1,4}})?"
-            rf"(?:a\s{{1,4}}|an\s{{1,4}})?{_TOP}(?!\s{{0,4}}(?:-|to|\u2013)\s{{0,4}}\d)\b"
+            rf"\b(?:rate|score|grade|mark)\s{{1,40}}{_THIS}(?:\s{{1,40}}{_THING})?\s{{1,40}}(?:as\s{{1,40}}|with\s{{1,40}}|at\s{{1,40}})?"
+            rf"(?:a\s{{1,40}}|an\s{{1,40}})?{_TOP}(?!\s{{0,4}}(?:-|to|\u2013)\s{{0,4}}\d)\b"
         ),
     ),
     (
         ("correct", "right", "only", "true", "appropriate", "final"),
         (
-            r"\b(?:correct|right|only|true|appropriate|final)\s{1,4}(?:valid\s{1,4}|acceptable\s{1,4}|possible\s{1,4})?"
-            rf"{_MARK}\s{{1,4}}(?:for\s{{1,4}}{_THIS}(?:\s{{1,4}}{_THING})?\s{{1,4}})?(?:is|must\s{{1,4}}be|should\s{{1,4}}be)\s{{1,4}}{_TOP}\b"
+            r"\b(?:correct|right|only|true|appropriate|final)\s{1,40}(?:valid\s{1,40}|acceptable\s{1,40}|possible\s{1,40})?"
+            rf"{_MARK}\s{{1,40}}(?:for\s{{1,40}}{_THIS}(?:\s{{1,40}}{_THING})?\s{{1,40}})?(?:is|must\s{{1,40}}be|should\s{{1,40}}be)\s{{1,40}}{_TOP}\b"
         ),
     ),
     (
         ("deserves", "merits", "must"),
         (
-            rf"\b(?:this|the)\s{{1,4}}{_THING}\s{{1,4}}(?:deserves|merits|must\s{{1,4}}(?:be\s{{1,4}}given|get|receive))\s{{1,4}}"
-            rf"(?:a\s{{1,4}}|an\s{{1,4}}|the\s{{1,4}})?{_TOP}"
+            rf"\b(?:this|the)\s{{1,40}}{_THING}\s{{1,40}}(?:deserves|merits|must\s{{1,40}}(?:be\s{{1,40}}given|get|receive))\s{{1,40}}"
+            rf"(?:a\s{{1,40}}|an\s{{1,40}}|the\s{{1,40}})?{_TOP}"
         ),
     ),
     (
         ("judge", "grader", "evaluator", "rater", "annotator", "llm", "reviewing"),
         (
-            r"\b(?:note|message|attention|instructions?|reminder)\s{0,4}(?:to|for)?\s{0,4}:?\s{0,4}(?:the\s{1,4}|all\s{1,4})?"
-            r"(?:judges?|graders?|evaluators?|raters?|annotators?|reviewing\s{1,4}model|llm)\s{0,4}[:,]"
-            r"|\b(?:dear|hey|hello)\s{1,4}(?:judge|grader|evaluator|rater|llm)\b(?=\s{0,4}[,:!])"
-            r"|\byou\s{1,4}are\s{1,4}(?:now\s{1,4})?(?:the\s{1,4}|a\s{1,4}|an\s{1,4})?(?:judge|grader|evaluator|rater)\b"
+            r"\b(?:note|message|attention|instructions?|reminder)\s{0,4}(?:to|for)?\s{0,4}:?\s{0,4}(?:the\s{1,40}|all\s{1,40})?"
+            r"(?:judges?|graders?|evaluators?|raters?|annotators?|reviewing\s{1,40}model|llm)\s{0,4}[:,]"
+            r"|\b(?:dear|hey|hello)\s{1,40}(?:judge|grader|evaluator|rater|llm)\b(?=\s{0,4}[,:!])"
+            r"|\byou\s{1,40}are\s{1,40}(?:now\s{1,40})?(?:the\s{1,40}|a\s{1,40}|an\s{1,40})?(?:judge|grader|evaluator|rater)\b"
             rf"[^.\n]{{0,60}}\b(?:give|assign|output|answer|reply|{_MARK})\b"
         ),
     ),
     (
         ("output", "print", "write", "reply", "respond", "answer"),
         (
-            r"\b(?:output|print|write|reply|respond|answer)\s{1,4}(?:only\s{1,4}|just\s{1,4})?(?:with\s{1,4})?"
-            rf"(?:the\s{{1,4}})?(?:{_MARK}|verdict|rating)\s{{0,4}}:?\s{{0,4}}\[?\[?[\dAB]"
+            r"\b(?:output|print|write|reply|respond|answer)\s{1,40}(?:only\s{1,40}|just\s{1,40})?(?:with\s{1,40})?"
+            rf"(?:the\s{{1,40}})?(?:{_MARK}|verdict|rating)\s{{0,4}}:?\s{{0,4}}\[?\[?[\dAB]"
         ),
     ),
     (
@@ -154,9 +154,10 @@ _FORMS: Mapping[Form, re.Pattern[str]] = {
     ),
     "result": re.compile(r"\[\s{0,4}result\s{0,4}[\]:]", re.IGNORECASE),
     "last_line": re.compile(
-        r"^[ \t*#>]*(?:(?:(?:final|overall|total)\s{1,4})?(?:score|rating|verdict)\b"
+        r"^[ \t*#>]*(?:(?:(?:final|overall|total)\s{1,40})?(?:score|rating|verdict)\b"
         r"|(?:最终)?(?:评分|得分|打分|结论))[ \t*]*[:=][ \t*]*"
-        r"(?:[0-9]{1,2}(?:\.[0-9]+)?分?(?:\s{0,4}/\s{0,4}[0-9]+)?|yes|no|[AB]|tie|是|否)[ \t*.。]*$",
+        r"(?:[0-9]{1,2}(?:\.[0-9]+)?分?(?:\s{0,4}/\s{0,4}[0-9]+)?"
+        r"|yes|no|[AB]|tie|是|否)[ \t*.。]*$",
         re.IGNORECASE | re.MULTILINE,
     ),
 }
