@@ -28,7 +28,8 @@ from assay.samples import Reason
 
 _SIGNS = st.sampled_from(
     ["Score: ", "score", "5", "4.5", "/", "\n", " ", "[RESULT]", "[[", "]]", "**", "分", "：", "５",
-     "yes", "A", "nan", "-", "{", "}", '"scores"', '"score": ', ",", '"', "\\", "[", "]", "1e9"]
+     "yes", "A", "nan", "-", "{", "}", '"scores"', '"score": ', ",", '"', "\\", "[", "]", "1e9",
+     "</think>"]
 )  # fmt: skip
 _TEXTS = st.one_of(st.text(max_size=200), st.lists(_SIGNS, max_size=30).map("".join))
 _SCALES = st.builds(

@@ -83,6 +83,14 @@ class Grammar(Generic[ValueType]):
         return re.compile(rf"(?P<before>.*)[\[(]\s*(?:{inner})\s*[\])]{_END}", re.IGNORECASE)
 
 
+def answered(text: str | None) -> str:
+    """Return what a reply says after the thoughts that some models write before it.
+
+    An end without a beginning counts, for servers take the beginning for a part of the prompt.
+    """
+    return (text or "").rpartition("</think>")[2]
+
+
 def narrowed(text: str) -> str:
     """Return a text of the same length with full-width signs as ASCII."""
     return text.translate(_WIDE)
@@ -124,7 +132,7 @@ def answer_in(
         The value; or OUT_OF_RANGE, REPLY_TRUNCATED if it was cut before the answer was whole, and
         else PARSE_FAILED.
     """
-    reply = folded(text or "")
+    reply = folded(answered(text))
     cut = finish == "length"
     found = set(_answers(reply, grammar, form, cut=cut))
     if not found:

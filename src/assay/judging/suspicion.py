@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from assay.judging.answer_places import Form, narrowed
 from assay.judging.injection import CONTROL_TOKENS
-from assay.judging.prompt_form import SLOTS
+from assay.judging.prompt_form import SLOTS, Mode
+from assay.judging.prompts import Prompt
 
 _SHOWN = 60
 # Repetitions below are bounded: a row may be 100 kB of blanks that were meant to keep us busy.
@@ -195,6 +196,28 @@ def suspicious(
         found += _matches("answer", _FORMS[form], narrowed(text))
     found += [*_keys(text, keys), *_few_letters(text)]
     return tuple(sorted(found, key=lambda finding: (finding.offset, finding.name)))
+
+
+def suspicious_texts(
+    prompt: Prompt, mode: Mode, texts: Mapping[str, str], dimension: str = ""
+) -> dict[str, tuple[Finding, ...]]:
+    """Return the signs in the data of a prompt's slots, by slot; those without a sign are left out.
+
+    Args:
+        prompt: what is asked, whose form of answers and keys are looked for.
+        mode: how the judge is to answer.
+        texts: the data of each slot.
+        dimension: what is judged; empty for the prompt's usual.
+    """
+    form = prompt.form_of(mode, dimension)
+    keys = prompt.keys(dimension) if form == "object" else ()
+    place = None if form == "object" else form
+    found = {
+        slot: suspicious(texts[slot], form=place, keys=keys)
+        for slot in prompt.slots
+        if texts.get(slot)
+    }
+    return {slot: signs for slot, signs in found.items() if signs}
 
 
 def _matches(name: str, pattern: re.Pattern[str], text: str) -> Iterator[Finding]:

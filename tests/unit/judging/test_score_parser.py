@@ -164,3 +164,12 @@ def test_a_scale_tells_its_numbers_and_labels() -> None:
     assert not Scale(0, 5, None).holds(float("nan"))
     with pytest.raises(ValueError, match="no scale"):
         Scale(5, 1)
+
+
+def test_thoughts_before_a_reply_are_not_read() -> None:
+    thought = "<think>It may be a\n2\n</think>\n"
+
+    assert parse_score(f"{thought}4\nGood.", _FIVE).value == 4
+    assert parse_score("It may be a 2</think>4", _FIVE).value == 4
+    assert parse_score("<think>\n4\n", _FIVE, finish="length").reason is Reason.REPLY_TRUNCATED
+    assert parse_score("<think>[[4]]</think>", _FIVE, form="brackets").value is None
