@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -160,6 +161,22 @@ def _candidates(service: JudgeService, **fields: Any) -> tuple[str, dict[str, fl
     return place["token"], {str(each["id"]): each["logprob"] for each in place["top_logprobs"]}
 
 
+def test_a_number_does_not_depend_on_what_was_asked_before_or_meanwhile(
+    service: JudgeService,
+) -> None:
+    def other(number: int) -> object:
+        asked = [{**LETTER[0], "content": LETTER[0]["content"] + " word" * number}]
+        return _candidates(service, messages=asked)
+
+    alone = _candidates(service)
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(8):
+            pool.submit(other, number)
+        found = [pool.submit(_candidates, service) for _ in range(8)]
+
+    assert [each.result() for each in found] == [alone] * 8
+
+
 def test_probabilities_under_a_grammar_are_those_without_it(service: JudgeService) -> None:
     _, free = _candidates(service)
     written, bound = _candidates(service, grammar='root ::= "7"')
@@ -171,12 +188,13 @@ def test_probabilities_under_a_grammar_are_those_without_it(service: JudgeServic
 
 
 def test_it_can_do_all_but_tell_the_numbers_of_a_prompt(service: JudgeService) -> None:
-    found = {name: finding.standing for name, finding in probe(service).findings().items()}
+    seen = probe(service).findings()
+    found = {name: finding.standing for name, finding in seen.items()}
 
     assert found.pop("prompt_logprobs") is Standing.IGNORED
     assert found.pop("max_completion_tokens") is Standing.UNKNOWN
     assert found.pop("reasoning") is Standing.NO
-    assert set(found.values()) == {Standing.YES}, found
+    assert set(found.values()) == {Standing.YES}, "\n".join(map(str, seen.values()))
 
 
 @pytest.mark.slow

@@ -174,6 +174,7 @@ def test_what_is_asked_for_reaches_the_library(file: Path, tmp_path: Path) -> No
     assert (seen["hostnames"], seen["port"]) == (["127.0.0.1"], 0)
     assert (seen["api_keys"], seen["cors_origins"]) == ([server.key], "")
     assert seen["model"]["path"] == str(file)
+    assert not seen["cache_prompt"]
     assert seen["model_alias"] == ["small"]
     server.close()
 
