@@ -41,8 +41,8 @@ Imported = Literal["assay", "assay and torch", "what assay rests on"]
 """What a server has imported; the last is for tests of another copy of the package."""
 
 _OURS = ("assay.agreement", "assay.assessment", "assay.cli", "assay.compare", "assay.config",
-         "assay.engine", "assay.export", "assay.features", "assay.formats", "assay.methods",
-         "assay.project", "assay.reports", "assay.stores", "assay.workspace",
+         "assay.engine", "assay.export", "assay.features", "assay.formats", "assay.judging",
+         "assay.methods", "assay.project", "assay.reports", "assay.stores", "assay.workspace",
          "assay.backends.embedded", "assay.backends.encoders",
          "assay.backends.static_encoder")  # fmt: skip
 _OTHERS = ("numpy", "scipy.stats", "polars", "polars._utils.parquet", "pyarrow.parquet",

@@ -51,7 +51,7 @@ def _pin_judge(_: str, text: str, offline: bool) -> str:
 
 
 def _pin_prompt(_: str, text: str, offline: bool) -> str:
-    from assay.judging.prompts import pin_prompt  # noqa: PLC0415
+    from assay.judging.prompt_files import pin_prompt  # noqa: PLC0415
 
     return pin_prompt(text)
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, overload
 from assay.components.component import Selector
 from assay.components.defaults import with_defaults
 from assay.components.result_names import check_given
+from assay.components.totals import Totals
 from assay.echo import Cards
+from assay.engine.totals import totals_of
 from assay.models.recipe import Recipe, Tuned
 from assay.workspace import trainings
 from assay.workspace.named_selection import NamedSelection
@@ -74,6 +76,17 @@ class Project(Workspace):
         # Every seed that nobody set, at any depth: a quota over random samples varies, too.
         selectors = [with_defaults(plain, seed=seed) for seed in range(seeds)]
         return self.named(selectors, [given and f"{given}-seed{seed}" for seed in range(seeds)])
+
+    def totals(self, method: Method) -> Totals:
+        """Return what a score says of all rows together, such as a benchmark's averages.
+
+        Args:
+            method: a name, a description or a scorer.
+
+        Returns:
+            Tables of numbers by name; none for a score that sums nothing up.
+        """
+        return totals_of(self.engine, self.scorer(method))
 
     def named(
         self, selectors: Sequence[Selector], names: Sequence[str | None]

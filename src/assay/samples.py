@@ -44,6 +44,8 @@ class Reason(enum.IntEnum):
     NO_WORDS = 5
     NOT_IMPORTED = 6
     TOO_SHORT = 7
+    NO_RULE = 8
+    AMBIGUOUS = 12
     # Failure: something went wrong; these count against the limit on unscored rows.
     PARSE_FAILED = 20
     OUT_OF_RANGE = 21

@@ -12,6 +12,7 @@ from scripts.docs_commands import commands, options
 from scripts.docs_methods import bibliography, bibtex_key, features, golden_names, ours
 from scripts.make_docs import DOCS, ROOT, stale_pages, written_pages
 
+from assay.backends.endpoint.keys import PROVIDERS
 from assay.cli.printing.catalogue import bibtex_entry
 from assay.components.base import Component, Paper
 from assay.config.config import load_config
@@ -197,6 +198,13 @@ def test_every_page_is_in_the_navigation() -> None:
     pages = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
 
     assert listed == pages
+
+
+def test_hosts_with_a_variable_of_their_own_for_a_key_are_listed() -> None:
+    text = (DOCS / "how-to" / "endpoints.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| ([a-z.]+) \| `(\w+)` \|$", text, re.MULTILINE))
+
+    assert listed == PROVIDERS
 
 
 def test_every_benchmark_is_listed_with_its_question() -> None:

@@ -30,6 +30,7 @@ OPTIONS = {
     "offline": "--offline",
     "price": "--price",
     "replace": "--yes",
+    "rows_of": "--rows",
     "shard": "--shard",
     "threads": "--threads",
     "where": "--where",

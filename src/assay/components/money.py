@@ -60,8 +60,8 @@ def parse_nano(text: str | int | Decimal) -> int:
         ConfigError: if it is no number from 0 up, or finer than a billionth.
     """
     try:
-        number = Decimal(text)
-    except InvalidOperation:
+        number = Decimal("NaN") if isinstance(text, bool) else Decimal(text)
+    except (InvalidOperation, TypeError, ValueError):
         number = Decimal("NaN")
     if not number.is_finite() or not 0 <= number <= _MOST or number * NANO % 1:
         raise ConfigError(

@@ -35,7 +35,6 @@ from assay.values import RowValue
 
 _CHECKED_ROWS = 8
 _MEASURED_ROWS = 64
-_PRICED_ROWS = 20_000  # rows that requests are counted for; of more, the others are taken as alike
 # A pass reports and commits shard by shard, so that even a small pool has some, if rows are enough
 # to be worth a file.
 _FEWEST_SHARDS = 16
@@ -182,7 +181,7 @@ class RowWork:
         reading = features[0].reading()
         total, priced = Price(), 0
         for job in jobs:
-            if priced >= _PRICED_ROWS:
+            if priced >= reading.priced_rows:
                 break
             found = reading.price(conversations_of(job), features, self._runtime)
             if found is None:

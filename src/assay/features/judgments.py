@@ -33,8 +33,8 @@ class Judged(RowValue):
 
     Attributes:
         numbers: by name, lists of float64, one per judged turn; empty where `reason` is not 0.
-        coverage: lists of float64, one per judged turn: the probability that fell on the labels, NaN
-            where none was read.
+        coverage: lists of float64, one per judged turn: the probability that fell on the labels,
+            NaN where none was read.
         keys: lists of the 32 bytes under which replies are kept, of rows without numbers, too.
     """
 
@@ -103,8 +103,8 @@ class Judgments(JudgedFeature):
     """What is judged, where the prompt has dimensions; by default its first, or all together where
     it asks for all at once."""
     answers: Answers = "auto"
-    """How the judge answers: by the probabilities of labels, by an object that its server holds to a
-    schema, or in words; by default the first of these that it was found to be able to."""
+    """How the judge answers: by the probabilities of labels, by an object that its server holds to
+    a schema, or in words; by default the first of these that it was found to be able to."""
     turns: Turns = "last"
     """Whether the last answer of a conversation is judged, or each with its own question."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
@@ -158,7 +158,9 @@ class Judgments(JudgedFeature):
         for row, reason in zip(rows, reasons.tolist(), strict=True):
             groups = [] if reason else row.finding.verdicts
             for name in names:
-                lists[name].append([_mean(_number(each, name, first) for each in own) for own in groups])
+                lists[name].append(
+                    [_mean(_number(each, name, first) for each in own) for own in groups]
+                )
             coverage.append([_mean(_covered(each) for each in own) for own in groups])
         floats = pl.List(pl.Float64)
         return Judged(
@@ -171,7 +173,7 @@ class Judgments(JudgedFeature):
 
 
 def number_names(prompt: Prompt, dimension: str = "") -> tuple[str, ...]:
-    """Return what a prompt gives numbers for: its dimensions, its verdict, or keys of its object."""
+    """Return what a prompt gives numbers for: its dimensions, its verdict, keys of its object."""
     if prompt.form.kind != "object":
         return prompt.names(dimension)
     return tuple(field.name for field in prompt.form.fields if field.type in _NUMBERED)

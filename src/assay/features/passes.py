@@ -79,6 +79,8 @@ class Pass(BaseModel):
     """Whether several processes may work on different shards."""
     sampled_rows: ClassVar[int] = 256
     """Rows that are read to tell how long all would take."""
+    priced_rows: ClassVar[int] = 20_000
+    """Rows that requests to a service are counted for; of more, the others are taken as alike."""
 
     def trial(self) -> tuple["Pass", float]:
         """Return a pass that tells how long this one takes, and how many times as long that is."""

@@ -140,7 +140,7 @@ PAIR_LAYOUTS: tuple[PairLayout, ...] = (
     PairLayout(
         "instruction_response",
         ("instruction",),
-        ("response", "answer", "completion", "target"),
+        ("response", "answer", "completion", "target", "model_answer"),
         ("input", "context"),
     ),
     PairLayout("prompt_completion", ("prompt",), ("completion",)),

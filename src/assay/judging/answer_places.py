@@ -7,6 +7,7 @@ data say themselves is an echo, whoever repeats it.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, Literal, TypeVar
@@ -34,6 +35,7 @@ _LINE = re.compile(r"[^\r\n]+")
 _RESULT = re.compile(r"\[\s*result\s*\]\s*:?\s*(?P<rest>[^\n]*)", re.IGNORECASE)
 _RESULT_IN = re.compile(r"\[\s*result\s*:\s*(?P<rest>[^\]\n]*)\]", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[\[(?P<rest>[^\[\]\n]{1,60})\]\]")
+_FENCE = re.compile(r"\[(?:BEGIN|END) ")
 _END = r"\s*[.!。]?\s*"
 
 
@@ -65,7 +67,7 @@ class Grammar(Generic[ValueType]):
     @cached_property
     def labelled(self) -> re.Pattern[str]:
         """Match of a line that ends in a label and an answer, a sentence of its own."""
-        before = r"(?P<before>(?:.*?[.!?;。！？；)\]])?)\s*"
+        before = r"(?P<before>(?:.*?[.!?;。)\]])?)\s*"
         return re.compile(rf"{before}(?:{self.label}){self.answer}{_END}", re.IGNORECASE)
 
     @cached_property
@@ -78,6 +80,11 @@ class Grammar(Generic[ValueType]):
         """Match of a line that ends in brackets with an answer: ``(Score 4)``."""
         inner = rf"(?:{self.label}){self.answer}" if self.bare is None else self.bare
         return re.compile(rf"(?P<before>.*)[\[(]\s*(?:{inner})\s*[\])]{_END}", re.IGNORECASE)
+
+
+def narrowed(text: str) -> str:
+    """Return a text of the same length with full-width signs as ASCII."""
+    return text.translate(_WIDE)
 
 
 def folded(text: str) -> str:
@@ -187,16 +194,15 @@ def _is_echo(
 ) -> bool:
     """Return whether the data that were shown say the same at a place that would count.
 
-    A number alone is too common for that: such a line is an echo with the one after it.
+    A number alone is too common for that: it is an echo with the line after it, or if nothing
+    follows it.
     """
-    opening = lines_of(reply)[:2]
-    for slot in map(folded, slots):
+    shown = [folded(slot) for slot in slots]
+    if form == "first_line":
+        lines = {line for slot in shown for line in lines_of(slot)}
+        return _repeats(lines_of(reply)[:2], lines)
+    for slot in shown:
         lines = lines_of(slot)
-        if form == "first_line":
-            pairs = zip(lines, [*lines[1:], ""], strict=True)
-            if any(_same_lines(opening, pair) for pair in pairs):
-                return True
-            continue
         said = set(_labelled(lines, grammar)) if form == "last_line" else set()
         if form in ("result", "brackets"):
             said = set(_answers(slot, grammar, form, cut=False))
@@ -206,8 +212,11 @@ def _is_echo(
     return False
 
 
-def _same_lines(opening: Sequence[str], pair: tuple[str, str]) -> bool:
-    if opening[0] != pair[0]:
+def _repeats(opening: Sequence[str], shown: AbstractSet[str]) -> bool:
+    """Return whether the first lines of a reply are among those that were shown."""
+    if opening[0] not in shown:
         return False
+    if len(opening) < 2 or opening[1] in shown or _FENCE.match(opening[1]):
+        return True
     # The end of an echo may have been cut.
-    return len(opening) < 2 or (pair[1] != "" and pair[1].startswith(opening[1]))
+    return any(line.startswith(opening[1]) for line in shown)

@@ -83,7 +83,7 @@ def export_cassette(
     missing = set(wanted) - store.known(wanted)
     if missing:
         raise DataError(
-            f"{number_of(len(missing), 'reply')} of {len(wanted)} are not there",
+            f"of {number_of(len(wanted), 'request')}, {len(missing):,} have no reply here",
             hint="ask for them first, without the parameter that forbids the network",
         )
     hidden = known_secrets() if secrets is None else secrets
@@ -93,8 +93,8 @@ def export_cassette(
         for lines, suspects in _lines(store, wanted, secret, hidden):
             if suspects and not leave_out:
                 raise DataError(
-                    f"{number_of(len(suspects), 'reply')} or more hold what looks like the key to "
-                    f"a service: {', '.join(key.hex()[:12] for key in suspects[:_SHOWN])}",
+                    "what looks like the key to a service stands in replies, such as "
+                    f"{', '.join(key.hex()[:12] for key in suspects[:_SHOWN])}",
                     hint="leave them out, or take it out of the data and ask anew",
                 )
             file.writelines(lines)

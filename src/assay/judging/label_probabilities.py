@@ -101,7 +101,7 @@ def label_distribution(
 
 
 def check_first_tokens(tokens: Mapping[str, Sequence[str | int]]) -> None:
-    """Refuse labels that begin with the same token, for the first one then does not tell them apart.
+    """Refuse labels that begin with the same token, which then does not tell them apart.
 
     Args:
         tokens: of each label, as the judge's tokenizer divides it.

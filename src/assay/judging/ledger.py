@@ -278,8 +278,11 @@ class Ledger:
             reservation.is_open = False
 
     def close(self) -> None:
-        """Give back what was leased and not used; what is under way stays set aside."""
-        if any(self._idle.values()):
+        """Give back what was leased and not used, before the store is closed.
+
+        What is under way stays set aside.
+        """
+        if self._store.claim:  # else nothing was ever leased
             self._store.alone(self._taken_back).result()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from assay.backends.endpoint.answers import Answer, Attempt
 from assay.backends.endpoint.failures import Cause, RefusedError, UnansweredError
@@ -20,10 +20,29 @@ from assay.judging.payment import Payment
 from assay.judging.prices import Price, parse_price, price_of, read_prices
 from assay.judging.probing import probe
 from assay.judging.store import ReplyStore
+from assay.models.workplace import Workplace
 from assay.samples import Reason
 
-if TYPE_CHECKING:
-    from assay.runtime import Runtime as Workplace
+
+class Place(Workplace, Protocol):
+    """Where judges are asked: what may be spent there, and how much of this machine is used."""
+
+    @property
+    def threads(self) -> int:
+        """Return how many processors are used."""
+
+    @property
+    def shard(self) -> tuple[int, int] | None:
+        """Return which part of the work is done here, of how many."""
+
+    @property
+    def price(self) -> str:
+        """Return what judges cost, as it was typed, or the path of a file of prices."""
+
+    @property
+    def max_cost(self) -> str:
+        """Return the most that they may cost, as it was typed; empty for no bound."""
+
 
 # What stands between may have given up waiting for a reply that comes, and is charged for.
 _MAYBE_CHARGED = {0, 408, 499, 502, 504, 524}
@@ -129,7 +148,7 @@ def may_be_charged(attempt: Attempt) -> bool:
     return attempt.status in _MAYBE_CHARGED or 200 <= attempt.status < 300
 
 
-def kept_replies(pinned: str, runtime: "Workplace") -> tuple[KeptReplies, Named]:
+def kept_replies(pinned: str, runtime: Place) -> tuple[KeptReplies, Named]:
     """Return what a judge has replied so far, and what its name stands for. Nobody is asked.
 
     Raises:
@@ -145,7 +164,7 @@ def kept_replies(pinned: str, runtime: "Workplace") -> tuple[KeptReplies, Named]
     return kept, named
 
 
-def open_judge(pinned: str, runtime: "Workplace") -> Judge:
+def open_judge(pinned: str, runtime: Place) -> Judge:
     """Return a judge that is asked; what it can do is probed once.
 
     Raises:
@@ -172,7 +191,7 @@ def _is_local(named: Named) -> bool:
     return named.address is None or named.address.is_local
 
 
-def _price(named: Named, runtime: "Workplace") -> Price:
+def _price(named: Named, runtime: Place) -> Price:
     text = runtime.price
     typed = "=" in text and not text.endswith(".toml")
     address = named.address
@@ -185,7 +204,7 @@ def _price(named: Named, runtime: "Workplace") -> Price:
     )
 
 
-def _cap(currency: str, runtime: "Workplace") -> int | None:
+def _cap(currency: str, runtime: Place) -> int | None:
     """Return the most that may be spent here: of work that is shared out, its share."""
     if not runtime.max_cost:
         return None

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
-from assay.judging.answer_places import Form, Grammar, answer_in, folded
+from assay.judging.answer_places import Form, Grammar, answer_in
 from assay.judging.scales import Parsed, Spellings
 from assay.samples import Reason
 
@@ -39,7 +40,8 @@ def parse_option(
     Returns:
         The label; or REPLY_TRUNCATED if the reply was cut before it was whole, else PARSE_FAILED.
     """
-    return answer_in(text, _grammar(options), form=form, finish=finish, slots=slots)
+    given = tuple((label, tuple(spellings)) for label, spellings in options.items())
+    return answer_in(text, _grammar(given), form=form, finish=finish, slots=slots)
 
 
 def label_of(options: Spellings) -> Mapping[str, str]:
@@ -52,12 +54,15 @@ def label_of(options: Spellings) -> Mapping[str, str]:
     for label, spellings in options.items():
         for spelling in (label, *spellings):
             if found.setdefault(spelling.casefold(), label) != label:
-                raise ValueError(f"{spelling!r} stands for {found[spelling.casefold()]} and {label}")
+                raise ValueError(
+                    f"{spelling!r} stands for {found[spelling.casefold()]} and {label}"
+                )
     return found
 
 
-def _grammar(options: Spellings) -> Grammar[str]:
-    labels = label_of(options)
+@lru_cache(maxsize=64)
+def _grammar(options: tuple[tuple[str, tuple[str, ...]], ...]) -> Grammar[str]:
+    labels = label_of(dict(options))
     # The longest first, so that no spelling is taken for the beginning of another.
     spellings = sorted(labels, key=lambda spelling: (-len(spelling), spelling))
     answer = "|".join(r"\s+".join(map(re.escape, spelling.split())) for spelling in spellings)
@@ -72,8 +77,3 @@ def _grammar(options: Spellings) -> Grammar[str]:
 
     bare = rf"(?P<bare>{'|'.join(several)})" if several else None
     return Grammar(_LABEL, rf"[\"'“]?(?P<option>{answer})[\"'”]?", value, denied, bare)
-
-
-def is_option(text: str, options: Spellings) -> bool:
-    """Return whether a text is one way to write a label, and nothing else."""
-    return folded(text).strip().casefold() in label_of(options)

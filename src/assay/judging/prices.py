@@ -20,9 +20,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from assay.components.money import DEFAULT_CURRENCY, amount_text, parse_currency, parse_nano
 from assay.errors import ConfigError, Parameter, Phrase, did_you_mean
 from assay.files import absence
-from assay.components.money import DEFAULT_CURRENCY, amount_text, parse_currency, parse_nano
 
 _TOKENS = 1_000_000
 _FORM = "in=0.15,out=0.6, per million tokens; also cached=0.075 and currency=EUR"
@@ -108,10 +108,13 @@ def _price(parts: Mapping[str, Any], what: str, source: str, currency: str = "")
     missing = [name for name in ("in", "out") if name not in parts]
     if missing:
         raise ConfigError(f"{what} does not say what {missing[0]!r} costs", hint=_FORM)
-    prompt, completion = parse_nano(parts["in"]), parse_nano(parts["out"])
-    cached = parse_nano(parts["cached"]) if "cached" in parts else prompt
-    named = parts.get("currency") or currency or DEFAULT_CURRENCY
-    return Price(prompt, completion, cached, parse_currency(str(named)), source)
+    try:
+        prompt, completion = parse_nano(parts["in"]), parse_nano(parts["out"])
+        cached = parse_nano(parts["cached"]) if "cached" in parts else prompt
+        named = parse_currency(str(parts.get("currency") or currency or DEFAULT_CURRENCY))
+    except ConfigError as error:
+        raise ConfigError(f"{what}: {error.message}", hint=error.hint) from error
+    return Price(prompt, completion, cached, named, source)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How a row is put to a judge by a prompt: which texts are shown, what is sent, what is read of it."""
+"""How a row is put to a judge by a prompt: what is shown, what is sent, what is read of it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,8 +127,8 @@ class RowQuestions:
         return [Request(messages, params, repeat=place) for place in range(self.repeats)]
 
     def _for(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """Return messages as the judge takes them: one that hears no system has it said by a user."""
-        if self.capabilities.system.holds or len(messages) < 2:  # noqa: PLR2004
+        """Return messages as the judge takes them: one that hears no system is told by the user."""
+        if self.capabilities.system.holds or len(messages) < 2:
             return messages
         system, user, *rest = messages
         return (Message("user", (*system.pieces, "\n\n", *user.pieces)), *rest)

@@ -10,14 +10,12 @@ from assay.samples import Reason
 
 # No exponents, no words: "1e1" and "nan" are numbers for Python and for nobody who rates.
 _NUMBER = r"-?(?:[0-9]{1,15}(?:\.[0-9]{1,15})?|\.[0-9]{1,15})"
-_ANSWER = (
-    rf"(?P<number>{_NUMBER})\s*分?(?:\s*(?:/|out\s+of)\s*(?P<top>{_NUMBER})\s*分?)?"
-)
+_ANSWER = rf"(?P<number>{_NUMBER})\s*分?(?:\s*(?:/|out\s+of)\s*(?P<top>{_NUMBER})\s*分?)?"
 # "The score is not 4" and "the highest score: 5" name a number and give none.
 _WORD = (
     r"(?!(?:not|no|never|cannot|can't|don't|without|if|unless|below|above|under|over|least|most"
     r"|max|maximum|min|minimum|highest|lowest|top|possible|perfect|best|worst|example)\b)"
-    r"[^\W\d_][\w'’-]{0,30}"
+    r"[^\W\d_][\w'\u2019-]{0,30}"
 )
 _LABEL = (
     rf"(?:(?:{_WORD}\s+){{0,3}}(?:score|rating|grade|result)\b"
@@ -37,10 +35,10 @@ def parse_score(
 ) -> Parsed[float]:
     """Return the number that a reply gives.
 
-    ``4``, ``4.5``, ``4/5``, ``4 out of 5``, ``**4**``, ``Score: 4``, ``The score is 4``, ``4分`` and
-    the same in full-width signs are read, where `form` wants them and with nothing else there. A
-    part of another whole than the highest number of the scale is not, nor is ``4,5``, which may be
-    one number or two.
+    ``4``, ``4.5``, ``4/5``, ``4 out of 5``, ``**4**``, ``Score: 4``, ``The score is 4``, ``4分``
+    and the same in full-width signs are read, where `form` wants them and with nothing else there.
+    A part of another whole than the highest number of the scale is not, nor is ``4,5``, which may
+    be one number or two.
 
     Args:
         text: the reply alone.

@@ -116,24 +116,26 @@ class ReplyStore:
             for _ in range(_TRIES):
                 # A merge removes files whose content it has put into another: look again.
                 with contextlib.suppress(FileNotFoundError):
-                    return [read(*opened) for opened in self._opened()]
+                    return self._read(read)
         raise FileNotFoundError(f"the files of {self.folder} keep changing")
 
-    def _opened(self) -> Iterator[tuple[Path, sqlite3.Connection]]:
+    def _read(self, read: Callable[[Path, sqlite3.Connection], Found]) -> list[Found]:
         paths = reply_files(self.folder)
         for gone in self._readers.keys() - set(paths):
             self._readers.pop(gone).close()
+        found = []
         for path in paths:
-            connection = self._readers.get(path) or open_to_read(path)
+            connection = self._readers.pop(path, None) or open_to_read(path)
             if connection is None:
                 continue
-            self._readers[path] = connection
             try:
                 with told(path):
-                    yield path, connection
+                    found.append(read(path, connection))
             except BaseException:
-                self._readers.pop(path).close()
+                connection.close()
                 raise
+            self._readers[path] = connection
+        return found
 
     # Writing
 

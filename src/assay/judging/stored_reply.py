@@ -78,8 +78,11 @@ def from_row(row: tuple[Any, ...]) -> StoredReply | None:
     if row_sum(fields) != kept:
         return None
     key, judge, request, response, outcome, *numbers, scope, created = fields
-    texts = (_text(judge), _text(request), _text(response))
-    return StoredReply(key, *texts, Reason(outcome), *numbers, _text(scope), created)
+    prompt, completion, cached, reasoning, cost, latency, attempts = numbers
+    return StoredReply(
+        key, _text(judge), _text(request), _text(response), Reason(outcome),
+        prompt, completion, cached, reasoning, cost, latency, attempts, _text(scope), created,
+    )  # fmt: skip
 
 
 def row_sum(fields: Any) -> bytes:

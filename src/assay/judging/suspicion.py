@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from assay.judging.answer_places import Form
+from assay.judging.answer_places import Form, narrowed
 from assay.judging.injection import CONTROL_TOKENS
+from assay.judging.prompt_form import SLOTS
 
 _SHOWN = 60
 
@@ -52,59 +53,78 @@ _ORDERS = r"(?:instructions?|prompts?|rules?|guidelines?|directions?|rubrics?|cr
 _ORDERS_TO_JUDGES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("ignore", "disregard", "forget", "override"),
-        r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|every\s+)?(?:of\s+)?"
-        rf"(?:(?:(?:the|your|these|those)\s+)?(?:{_EARLIER}\s+){{1,2}}|(?:your|the)\s+"
-        rf"(?:system|rating|grading|scoring|judging|evaluation)\s+){_ORDERS}",
+        (
+            r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|every\s+)?(?:of\s+)?"
+            rf"(?:(?:(?:the|your|these|those)\s+)?(?:{_EARLIER}\s+){{1,2}}|(?:your|the)\s+"
+            rf"(?:system|rating|grading|scoring|judging|evaluation)\s+){_ORDERS}"
+        ),
     ),
     (
         ("give", "assign", "award", "grant"),
-        rf"\b(?:give|assign|award|grant)\s+{_THIS}(?:\s+{_THING})?\s+(?:a\s+|an\s+)?{_TOP}"
-        rf"(?:[\s-]+{_MARK}|\s*/\s*\d+|\s+out\s+of(?!\s+\w+\s+stars?))\b",
+        (
+            rf"\b(?:give|assign|award|grant)\s+{_THIS}(?:\s+{_THING})?\s+(?:a\s+|an\s+)?{_TOP}"
+            rf"(?:[\s-]+{_MARK}|\s*/\s*\d+|\s+out\s+of(?!\s+\w+\s+stars?))\b"
+        ),
     ),
     (
         ("rate", "score", "grade", "mark"),
-        rf"\b(?:rate|score|grade|mark)\s+{_THIS}(?:\s+{_THING})?\s+(?:as\s+|with\s+|at\s+)?"
-        rf"(?:a\s+|an\s+)?{_TOP}(?!\s*(?:-|to|\u2013)\s*\d)\b",
+        (
+            rf"\b(?:rate|score|grade|mark)\s+{_THIS}(?:\s+{_THING})?\s+(?:as\s+|with\s+|at\s+)?"
+            rf"(?:a\s+|an\s+)?{_TOP}(?!\s*(?:-|to|\u2013)\s*\d)\b"
+        ),
     ),
     (
         ("correct", "right", "only", "true", "appropriate", "final"),
-        r"\b(?:correct|right|only|true|appropriate|final)\s+(?:valid\s+|acceptable\s+|possible\s+)?"
-        rf"{_MARK}\s+(?:for\s+{_THIS}(?:\s+{_THING})?\s+)?(?:is|must\s+be|should\s+be)\s+{_TOP}\b",
+        (
+            r"\b(?:correct|right|only|true|appropriate|final)\s+(?:valid\s+|acceptable\s+|possible\s+)?"
+            rf"{_MARK}\s+(?:for\s+{_THIS}(?:\s+{_THING})?\s+)?(?:is|must\s+be|should\s+be)\s+{_TOP}\b"
+        ),
     ),
     (
         ("deserves", "merits", "must"),
-        rf"\b(?:this|the)\s+{_THING}\s+(?:deserves|merits|must\s+(?:be\s+given|get|receive))\s+"
-        rf"(?:a\s+|an\s+|the\s+)?{_TOP}",
+        (
+            rf"\b(?:this|the)\s+{_THING}\s+(?:deserves|merits|must\s+(?:be\s+given|get|receive))\s+"
+            rf"(?:a\s+|an\s+|the\s+)?{_TOP}"
+        ),
     ),
     (
         ("judge", "grader", "evaluator", "rater", "annotator", "llm", "reviewing"),
-        r"\b(?:note|message|attention|instructions?|reminder)\s*(?:to|for)?\s*:?\s*(?:the\s+|all\s+)?"
-        r"(?:judges?|graders?|evaluators?|raters?|annotators?|reviewing\s+model|llm)\s*[:,]"
-        r"|\b(?:dear|hey|hello)\s+(?:judge|grader|evaluator|rater|llm)\b(?=\s*[,:!])"
-        r"|\byou\s+are\s+(?:now\s+)?(?:the\s+|a\s+|an\s+)?(?:judge|grader|evaluator|rater)\b"
-        rf"[^.\n]{{0,60}}\b(?:give|assign|output|answer|reply|{_MARK})\b",
+        (
+            r"\b(?:note|message|attention|instructions?|reminder)\s*(?:to|for)?\s*:?\s*(?:the\s+|all\s+)?"
+            r"(?:judges?|graders?|evaluators?|raters?|annotators?|reviewing\s+model|llm)\s*[:,]"
+            r"|\b(?:dear|hey|hello)\s+(?:judge|grader|evaluator|rater|llm)\b(?=\s*[,:!])"
+            r"|\byou\s+are\s+(?:now\s+)?(?:the\s+|a\s+|an\s+)?(?:judge|grader|evaluator|rater)\b"
+            rf"[^.\n]{{0,60}}\b(?:give|assign|output|answer|reply|{_MARK})\b"
+        ),
     ),
     (
         ("output", "print", "write", "reply", "respond", "answer"),
-        r"\b(?:output|print|write|reply|respond|answer)\s+(?:only\s+|just\s+)?(?:with\s+)?"
-        rf"(?:the\s+)?(?:{_MARK}|verdict|rating)\s*:?\s*\[?\[?[\dAB]",
+        (
+            r"\b(?:output|print|write|reply|respond|answer)\s+(?:only\s+|just\s+)?(?:with\s+)?"
+            rf"(?:the\s+)?(?:{_MARK}|verdict|rating)\s*:?\s*\[?\[?[\dAB]"
+        ),
     ),
     (
         ("忽略", "无视", "不用理会"),
-        r"(?:忽略|无视|不用理会)(?:所有|任何)?(?:以上|上述|之前|前面|先前)的?(?:所有|全部)?"
-        r"(?:指令|指示|要求|规则|提示|评分标准)",
+        (
+            r"(?:忽略|无视|不用理会)(?:所有|任何)?(?:以上|上述|之前|前面|先前)的?(?:所有|全部)?"
+            r"(?:指令|指示|要求|规则|提示|评分标准)"
+        ),
     ),
     (
         ("分",),
-        r"(?:请|必须|应该|直接)[为给将对]?(?:这个|该|本|此|这条)?(?:回答|答案|回复|样本|文本)?"
-        r"(?:打|评|给)出?(?:满分|最高分|[五5十]分|10分|100分)",
+        (
+            r"(?:请|必须|应该|直接)[为给将对]?(?:这个|该|本|此|这条)?(?:回答|答案|回复|样本|文本)?"
+            r"(?:打|评|给)出?(?:满分|最高分|[五5十]分|10分|100分)"
+        ),
     ),
     (("注意",), r"(?:评委|评分员|评审|评判者|评估者)请?注意"),
 )
 """Orders to a judge; each is looked for where one of the words stands that it cannot do without."""
 _ORDER = tuple((words, re.compile(order, re.IGNORECASE)) for words, order in _ORDERS_TO_JUDGES)
 _FRAME = re.compile(
-    r"\[(?:the )?(?:start|end) of (?:the )?(?:assistant|model|response|answer|reference)\b[^\]\n]{0,40}\]"
+    r"\[(?:the )?(?:start|end) of (?:the )?(?:assistant|model|response|answer|reference)\b"
+    r"[^\]\n]{0,40}\]"
     r"|\bmodel_identifier\b|^#+ ?(?:model outputs?|best model identifier|unordered outputs?)\b"
     r"|^#+ ?(?:score rubrics?|scoring rubrics?)(?: ?\[[^\]\n]{0,80}\])? ?:?$|\[RESULT\]"
     r"|^#+ ?(?:response to evaluate|reference answer \(score \d+\))",
@@ -113,13 +133,14 @@ _FRAME = re.compile(
 _FRAME_WORDS = ("[", "model_identifier", "# ", "#model", "#best", "#unordered")
 _FENCE_WORDS = ("[begin ", "[end ", "end of ")
 _FENCE = re.compile(
-    r"\[(?:BEGIN|END) [a-z_]{1,20} [0-9a-f]{8,}\]|\[END (?:instruction|response|input|query|first|second"
-    r"|conversation|reference)\b[^\]\n]{0,40}\]|(?:\"\"\"|```|'''|</?\w+>)\s*(?:end of (?:data|sample"
-    r"|response|answer))\b",
-    re.IGNORECASE,
+    r"\[(?:BEGIN|END) [a-z_]{1,20} [0-9a-f]{8,}\]"
+    rf"|\[END (?:{'|'.join(SLOTS)})\b[^\]\n]{{0,40}}\]"
+    r"|(?:\"\"\"|```|'''|</?\w+>|^#+)\s*end of (?:the )?(?:data|sample|response|answer)\b",
+    re.IGNORECASE | re.MULTILINE,
 )
-# A blank of no width, or two, is left by translators; a message in them is long. Joiners between letters spell Persian and Hindi, and emoji; flags of regions are made of tags.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+# A blank of no width, or two, is left by translators; a message in them is long. Joiners between
+# letters spell Persian and Hindi, and emoji; flags of regions are made of tags.
 _HIDDEN = re.compile(
     rf"{_CONTROLS.pattern}|"
     r"[\u202a-\u202e\u2066-\u2069]|[\u200b-\u200d\u2060\ufeff]{6,}"
@@ -127,11 +148,14 @@ _HIDDEN = re.compile(
     r"|(?<=[A-Za-z])[\u200b-\u200d\u2060\ufeff](?=[A-Za-z])"
 )
 _FORMS: Mapping[Form, re.Pattern[str]] = {
-    "brackets": re.compile(r"\[\[\s*(?:[0-9]{1,2}(?:\.[0-9]+)?|[ABC]|tie|yes|no)\s*\]\]", re.IGNORECASE),
+    "brackets": re.compile(
+        r"\[\[\s*(?:[0-9]{1,2}(?:\.[0-9]+)?|[ABC]|tie|yes|no)\s*\]\]", re.IGNORECASE
+    ),
     "result": re.compile(r"\[\s*result\s*[\]:]", re.IGNORECASE),
     "last_line": re.compile(
-        r"^[\s*#>]*(?:(?:final|overall|total)\s+)?(?:score|rating|verdict)\b[\s*]*[:=\uff1a][\s*]*"
-        r"(?:[0-9]{1,2}(?:\.[0-9]+)?(?:\s*/\s*[0-9]+)?|yes|no|[AB]|tie)[\s*.]*$",
+        r"^[ \t*#>]*(?:(?:(?:final|overall|total)\s+)?(?:score|rating|verdict)\b"
+        r"|(?:最终)?(?:评分|得分|打分|结论))[ \t*]*[:=][ \t*]*"
+        r"(?:[0-9]{1,2}(?:\.[0-9]+)?分?(?:\s*/\s*[0-9]+)?|yes|no|[AB]|tie|是|否)[ \t*.。]*$",
         re.IGNORECASE | re.MULTILINE,
     ),
 }
@@ -165,8 +189,8 @@ def suspicious(
         found += _matches("judging_frame", _FRAME, text)
     if any(word in lowered for word in _FENCE_WORDS):
         found += _matches("fence", _FENCE, text)
-    if form in _FORMS:
-        found += _matches("answer", _FORMS[form], text)
+    if form is not None and form in _FORMS:
+        found += _matches("answer", _FORMS[form], narrowed(text))
     found += [*_keys(text, keys), *_few_letters(text)]
     return tuple(sorted(found, key=lambda finding: (finding.offset, finding.name)))
 

@@ -80,7 +80,8 @@ class Price:
             round(self.most * factor),
             round(self.tokens_in * factor),
             round(self.tokens_out * factor),
-            money=self.money and replace(
+            money=self.money
+            and replace(
                 self.money,
                 low=round(self.money.low * factor),
                 high=round(self.money.high * factor),

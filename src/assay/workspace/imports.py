@@ -45,6 +45,7 @@ def _declared(path: Path, text: str) -> type[Imported]:
         key_column: str = described["key"]
         part: Part = described["part"]
         better: Literal["high", "low"] = described["better"]
+        reason_column: str = described.get("reason_column", "")
 
     # A name of its project alone: a class that has one from the start is known everywhere.
     Declared.name = path.stem

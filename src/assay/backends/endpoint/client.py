@@ -102,7 +102,6 @@ class Client:
         self._transport = Transport(
             seconds=_setting(TIMEOUT_VARIABLE, 120.0),
             reply_bytes=int(_setting(SIZE_VARIABLE, 8.0) * 2**20),
-            connections=2 * self.parallel,
             proxied=not local,
             wire=wire,
         )
@@ -241,9 +240,7 @@ class Client:
 
     # One request, and its tries
 
-    async def _persist(
-        self, asked: _Asked, accounts: Accounts | None, *, patient: bool
-    ) -> Answer:
+    async def _persist(self, asked: _Asked, accounts: Accounts | None, *, patient: bool) -> Answer:
         course = Course(self._patience, self._clock)
         before = self._answered
         last: UnansweredError | None = None
@@ -255,7 +252,8 @@ class Client:
                 self._answered += 1
                 return found
             if isinstance(found, RefusedError):
-                if found.ends_all:
+                # Who only tries what a server has may go on without a route or a model.
+                if found.denied or (patient and found.ends_all):
                     self._stop(found)
                 raise found
             last = course.within(found)
@@ -269,13 +267,14 @@ class Client:
             self._stop(last)
         raise last
 
-    async def _attempt(
-        self, asked: _Asked, number: int, accounts: Accounts | None
-    ) -> Found | None:
+    async def _attempt(self, asked: _Asked, number: int, accounts: Accounts | None) -> Found | None:
         """Return what comes of sending a request once; None if nothing is sent any more."""
         if accounts is not None:
             await accounts.begin()
         ticket = await self._gate.enter(len(asked.body or b""))
+        if ticket is not None and self.stopped:  # it was let through before the gate was shut
+            self._gate.leave(ticket, Outcome.NONE)
+            ticket = None
         if ticket is None:
             if accounts is not None:
                 await accounts.end(None)

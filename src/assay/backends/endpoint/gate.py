@@ -5,6 +5,7 @@ All of it happens in the thread of one loop, so nothing here is locked against o
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -18,6 +19,11 @@ class Ticket(NamedTuple):
 
     burst: int
     trip: int
+
+
+class _Waiting(NamedTuple):
+    ticket: "asyncio.Future[Ticket | None]"
+    size: int
 
 
 class Gate:
@@ -35,8 +41,8 @@ class Gate:
         self.breaker = breaker
         self._rates = rates
         self._clock = clock
-        self._turn = asyncio.Lock()
-        self._changed = asyncio.Event()
+        self._queue: deque[_Waiting] = deque()
+        self._alarm: asyncio.Task[None] | None = None
         self._shut = False
 
     async def enter(self, size: int) -> Ticket | None:
@@ -45,16 +51,17 @@ class Gate:
         Args:
             size: bytes of the request.
         """
-        async with self._turn:  # who came first waits for room, the others for this one
-            while not self._shut:
-                self._changed.clear()
-                now = self._clock.now()
-                wait = max(self.breaker.wait(now), self._rates.wait(now, size))
-                if not wait and self.limiter.free:
-                    self._rates.begin(now, size)
-                    return Ticket(self.limiter.begin(), self.breaker.begin())
-                await self._until_changed(wait or math.inf)
-        return None
+        waiting = _Waiting(asyncio.get_running_loop().create_future(), size)
+        self._queue.append(waiting)
+        self._admit()
+        try:
+            return await waiting.ticket
+        except asyncio.CancelledError:
+            if waiting.ticket.done() and not waiting.ticket.cancelled():
+                given = waiting.ticket.result()  # it came in the moment of the interruption
+                if given is not None:
+                    self.leave(given, Outcome.NONE)
+            raise
 
     def leave(self, ticket: Ticket, outcome: Outcome) -> bool:
         """Take a ticket back; return whether this began a pause.
@@ -65,7 +72,7 @@ class Gate:
         """
         self.limiter.end(ticket.burst, outcome)
         paused = self.breaker.end(ticket.trip, outcome, self._clock.now())
-        self._changed.set()
+        self._admit()
         return paused
 
     def hear(self, headers: Mapping[str, str]) -> None:
@@ -79,22 +86,42 @@ class Gate:
     def shut(self) -> None:
         """Let nothing through any more, and send away all who wait."""
         self._shut = True
-        self._changed.set()
+        self._admit()
 
     def open(self) -> None:
         """Let attempts through again."""
         self._shut = False
 
-    async def _until_changed(self, seconds: float) -> None:
-        if seconds == math.inf:
-            await self._changed.wait()
-            return
-        tasks = {
-            asyncio.ensure_future(self._changed.wait()),
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-        }
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
+    def _admit(self) -> None:
+        """Let through who may go, in the order in which they came."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        while self._queue:
+            ticket, size = self._queue[0]
+            if ticket.done():  # given up
+                self._queue.popleft()
+                continue
+            if self._shut:
+                self._queue.popleft()
+                ticket.set_result(None)
+                continue
+            now = self._clock.now()
+            wait = max(self.breaker.wait(now), self._rates.wait(now, size))
+            if wait:
+                self._wake_after(wait)
+                return
+            if not self.limiter.free:
+                return
+            self._queue.popleft()
+            self._rates.begin(now, size)
+            ticket.set_result(Ticket(self.limiter.begin(), self.breaker.begin()))
+
+    def _wake_after(self, seconds: float) -> None:
+        if seconds < math.inf:  # otherwise the attempt that is under way changes something
+            self._alarm = asyncio.ensure_future(self._ring(seconds))
+
+    async def _ring(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._alarm = None
+        self._admit()

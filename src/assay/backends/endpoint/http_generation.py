@@ -178,7 +178,8 @@ class EndpointGenerator(ServedModel):
             if isinstance(error, RefusedError) and error.denied:
                 raise denied(self._address, error) from error
             raise ModelLoadError(
-                f"POST {self._address.base}/{route} gives no reply: {error}", hint=_WILL_DO
+                f"POST {self._address.base}/{route} gives no reply: {error}",
+                hint=error.hint if isinstance(error, RefusedError) and error.ends_all else _WILL_DO,
             ) from error
 
     def _opening_of(self, route: str) -> Body:

@@ -11,7 +11,7 @@ import ssl
 import threading
 import weakref
 import zlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import cache
 from types import MappingProxyType
@@ -95,7 +95,6 @@ class Transport:
     Args:
         seconds: most time that a request takes, reply included.
         reply_bytes: largest reply that is read to a short request, unpacked.
-        connections: most of them at a time.
         proxied: whether the environment may name a proxy.
         wire: what carries the requests in place of the network.
 
@@ -108,35 +107,42 @@ class Transport:
         *,
         seconds: float,
         reply_bytes: int,
-        connections: int,
         proxied: bool,
         wire: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._seconds = seconds
         self._reply_bytes = reply_bytes
-        try:
-            client = httpx2.AsyncClient(
+        trusted = httpx2.create_ssl_context() if proxied else _trusted()
+
+        def lane() -> httpx2.AsyncClient:
+            return httpx2.AsyncClient(
                 headers={"Accept": "application/json", "Accept-Encoding": "gzip"},
                 timeout=httpx2.Timeout(None, connect=min(_CONNECT_SECONDS, seconds)),
-                limits=httpx2.Limits(max_connections=connections),
                 trust_env=proxied,
                 follow_redirects=False,
-                verify=True if proxied else _trusted(),
+                verify=trusted,
                 transport=wire,
             )
+
+        try:
+            first = lane()
         except (ValueError, ImportError) as error:  # it may hold a password, so it is not repeated
             raise ConfigError(
                 "the proxy that the environment names cannot be used",
                 hint="mend or unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY",
             ) from error
-        self._client = client
+        # A request has a client, and so a connection, to itself: one client of many connections
+        # looks at all of them for every request.
+        self._lane = lane
+        self._lanes = [first]
+        self._idle = [first]
         self.loop = asyncio.new_event_loop()
         self._lock = threading.Lock()
         self._running: set[Future[Any]] = set()
         self._interrupted = False
         thread = threading.Thread(target=_run, args=(self.loop,), name="http", daemon=True)
         thread.start()
-        self.close = weakref.finalize(self, _close, client, self.loop, thread, self._running)
+        self.close = weakref.finalize(self, _close, self._lanes, self.loop, thread, self._running)
 
     def run(self, coroutine: Coroutine[Any, Any, Result], *, settle: bool = False) -> Result:
         """Return the result of a coroutine that runs in the loop; not to call from the loop itself.
@@ -187,7 +193,14 @@ class Transport:
         most = self._reply_bytes + _PER_BYTE * len(body or b"")
         kind = {} if body is None else {"Content-Type": "application/json"}
         asked = _Asked(method, url, body, {**headers, **kind})
-        return await _sent(self._client, asked, self._seconds, most)
+        if not self._idle:
+            self._lanes.append(self._lane())
+            self._idle.append(self._lanes[-1])
+        client = self._idle.pop()  # the last one that was used: its connection is open still
+        try:
+            return await _sent(client, asked, self._seconds, most)
+        finally:
+            self._idle.append(client)
 
     def interrupt(self) -> None:
         """Break off all requests that are under way, and send none until `resume`."""
@@ -297,7 +310,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _close(
-    client: httpx2.AsyncClient,
+    clients: Sequence[httpx2.AsyncClient],
     loop: asyncio.AbstractEventLoop,
     thread: threading.Thread,
     running: set[Future[Any]],
@@ -314,8 +327,9 @@ def _close(
         try:
             others = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.gather(*others, return_exceptions=True)
-            with contextlib.suppress(httpx2.HTTPError, OSError):
-                await client.aclose()
+            for client in clients:
+                with contextlib.suppress(httpx2.HTTPError, OSError):
+                    await client.aclose()
         finally:
             loop.stop()
 

@@ -170,7 +170,9 @@ def _entry(host: str, key: Key, source: str) -> _Entry:
 
 def _checked(key: Key) -> Key:
     if key.text and (not (key.text.isascii() and key.text.isprintable()) or " " in key.text):
-        raise ConfigError(f"what {key.source} holds is no key", hint="keys are ASCII, one word")
+        raise ConfigError(
+            f"what comes from {key.source} is no key", hint="keys are ASCII, one word"
+        )
     return key
 
 

@@ -50,8 +50,8 @@ class Outcome(Enum):
 class Limiter:
     """The limit of requests at a time.
 
-    It grows by one after as many answers in a row as it is large, if it held any request back, and
-    halves when the server is pressed: once for all requests that were sent before it did.
+    It grows by one after as many answers in a row as it is large, once it was reached, and halves
+    when the server is pressed: once for all requests that were sent before it did.
 
     Args:
         first: where it begins.
@@ -64,6 +64,7 @@ class Limiter:
         self._most = max(1, most)
         self._row = 0
         self._bursts = 0
+        self._reached = False
 
     @property
     def free(self) -> bool:
@@ -73,6 +74,7 @@ class Limiter:
     def begin(self) -> int:
         """Count one more, and return what `end` takes."""
         self.under_way += 1
+        self._reached = self._reached or not self.free
         return self._bursts
 
     def end(self, burst: int, outcome: Outcome) -> None:
@@ -82,7 +84,6 @@ class Limiter:
             burst: what `begin` returned.
             outcome: how it ended.
         """
-        held_back = self.under_way >= self.limit
         self.under_way -= 1
         if outcome in (Outcome.PRESSED, Outcome.WAITING):
             self._row = 0
@@ -91,10 +92,10 @@ class Limiter:
                 self.limit = max(1, self.limit // 2)
         elif outcome is Outcome.FAILED:
             self._row = 0
-        elif outcome is Outcome.ANSWERED and held_back:
+        elif outcome is Outcome.ANSWERED and self._reached:
             self._row += 1
             if self._row >= self.limit:
-                self._row = 0
+                self._row, self._reached = 0, False
                 self.limit = min(self.limit + 1, self._most)
 
 

@@ -20,7 +20,7 @@ LONGEST_WAIT_SECONDS = 120.0
 JUDGE_LONGEST_WAIT_SECONDS = 300.0
 """The same of one to a judge."""
 JUDGE_SECONDS = 600.0
-"""What all tries of a request to a judge may take together."""
+"""How long after the first try of a request to a judge no other begins."""
 _EXTRA_SHARE = 0.1
 
 
@@ -32,7 +32,7 @@ class Patience:
         parallel: most requests at a time, unless the environment says otherwise.
         pauses: longest pause before each further try, in seconds.
         asked: seconds that a request waits in all because the server asks it to.
-        seconds: what all tries of a request take together at most.
+        seconds: how long after the first try of a request no other begins.
         breaks: whether nothing is sent for a while where most attempts fail.
     """
 

@@ -139,6 +139,7 @@ def _score(
     following: Sequence[str | None],
 ) -> None:
     from assay.cli.naming import shown_path
+    from assay.cli.printing.totals_report import print_totals
     from assay.cli.recording import recorded, write_config
     from assay.progress import format_seconds
     from assay.stores.written import remember
@@ -156,6 +157,9 @@ def _score(
         _summary(scorer, scores, path.name) | {"result": given or project.label(scorer)}
         for scorer, scores, path in zip(resolved, tables, paths, strict=True)
     ]
+    for row, scorer in zip(rows, resolved, strict=True):
+        if totals := project.totals(scorer):
+            row["totals"] = totals
     remarks = project.engine.remarks(resolved)
     output = None if scoring.output is None else Path(scoring.output)
     if output is not None:
@@ -187,6 +191,8 @@ def _score(
             [line for row in rows for line in _lines(row)],
         )
     )  # fmt: skip
+    for row in rows:
+        print_totals(row["result"], row.get("totals", {}))
     for remark in remarks:
         page.note(f"learned: {remark}")
     seconds = format_seconds(project.load_seconds + sum(run.stages.values()))

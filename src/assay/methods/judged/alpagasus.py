@@ -29,10 +29,10 @@ class AlpaGasus(Asked):
     guide: ClassVar[Guide | None] = Guide(
         formula="score = judge(instruction, input, response) in [0, 5]; keep score >= 4.5",
         choose="To leave out answers that are wrong or unhelpful, with a judge that can tell.",
-        avoid="With a judge that was not tried on rows whose quality you know: `assay judge report` "
-        "holds it against labels, lengths and itself. Judges reward the qualities that they are asked "
-        "for: the authors' own ratings by accuracy choose short answers, those by helpfulness long "
-        "ones. And the paper's filter removes most rows of code.",
+        avoid="With a judge that was not tried on rows whose quality you know. Judges reward the "
+        "qualities that they are asked for: the authors' own ratings by accuracy choose short "
+        "answers, those by helpfulness long ones. And the paper's filter removes most rows of "
+        "code.",
         compared=(
             Comparison(
                 against="replies written by hand",
@@ -49,7 +49,8 @@ class AlpaGasus(Asked):
         ),
         differences={
             "prompt": "Our own wording, which was not tried against the paper's judge; data stand "
-            "between fences. The paper asks for a number on the first line; that is the mode `text`.",
+            "between fences. The paper asks for a number on the first line; that is the mode "
+            "`text`.",
             "failures": "A reply without a number is a failure with a reason. The published code "
             "writes -1, and reads 'Score: 4.5' as 4.",
         },

@@ -21,8 +21,8 @@ class Asked(Scorer):
     """Model that is asked: an address such as http://host:8000/v1#model@label, a GGUF file, or
     package:NAME."""
     answers: Answers = "auto"
-    """How the judge answers: by the probabilities of labels, by an object that its server holds to a
-    schema, or in words; by default the first of these that it was found to be able to."""
+    """How the judge answers: by the probabilities of labels, by an object that its server holds to
+    a schema, or in words; by default the first of these that it was found to be able to."""
     turns: Turns = "each"
     """Whether every answer of a conversation is judged with its own question, or the last alone."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1

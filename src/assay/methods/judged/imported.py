@@ -41,6 +41,8 @@ class Imported(Scorer):
     """Text of a row that is compared."""
     better: Literal["high", "low"] = "high"
     """Whether large numbers are preferred, or small ones."""
+    reason_column: str = ""
+    """Column that says why a line has no number, such as PARSE_FAILED; none if empty."""
 
     @property
     def prefer(self) -> Literal["high", "low"]:  # type: ignore[override]  # a parameter here
@@ -60,6 +62,7 @@ class Imported(Scorer):
             match=self.match,
             key_column=self.key_column,
             part=self.part,
+            reason_column=self.reason_column,
         )
 
     def requires(self) -> dict[str, Component]:

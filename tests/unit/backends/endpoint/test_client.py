@@ -263,7 +263,7 @@ def test_a_request_that_is_broken_off_before_its_first_step_leaves_nothing_behin
         arrived.set()
         held.wait()
 
-    transport = Transport(seconds=60.0, reply_bytes=100, connections=1, proxied=False)
+    transport = Transport(seconds=60.0, reply_bytes=100, proxied=False)
     with warnings.catch_warnings(record=True) as said, ThreadPoolExecutor(2) as pool:
         warnings.simplefilter("always")
         # Request, interruption and end all come while the loop is busy: it meets them at once.

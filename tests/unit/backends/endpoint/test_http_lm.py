@@ -377,7 +377,7 @@ def test_a_number_format_is_the_server_s_own(server: ModelServer, tmp_path: Path
     [
         {"ASSAY_API_KEYS": f"elsewhere=other 127.0.0.1={KEY}"},
         {"ASSAY_API_KEY": KEY, "ASSAY_API_KEY_HOST": "127.0.0.1"},
-        {"ASSAY_API_KEY_COMMAND": f"echo {KEY} #"},
+        {"ASSAY_API_KEY_COMMAND": f"sh -c 'echo {KEY}'"},
     ],
     ids=["list", "single", "command"],
 )

@@ -1,0 +1,113 @@
+"""A judge that says of rows what a test has written down, and is probed like any other."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from assay.components.component import Scorer
+from assay.engine.engine import Engine
+from assay.samples import Reason, Scores
+from tests.judge_servers import NAME, OLD_OLLAMA, Personality, StubJudge, serving_judge
+from tests.unit.methods.planted import engine_over, names, planted_engine
+
+MARK = "case-"
+"""Begins the number of a case, which stands in the row that a judge is shown."""
+
+
+@dataclass
+class ScriptedJudge(StubJudge):
+    """Replies to a row as written for its case; to everything else as its personality does.
+
+    Attributes:
+        script: by case, what it says: a text, or a whole choice of the answer; several are said in
+            turn, the last again and again.
+        told: how often each case was asked about.
+    """
+
+    script: Mapping[str, Any] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)
+
+    def answer(self, route: str, question: Mapping[str, Any]) -> tuple[int, Any]:
+        """Return status and JSON."""
+        shown = json.dumps(question, ensure_ascii=False)
+        case = next((case for case in self.script if f"{MARK}{case}." in shown), None)
+        if case is None:
+            return super().answer(route, question)
+        self.asked.append((route, dict(question)))
+        said = self.script[case]
+        turn = self.told.get(case, 0)
+        self.told[case] = turn + 1
+        if isinstance(said, list):
+            said = said[min(turn, len(said) - 1)]
+        if isinstance(said, tuple):
+            return said
+        choice = said if isinstance(said, dict) else _choice(str(said))
+        usage = {"prompt_tokens": 50, "completion_tokens": 10}
+        return 200, {"choices": [choice], "usage": usage}
+
+
+def _choice(text: str, finish: str = "stop") -> dict[str, Any]:
+    return {"message": {"role": "assistant", "content": text}, "finish_reason": finish}
+
+
+def cut(text: str) -> dict[str, Any]:
+    """Return a reply that was cut at its limit."""
+    return _choice(text, "length")
+
+
+def refusal() -> dict[str, Any]:
+    """Return a reply that a filter has taken away."""
+    return {"message": {"content": None}, "finish_reason": "content_filter"}
+
+
+def labelled(probabilities: Mapping[str, float]) -> dict[str, Any]:
+    """Return a reply of one token with the probabilities of several."""
+    import math
+
+    top = [
+        {"token": token, "logprob": math.log(share)} for token, share in probabilities.items()
+    ]
+    first = max(probabilities, key=lambda token: probabilities[token])
+    content = [{"token": first, "logprob": top[0]["logprob"], "top_logprobs": top}]
+    return {**_choice(first), "logprobs": {"content": content}}
+
+
+@contextlib.contextmanager
+def judged(
+    folder: Path,
+    script: Mapping[str, Any],
+    *,
+    personality: Personality = OLD_OLLAMA,
+    answers: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Iterator[tuple[Engine, str, ScriptedJudge]]:
+    """Yield an engine over a row per case, the address of its judge, and the judge.
+
+    Args:
+        folder: of the test.
+        script: what the judge says of each case.
+        personality: how its server behaves.
+        answers: by case, the row's answer; by default a sentence with the case's mark.
+        settings: of the runtime.
+    """
+    given = answers or {}
+    rows = [
+        (f"{case}|{MARK}{case}.", given.get(case, "An answer to be judged.")) for case in script
+    ]
+    engine = planted_engine(folder, rows)
+    settings = {"max_unscored": 1.0, **settings}
+    engine = engine_over(folder, engine.pool, **settings)
+    judge = ScriptedJudge(personality, script=script)
+    with serving_judge(judge) as base:
+        yield engine, f"{base}#{NAME}@1", judge
+    engine.runtime.models.let_go()
+
+
+def verdicts(engine: Engine, scorer: Scorer, column: str = "") -> dict[str, float | Reason]:
+    """Return the number of each case, or why it has none."""
+    found: Scores = engine.value(scorer).column(column)
+    pairs = zip(names(engine), found.values.tolist(), found.reason.tolist(), strict=True)
+    return {name: Reason(reason) if reason else value for name, value, reason in pairs}
