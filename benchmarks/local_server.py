@@ -44,11 +44,15 @@ def questions(rows: Sequence[dict[str, str]]) -> list[list[dict[str, str]]]:
 
 
 def label_place(service: JudgeService, messages: Any) -> tuple[dict[str, float], int]:
-    """Return the probability of each token at the first place, and how many tokens were read."""
+    """Return the probability of each token at the first place, and how many tokens were read.
+
+    A grammar makes it write a label. The probabilities are those without it; but of a first token
+    that is a part of a letter the server would tell none.
+    """
     answer = service.ask(
         CHAT,
         {"messages": messages, "max_tokens": 1, "temperature": 0, "logprobs": True,
-         "top_logprobs": 500},
+         "top_logprobs": 500, "grammar": f"root ::= [{LABELS}]"},
     )  # fmt: skip
     (place,) = answer.body["choices"][0]["logprobs"]["content"]
     found = {each["token"]: math.exp(each["logprob"]) for each in place["top_logprobs"]}

@@ -142,9 +142,10 @@ def test_an_interruption_while_it_starts_ends_it(
     monkeypatch.setattr(local_server, "_start", remembered)
     monkeypatch.setattr(select, "select", _interrupted)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:  # it keeps alive what it passed through
         LocalServer(file, Settings())
 
+    assert caught.value is not None
     assert started[0].poll() is not None
 
 
