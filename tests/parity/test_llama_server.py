@@ -27,7 +27,7 @@ from assay.backends.endpoint.judge_address import find_judge
 from assay.backends.endpoint.judge_service import JudgeService, open_judge
 from assay.backends.endpoint.local_server import LocalServer, Settings
 from assay.errors import ModelLoadError
-from assay.judging.capabilities import Standing
+from assay.judging.capabilities import Capabilities, Standing
 from assay.judging.probing import probe
 from assay.runtime import Runtime
 from tests.gguf_files import byte_level_file
@@ -38,6 +38,7 @@ pytest.importorskip("gguf")
 ROUTE = "chat/completions"
 LETTER = [{"role": "user", "content": "Is a tomato a fruit? Answer with one letter: A or B."}]
 _SOON_SECONDS = 60.0
+_PROBED: list[Capabilities] = []
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +196,15 @@ def test_it_can_do_all_but_tell_the_numbers_of_a_prompt(service: JudgeService) -
     assert found.pop("max_completion_tokens") is Standing.UNKNOWN
     assert found.pop("reasoning") is Standing.NO
     assert set(found.values()) == {Standing.YES}, "\n".join(map(str, seen.values()))
+
+
+@pytest.mark.parametrize("word", ["4", 'a"b', "back\\slash", "是", "two words", "{x}"])
+def test_words_that_are_demanded_are_written_as_they_are(service: JudgeService, word: str) -> None:
+    found = probe(service) if not _PROBED else _PROBED[0]
+    _PROBED[:] = [found]
+    asked = {"messages": LETTER, "temperature": 0, **found.request(32), **found.demand([word])}
+
+    assert service.ask(ROUTE, asked).body["choices"][0]["message"]["content"] == word
 
 
 @pytest.mark.slow
