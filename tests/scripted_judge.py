@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,14 @@ class ScriptedJudge(StubJudge):
     Attributes:
         script: by case, what it says: a text, or a whole choice of the answer; several are said in
             turn, the last again and again.
+        usage: tokens that a reply is said to have taken.
         told: how often each case was asked about.
     """
 
     script: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, int] = field(
+        default_factory=lambda: {"prompt_tokens": 50, "completion_tokens": 10}
+    )
     told: dict[str, int] = field(default_factory=dict)
 
     def answer(self, route: str, question: Mapping[str, Any]) -> tuple[int, Any]:
@@ -45,8 +50,7 @@ class ScriptedJudge(StubJudge):
         if isinstance(said, tuple):
             return said
         choice = said if isinstance(said, dict) else _choice(str(said))
-        usage = {"prompt_tokens": 50, "completion_tokens": 10}
-        return 200, {"choices": [choice], "usage": usage}
+        return 200, {"choices": [choice], "usage": dict(self.usage)}
 
 
 def _choice(text: str, finish: str = "stop") -> dict[str, Any]:
@@ -65,11 +69,7 @@ def refusal() -> dict[str, Any]:
 
 def labelled(probabilities: Mapping[str, float]) -> dict[str, Any]:
     """Return a reply of one token with the probabilities of several."""
-    import math
-
-    top = [
-        {"token": token, "logprob": math.log(share)} for token, share in probabilities.items()
-    ]
+    top = [{"token": token, "logprob": math.log(share)} for token, share in probabilities.items()]
     first = max(probabilities, key=lambda token: probabilities[token])
     content = [{"token": first, "logprob": top[0]["logprob"], "top_logprobs": top}]
     return {**_choice(first), "logprobs": {"content": content}}

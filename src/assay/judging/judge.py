@@ -179,7 +179,7 @@ class Judge:
         try:
             sent = await wire.send(request.route, body, payment)
         except CappedError:
-            return self._without(Reason.BUDGET_SKIPPED)
+            return self._without(Reason.BUDGET_SKIPPED, self._kept.money(payment.worst))
         except RefusedRequestError as error:
             if error.reason.kind == "unfinished":
                 return self._without(error.reason, str(error), error.hint)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from assay.components.money import amount_text
 from assay.judging.capabilities import Capabilities
 from assay.judging.prices import Price as TokenPrice
 from assay.judging.replies import NoReplyError, Reply, read_reply
@@ -79,6 +80,10 @@ class KeptReplies:
         if usage.prompt is None or usage.completion is None:
             return worst
         return self.price.cost(usage.prompt, usage.completion, usage.cached)
+
+    def money(self, nano: int) -> str:
+        """Return an amount as it is shown."""
+        return amount_text(nano, self.price.currency)
 
     def ahead(self, requests: Sequence[Request]) -> Price:
         """Return what is asked if requests are sent: each different one once, none at hand."""

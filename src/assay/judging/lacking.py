@@ -64,7 +64,7 @@ class Lacking:
         if skipped := counts.get(Reason.BUDGET_SKIPPED):
             raise UnfinishedError(
                 f"{number_of(skipped, 'request')} to {self._judge} would have passed the cap: "
-                f"{spent}",
+                f"{spent}, and one request may cost {said}",
                 hint=Phrase("a higher {} goes on where this ended", Parameter("max_cost")),
             )
         if Reason.NOT_ASKED in counts:
