@@ -32,7 +32,7 @@ def _file(folder: Path, records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def test_fields_come_as_they_were_read_though_some_are_words_of_the_row(tmp_path: Path) -> None:
-    records = [
+    records: list[dict[str, Any]] = [
         {"instruction": "q", "output": "a", "source": "E2E", "lang": "ch", "id": 7, "n": [1, {}]},
         {"instruction": "q", "output": "b", "category": "format", "source": "koala", "x": None},
     ]
@@ -48,14 +48,14 @@ def test_fields_come_as_they_were_read_though_some_are_words_of_the_row(tmp_path
 
 
 def test_a_file_says_what_a_row_does_not(tmp_path: Path) -> None:
-    said = [
+    said: list[dict[str, Any]] = [
         {"key": 1, "level": 3, "source": "xsum"},
         {"key": 2, "level": 4},
         {"key": 2, "level": 5},
         {"key": 3, "level": 6},
         {"key": 3, "level": 6},
     ]
-    records = [
+    records: list[dict[str, Any]] = [
         {"instruction": "q", "output": "a", "key": "1", "level": 9},
         {"instruction": "q", "output": "b", "key": "2"},
         {"instruction": "q", "output": "c", "key": " 3 ", "source": "own"},
@@ -75,8 +75,11 @@ def test_a_file_says_what_a_row_does_not(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["instruction", "Instruction", "prompt_new"])
 def test_without_a_key_the_text_of_the_instruction_tells(tmp_path: Path, name: str) -> None:
-    said = [{name: "Say\n it", "level": 2}, {name: "Sing", "level": 1}]
-    records = [{"instruction": "Say it", "output": "a"}, {"instruction": "say it", "output": "b"}]
+    said: list[dict[str, Any]] = [{name: "Say\n it", "level": 2}, {name: "Sing", "level": 1}]
+    records: list[dict[str, Any]] = [
+        {"instruction": "Say it", "output": "a"},
+        {"instruction": "say it", "output": "b"},
+    ]
 
     found = _rows(tmp_path, records, RecordedFields(fields=("level",), file=_file(tmp_path, said)))
 
