@@ -75,7 +75,7 @@ class Cello(Scorer):
             "evaluation": "Answers are read as Python literals, and never run, where the published "
             "scorer evaluates them as code.",
             "XML": "A document that declares entities is not read, so it scores 0.",
-            "size": "An answer of more than a million characters, or of more than 100,000 where "
+            "size": "An answer of more than a million characters, or of more than 50,000 where "
             "YAML is wanted, has no number (TOO_LONG).",
             "sentences": "English sentences are counted by their marks, without a trained "
             "splitter; the benchmark's questions are Chinese.",
