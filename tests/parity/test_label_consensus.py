@@ -1,4 +1,4 @@
-"""DS2's transition matrix against its authors' code, and against one that was planted in vectors."""
+"""DS2's transition matrix against its authors' code, and against one planted in vectors."""
 
 import json
 from pathlib import Path

@@ -99,7 +99,7 @@ def bradley_terry(comparisons: Comparisons, count: int, *, ridge: float = 1e-4) 
 
 
 def _counted(comparisons: Comparisons, count: int) -> Comparisons:
-    first, second, probability = (np.asarray(each) for each in comparisons)
+    first, second, probability = comparisons
     both = np.concatenate([first, second])
     if len(both) and not (both.min() >= 0 and both.max() < count):
         raise ValueError(f"what is compared must lie in [0, {count})")

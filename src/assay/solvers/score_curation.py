@@ -121,9 +121,9 @@ def doubts(
 ) -> Doubts:
     """Let neighbours vote on every label in rounds, each among a random part of the rows.
 
-    In a round a row's label is doubted if, of all of that label in the part, it is among the share
-    `wrong` whose neighbours back it least. Rows that are backed equally are doubted together, or
-    not at all if that were too many.
+    In a round a row's label is doubted if, of all of that label in the part, it is among those at
+    or below the percentile `wrong` of how much neighbours back them. Rows that are backed equally
+    are doubted together, or not at all if that were too many.
 
     Args:
         labels: shape (n,), from 0; -1 for none.
@@ -179,7 +179,7 @@ def votes_among(
         block = rows[first : first + _BLOCK_ROWS]
         neighbors, similar = near.rows[block], near.similarities[block].astype(np.float64)
         voting = (neighbors >= 0) & inside[neighbors]
-        turn = np.cumsum(voting, axis=1)
+        turn = np.cumsum(voting, axis=1, dtype=np.int64)
         voting &= turn < voters
         weights = np.where(voting, np.maximum(similar, 0.0), 0.0)
         theirs = labels[neighbors]
@@ -190,9 +190,7 @@ def votes_among(
     return votes
 
 
-def _own_weight(
-    similar: FloatArray, voting: NDArray[np.bool_], turn: NDArray[np.signedinteger]
-) -> FloatArray:
+def _own_weight(similar: FloatArray, voting: NDArray[np.bool_], turn: IndexArray) -> FloatArray:
     """Return the weight of each row's own vote: 1 - (2 d1 - d2) for cosine distances d."""
     nearest, next_one = (
         np.where(voting & (turn == place), similar, 0.0).sum(axis=1) for place in (1, 2)
@@ -215,9 +213,10 @@ def _least_backed(backing: FloatArray, labels: IndexArray, wrong: FloatArray) ->
     found = []
     for label, share in enumerate(wrong.tolist()):
         own = np.flatnonzero(labels == label)
-        most = int(share * len(own) + _ROUNDING)
-        if not most:
+        if not len(own):
             continue
+        # As many as lie at that percentile of the class or beyond: one at least.
+        most = 1 + int(share * (len(own) - 1) + _ROUNDING)
         ascending = own[np.argsort(backing[own], kind="stable")]
         cut = backing[ascending[most - 1]]
         # Where those at the cut do not all fit, none of them is doubted.

@@ -91,7 +91,12 @@ def test_it_is_the_minimum_that_scipy_finds() -> None:
         entropy = -probability * np.log(win) - (1 - probability) * np.log1p(-win)
         return float(entropy.sum() + 0.5e-2 * (strengths**2).sum())
 
-    theirs = optimize.minimize(loss, np.zeros(30), method="L-BFGS-B", options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-8})
+    theirs = optimize.minimize(
+        loss,
+        np.zeros(30),
+        method="L-BFGS-B",
+        options={"maxiter": 5000, "ftol": 1e-15, "gtol": 1e-8},
+    )
     found = bradley_terry(Comparisons(first, second, probability), 30, ridge=1e-2)
 
     assert loss(np.nan_to_num(found.values)) <= theirs.fun + 1e-9

@@ -51,7 +51,7 @@ class LiftQuality(Combination):
         differences={
             "weights": "The paper's are not published: scores weigh the same unless told, and the "
             "length a quarter of what they weigh together, a choice of ours.",
-            "judge": "Any scores; the paper asks GPT-4 for four of them at once.",
+            "judge": "Any scores, where the paper asks a language model for four.",
             "length": "In tokens of the answers, by estimate unless a tokenizer is named.",
         },
     )

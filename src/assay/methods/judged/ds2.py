@@ -95,8 +95,8 @@ class DS2(Scorer):
             "are in its part: nine tenths of the rows, 51 times. The published code takes at most "
             "50,000 rows and searches anew. It also searches among two copies of every row for "
             "the distances, so that every row is its own neighbour.",
-            "ties": "Rows that are backed equally are doubted together, and never more of a class "
-            "than are wrong; the published code may doubt a whole class. Which rows are in a part "
+            "ties": "Where rows that are backed equally are too many to be doubted together, none "
+            "of them is; the published code may then doubt a whole class. Which rows are in a part "
             "hangs on their ids and the seed.",
         },
     )

@@ -49,6 +49,7 @@ class Lift(Selector):
         differences={
             "expansion": "The paper first lets a language model write harder rows; here the rows "
             "are those at hand, whoever wrote them.",
+            "share": "One of the rows that may be chosen, a fifth unless told.",
             "variance": "As `row_variance` says: after centring, along the leading directions.",
             "quality": "Any score; ties go by id.",
             "encoder": "The embedded one unless other vectors are named.",
