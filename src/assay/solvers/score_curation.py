@@ -64,15 +64,19 @@ def labelled_neighbors(
         most: neighbours of each, at most.
     """
     rows = len(labelled)
-    owner = np.repeat(np.arange(rows), np.diff(graph.indptr))
-    kept = np.flatnonzero(labelled[graph.indices])
-    owner = owner[kept]
-    place = np.arange(len(kept)) - np.searchsorted(owner, owner)
-    kept, owner, place = (each[place < most] for each in (kept, owner, place))
     found = np.full((rows, most), -1, np.int32)
     similarities = np.zeros((rows, most), np.float32)
-    found[owner, place] = graph.indices[kept]
-    similarities[owner, place] = graph.similarities[kept]
+    for first in range(0, rows, _BLOCK_ROWS):
+        bounds = graph.indptr[first : first + _BLOCK_ROWS + 1]
+        indices = graph.indices[bounds[0] : bounds[-1]]
+        kept = np.flatnonzero(labelled[indices])
+        # How many kept ones lie before each row's first tells where in its list each is.
+        starts = np.searchsorted(kept, bounds - bounds[0])
+        owner = first + np.repeat(np.arange(len(bounds) - 1), np.diff(starts))
+        place = np.arange(len(kept)) - np.repeat(starts[:-1], np.diff(starts))
+        near = place < most
+        found[owner[near], place[near]] = indices[kept[near]]
+        similarities[owner[near], place[near]] = graph.similarities[bounds[0] + kept[near]]
     return LabelledNeighbors(found, similarities)
 
 
@@ -177,25 +181,31 @@ def votes_among(
     votes = np.empty((len(rows), classes))
     for first in range(0, len(rows), _BLOCK_ROWS):
         block = rows[first : first + _BLOCK_ROWS]
-        neighbors, similar = near.rows[block], near.similarities[block].astype(np.float64)
-        voting = (neighbors >= 0) & inside[neighbors]
-        turn = np.cumsum(voting, axis=1, dtype=np.int64)
-        voting &= turn < voters
-        weights = np.where(voting, np.maximum(similar, 0.0), 0.0)
-        theirs = labels[neighbors]
-        for label in range(classes):
-            votes[first : first + len(block), label] = (weights * (theirs == label)).sum(axis=1)
-        own = np.arange(first, first + len(block)), labels[block]
-        votes[own] += _own_weight(similar, voting, turn)
+        voting = inside[near.rows[block]]
+        voting &= near.rows[block] >= 0
+        voting &= np.cumsum(voting, axis=1, dtype=np.int16) < voters
+        row, place = np.nonzero(voting)
+        similar = near.similarities[block[row], place].astype(np.float64)
+        keys = row * classes + labels[near.rows[block[row], place]]
+        sums = np.bincount(keys, np.maximum(similar, 0.0), len(block) * classes)
+        own = np.arange(len(block)), labels[block]
+        votes[first : first + len(block)] = sums.reshape(len(block), classes)
+        votes[first : first + len(block)][own] += _own_weight(row, similar, len(block))
     return votes
 
 
-def _own_weight(similar: FloatArray, voting: NDArray[np.bool_], turn: IndexArray) -> FloatArray:
-    """Return the weight of each row's own vote: 1 - (2 d1 - d2) for cosine distances d."""
-    nearest, next_one = (
-        np.where(voting & (turn == place), similar, 0.0).sum(axis=1) for place in (1, 2)
-    )
-    found = voting.sum(axis=1)
+def _own_weight(voted: IndexArray, similar: FloatArray, rows: int) -> FloatArray:
+    """Return the weight of each row's own vote: 1 - (2 d1 - d2) for cosine distances d.
+
+    Args:
+        voted: shape (v,), ascending; the row that each vote is about.
+        similar: shape (v,), of the voter, the most similar of a row first.
+        rows: how many rows there are.
+    """
+    starts = np.searchsorted(voted, np.arange(rows))
+    found = np.bincount(voted, minlength=rows)
+    padded = np.append(similar, [0.0, 0.0])
+    nearest, next_one = padded[starts], padded[starts + 1]
     # With a single neighbour the row weighs as much as that, alone it is the only one to ask.
     weight = np.where(found > 1, 2.0 * nearest - next_one, np.where(found > 0, nearest, 1.0))
     return np.maximum(weight, 0.0)

@@ -8,6 +8,7 @@ import pytest
 
 from assay.random_numbers import row_uniform
 from assay.samples import FloatArray, IdArray, IndexArray
+from assay.solvers import score_curation
 from assay.solvers.nearest import Neighbors, nearest_neighbors
 from assay.solvers.score_curation import (
     Doubts,
@@ -247,3 +248,20 @@ def test_the_long_tail_is_the_hyperbolic_tangent_of_half_the_mean_distance() -> 
 @pytest.mark.parametrize("distance", [0.0, 0.1, 0.7, 2.0])
 def test_the_two_forms_of_the_long_tail_are_one(distance: float) -> None:
     assert 2 / (1 + math.exp(-distance)) - 1 == pytest.approx(math.tanh(distance / 2), abs=1e-15)
+
+
+def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    vectors, labels = rng.normal(size=(90, 4)), rng.integers(-1, 3, 90)
+    graph, ids = nearest_neighbors(vectors, 30), rng.permutation(90).astype(np.uint64)
+
+    def found() -> Doubts:
+        near = labelled_neighbors(graph, labels >= 0, 12)
+        wrong = np.array([0.3, 0.2, 0.1])
+        return doubts(labels, ids, near, wrong, voters=6, rounds=5, part=0.8, seed=0)
+
+    whole = found()
+    monkeypatch.setattr(score_curation, "_BLOCK_ROWS", 7)
+
+    for mine, theirs in zip(whole, found(), strict=True):
+        assert np.array_equal(mine, theirs, equal_nan=True)
