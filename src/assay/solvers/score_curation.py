@@ -5,13 +5,13 @@ of DS2 (arXiv 2410.10877). Everything rests on similarities that are multiples o
 votes are exact and equal on every machine.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.random_numbers import row_uniform
-from assay.samples import Float32Array, FloatArray, IdArray, IndexArray
+from assay.samples import Float32Array, FloatArray, IndexArray
 from assay.solvers.nearest import Neighbors
 
 _ROUNDING = 1e-9
@@ -114,16 +114,13 @@ def wrong_shares(matrix: FloatArray, prior: FloatArray, frequencies: FloatArray)
 
 def doubts(
     labels: IndexArray,
-    ids: IdArray,
     near: LabelledNeighbors,
     wrong: FloatArray,
+    parts: Iterable[IndexArray],
     *,
     voters: int,
-    rounds: int,
-    part: float,
-    seed: int,
 ) -> Doubts:
-    """Let neighbours vote on every label in rounds, each among a random part of the rows.
+    """Let neighbours vote on every label in rounds, each among a part of the rows.
 
     In a round a row's label is doubted if, of all of that label in the part, it is among those at
     or below the percentile `wrong` of how much neighbours back them. Rows that are backed equally
@@ -131,24 +128,17 @@ def doubts(
 
     Args:
         labels: shape (n,), from 0; -1 for none.
-        ids: shape (n,); which rows are in a part hangs on them and the seed alone.
         near: of each row; of these the nearest in the part vote.
         wrong: shape (k,), from `wrong_shares`.
+        parts: the rows of each round, all with a label, ascending.
         voters: that vote on a label, the row itself counted.
-        rounds: of votes.
-        part: share of the labelled rows in each, in (0, 1].
-        seed: any integer.
 
     Returns:
         Of every row; of one without a label, NaN and -1.
     """
-    labelled = np.flatnonzero(labels >= 0)
-    count = max(1, round(part * len(labelled)))
     times, doubted = (np.zeros(len(labels)) for _ in range(2))
     suggestions = np.zeros((len(labels), len(wrong)))
-    for number in range(rounds):
-        drawn = row_uniform(ids[labelled], seed=seed, purpose=f"ds2/{number}")
-        rows = np.sort(labelled[np.argsort(drawn, kind="stable")[:count]])
+    for rows in parts:
         votes = votes_among(rows, labels, near, classes=len(wrong), voters=voters)
         backing = _backing(votes, labels[rows])
         flagged = _least_backed(backing, labels[rows], wrong)

@@ -6,8 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from assay.random_numbers import row_uniform
-from assay.samples import FloatArray, IdArray, IndexArray
+from assay.samples import FloatArray, IndexArray
 from assay.solvers import score_curation
 from assay.solvers.nearest import Neighbors, nearest_neighbors
 from assay.solvers.score_curation import (
@@ -21,8 +20,6 @@ from assay.solvers.score_curation import (
     votes_among,
     wrong_shares,
 )
-
-_IDS = np.arange(100, 200, dtype=np.uint64)
 
 
 def _graph(lists: dict[int, list[tuple[int, float]]], rows: int) -> Neighbors:
@@ -109,18 +106,15 @@ def test_shares_of_none_and_all_are_taken_for_a_twentieth_less() -> None:
 
 
 def _oracle(
-    labels: IndexArray, ids: IdArray, vectors: FloatArray, wrong: FloatArray, rounds: int, seed: int
+    labels: IndexArray, vectors: FloatArray, wrong: FloatArray, parts: list[IndexArray]
 ) -> Doubts:
     """Return the same from the vectors, by loops and sets, with three voters."""
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = np.round((unit @ unit.T) * 2**20) / 2**20
     flags, times = Counter[int](), Counter[int]()
     suggested: dict[int, Counter[int]] = {row: Counter() for row in range(len(labels))}
-    for number in range(rounds):
-        number_of = row_uniform(ids, seed=seed, purpose=f"ds2/{number}")
-        part = sorted(range(len(labels)), key=lambda row: number_of[row])[
-            : round(0.8 * len(labels))
-        ]
+    for rows in parts:
+        part = rows.tolist()
         backing, winner = {}, {}
         for row in part:
             times[row] += 1
@@ -158,12 +152,13 @@ def test_rounds_of_votes_are_those_of_the_rules_written_out(seed: int) -> None:
     rng = np.random.default_rng(seed)
     vectors = rng.normal(size=(60, 3))
     labels = rng.integers(0, 4, 60)
-    wrong, ids = np.array([0.2, 0.05, 0.5, 0.33]), rng.permutation(10_000)[:60].astype(np.uint64)
+    wrong, rows = np.array([0.2, 0.05, 0.5, 0.33]), np.arange(60)
+    parts = [np.sort(rng.choice(rows, 48, replace=False)) for _ in range(7)]
     near = labelled_neighbors(nearest_neighbors(vectors, 40), np.ones(60, np.bool_), 40)
 
-    found = doubts(labels, ids, near, wrong, voters=3, rounds=7, part=0.8, seed=seed)
+    found = doubts(labels, near, wrong, parts, voters=3)
 
-    expected = _oracle(labels, ids, vectors, wrong, rounds=7, seed=seed)
+    expected = _oracle(labels, vectors, wrong, parts)
     np.testing.assert_allclose(found.noise, expected.noise, atol=1e-12)
     assert found.suggested.tolist() == expected.suggested.tolist()
     np.testing.assert_allclose(found.confidence, expected.confidence, atol=1e-9)
@@ -180,9 +175,7 @@ def _line(labels: list[int]) -> tuple[IndexArray, LabelledNeighbors]:
 def test_rows_that_are_backed_equally_are_not_doubted_where_too_many_would_be() -> None:
     labels, near = _line([0] * 10)
 
-    found = doubts(
-        labels, _IDS[:10], near, np.array([0.3, 0.3]), voters=4, rounds=5, part=1.0, seed=0
-    )
+    found = doubts(labels, near, np.array([0.3, 0.3]), [np.arange(10)] * 5, voters=4)
 
     assert set(found.noise.tolist()) == {1 / 7}
 
@@ -191,7 +184,7 @@ def test_a_lone_label_among_copies_of_another_is_doubted_and_replaced() -> None:
     labels, near = _line([0] * 9 + [1])
     wrong = np.array([0.05, 0.95])
 
-    found = doubts(labels, _IDS[:10], near, wrong, voters=5, rounds=51, part=1.0, seed=0)
+    found = doubts(labels, near, wrong, [np.arange(10)] * 51, voters=5)
 
     assert found.noise[9] == pytest.approx(52 / 53)
     assert found.confidence[9] == pytest.approx(52 / 53 * 52 / 53)
@@ -202,9 +195,7 @@ def test_a_lone_label_among_copies_of_another_is_doubted_and_replaced() -> None:
 def test_a_row_without_a_label_takes_no_part() -> None:
     labels, near = _line([0, 0, 1, 1, -1, 0])
 
-    found = doubts(
-        labels, _IDS[:6], near, np.array([0.4, 0.4]), voters=3, rounds=9, part=0.9, seed=0
-    )
+    found = doubts(labels, near, np.array([0.4, 0.4]), [np.array([0, 1, 2, 3, 5])] * 9, voters=3)
 
     assert np.isnan(found.noise).tolist() == [False] * 4 + [True, False]
     assert found.suggested[4] == -1
@@ -221,12 +212,12 @@ def test_order_of_the_rows_does_not_matter() -> None:
     rng = np.random.default_rng(3)
     vectors, labels = rng.normal(size=(40, 3)), rng.integers(0, 3, 40)
     order, wrong = rng.permutation(40), np.array([0.3, 0.3, 0.3])
+    parts = [rng.permutation(40)[:28] for _ in range(11)]
 
     def noise(rows: IndexArray) -> FloatArray:
         near = labelled_neighbors(nearest_neighbors(vectors[rows], 20), np.ones(40, np.bool_), 20)
-        return doubts(
-            labels[rows], _IDS[rows], near, wrong, voters=5, rounds=11, part=0.7, seed=0
-        ).noise
+        inside = [np.flatnonzero(np.isin(rows, part)) for part in parts]
+        return doubts(labels[rows], near, wrong, inside, voters=5).noise
 
     assert noise(order).tolist() == noise(np.arange(40))[order].tolist()
 
@@ -253,12 +244,12 @@ def test_the_two_forms_of_the_long_tail_are_one(distance: float) -> None:
 def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
     vectors, labels = rng.normal(size=(90, 4)), rng.integers(-1, 3, 90)
-    graph, ids = nearest_neighbors(vectors, 30), rng.permutation(90).astype(np.uint64)
+    graph, rows = nearest_neighbors(vectors, 30), np.flatnonzero(labels >= 0)
+    parts = [np.sort(rng.permutation(rows)[:50]) for _ in range(5)]
 
     def found() -> Doubts:
         near = labelled_neighbors(graph, labels >= 0, 12)
-        wrong = np.array([0.3, 0.2, 0.1])
-        return doubts(labels, ids, near, wrong, voters=6, rounds=5, part=0.8, seed=0)
+        return doubts(labels, near, np.array([0.3, 0.2, 0.1]), parts, voters=6)
 
     whole = found()
     monkeypatch.setattr(score_curation, "_BLOCK_ROWS", 7)

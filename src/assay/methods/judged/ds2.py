@@ -1,6 +1,6 @@
 """DS2: scores of a judge, mended by what the rows' neighbours were given."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,7 +14,8 @@ from assay.errors import FeatureError, Parameter, Phrase
 from assay.features.embeddings import Embeddings
 from assay.features.identity import Identities, Identity
 from assay.features.neighbors import NearestNeighbors
-from assay.samples import FloatArray, IndexArray, Reason, ReasonArray, Scores
+from assay.random_numbers import row_uniform
+from assay.samples import FloatArray, IdArray, IndexArray, Reason, ReasonArray, Scores
 from assay.solvers.label_consensus import counted_consensus, fitted_transition
 from assay.solvers.nearest import Neighbors
 from assay.solvers.score_curation import (
@@ -151,16 +152,9 @@ class DS2(Scorer):
         raw = self._compressed(by.values)
         classes, labels = self._classes(raw)
         near = labelled_neighbors(graph, labels >= 0, _NEAR_PER_VOTER * self.neighbors)
-        found = doubts(
-            labels,
-            identity.ids,
-            near,
-            self._wrong(label_triples(labels, near), labels, len(classes)),
-            voters=self.neighbors,
-            rounds=self.rounds,
-            part=self.part,
-            seed=self.seed,
-        )
+        wrong = self._wrong(label_triples(labels, near), labels, len(classes))
+        parts = self._parts(labels, identity.ids)
+        found = doubts(labels, near, wrong, parts, voters=self.neighbors)
         curated = np.where(labels >= 0, classes[cured(labels, found, self.confidence)], np.nan)
         rarity = long_tail(graph, self.neighbors)
         # Below the smallest step from class to class, so that classes never mix.
@@ -205,6 +199,14 @@ class DS2(Scorer):
         labels = np.full(len(raw), -1, np.int64)
         labels[known] = places
         return classes, labels
+
+    def _parts(self, labels: IndexArray, ids: IdArray) -> Iterator[IndexArray]:
+        """Yield the rows of each round, drawn from those with a label, ascending."""
+        labelled = np.flatnonzero(labels >= 0)
+        count = max(1, round(self.part * len(labelled)))
+        for number in range(self.rounds):
+            drawn = row_uniform(ids[labelled], seed=self.seed, purpose=f"{self.name}/{number}")
+            yield np.sort(labelled[np.argsort(drawn, kind="stable")[:count]])
 
     def _wrong(self, triples: IndexArray, labels: IndexArray, classes: int) -> FloatArray:
         if not len(triples):

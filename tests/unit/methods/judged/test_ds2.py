@@ -214,5 +214,24 @@ def test_another_seed_draws_other_parts_and_the_same_one_the_same(tmp_path: Path
     assert one != other
 
 
+def test_file_order_does_not_matter(tmp_path: Path) -> None:
+    one = _columns(planted_engine(tmp_path / "one", _rows(wrong=3)), _ds2())
+
+    assert _columns(planted_engine(tmp_path / "other", _rows(wrong=3)[::-1]), _ds2()) == one
+
+
+def test_a_part_is_drawn_by_ids_and_only_from_rows_with_a_score() -> None:
+    labels = np.array([0, 1, -1, 0, 1, 0, 0, 1, 1, 0, 0])
+    ids = np.random.default_rng(0).permutation(11).astype(np.uint64)
+
+    parts = [part.tolist() for part in _ds2(rounds=40, part=0.9)._parts(labels, ids)]
+
+    assert all(part == sorted(set(part) - {2}) and len(part) == 9 for part in parts)
+    assert {row for part in parts for row in range(11) if row not in part} == set(range(11))
+    order = np.argsort(ids)
+    turned = _ds2(rounds=40, part=0.9)._parts(labels[order], ids[order])
+    assert [sorted(order[part].tolist()) for part in turned] == parts
+
+
 def test_it_keeps_the_contract() -> None:
     check_component(DS2(by="longest_response", compress=(20, 24)))
