@@ -94,6 +94,24 @@ def test_true_classes_are_named_so_that_labels_are_mostly_right() -> None:
     assert prior.tolist() == _PRIOR.tolist()
 
 
+@pytest.mark.parametrize(
+    ("guard", "instead"),
+    [("_LONGEST_STEP", np.inf), ("_mostly_right", lambda matrix, prior: (matrix, prior))],
+)
+def test_short_steps_and_names_each_keep_two_classes_from_being_taken_for_each_other(
+    guard: str, instead: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    matrix = 0.7 * np.eye(2) + 0.3 * rng.dirichlet(np.ones(2), 2)
+    true = rng.integers(0, 2, 5000)
+    rows = [[rng.choice(2, p=matrix[label]) for label in true] for _ in range(3)]
+    monkeypatch.setattr(label_consensus, guard, instead)
+
+    found = fitted_transition(counted_consensus(np.column_stack(rows), 2))
+
+    assert np.diag(found.matrix).min() > 0.7
+
+
 def test_a_class_that_is_never_told_right_is_no_error() -> None:
     found = fitted_transition(counted_consensus(np.array([[0, 1, 0], [1, 0, 1]]), 2))
 

@@ -26,13 +26,13 @@ from tests.unit.methods.planted import (
 _AXES = {"a": "1 0 0", "b": "0 1 0"}
 
 
-def _rows(*, wrong: int = 1) -> list[tuple[str, str]]:
+def _rows(*, wrong: int = 1, scale: float = 0.05) -> list[tuple[str, str]]:
     """Return two bundles of rows, scored 7 and 4; `wrong` rows of the first were given a 4."""
     rng = np.random.default_rng(0)
     rows = []
     for axis, (letter, place) in enumerate(_AXES.items()):
         for number in range(20):
-            noise = np.round(rng.normal(scale=0.05, size=3) + np.array(place.split(), float), 3)
+            noise = np.round(rng.normal(scale=scale, size=3) + np.array(place.split(), float), 3)
             score = 4 if letter == "b" or number < wrong else 7
             rows.append((f"{letter}{number} | {' '.join(map(str, noise))}", f"{score} {axis}"))
     return rows
@@ -106,10 +106,13 @@ def test_where_less_is_better_the_lowest_class_comes_first_and_rare_rows_in_it(
 
 
 def test_classes_closer_than_the_long_tail_do_not_mix(tmp_path: Path) -> None:
-    rows = [(prompt, "4.9" if answer.startswith("7") else "4.8") for prompt, answer in _rows()]
+    rows = [
+        (prompt, "4.9" if answer.startswith("7") else "4.8") for prompt, answer in _rows(scale=0.8)
+    ]
 
     found = _columns(planted_engine(tmp_path, rows), _ds2())
 
+    assert np.ptp(list(found["long_tail"].values())) > 0.1
     lowest = min(v for n, v in found["value"].items() if found["curated"][n] == 4.9)
     assert lowest > max(v for n, v in found["value"].items() if found["curated"][n] == 4.8)
 
