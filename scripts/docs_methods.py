@@ -67,7 +67,10 @@ _EXAMPLES: dict[str, object] = {
 }
 """Values for the examples of methods that cannot do without."""
 
-_OWN_EXAMPLES: dict[str, dict[str, object]] = {"classes": {"of": ["good", "bad"]}}
+_OWN_EXAMPLES: dict[str, dict[str, object]] = {
+    "classes": {"of": ["good", "bad"]},
+    "ds2": {"by": {"method": "imported", "file": "ratings.csv", "column": "stars"}},
+}
 """The same of one method, where a parameter means something else than with others."""
 
 

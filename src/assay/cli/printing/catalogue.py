@@ -186,9 +186,12 @@ def _extra_for_other_models(method: type[Component]) -> str:
 
 
 def _prefer(method: type[Scorer]) -> str:
-    """Return which values are better; an imported score says so by a parameter."""
+    """Return which values are better; some scores say so by a parameter, or go by another score."""
     prefer: Any = method.prefer
-    return prefer if isinstance(prefer, str) else str(method.model_fields["better"].default)
+    if isinstance(prefer, str):
+        return prefer
+    said = method.model_fields.get("better")
+    return "what `by` prefers" if said is None else str(said.default)
 
 
 def _columns(method: type[Scorer]) -> list[str] | None:
