@@ -64,6 +64,7 @@ _EXAMPLES: dict[str, object] = {
     "field": "meta.source",
     "condition": {"pattern": "wiki"},
     "labels": {"method": "imported", "file": "ratings.csv", "column": "stars"},
+    "tags": {"method": "tag_field", "field": "tags"},
 }
 """Values for the examples of methods that cannot do without."""
 
