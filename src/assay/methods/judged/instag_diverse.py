@@ -14,7 +14,8 @@ from assay.runtime import Runtime
 from assay.samples import Selection
 from assay.solvers.tag_sampling import diverse_order
 
-_PER_ROW = 3e6
+# Operations of a matrix product that take as long as what is done for a row.
+_PER_ROW = 2e5
 
 
 class InsTagDiverse(Selector):

@@ -18,7 +18,7 @@ from assay.solvers.information_gain import InformationOptions, information_gain
 from assay.solvers.nearest import Neighbors
 
 # Operations of a matrix product that take as long as looking for a pick takes for a row.
-_PER_LOOK = 6e3
+_PER_LOOK = 1.5e3
 _ORIENT = "rank_mean of it is between 0 and 1, and more is better"
 
 
