@@ -3,16 +3,18 @@
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from assay.components.component import Scorer
 from assay.engine.engine import Engine
-from assay.samples import Reason, Scores
+from assay.formats.records import Block
+from assay.pool.building import build_pool
+from assay.samples import Conversation, Message, Origin, Reason, Sample, Scores
 from tests.judge_servers import NAME, OLD_OLLAMA, Personality, StubJudge, serving_judge
-from tests.unit.methods.planted import engine_over, names, planted_engine
+from tests.unit.methods.planted import engine_over, names
 
 MARK = "case-"
 """Begins the number of a case, which stands in the row that a judge is shown."""
@@ -82,6 +84,7 @@ def judged(
     *,
     personality: Personality = OLD_OLLAMA,
     answers: Mapping[str, str] | None = None,
+    more: Mapping[str, Sequence[str]] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[Engine, str, ScriptedJudge]]:
     """Yield an engine over a row per case, the address of its judge, and the judge.
@@ -90,20 +93,35 @@ def judged(
         folder: of the test.
         script: what the judge says of each case.
         personality: how its server behaves.
-        answers: by case, the row's answer; by default a sentence with the case's mark.
+        answers: by case, the row's answer; by default the same sentence for all.
+        more: by case, further cases that are not rows of their own but later turns of its row.
         settings: of the runtime.
     """
-    given = answers or {}
-    rows = [
-        (f"{case}|{MARK}{case}.", given.get(case, "An answer to be judged.")) for case in script
+    given, later = answers or {}, more or {}
+    inner = {case for cases in later.values() for case in cases}
+    samples = [
+        _sample([case, *later.get(case, ())], given) for case in script if case not in inner
     ]
-    engine = planted_engine(folder, rows)
-    settings = {"max_unscored": 1.0, **settings}
-    engine = engine_over(folder, engine.pool, **settings)
+    origins = [Origin(0, place) for place in range(len(samples))]
+    pool = build_pool([Block(samples, origins)], folder)
+    engine = engine_over(folder, pool, **{"max_unscored": 1.0, **settings})
     judge = ScriptedJudge(personality, script=script)
     with serving_judge(judge) as base:
         yield engine, f"{base}#{NAME}@1", judge
     engine.runtime.models.let_go()
+
+
+def _sample(cases: Sequence[str], answers: Mapping[str, str]) -> Sample:
+    """Return a row with an exchange per case; the first names it."""
+    turns = [
+        turn
+        for place, case in enumerate(cases)
+        for turn in (
+            Message("user", f"{MARK}{case}." if place else f"{case}|{MARK}{case}."),
+            Message("assistant", answers.get(case, "An answer to be judged.")),
+        )
+    ]
+    return Sample(Conversation(tuple(turns)), "test")
 
 
 def verdicts(engine: Engine, scorer: Scorer, column: str = "") -> dict[str, float | Reason]:
