@@ -1,5 +1,6 @@
 """Tags that a judge gives the questions of a row."""
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from assay.values import RowValue
 
 _LIST = "tags"
 _CUT = "is_cut"
+_AROUND = re.compile(r"\{\s*\"tags\"\s*:\s*")
 
 
 class JudgedTags(Prompted):
@@ -47,11 +49,9 @@ class JudgedTags(Prompted):
         if reply.outcome is not Reason.OK or found.reason is Reason.OUT_OF_RANGE:
             return found
         whole = found.values is not None
-        read = read_tags(found.values[_LIST]) if found.values else read_tags(answered(reply.text))
+        read = read_tags(found.values[_LIST]) if found.values else _of_text(reply)
         if read.reason or (not whole and _is_echo(read, slots)):
             return Verdict(None, found.reason or read.reason)
-        if reply.finish == "length" and not whole:
-            read = read._replace(is_cut=True)
         content = {_LIST: read.tags, _CUT: read.is_cut}
         return Verdict(content, Reason.REPLY_TRUNCATED if read.is_cut else Reason.OK)
 
@@ -72,6 +72,16 @@ class JudgedTags(Prompted):
                 flags[place] |= np.uint16(Flag.TEXT_TRUNCATED)
             lists[place] = list(dict.fromkeys(tag for values in told for tag in values[_LIST]))
         return Tags.of(lists, reasons, flags)
+
+
+def _of_text(reply: Reply) -> TagList:
+    """Return the tags of a reply that is not of the form; of one that was cut those it came to."""
+    text = answered(reply.text)
+    if reply.finish != "length":
+        return read_tags(text)
+    # The object around the list was to be closed as well.
+    *_, inner = _AROUND.split(text)
+    return read_tags(inner)._replace(is_cut=True)
 
 
 def _is_echo(read: TagList, slots: Sequence[str]) -> bool:
