@@ -50,6 +50,8 @@ _COSTS = {
     "text": "low: one reading of the text, shared and kept; no model",
     "encoder": "medium: one run of a sentence encoder, shared and kept",
     "language model": "high: a language model over every row, shared by equal passes and kept",
+    "judge": "replies of a judge, which may cost money: -n tells how much; kept, and never asked for "
+    "twice",
     "nothing": "none of its own",
 }
 
@@ -122,6 +124,8 @@ def needs_of(method: type[Component]) -> list[Feature]:
 
 
 def _class_of(reads: Sequence[Feature]) -> str:
+    if any("judge" in pinned_fields(type(feature)).values() for feature in reads):
+        return "judge"
     if any(_reads_language_model(feature) for feature in reads):
         return "language model"
     if any("encoder" in pinned_fields(type(feature)).values() for feature in reads):
@@ -250,6 +254,8 @@ def _facts(
         yield "set them by", f"--set {example['name']}=VALUE"
     if described["cost"] == "language model":
         yield "model", f"{EMBEDDED_MODEL}; --model NAME, --dtype and --device choose otherwise"
+    if described["cost"] == "judge":
+        yield "judge", "--judge http://host:8000/v1#model, a GGUF file, or package:NAME"
     if issubclass(method, Selector):
         shared = [option for name, option in _SHARED.items()
                   if name != "without_flags" or takes_flags(method)]  # fmt: skip
