@@ -38,9 +38,9 @@ content first and from its name second. A folder stands for all data files in it
 input, and `org/name` for a dataset on the Hugging Face Hub.
 """
 _JUDGED = """\
-`assay import-scores DATA FILE` finds the layout of a file in which judges' replies are published, and
-`--judged NAME` sets it: see [Use scores from elsewhere](../how-to/import-scores.md). Of two answers
-the numbers are about the one in the last column, unless `--candidate` names the other.
+`assay import-scores DATA FILE` finds the layout of a file in which judges' replies are published,
+and `--judged NAME` sets it: see [Use scores from elsewhere](../how-to/import-scores.md). Of two
+answers the numbers are about the one in the last column, unless `--candidate` names the other.
 """
 _WRITTEN = """\
 Without `--format` the chosen records are written in input order as they came: byte for byte in

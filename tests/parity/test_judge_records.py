@@ -102,7 +102,8 @@ def test_selfee_s_two_files_give_one_verdict_whichever_is_named_first() -> None:
             zip(one.rows, one.columns["verdict"].values, strict=True)} == verdicts  # fmt: skip
     assert one.faults == other.faults == []
     found, turned = one.verdicts(), other.verdicts()
-    assert found is not None and turned is not None  # noqa: PT018  of one kind
+    assert found is not None
+    assert turned is not None
     assert (found.wins, found.ties, found.losses) == (31, 17, 32)
     assert (turned.wins, turned.ties, turned.losses) == (32, 17, 31)
     assert found.consistency == turned.consistency

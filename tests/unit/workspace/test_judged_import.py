@@ -119,9 +119,7 @@ def test_what_finds_no_row_is_refused_and_says_what_was_tried(tmp_path: Path) ->
     view = _view(tmp_path, [("", "ask", "a")])
 
     with pytest.raises(DataError, match="conversation, prompt, instruction, response, id"):
-        judged_column(
-            view, _table(Judged("7", "who", "me", values={"score": 1.0})), "score", None
-        )
+        judged_column(view, _table(Judged("7", "who", "me", values={"score": 1.0})), "score", None)
     with pytest.raises(DataError, match="stand without ids or texts") as raised:
         judged_column(view, _table(Judged(values={"score": 1.0})), "score", None)
     assert "rows_of" in str(raised.value.hint)

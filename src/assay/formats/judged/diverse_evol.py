@@ -1,6 +1,14 @@
 """DiverseEvol's records: two orders a record, in a form that is easily read the wrong way round."""
 
-from assay.formats.judged.layout import Fields, JudgedLayout, Reading, both_orders, has, key_of, text_of
+from assay.formats.judged.layout import (
+    Fields,
+    JudgedLayout,
+    Reading,
+    both_orders,
+    has,
+    key_of,
+    text_of,
+)
 from assay.formats.judged.tables import Judged, two_numbers
 
 
