@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -141,7 +142,14 @@ def _says(value: object, where: Mapping[str, str]) -> bool:
     """Does a record say what is asked? One that cannot be read is told, and not left out."""
     if not where or not isinstance(value, dict):
         return True
-    return all(str(value.get(name)) == wanted for name, wanted in where.items())
+    return all(wanted in _words(value.get(name)) for name, wanted in where.items())
+
+
+def _words(value: object) -> set[str]:
+    """Return the words that a field may be called by; those of a list are any of its items."""
+    if isinstance(value, list):
+        return set().union(*map(_words, value))
+    return {str(value), json.dumps(value, default=str)}
 
 
 def _nothing(

@@ -172,6 +172,7 @@ def test_several_models_in_a_file_are_not_mixed(tmp_path: Path) -> None:
         read_judged(path)
 
     assert _column(read_judged(path, where={"model": "b"}), "score") == [2]
+    assert _column(read_judged(path, where={"judge": "single", "model": "a"}), "score") == [8]
 
 
 def test_triplets_of_alpagasus_are_told_apart_by_their_headings(tmp_path: Path) -> None:
