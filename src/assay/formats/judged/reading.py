@@ -11,6 +11,7 @@ from assay.errors import DataError, FormatError, Parameter, Phrase
 from assay.formats import streams
 from assay.formats.containers import SAMPLED_RECORDS, file_records, sniff
 from assay.formats.faults import BadRecord, Fault, UnusableRecordError, type_name
+from assay.formats.judged import score_lists
 from assay.formats.judged.beside_rows import beside_rows
 from assay.formats.judged.layout import JudgedLayout, Reading
 from assay.formats.judged.layouts import LAYOUTS, find_layout, judged_layout
@@ -28,6 +29,8 @@ def layout_of(path: Path) -> JudgedLayout | None:
     Raises:
         FormatError: if the file cannot be read at all.
     """
+    if is_pickled(path):
+        return score_lists.LAYOUT  # no other is published so, and a pickle is read as a whole
     records = [value for value, _ in itertools.islice(_values(path), SAMPLED_RECORDS)]
     return find_layout([each for each in records if not isinstance(each, BadRecord)])
 
