@@ -89,6 +89,11 @@ def test_a_plain_table_stays_one_and_options_of_records_are_refused(here: Here) 
     assert "records" not in plain.out.replace("rows of the file", "")
     assert refused.code == 2
     assert "--where is about records of judges" in refused.err
+    lost = here("import-scores", "data.json", "reviews.json", "--swapped", "nowhere.json")
+    nowhere = here("import-scores", "data.json", "reviews.json", "--rows", "nowhere.json")
+
+    assert (lost.code, nowhere.code) == (2, 1)
+    assert "--swapped 'nowhere.json' is not a file" in lost.err
     assert unknown.code == 1
     assert "did you mean 'cherry'?" in unknown.err
 
