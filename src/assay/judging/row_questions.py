@@ -141,6 +141,8 @@ class RowQuestions:
             most += _THINKING_TOKENS
         warm = self.capabilities.label_temperature if self.mode == "label" else self.temperature
         fields = self.capabilities.request(most, temperature=warm)
+        if self.mode == "label":
+            wanted |= self.capabilities.demand_label(tuple(self.prompt.labels))
         if "top_logprobs" in wanted and self.capabilities.candidates:
             wanted["top_logprobs"] = min(wanted["top_logprobs"], self.capabilities.candidates)
         return {**wanted, **fields}

@@ -267,3 +267,14 @@ def test_where_little_probability_is_on_labels_the_error_says_how_much(tmp_path:
         pytest.raises(TooManyUnscoredError, match="10% of the probability fell on 0, "),
     ):
         engine.value(AlpaGasus(judge=address))
+
+
+def test_a_label_is_demanded_where_that_leaves_the_probabilities_alone(tmp_path: Path) -> None:
+    script = {"r1": labelled({"4": 1.0})}
+    with judged(tmp_path, script, personality=LLAMA_CPP) as (engine, address, judge):
+        engine.value(_judgments(address))
+
+    (asked,) = [asked for _, asked in judge.asked if MARK in str(asked)]
+    assert asked["grammar"].startswith('root ::= "0" | "0.5"') or '"5"' in asked["grammar"]
+    assert asked["cache_prompt"] is False
+    assert asked["logprobs"] is True
