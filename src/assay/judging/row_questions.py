@@ -12,7 +12,7 @@ from assay.judging.prompts import Prompt
 from assay.judging.questioning import Questions
 from assay.judging.replies import Reply
 from assay.judging.requests import Request
-from assay.judging.suspicion import suspicious
+from assay.judging.suspicion import suspicious_texts
 from assay.judging.verdicts import Verdict, read_verdict
 from assay.samples import Conversation, Flag, Reason
 from assay.samples import Message as Turn
@@ -86,7 +86,7 @@ class RowQuestions:
             return Found((), reason, flags)
         asked = [self._requests(each.texts) for each in exchanges]
         requests = [request for group in asked for request in group]
-        slots = [self._slots(each.texts) for each in exchanges for _ in range(self.repeats)]
+        slots = [_data(each.texts) for each in exchanges for _ in range(self.repeats)]
         verdicts = self._read((yield requests), slots)
         again = [place for place, each in enumerate(verdicts) if self._may_mend(each)]
         if again:
@@ -111,15 +111,9 @@ class RowQuestions:
             shown[name] = shortened(text, self.longest)
             if shown[name] != text:
                 flags |= Flag.TEXT_TRUNCATED
-        given = self.prompt.form.modes.get(self.mode)
-        form = None if given is None or given.form == "object" else given.form
-        keys = tuple(self.prompt.schema(self.dimension).fields)
-        if any(suspicious(text, form=form, keys=keys) for text in shown.values()):
+        if suspicious_texts(self.prompt, self.mode, shown, self.dimension):
             flags |= Flag.INJECTION_SUSPECT
         return Exchange(shown, flags=flags)
-
-    def _slots(self, texts: Mapping[str, str]) -> tuple[str, ...]:
-        return tuple(text for text in texts.values() if text)
 
     def _requests(self, texts: Mapping[str, str]) -> list[Request]:
         rendered = self.prompt.render(texts, self.mode, dimension=self.dimension)
@@ -173,6 +167,11 @@ class RowQuestions:
 
 
 _LACKING = {"response": Reason.EMPTY_RESPONSE}
+
+
+def _data(texts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a judge is shown of a row: a reply that repeats it says nothing."""
+    return tuple(text for text in texts.values() if text)
 
 
 def exchanges_of(conversation: Conversation, turns: Turns) -> Iterator[Mapping[str, str]]:
