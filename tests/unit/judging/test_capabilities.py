@@ -69,9 +69,9 @@ def test_a_request_holds_the_fields_that_are_taken_and_no_others() -> None:
     # llama.cpp, told by its grammars: what it kept of another prompt would move its numbers.
     taken = {"max_tokens": 8, "temperature": 0.0, "cache_prompt": False}
     assert _found(LLAMA_CPP).request(8) == taken
-    assert _found().request(8, temperature=0.3) == {"max_tokens": 8, "temperature": 0.3}
+    assert _found(GPT_4O).request(8, temperature=0.3) == {"max_tokens": 8, "temperature": 0.3}
     assert _found(GPT_5).request(200) == {"max_completion_tokens": 200}
-    assert replace(_found(), limit="").request(8) == {"temperature": 0.0}
+    assert replace(_found(GPT_4O), limit="").request(8) == {"temperature": 0.0}
 
 
 @pytest.mark.parametrize(
