@@ -131,9 +131,9 @@ def test_nothing_is_sent_that_could_pass_the_cap(tmp_path: Path) -> None:
 def test_a_cap_below_a_single_request_sends_none(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"price": "in=1,out=1", "max_cost": "0.0001"}
     with judged(tmp_path, SCRIPT, **settings) as (engine, address, judge):
-        with pytest.raises(UnfinishedError, match=r"one request may cost 0.0"):
+        with pytest.raises(UnfinishedError, match=r"question may cost 0.0"):
             engine.value(_judgments(address, answers="text"))
-        assert judge.told == {}
+        assert judge.asked == []
 
 
 def test_a_judge_elsewhere_has_a_price(tmp_path: Path) -> None:
