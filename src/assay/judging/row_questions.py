@@ -6,12 +6,13 @@ from typing import Any, Literal, NamedTuple
 
 from assay.judging.capabilities import Capabilities
 from assay.judging.capabilities import Mode as Way
+from assay.judging.injection import without_control_tokens
 from assay.judging.messages import Message
 from assay.judging.prompt_form import Mode
 from assay.judging.prompts import Prompt
 from assay.judging.questioning import Questions
 from assay.judging.replies import Reply
-from assay.judging.requests import Request
+from assay.judging.requests import Request, Route
 from assay.judging.suspicion import suspicious_texts
 from assay.judging.verdicts import Verdict, read_verdict
 from assay.samples import Conversation, Flag, Reason
@@ -113,19 +114,28 @@ class RowQuestions:
                 flags |= Flag.TEXT_TRUNCATED
         if suspicious_texts(self.prompt, self.mode, shown, self.dimension):
             flags |= Flag.INJECTION_SUSPECT
-        return Exchange(shown, flags=flags)
+        # Some servers read the tokens of a chat format out of what they are given as text.
+        safe = {name: without_control_tokens(text) for name, text in shown.items()}
+        return Exchange(safe, flags=flags)
 
     def _requests(self, texts: Mapping[str, str]) -> list[Request]:
         rendered = self.prompt.render(texts, self.mode, dimension=self.dimension)
+        chats = self.capabilities.chat.holds
+        route: Route = "chat/completions" if chats else "completions"
         messages, params = self._for(rendered.messages), self._params()
-        return [Request(messages, params, repeat=place) for place in range(self.repeats)]
+        return [Request(messages, params, route, repeat=place) for place in range(self.repeats)]
 
     def _for(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """Return messages as the judge takes them: one that hears no system is told by the user."""
-        if self.capabilities.system.holds or len(messages) < 2:
+        """Return messages as the judge takes them.
+
+        One that hears no system is told by the user; one that only goes on with texts gets one.
+        """
+        chats = self.capabilities.chat.holds
+        if (chats and self.capabilities.system.holds) or len(messages) < 2:
             return messages
         system, user, *rest = messages
-        return (Message("user", (*system.pieces, "\n\n", *user.pieces)), *rest)
+        end = () if chats else ("\n\n",)
+        return (Message("user", (*system.pieces, "\n\n", *user.pieces, *end)), *rest)
 
     def _params(self) -> dict[str, Any]:
         wanted = self.prompt.params(self.mode, dimension=self.dimension)
