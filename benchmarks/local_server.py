@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     result: dict[str, Any] = {"name": "local_server", "hardware": hardware()}
+    result["xllamacpp"] = version("xllamacpp")
     judge, runtime = find_judge(options.judge), Runtime(offline=True)
     rows = json.loads(ROWS.read_text(encoding="utf-8"))[: options.rows]
     asked = questions(rows)

@@ -35,6 +35,8 @@ _COSTS = {
     "kept",
     "language model": "a language model over every row, shared by equal passes and kept; the "
     "slowest kind of method, and the reason for [the causal pass](../concepts/causal-pass.md)",
+    "judge": "replies of a judge, which may cost money; `-n` tells how much before anything is "
+    "sent. They are kept, and none is asked for twice; see [Judges](../how-to/judges.md)",
     "nothing": "none of its own",
 }
 _METHODS = """\

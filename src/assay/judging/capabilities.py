@@ -158,6 +158,8 @@ class Capabilities:
         fields: dict[str, Any] = {self.limit: most_tokens} if self.limit else {}
         if self.temperature.holds:
             fields["temperature"] = temperature
+        if self.choice == "grammar":  # llama.cpp: what it kept of another prompt moves its numbers
+            fields["cache_prompt"] = False
         return fields
 
     def demand(self, words: Sequence[str]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from assay.errors import ConfigError, Parameter, Phrase
 from assay.judging.judge import Judge, RefusedRequestError, Sent
 from assay.judging.kept import KeptReplies
 from assay.judging.known_capabilities import ASSUMED, known, remember
+from assay.judging.paid_questions import PaidQuestions
 from assay.judging.payment import Payment
 from assay.judging.prices import Price, parse_price, price_of, read_prices
 from assay.judging.probing import probe
@@ -178,7 +179,9 @@ def open_judge(pinned: str, runtime: Place) -> Judge:
     service = open_service(named, runtime, threads=runtime.threads)
     try:
         if kept.capabilities is ASSUMED:
-            found = probe(service)
+            questions = PaidQuestions(service, kept, cap)
+            found = probe(questions)
+            questions.close()
             remember(kept.store.folder, named.identity, found)
             kept = replace(kept, capabilities=found)
         return Judge(kept, ClientWire(service), service.address.model, cap=cap)

@@ -6,13 +6,14 @@ from typing import Any, Literal, NamedTuple
 
 from assay.judging.capabilities import Capabilities
 from assay.judging.capabilities import Mode as Way
+from assay.judging.injection import without_control_tokens
 from assay.judging.messages import Message
 from assay.judging.prompt_form import Mode
 from assay.judging.prompts import Prompt
 from assay.judging.questioning import Questions
 from assay.judging.replies import Reply
-from assay.judging.requests import Request
-from assay.judging.suspicion import suspicious
+from assay.judging.requests import Request, Route
+from assay.judging.suspicion import suspicious_texts
 from assay.judging.verdicts import Verdict, read_verdict
 from assay.samples import Conversation, Flag, Reason
 from assay.samples import Message as Turn
@@ -95,7 +96,7 @@ class RowQuestions:
             return Found((), reason, flags)
         asked = [self._requests(each.texts) for each in exchanges]
         requests = [request for group in asked for request in group]
-        slots = [self._slots(each.texts) for each in exchanges for _ in range(self.repeats)]
+        slots = [_data(each.texts) for each in exchanges for _ in range(self.repeats)]
         verdicts = self._read((yield requests), slots)
         again = [place for place, each in enumerate(verdicts) if self._may_mend(each)]
         if again:
@@ -120,27 +121,30 @@ class RowQuestions:
             shown[name] = shortened(text, self.longest)
             if shown[name] != text:
                 flags |= Flag.TEXT_TRUNCATED
-        given = self.prompt.form.modes.get(self.mode)
-        form = None if given is None or given.form == "object" else given.form
-        keys = tuple(self.prompt.schema(self.dimension).fields)
-        if any(suspicious(text, form=form, keys=keys) for text in shown.values()):
+        if suspicious_texts(self.prompt, self.mode, shown, self.dimension):
             flags |= Flag.INJECTION_SUSPECT
-        return Exchange(shown, flags=flags)
-
-    def _slots(self, texts: Mapping[str, str]) -> tuple[str, ...]:
-        return tuple(text for text in texts.values() if text)
+        # Some servers read the tokens of a chat format out of what they are given as text.
+        safe = {name: without_control_tokens(text) for name, text in shown.items()}
+        return Exchange(safe, flags=flags)
 
     def _requests(self, texts: Mapping[str, str]) -> list[Request]:
         rendered = self.prompt.render(texts, self.mode, dimension=self.dimension)
+        chats = self.capabilities.chat.holds
+        route: Route = "chat/completions" if chats else "completions"
         messages, params = self._for(rendered.messages), self._params()
-        return [Request(messages, params, repeat=place) for place in range(self.repeats)]
+        return [Request(messages, params, route, repeat=place) for place in range(self.repeats)]
 
     def _for(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """Return messages as the judge takes them: one that hears no system is told by the user."""
-        if self.capabilities.system.holds or len(messages) < 2:
+        """Return messages as the judge takes them.
+
+        One that hears no system is told by the user; one that only goes on with texts gets one.
+        """
+        chats = self.capabilities.chat.holds
+        if (chats and self.capabilities.system.holds) or len(messages) < 2:
             return messages
         system, user, *rest = messages
-        return (Message("user", (*system.pieces, "\n\n", *user.pieces)), *rest)
+        end = () if chats else ("\n\n",)
+        return (Message("user", (*system.pieces, "\n\n", *user.pieces, *end)), *rest)
 
     def _params(self) -> dict[str, Any]:
         wanted = self.prompt.params(self.mode, dimension=self.dimension)
@@ -150,6 +154,8 @@ class RowQuestions:
             most += _THINKING_TOKENS
         warm = self.capabilities.label_temperature if self.mode == "label" else self.temperature
         fields = self.capabilities.request(most, temperature=warm)
+        if self.mode == "label":
+            wanted |= self.capabilities.demand_label(tuple(self.prompt.labels))
         if "top_logprobs" in wanted and self.capabilities.candidates:
             wanted["top_logprobs"] = min(wanted["top_logprobs"], self.capabilities.candidates)
         return {**wanted, **fields}
@@ -198,6 +204,11 @@ def mode_for(prompt: Prompt, capabilities: Capabilities, answers: str, dimension
             prompt.check(mode, dimension)
             wanted = WAYS[mode]
     return _MODE_OF[capabilities.choose([WAYS[mode] for mode in offered], wanted).mode]
+
+
+def _data(texts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a judge is shown of a row: a reply that repeats it says nothing."""
+    return tuple(text for text in texts.values() if text)
 
 
 def exchanges_of(conversation: Conversation, turns: Turns) -> Iterator[Mapping[str, str]]:

@@ -47,28 +47,28 @@ def test_fields_come_as_they_were_read_though_some_are_words_of_the_row(tmp_path
     assert found["a"][1] == Reason.OK
 
 
-def test_a_file_says_what_a_row_does_not(tmp_path: Path) -> None:
+def test_a_file_comes_before_the_row_but_where_the_row_is_asked_first(tmp_path: Path) -> None:
     said: list[dict[str, Any]] = [
-        {"key": 1, "level": 3, "source": "xsum"},
+        {"key": 1, "level": 3, "note": "xsum"},
         {"key": 2, "level": 4},
         {"key": 2, "level": 5},
-        {"key": 3, "level": 6},
-        {"key": 3, "level": 6},
+        {"key": 3, "level": 6, "note": "other"},
+        {"key": 3, "level": 6, "note": "other"},
     ]
     records: list[dict[str, Any]] = [
         {"instruction": "q", "output": "a", "key": "1", "level": 9},
-        {"instruction": "q", "output": "b", "key": "2"},
-        {"instruction": "q", "output": "c", "key": " 3 ", "source": "own"},
+        {"instruction": "q", "output": "b", "key": "2", "level": 8},
+        {"instruction": "q", "output": "c", "key": " 3 ", "note": "own"},
         {"instruction": "q", "output": "d"},
     ]
     feature = RecordedFields(
-        fields=("level", "source"), file=_file(tmp_path, said), key_field="key"
+        fields=("level", "note"), file=_file(tmp_path, said), key_field="key", own=("note",)
     )
 
     assert _rows(tmp_path, records, feature) == {
-        "a": ({"level": 9, "source": "xsum"}, Reason.OK),
-        "b": ({}, Reason.NOT_IMPORTED),
-        "c": ({"level": 6, "source": "own"}, Reason.OK),
+        "a": ({"level": 3, "note": "xsum"}, Reason.OK),
+        "b": ({"level": 8}, Reason.NOT_IMPORTED),
+        "c": ({"level": 6, "note": "own"}, Reason.OK),
         "d": ({}, Reason.NOT_IMPORTED),
     }
 

@@ -50,6 +50,8 @@ _COSTS = {
     "text": "low: one reading of the text, shared and kept; no model",
     "encoder": "medium: one run of a sentence encoder, shared and kept",
     "language model": "high: a language model over every row, shared by equal passes and kept",
+    "judge": "replies of a judge, which may cost money: -n tells how much; kept, and never asked "
+    "for twice",
     "nothing": "none of its own",
 }
 
@@ -122,6 +124,8 @@ def needs_of(method: type[Component]) -> list[Feature]:
 
 
 def _class_of(reads: Sequence[Feature]) -> str:
+    if any("judge" in pinned_fields(type(feature)).values() for feature in reads):
+        return "judge"
     if any(_reads_language_model(feature) for feature in reads):
         return "language model"
     if any("encoder" in pinned_fields(type(feature)).values() for feature in reads):
@@ -245,11 +249,15 @@ def takes_flags(method: type[Selector]) -> bool:
 def _facts(
     method: type[Component], described: dict[str, Any], own: Sequence[dict[str, Any]]
 ) -> Iterator[tuple[str, object]]:
-    example = next((entry for entry in own if entry["type"] != "language model"), None)
+    example = next(
+        (entry for entry in own if entry["type"] not in ("language model", "judge")), None
+    )
     if example is not None:
         yield "set them by", f"--set {example['name']}=VALUE"
     if described["cost"] == "language model":
         yield "model", f"{EMBEDDED_MODEL}; --model NAME, --dtype and --device choose otherwise"
+    if described["cost"] == "judge":
+        yield "judge", "--judge http://host:8000/v1#model, a GGUF file, or package:NAME"
     if issubclass(method, Selector):
         shared = [option for name, option in _SHARED.items()
                   if name != "without_flags" or takes_flags(method)]  # fmt: skip
@@ -303,6 +311,8 @@ def _required(method: type[Component]) -> str:
         if info.is_required()
     ]
     needs_budget = not issubclass(method, Selector) or method.needs_budget
+    if "judge" in pinned_fields(method).values():
+        parts.append(" --judge http://localhost:8000/v1#model")
     return "".join(parts) + (" --budget 5%" if needs_budget else "")
 
 

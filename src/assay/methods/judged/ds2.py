@@ -67,7 +67,7 @@ class DS2(Scorer):
         "and which of them come first is decided by rarity and not by id.",
         avoid="Where neighbours do not deserve the same score, such as good and bad answers to one "
         "question: then a right score is mended to a wrong one, most often to the score that most "
-        "rows have. Compare `curated` with `raw` before you trust it. Before copies are removed "
+        "rows have. Look at what was mended before you trust it. Before copies are removed "
         "(`deduplicate`): copies agree with each other, and the judge seems better than it is.",
         compared=(
             Comparison(

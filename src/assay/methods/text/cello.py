@@ -81,6 +81,8 @@ class Cello(Scorer):
             "splitter; the benchmark's questions are Chinese.",
             "mean": "The mean of a row, the main column, is not published; the averages that are "
             "come as totals, once the row has a task in `task_category`.",
+            "missing answers": "A record whose answer is no text is set aside when it is read; "
+            "the published scorer counts it as 0 where the same question has another answer.",
             "mended": "With `rules=mended`, every criterion means what it says. As published, a "
             "format that stands in a list is never met, a text in place of a list of keywords is "
             "read letter by letter, `sample-exact` and `sample-mins` are passed over, and so is a "

@@ -155,6 +155,16 @@ def _told(name: str) -> str:
     return console.file.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [("mtld", "high"), ("imported", "high"), ("ds2", "what `by` prefers")],
+)
+def test_what_is_better_may_be_said_by_a_parameter_or_by_another_score(
+    name: str, better: str
+) -> None:
+    assert describe_method(find(name))["prefer"] == better
+
+
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(UnknownMethodError):
         find_all(["nothing_like_it"])

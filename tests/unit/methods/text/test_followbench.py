@@ -123,11 +123,13 @@ def test_questions_of_two_languages_are_questions_of_their_own(
 def test_a_level_that_is_answered_twice_is_satisfied_if_both_answers_are(
     tmp_path: Path, criteria: str
 ) -> None:
-    answers = [*_summaries(*[_HEADLINE] * 5), *_summaries(_HEADLINE, "one word")]
+    others = [_HEADLINE.replace("killed", word) for word in ("hurt", "lost", "shot", "dead")]
+    again = [("Summarize in 8 words, level 2", said) for said in (*others, "one word", "a b")]
 
-    totals = _project(tmp_path, answers).totals(FollowBench(criteria=criteria))["mixed"]
+    project = _project(tmp_path, [*_summaries(*[_HEADLINE] * 5), *again])
+    totals = project.totals(FollowBench(criteria=criteria))["mixed"]
 
-    assert totals["HSR_2"] == 0.5
+    assert totals["HSR_2"] == 5 / 7
     assert totals["CSL"] == 1
 
 

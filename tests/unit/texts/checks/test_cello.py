@@ -45,7 +45,7 @@ def test_what_is_copied_from_the_input_is_taken_away() -> None:
     assert own.input_dependent_query == 1.0
     assert missed.input_dependent_query == 0.0
     assert alone.input_dependent_query == 1.0
-    assert marks("tide", {**record, "input_text": "NULL"}).input_dependent_query == 1.0
+    assert marks("NULL tide", {**record, "input_text": "NULL"}).input_dependent_query == 1.0
 
 
 def test_an_empty_answer_is_an_answer() -> None:
