@@ -13,7 +13,6 @@ from scripts.docs_methods import bibliography, bibtex_key, features, golden_name
 from scripts.make_docs import DOCS, ROOT, stale_pages, written_pages
 
 from assay.backends.endpoint.keys import PROVIDERS
-from assay.cli.printing.catalogue import bibtex_entry
 from assay.cli.printing.catalogue import bibtex_entry, in_tex
 from assay.components.base import Component, Paper
 from assay.config.config import load_config
