@@ -92,6 +92,7 @@ def judged(
     answers: Mapping[str, str] | None = None,
     more: Mapping[str, Sequence[str]] | None = None,
     places: Mapping[str, str] | None = None,
+    says: Mapping[str, str] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[Engine, str, ScriptedJudge]]:
     """Yield an engine over a row per case, the address of its judge, and the judge.
@@ -103,12 +104,14 @@ def judged(
         answers: by case, the row's answer; by default the same sentence for all.
         more: by case, further cases that are not rows of their own but later turns of its row.
         places: by case, the numbers of its vector: see `ScriptedVectors`.
+        says: by case, what its row asks besides its mark.
         settings: of the runtime.
     """
+    asked = says or {}
     given, later, told = answers or {}, more or {}, places or {}
     inner = {case for cases in later.values() for case in cases}
     samples = [
-        _sample([case, *later.get(case, ())], given, told.get(case, ""))
+        _sample([case, *later.get(case, ())], given, asked.get(case, ""), told.get(case, ""))
         for case in script
         if case not in inner
     ]
@@ -121,9 +124,9 @@ def judged(
     engine.runtime.models.let_go()
 
 
-def _sample(cases: Sequence[str], answers: Mapping[str, str], place: str) -> Sample:
+def _sample(cases: Sequence[str], answers: Mapping[str, str], says: str, place: str) -> Sample:
     """Return a row with an exchange per case; the first names it, and ends with its place."""
-    begins = f"{cases[0]}|{MARK}{cases[0]}." + (f" @ {place}" if place else "")
+    begins = f"{cases[0]}|{MARK}{cases[0]}.{says and ' '}{says}" + (place and f" @ {place}")
     turns = [
         turn
         for number, case in enumerate(cases)

@@ -1,6 +1,6 @@
 """How a row is put to a judge by a prompt: what is shown, what is sent, what is read of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +22,9 @@ Turns = Literal["last", "each"]
 """Whether the last answer of a row is judged with its question, or every one with its own."""
 WAYS: Mapping[Mode, Way] = {"label": "label_logprobs", "json": "json_schema", "text": "text"}
 """What a judge has to be able to do for a way of answering."""
+Refine = Callable[[Verdict, Reply, Sequence[str]], Verdict]
+"""Makes of what was read of a reply, the reply, and the data that were shown what is to count."""
+_MODE_OF: Mapping[Way, Mode] = {way: mode for mode, way in WAYS.items()}
 _AGAIN_TEMPERATURE = 0.3
 _THINKING_TOKENS = 4096
 _MENDED_BY_ASKING = (Reason.PARSE_FAILED, Reason.OUT_OF_RANGE)
@@ -63,6 +66,7 @@ class RowQuestions:
         repeats: how often each is asked.
         temperature: of the sampling.
         longest: characters of a text beyond which its middle is left out.
+        refine: looks closer at what was read than the form of the reply does; None takes it.
     """
 
     prompt: Prompt
@@ -73,10 +77,15 @@ class RowQuestions:
     repeats: int = 1
     temperature: float = 0.0
     longest: int = 24_000
+    refine: Refine | None = None
 
     def of(self, conversation: Conversation) -> Questions[Found]:
         """Put a row to the judge."""
-        exchanges = [self._shown(texts) for texts in exchanges_of(conversation, self.turns)]
+        return self.about(list(exchanges_of(conversation, self.turns)))
+
+    def about(self, texts: Sequence[Mapping[str, str]]) -> Questions[Found]:
+        """Put texts to the judge, by slot: those of each question that is asked."""
+        exchanges = [self.shown(each) for each in texts]
         flags = Flag.NONE
         for exchange in exchanges:
             flags |= exchange.flags
@@ -101,8 +110,8 @@ class RowQuestions:
         ]
         return Found(grouped, Reason.OK, flags)
 
-    def _shown(self, texts: Mapping[str, str]) -> Exchange:
-        """Return an exchange as it is shown, or why it is not."""
+    def shown(self, texts: Mapping[str, str]) -> Exchange:
+        """Return texts as they are shown, and what is to be known of them, or why they are not."""
         flags = Flag.NONE
         shown = {}
         for name in self.prompt.slots:
@@ -152,10 +161,11 @@ class RowQuestions:
         return {**wanted, **fields}
 
     def _read(self, replies: Sequence[Reply], slots: Sequence[tuple[str, ...]]) -> list[Verdict]:
-        return [
-            read_verdict(self.prompt, self.mode, reply, dimension=self.dimension, slots=own)
-            for reply, own in zip(replies, slots, strict=True)
-        ]
+        return [self._one(reply, own) for reply, own in zip(replies, slots, strict=True)]
+
+    def _one(self, reply: Reply, slots: Sequence[str]) -> Verdict:
+        found = read_verdict(self.prompt, self.mode, reply, dimension=self.dimension, slots=slots)
+        return found if self.refine is None else self.refine(found, reply, slots)
 
     def _may_mend(self, verdict: Verdict) -> bool:
         """Whether another sampling may say more; probabilities would be the same."""
@@ -177,6 +187,23 @@ class RowQuestions:
 
 
 _LACKING = {"response": Reason.EMPTY_RESPONSE}
+
+
+def mode_for(prompt: Prompt, capabilities: Capabilities, answers: str, dimension: str = "") -> Mode:
+    """Return how a judge answers by a prompt: as it is told, or "auto" the best that it can.
+
+    Raises:
+        ModelLoadError: if the judge cannot be asked so.
+        ConfigError: if the prompt cannot.
+    """
+    several = len(prompt.names(dimension)) > 1
+    offered = [mode for mode in prompt.modes if not (several and mode == "label")]
+    wanted = None
+    for mode in WAYS:
+        if mode == answers:
+            prompt.check(mode, dimension)
+            wanted = WAYS[mode]
+    return _MODE_OF[capabilities.choose([WAYS[mode] for mode in offered], wanted).mode]
 
 
 def _data(texts: Mapping[str, str]) -> tuple[str, ...]:
