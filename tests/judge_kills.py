@@ -22,6 +22,11 @@ from tests.fork_server import Process, start
 PARALLEL = 16
 PRICE = "in=1,out=2"
 """Per million tokens: what the server bills by, unless it is told otherwise."""
+SMALL_SHARDS = """
+from assay.features.judging_pass import JudgingPass
+JudgingPass.rows_per_shard = JudgingPass.least_rows = 64
+"""
+"""Cuts a small pool into shards, as a large one would be."""
 _NANO = 1_000_000_000
 _CASE = re.compile(rf"{MARK}(\d+)\.")
 
@@ -44,12 +49,14 @@ class Scoring:
         port: of the judge.
         count: rows.
         cap: most that may be spent, in billionths; None for no bound.
+        prelude: code before the command line.
     """
 
     folder: Path
     port: int
     count: int
     cap: int | None = None
+    prelude: str = ""
 
     def capped(self, cap: int | None) -> "Scoring":
         """Return the same under another cap."""
@@ -71,8 +78,11 @@ class Scoring:
             "POLARS_MAX_THREADS": "1",
         }
         return start(
-            COMMAND_LINE, words, folder=self.folder, environment=os.environ | settings
-        )  # fmt: skip
+            self.prelude + COMMAND_LINE,
+            words,
+            folder=self.folder,
+            environment=os.environ | settings,
+        )
 
     def finish(self) -> str:
         """Run it to its end, and return what it says of it.

@@ -2,8 +2,8 @@
 
 A request may cost its worst case, so that much is set aside first. Setting it aside on the disk for
 every request would cost a wait each; it is leased in blocks, and a lease is on the disk before the
-first request under it is sent. A block is as large as some tenths of a second need, and a small
-part of what is left at most.
+first request under it is sent. A block is as large as some tenths of a second need. What is leased and
+not used is a small part of what is left at most, for it is lost with a process that is killed.
 
 No lock is needed between processes that share a cap. Each writes its lease first, then reads what
 all have written, and takes it back if the sum is above the cap: of two that want the same rest, the
@@ -203,7 +203,9 @@ class Ledger:
         if not short and needed:
             return 0  # somebody else's lease was enough
         self._leased_at[scope] = now
-        return max(short, min(self._block[scope], room // _SHARE_OF_REST))
+        with self._lock:
+            spare = room // _SHARE_OF_REST - sum(self._idle.values())
+        return max(short, min(self._block[scope], spare))
 
     def _add(self, connection: sqlite3.Connection, amounts: Mapping[str, int]) -> None:
         with transaction(connection):
