@@ -38,7 +38,7 @@ def test_words_alone_rise_in_nearly_all_pairs() -> None:
 
     assert len(before) == 184
     assert int((after > before).sum()) == 178
-    assert (np.median(before), np.median(after)) == (13, 34)
+    assert [float(np.median(each)) for each in (before, after)] == [13.0, 34.0]
 
 
 def test_demands_rise_with_length_and_hardly_at_equal_length() -> None:

@@ -17,7 +17,7 @@ from assay.samples import FloatArray
 class QuRating(Scorer):
     """Strength of a row in one quality, as log-odds, behind a judge's comparisons of two rows.
 
-    A judge tells which of two is better more steadily than how good one is. `judged_pairs` says
+    Of two rows the judge is asked which has more of it, never how much one has. `judged_pairs` says
     which are compared and how; the column comparisons holds how many of a row's count. Rows of
     equal text share their strength. Select by `gumbel_sample` as the paper does, or by `top_score`.
     """

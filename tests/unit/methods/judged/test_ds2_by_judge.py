@@ -90,8 +90,8 @@ def _bundles() -> tuple[dict[str, Any], dict[str, str], dict[str, float | Reason
             tilt = (number + 1) / 100 * (-1) ** number
             places[name] = f"{x} {y} {tilt}"
     marks["good3"], marks["bad5"], marks["good6"] = 4.0, 8.0, Reason.PARSE_FAILED
-    for name, mark in marks.items():
-        script[name] = "No idea." if isinstance(mark, Reason) else _marked(5, 5, 5, int(mark))
+    for name, given in marks.items():
+        script[name] = "No idea." if isinstance(given, Reason) else _marked(5, 5, 5, int(given))
     return script, places, marks
 
 
@@ -126,7 +126,7 @@ def test_of_equal_marks_the_row_that_lies_apart_comes_first(tmp_path: Path) -> N
 
     good = {name: value for name, value in rarity.items() if name.startswith("good")}
     del good["good6"]
-    by_rarity = sorted(good, key=lambda name: -float(good[name]))  # type: ignore[arg-type]
+    by_rarity = sorted(good, key=lambda name: -float(good[name]))
     assert taken == by_rarity[:3]
     assert set(taken[:2]) == {"good12", "good13"}, "they lie farthest from the axis"
 

@@ -25,7 +25,7 @@ from tests.scripted_judge import cut, judged, labelled, refusal, verdicts
 from tests.unit.methods.planted import chosen, names
 
 Compares = Callable[[str, str], Any]
-FIVE = {name: None for name in ("ada", "bob", "cyd", "dan", "eve")}
+FIVE = dict.fromkeys(("ada", "bob", "cyd", "dan", "eve"))
 
 
 def _better(strength: Mapping[str, float]) -> Compares:
@@ -252,9 +252,7 @@ def test_too_many_pairs_without_a_word_end_the_run(tmp_path: Path) -> None:
 
 def test_equal_texts_are_one(tmp_path: Path) -> None:
     same = {"bob": "The same answer.", "cyd": "The same answer."}
-    answers = {name: f"Answer of case-{name}." for name in FIVE} | {
-        name: "case-bob. The same answer." for name in same
-    }
+    answers = {name: f"Answer of case-{name}." for name in FIVE} | dict.fromkeys(same, "case-bob. The same answer.")
     with judged(tmp_path, FIVE, answers=answers) as (engine, address, judge):
         judge.compares = _better(STEPS)
         scorer = QuRating(judge=address, text="response", rounds=ALL_PAIRS)

@@ -1,6 +1,7 @@
 """Rubric: prompts of the project and of one's own, replies written by hand, a column each."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,20 +74,20 @@ def _together(**scores: object) -> str:
     return json.dumps({"analysis": "Looked at.", "scores": scores})
 
 
-WHOLE = {"accuracy": 4, "explanation": 2, "clarity": 5, "difficulty": 1}
-TOGETHER: dict[str, tuple[Any, dict[str, float] | Reason]] = {
+WHOLE: Mapping[str, float] = {"accuracy": 4, "explanation": 2, "clarity": 5, "difficulty": 1}
+TOGETHER: dict[str, tuple[Any, Mapping[str, float] | Reason]] = {
     "right": (_together(**WHOLE), WHOLE),
     "fenced": (f"```json\n{_together(**WHOLE)}\n```", WHOLE),
     "prose": (f"Here it is: {_together(**WHOLE)} That is all.", WHOLE),
-    "last": (_together(**(WHOLE | {"accuracy": 1})) + "\nNo:\n" + _together(**WHOLE), WHOLE),
+    "last": (_together(**({**WHOLE} | {"accuracy": 1})) + "\nNo:\n" + _together(**WHOLE), WHOLE),
     "chinese": (_together(**WHOLE).replace("Looked at.", "答案正确"), WHOLE),
     "three_only": (_together(accuracy=4, explanation=2, clarity=5), Reason.PARSE_FAILED),
     "one_more": (_together(**WHOLE, style=3), Reason.PARSE_FAILED),
-    "beyond": (_together(**(WHOLE | {"clarity": 6})), Reason.OUT_OF_RANGE),
-    "half": (_together(**(WHOLE | {"clarity": 4.5})), Reason.OUT_OF_RANGE),
-    "text": (_together(**(WHOLE | {"clarity": "5"})), Reason.PARSE_FAILED),
-    "null": (_together(**(WHOLE | {"clarity": None})), Reason.PARSE_FAILED),
-    "truth": (_together(**(WHOLE | {"difficulty": True})), Reason.PARSE_FAILED),
+    "beyond": (_together(**({**WHOLE} | {"clarity": 6})), Reason.OUT_OF_RANGE),
+    "half": (_together(**({**WHOLE} | {"clarity": 4.5})), Reason.OUT_OF_RANGE),
+    "text": (_together(**({**WHOLE} | {"clarity": "5"})), Reason.PARSE_FAILED),
+    "null": (_together(**({**WHOLE} | {"clarity": None})), Reason.PARSE_FAILED),
+    "truth": (_together(**({**WHOLE} | {"difficulty": True})), Reason.PARSE_FAILED),
     "open": (cut(_together(**WHOLE)[:-3]), Reason.REPLY_TRUNCATED),
     "lines": ("accuracy: 4\nexplanation: 2\nclarity: 5\ndifficulty: 1", Reason.PARSE_FAILED),
 }
@@ -171,13 +172,17 @@ def test_another_wording_is_another_score(tmp_path: Path) -> None:
     assert (first, second) == ({"a": 4.0}, {"a": 2.0})
 
 
+def _over_turns(address: str, how: str) -> Rubric:
+    found = build({"method": "rubric", "judge": address, "over_turns": how}, "scorer")
+    assert isinstance(found, Rubric)
+    return found
+
+
 def test_turns_are_averaged_and_can_be_told_otherwise(tmp_path: Path) -> None:
     script = {"long": "Score: 5", "long2": "Score: 2", "long3": "Score: 2"}
     with judged(tmp_path, script, more={"long": ["long2", "long3"]}) as (engine, address, judge):
         found = {
-            how: verdicts(
-                engine, build({"method": "rubric", "judge": address, "over_turns": how}, "scorer")
-            )["long"]
+            how: verdicts(engine, _over_turns(address, how))["long"]
             for how in ("mean", "min", "max", "sum", "last")
         }
 
