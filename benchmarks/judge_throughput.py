@@ -2,8 +2,10 @@
 
 A server in a process of its own answers after times that are log-normal with a mean of 200 ms.
 Once 64 requests are sent at a time, replies are counted over a minute, against the most that 64 at
-a time could bring: 64 by the mean latency. Processor time is what a request takes of this process
-where an echo in the same process stands in place of the network.
+a time could bring: 64 by the mean latency. On a busy machine replies are seen later than they were
+due; the share of time in flight tells how much of the minute 64 requests were under way. Processor
+time is what a request takes of this process where an echo in the same process stands in place of
+the network.
 
 Run: python benchmarks/judge_throughput.py [--seconds 60] [--json results/judge_throughput.json]
 """
@@ -136,6 +138,9 @@ async def replies(client: Client, url: str, window_seconds: float) -> dict[str, 
         "seconds": round(seconds, 1),
         "replies_per_second": round(counted / seconds, 1),
         "share_of_the_most": round(counted / seconds * MEAN_SECONDS / AT_A_TIME, 4),
+        "share_of_time_in_flight": round(
+            counted / seconds * statistics.fmean(latencies) / AT_A_TIME, 4
+        ),
         "mean_latency_seen_ms": round(1000 * statistics.fmean(latencies), 1),
         "processor_ms_per_request": round(1000 * processor / counted, 3),
     }

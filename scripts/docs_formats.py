@@ -4,6 +4,7 @@ from collections import defaultdict
 
 from assay.export.trainers import export_layout
 from assay.formats.detection import LAYOUTS
+from assay.formats.judged.layouts import LAYOUTS as JUDGED_LAYOUTS
 from assay.formats.mapping import TARGETS
 from assay.formats.sniffing import SUFFIXES
 from scripts.docs_text import page, table
@@ -35,6 +36,11 @@ _CONTAINERS = """\
 Text files may be packed with gzip (`.gz`) or Zstandard (`.zst`). What a file is, is read from its
 content first and from its name second. A folder stands for all data files in it, `-` for standard
 input, and `org/name` for a dataset on the Hugging Face Hub.
+"""
+_JUDGED = """\
+`assay import-scores DATA FILE` finds the layout of a file in which judges' replies are published,
+and `--judged NAME` sets it: see [Use scores from elsewhere](../how-to/import-scores.md). Of two
+answers the numbers are about the one in the last column, unless `--candidate` names the other.
 """
 _WRITTEN = """\
 Without `--format` the chosen records are written in input order as they came: byte for byte in
@@ -69,11 +75,25 @@ def formats_page() -> str:
             [(container, ", ".join(names)) for container, names in endings.items()],
         ),
         _CONTAINERS,
+        "## Records of judges",
+        _JUDGED,
+        table(["Layout", "Fields", "Column taken", "About"], _judged_rows()),
         "## What is written",
         _WRITTEN,
         _trainers(),
         _LOSSES,
     )
+
+
+def _judged_rows() -> list[tuple[str, ...]]:
+    return [
+        (f"`{layout.name}`", layout.summary, f"`{layout.main}`", _about(layout.candidate))
+        for layout in JUDGED_LAYOUTS
+    ]
+
+
+def _about(candidate: int) -> str:
+    return ("the answer", "answer 1", "answer 2")[candidate]
 
 
 def _trainers() -> list[str]:

@@ -23,7 +23,7 @@ from assay.cli.printing.worked_example import WorkedExample, worked_example
 from assay.components.base import Component, Paper
 from assay.components.component import Feature, Scorer, Selector
 from assay.components.guide import Absent, Guide
-from assay.components.references import EMBEDDED_MODEL
+from assay.components.references import EMBEDDED_MODEL, pinned_fields
 from assay.components.registry import components
 from assay.config.writing import yaml_text
 from scripts.docs_text import page, table
@@ -35,6 +35,8 @@ _COSTS = {
     "kept",
     "language model": "a language model over every row, shared by equal passes and kept; the "
     "slowest kind of method, and the reason for [the causal pass](../concepts/causal-pass.md)",
+    "judge": "replies of a judge, which may cost money; `-n` tells how much before anything is "
+    "sent. They are kept, and none is asked for twice; see [Judges](../how-to/judges.md)",
     "nothing": "none of its own",
 }
 _METHODS = """\
@@ -52,6 +54,7 @@ that needs an equal one. A feature of scope *row* is kept row by row, under the 
 one of scope *pool* needs all rows and is kept under what it read. Methods hold their features;
 nobody has to ask for one.
 """
+_JUDGE = "http://localhost:8000/v1#model"
 _EXAMPLES: dict[str, object] = {
     "attribute": "language",
     "values": ["en", "de"],
@@ -64,10 +67,14 @@ _EXAMPLES: dict[str, object] = {
     "field": "meta.source",
     "condition": {"pattern": "wiki"},
     "labels": {"method": "imported", "file": "ratings.csv", "column": "stars"},
+    "tags": {"method": "tag_field", "field": "tags"},
 }
 """Values for the examples of methods that cannot do without."""
 
-_OWN_EXAMPLES: dict[str, dict[str, object]] = {"classes": {"of": ["good", "bad"]}}
+_OWN_EXAMPLES: dict[str, dict[str, object]] = {
+    "classes": {"of": ["good", "bad"]},
+    "ds2": {"by": {"method": "imported", "file": "ratings.csv", "column": "stars"}},
+}
 """The same of one method, where a parameter means something else than with others."""
 
 
@@ -255,12 +262,14 @@ def _use(method: type[Component]) -> Iterator[list[str]]:
     settings = "".join(f" --set {name}={_word(value)}" for name, value in values.items())
     needs_budget = not issubclass(method, Selector) or method.needs_budget or method.name == "quota"
     budget = " --budget 5%" if needs_budget else ""
-    lines = [f"assay select data.json {method.name}{settings}{budget} -o subset.json"]
+    asks = "judge" in pinned_fields(method).values()
+    judge = f" --judge {_JUDGE}" if asks else ""
+    lines = [f"assay select data.json {method.name}{settings}{judge}{budget} -o subset.json"]
     if issubclass(method, Scorer):
-        lines.insert(0, f"assay score data.json {method.name}{settings}")
+        lines.insert(0, f"assay score data.json {method.name}{settings}{judge}")
     yield ["```console", *(f"$ {line}" for line in lines), "```"]
     entry: dict[str, object] = {"method": method.name}
-    entry |= values
+    entry |= values | ({"judge": _JUDGE} if asks else {})
     if needs_budget:
         entry["budget"] = "5%"
     yield ["```yaml", yaml_text({"selections": {"chosen": entry}}).strip(), "```"]

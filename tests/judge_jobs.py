@@ -7,10 +7,10 @@ import random
 import sqlite3
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from assay.judging import reply_file
 from assay.judging.ledger import Ledger
 from assay.judging.store import ReplyStore
 from tests.judged import key_of, reply
@@ -144,10 +144,7 @@ class _Mortal(sqlite3.Connection):
 def stumble() -> None:
     """Reserve, pay and keep, and be killed before a call; words: folder, number, told file."""
     folder, last, told = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    connect = sqlite3.connect
-    reply_file.sqlite3.connect = lambda *words, **more: connect(  # type: ignore[assignment]
-        *words, **more, factory=_Mortal
-    )
+    vars(sqlite3)["connect"] = partial(sqlite3.connect, factory=_Mortal)
     _Mortal.last = last
     output = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 

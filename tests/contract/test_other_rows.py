@@ -33,6 +33,8 @@ ROWS = 36  # as many as a head needs
 _PAIRS = [(f"Question {n} about the sea", f"an answer of {'many ' * n}words") for n in range(ROWS)]
 _ELSEWHERE = FileSet(source="elsewhere.jsonl")
 _OTHER_SIZES = (ROWS - 5, ROWS)
+_TAGS = {"tags": {"method": "tag_field", "file": "tags.jsonl", "match": "text"}}
+"""The rows are made of questions and answers, so their tags stand in a file."""
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +44,8 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("questions.jsonl").write_text("\n".join(map(json.dumps, asked)) + "\n")
     Path("elsewhere.jsonl").write_text(json.dumps({"instruction": "a", "response": "b"}) + "\n")
     Path("ratings.csv").write_text("id,rating\nn1,2\n")
+    tagged = [{"id": asked, "tags": ["sea", "question", asked]} for asked, _ in _PAIRS[1:]]
+    Path("tags.jsonl").write_text("\n".join(map(json.dumps, tagged)) + "\n")
 
 
 class Pools(NamedTuple):
@@ -75,12 +79,17 @@ def _engine(tmp_path: Path, pools: Pools, other_rows: int) -> Engine:
 
 def _methods(kind: type[Component]) -> list[Any]:
     return [
-        pytest.param({"method": found.name, **_MINIMUM.get(found.name, {})}, id=found.name)
+        pytest.param(_described(found), id=found.name)
         for found in components()
         if issubclass(found, kind)
         and found.__module__.startswith("assay.")
         and found.name not in NAMES_NO_MODEL
     ]
+
+
+def _described(method: type[Component]) -> dict[str, Any]:
+    tags = _TAGS if "tags" in method.model_fields else {}
+    return {"method": method.name, **_MINIMUM.get(method.name, {}), **tags}
 
 
 def _reading_elsewhere(component: Component, extra: str) -> Any:

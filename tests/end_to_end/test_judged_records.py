@@ -44,7 +44,7 @@ def test_reviews_become_a_score_and_say_what_they_are_worth(here: Here) -> None:
     called = here("import-scores", "data.json", "reviews.json", "--name", "judge")
 
     assert called.code == 0, called.err
-    assert "judge, matched by their conversation" in called.out
+    assert "judge, matched by their question and answer" in called.out
     assert "39 of 40 rows" in called.out
     assert "10 wins, 29 ties, 0 losses" in called.out
     assert "parse failed" in called.out
@@ -62,14 +62,18 @@ def test_reviews_become_a_score_and_say_what_they_are_worth(here: Here) -> None:
 def test_a_judge_is_held_against_another_score(here: Here) -> None:
     here("import-scores", "data.json", "reviews.json", "--name", "judge")
 
-    called = here("import-scores", "data.json", "reviews.json", "--column", "score",
-                  "--candidate", "2", "--beside", "judge", "--json")  # fmt: skip
+    line = ["import-scores", "data.json", "reviews.json", "--column", "score", "--candidate", "2"]
+    refused = here(*line)
+    called = here(*line, "--text", "prompt", "--beside", "judge", "--json")
+
+    assert refused.code == 1
+    assert "with another answer than its own" in refused.err
+    assert "--text prompt takes their numbers all the same" in refused.err
 
     judged = called.document["judged"]
     assert judged["agreement"]["with"] == "judge"
     assert judged["agreement"]["rows"] == 39
     assert called.document["score"] == "score"
-    # The other answers are not in the data, so their numbers go by the question, which is said.
     assert called.document["rows_with_a_number"] == 39
     assert any("found by their prompt" in note for note in judged["notes"])
 
@@ -85,6 +89,11 @@ def test_a_plain_table_stays_one_and_options_of_records_are_refused(here: Here) 
     assert "records" not in plain.out.replace("rows of the file", "")
     assert refused.code == 2
     assert "--where is about records of judges" in refused.err
+    lost = here("import-scores", "data.json", "reviews.json", "--swapped", "nowhere.json")
+    nowhere = here("import-scores", "data.json", "reviews.json", "--rows", "nowhere.json")
+
+    assert (lost.code, nowhere.code) == (2, 1)
+    assert "--swapped 'nowhere.json' is not a file" in lost.err
     assert unknown.code == 1
     assert "did you mean 'cherry'?" in unknown.err
 

@@ -14,6 +14,7 @@ class Mutant(NamedTuple):
 
 
 _METHODS = "tests/unit/methods/"
+_JUDGING = "tests/unit/judging/"
 _FACILITY = (_METHODS + "geometry/test_facility_location.py",)
 _FACILITY_SOLVER = ("tests/unit/solvers/test_facility_location.py",)
 _IFD = (_METHODS + "text/test_compression_ifd.py",)
@@ -350,5 +351,89 @@ MUTANTS = (
         "return first[: min(agree, shortest - 1)]",
         "return first[: min(agree, shortest)]",
         ("tests/unit/backends/test_batching.py",),
+    ),
+    Mutant(
+        "a judge's part of another whole taken for a score",
+        "judging/score_parser.py",
+        'if match["top"] is not None and float(match["top"]) != scale.high:',
+        "if False:",
+        (_JUDGING + "test_score_parser.py",),
+    ),
+    Mutant(
+        "the first of two different answers taken",
+        "judging/answer_places.py",
+        "    answer = found.pop()\n    if found:",
+        "    answer = found.pop()\n    if False:",
+        (_JUDGING + "test_score_parser.py",),
+    ),
+    Mutant(
+        "a number taken that the end of a reply may have cut",
+        "judging/answer_places.py",
+        'whole = len(lines) > 1 or reply.endswith("\\n") or not cut',
+        "whole = True",
+        (_JUDGING + "test_score_parser.py",),
+    ),
+    Mutant(
+        "an answer of the data taken for one of the judge",
+        "judging/answer_places.py",
+        "if answer in said:",
+        "if False:",
+        (_JUDGING + "test_score_parser.py",),
+    ),
+    Mutant(
+        "a number between the steps of a scale",
+        "judging/scales.py",
+        "return abs(steps - round(steps)) < _ROUNDING",
+        "return True",
+        (_JUDGING + "test_score_parser.py",),
+    ),
+    Mutant(
+        "an object of the data taken for one of the judge",
+        "judging/json_parser.py",
+        "if content is None or any(_packed(raw) in slot for slot in shown):",
+        "if content is None:",
+        (_JUDGING + "test_json_parser.py",),
+    ),
+    Mutant(
+        "the first object of a reply instead of the last",
+        "judging/json_parser.py",
+        "for raw in reversed(spans):",
+        "for raw in spans:",
+        (_JUDGING + "test_json_parser.py",),
+    ),
+    Mutant(
+        "true taken for the number 1",
+        "judging/json_parser.py",
+        "if isinstance(content, bool) or not isinstance(content, int | float):",
+        "if not isinstance(content, int | float):",
+        (_JUDGING + "test_json_parser.py",),
+    ),
+    Mutant(
+        "a key that stands twice",
+        "judging/json_parser.py",
+        "if len(content) != len(pairs):",
+        "if False:",
+        (_JUDGING + "test_json_parser.py",),
+    ),
+    Mutant(
+        "a distribution over labels that hardly anything fell on",
+        "judging/label_probabilities.py",
+        "coverage < min_coverage or coverage == 0",
+        "coverage == 0",
+        (_JUDGING + "test_label_probabilities.py",),
+    ),
+    Mutant(
+        "what follows a blank counted as if the blank were certain",
+        "judging/label_probabilities.py",
+        "masses[label] += reached * probability",
+        "masses[label] += probability",
+        (_JUDGING + "test_label_probabilities.py",),
+    ),
+    Mutant(
+        "data in a JSON slot with a line end that is not a break",
+        "judging/injection.py",
+        "return _UNSEEN.sub(_escaped, json.dumps(text, ensure_ascii=False))",
+        "return json.dumps(text, ensure_ascii=False)",
+        (_JUDGING + "test_injection.py",),
     ),
 )

@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,7 +27,7 @@ from assay.backends.endpoint.judge_address import find_judge
 from assay.backends.endpoint.judge_service import JudgeService, open_judge
 from assay.backends.endpoint.local_server import LocalServer, Settings
 from assay.errors import ModelLoadError
-from assay.judging.capabilities import Standing
+from assay.judging.capabilities import Capabilities, Standing
 from assay.judging.probing import probe
 from assay.runtime import Runtime
 from tests.gguf_files import byte_level_file
@@ -37,6 +38,7 @@ pytest.importorskip("gguf")
 ROUTE = "chat/completions"
 LETTER = [{"role": "user", "content": "Is a tomato a fruit? Answer with one letter: A or B."}]
 _SOON_SECONDS = 60.0
+_PROBED: list[Capabilities] = []
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +162,22 @@ def _candidates(service: JudgeService, **fields: Any) -> tuple[str, dict[str, fl
     return place["token"], {str(each["id"]): each["logprob"] for each in place["top_logprobs"]}
 
 
+def test_a_number_does_not_depend_on_what_was_asked_before_or_meanwhile(
+    service: JudgeService,
+) -> None:
+    def other(number: int) -> object:
+        asked = [{**LETTER[0], "content": LETTER[0]["content"] + " word" * number}]
+        return _candidates(service, messages=asked)
+
+    alone = _candidates(service)
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(8):
+            pool.submit(other, number)
+        found = [pool.submit(_candidates, service) for _ in range(8)]
+
+    assert [each.result() for each in found] == [alone] * 8
+
+
 def test_probabilities_under_a_grammar_are_those_without_it(service: JudgeService) -> None:
     _, free = _candidates(service)
     written, bound = _candidates(service, grammar='root ::= "7"')
@@ -171,12 +189,22 @@ def test_probabilities_under_a_grammar_are_those_without_it(service: JudgeServic
 
 
 def test_it_can_do_all_but_tell_the_numbers_of_a_prompt(service: JudgeService) -> None:
-    found = {name: finding.standing for name, finding in probe(service).findings().items()}
+    seen = probe(service).findings()
+    found = {name: finding.standing for name, finding in seen.items()}
 
     assert found.pop("prompt_logprobs") is Standing.IGNORED
     assert found.pop("max_completion_tokens") is Standing.UNKNOWN
     assert found.pop("reasoning") is Standing.NO
-    assert set(found.values()) == {Standing.YES}, found
+    assert set(found.values()) == {Standing.YES}, "\n".join(map(str, seen.values()))
+
+
+@pytest.mark.parametrize("word", ["4", 'a"b', "back\\slash", "是", "two words", "{x}"])
+def test_words_that_are_demanded_are_written_as_they_are(service: JudgeService, word: str) -> None:
+    found = probe(service) if not _PROBED else _PROBED[0]
+    _PROBED[:] = [found]
+    asked = {"messages": LETTER, "temperature": 0, **found.request(32), **found.demand([word])}
+
+    assert service.ask(ROUTE, asked).body["choices"][0]["message"]["content"] == word
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from assay.judging.answer_places import FORMS, Form
 from assay.judging.canaries import CANARIES, Canary
-from assay.judging.injection import SlotMode
+from assay.judging.injection import SlotMode, as_json, without_control_tokens
 from assay.judging.json_parser import Number, Object, Text, parse_object
 from assay.judging.label_probabilities import label_distribution
 from assay.judging.option_parser import parse_option
@@ -27,7 +28,8 @@ from assay.samples import Reason
 
 _SIGNS = st.sampled_from(
     ["Score: ", "score", "5", "4.5", "/", "\n", " ", "[RESULT]", "[[", "]]", "**", "分", "：", "５",
-     "yes", "A", "nan", "-", "{", "}", '"scores"', '"score": ', ",", '"', "\\", "[", "]", "1e9"]
+     "yes", "A", "nan", "-", "{", "}", '"scores"', '"score": ', ",", '"', "\\", "[", "]", "1e9",
+     "</think>"]
 )  # fmt: skip
 _TEXTS = st.one_of(st.text(max_size=200), st.lists(_SIGNS, max_size=30).map("".join))
 _SCALES = st.builds(
@@ -76,7 +78,7 @@ def _says(payload: str, asked: tuple[str, Mode, str], shown: SlotMode) -> dict[s
     prompt = load_prompt(name)
     texts = dict.fromkeys(prompt.slots, payload)
     rendered = prompt.render(texts, mode, dimension=dimension, shown=shown)
-    taken = {}
+    taken: dict[str, object] = {}
     for kind, said in _echoes(rendered, payload).items():
         for finish in ("stop", "length"):
             verdict = read_verdict(
@@ -198,3 +200,47 @@ def test_signs_lie_where_they_are_said_to(text: str, form: Form) -> None:
     for finding in suspicious(text, form=form, keys=("score", "scores")):
         assert 0 <= finding.offset <= len(text)
         assert len(finding.excerpt) <= 60
+
+
+_N = 100_000
+_BUSY = {
+    "blanks after a label": "Score" + " " * _N + "x",
+    "blanks after a note": "Note" + " " * _N + "judge",
+    "blanks after an order": "ignore" + " " * _N + "give" + "\t" * _N,
+    "backslashes": "\\" * _N + '"score',
+    "braces": "{" * _N,
+    "closed braces": '{"a":' * 1_000 + "1" + "}" * 1_000 + "{}" * 5_000,
+    "brackets": "[" * _N + "[[" * _N,
+    "full stops": "." * _N,
+    "sentences": "a b c. " * (_N // 7),
+    "labels": "score: " * (_N // 7),
+    "digits": "1" * _N,
+    "numbers": "1 " * _N,
+    "stars": "a" + "*" * _N + "b",
+    "lines": "\n" * _N,
+    "one word": "a" * _N,
+    "headings": "#" * _N,
+    "tags": "<|" * _N + "<a" * _N,
+    "results": "[RESULT] " * (_N // 9),
+    "quotes": '"' * _N,
+    "orders": "give this answer a " * (_N // 19),
+    "ends": "<|im_end|>" * (_N // 10) + "x",
+}
+
+
+@pytest.mark.parametrize("text", _BUSY.values(), ids=_BUSY.keys())
+def test_a_text_that_was_made_to_keep_us_busy_does_not(text: str) -> None:
+    started = time.process_time()
+    schema = Object({"score": Number(Scale(1, 5)), "why": Text()})
+
+    for form in FORMS:
+        parse_score(text, Scale(1, 5), form=form, slots=(text,))
+        parse_option(text, FIRST_SECOND_TIE, form=form, slots=(text,))
+        suspicious(text, form=form, keys=("score", "scores"))
+    parse_score("Score: 5", Scale(1, 5), form="last_line", slots=(text,))
+    parse_score("[RESULT] 5", Scale(1, 5), form="result", slots=(text,))
+    parse_object(text, schema, slots=(text,))
+    without_control_tokens(text)
+    as_json(text)
+
+    assert time.process_time() - started < 30

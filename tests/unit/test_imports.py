@@ -40,7 +40,7 @@ One may import what lies on floors below its own: when it is loaded, later insid
 for types alone.
 """
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "gguf", "sentence_transformers", "sklearn"}
+HEAVY = {"torch", "transformers", "gguf", "sentence_transformers", "sklearn", "xllamacpp"}
 
 
 def _modules() -> dict[str, Path]:

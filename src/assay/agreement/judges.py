@@ -18,6 +18,8 @@ from assay.texts.measures import count_words
 
 USUAL_SHARE = 0.05
 """Share of the rows with a number at which ties are counted."""
+MOST_READ = 20_000
+"""Rows whose words are counted; ids are drawn from the text, so those of the first are any."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,7 +28,7 @@ class Leanings(Brief):
 
     Attributes:
         answer_words: rank correlation of the number with the words of the answer, and its 95 %
-            interval.
+            interval, over `MOST_READ` rows at most.
         prompt_words: the same with the words of the prompt.
         budget: rows that would be taken.
         ties: where these end.
@@ -48,9 +50,10 @@ def leanings(view: PoolView, values: FloatArray, *, sign: float = 1.0) -> Leanin
     """
     known = np.flatnonzero(~np.isnan(values))
     budget = max(1, int(USUAL_SHARE * len(known))) if len(known) else 0
+    read = known[:MOST_READ]
     return Leanings(
-        _with_words(view, known, values, "response"),
-        _with_words(view, known, values, "prompt"),
+        _with_words(view, read, values, "response"),
+        _with_words(view, read, values, "prompt"),
         budget,
         ties_at_cut(values, budget, sign=sign),
     )

@@ -25,6 +25,7 @@ class CelloMarks(MarkedByRule):
     wanted: ClassVar[tuple[str, ...]] = (
         *cello.FIELDS, "input_text", "lang", "histories", "task_category",
     )  # fmt: skip
+    own: ClassVar[tuple[str, ...]] = ("input_text", "histories")
     columns: ClassVar[tuple[str, ...]] = ("cello", *cello.Marks._fields)
 
     key_field: str = "Instruction_id"

@@ -10,19 +10,28 @@ from assay.components.references import JudgeRef, short_name
 from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.judging.asking import Asking, Batch
 from assay.judging.capabilities import Capabilities
-from assay.judging.questioning import Concluded, Questions, first_asked
+from assay.judging.questioning import Concluded, Questions, answered, first_asked
+from assay.judging.replies import Reply
 from assay.models.language_model import NOTHING_KEPT, Kept, at_work
 from assay.models.service import Price
 from assay.runtime import Runtime
-from assay.samples import Conversation
+from assay.samples import Conversation, Flag
 from assay.values import RowValue
+from assay.wording import one_line
+
+_SHOWN = 60
 
 Answers = Literal["auto", "label", "json", "text"]
 """How a judge answers: see `Judgments.answers`."""
 
 
 class JudgedFeature(RowFeature):
-    """A feature that a judge is asked for. Subclasses write `questions` and `collect`."""
+    """A feature that a judge is asked for. Subclasses write `questions` and `collect`.
+
+    A selection takes no row that speaks to the judge, whatever was made of the replies since.
+    """
+
+    shuns: ClassVar[Flag] = Flag.INJECTION_SUSPECT
 
     judge: JudgeRef = ""
     """Model that is asked: an address such as http://host:8000/v1#model@label, a GGUF file, or
@@ -35,6 +44,16 @@ class JudgedFeature(RowFeature):
     @abstractmethod
     def collect(self, rows: Sequence[Concluded[Any]]) -> RowValue:
         """Return the value of rows from what was found of each."""
+
+    def explained(self, found: Any, replies: Sequence[Reply]) -> str:
+        """Return what the replies of a row were, where nothing could be read of them.
+
+        Args:
+            found: what was found of the row.
+            replies: that it rests on.
+        """
+        texts = [one_line(reply.text, _SHOWN) for reply in replies if reply.text.strip()]
+        return f"the judge replied {texts[0]!r}" if texts else ""
 
     def reading(self) -> Pass:
         """Return the pass that asks; it is of this feature alone, but equal requests are shared."""
@@ -81,6 +100,16 @@ class JudgingPass(Pass):
     def producer(self, runtime: Runtime) -> Mapping[str, str]:
         """Return what is known of the judge."""
         return runtime.judge(self.feature.judge).producer()
+
+    def why(self, conversation: Conversation, runtime: Runtime) -> str:
+        """Return what the judge replied to a row of which nothing was read."""
+        kept = runtime.kept_replies(self.feature.judge)
+
+        def find(key: bytes) -> Reply | None:
+            return kept.find([key]).get(key)
+
+        row = answered(self.feature.questions(conversation, kept.capabilities), kept.identity, find)
+        return self.feature.explained(row.finding, list(kept.find(row.keys).values()))
 
     def label(self) -> str:
         """Return what a progress bar calls it."""

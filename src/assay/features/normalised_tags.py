@@ -23,6 +23,9 @@ from assay.tags import Tags
 from assay.texts.tag_forms import tag_form
 from assay.wording import number_of
 
+# Operations of a matrix product that take as long as what is done for a row.
+_PER_ROW = 5e5
+
 INSTAG = Paper(
     title="#InsTag: Instruction Tagging for Analyzing Supervised Fine-tuning of Large Language "
     "Models",
@@ -61,7 +64,7 @@ class NormalisedTags(PoolFeature):
     tells: ClassVar[bool] = True
 
     tags: AnyFeature
-    """What gives every row its tags, such as `tag_field`."""
+    """What gives every row its tags, such as `tag_field` or `judged_tags`."""
     alpha: Annotated[int, Field(ge=1)] = 20
     """Rows that a tag must be in to stay; fewer suit a pool of a few thousand rows."""
     eps: Annotated[float, Field(ge=0, lt=1)] = 0.05
@@ -77,6 +80,10 @@ class NormalisedTags(PoolFeature):
     def requires(self) -> dict[str, Component]:
         """Return the tags of the rows that are normalised together."""
         return {"tags": self.tags.at(self.dataset)}
+
+    def work(self, rows: int, runtime: Runtime, *, alike: float = 0.0) -> float:
+        """Return the time of counting; that of reading the tags by the encoder depends on them."""
+        return _PER_ROW * rows
 
     def compute(self, view: PoolView, runtime: Runtime, *, tags: object) -> FewerTags:
         """Return the tags of every row in view, in alphabetical order.
@@ -101,7 +108,11 @@ class NormalisedTags(PoolFeature):
             most = int(raw.sets.frequencies.max())
             raise DataError(
                 f"no tag is in {self.alpha} rows, so none is left; the most frequent is in {most}",
-                hint=Phrase("a smaller {}", Parameter("alpha", str(max(most // 10, 1)))),
+                hint=Phrase(
+                    "as {} name normalised_tags with a smaller alpha, such as "
+                    f"{max(most // 10, 1)}",
+                    Parameter("tags"),
+                ),
             )
         left = raw.renamed(renamed(raw.sets, merged.target))
         return FewerTags(left.reason, left.flags, left.values, merged.sizes)

@@ -46,7 +46,7 @@ class Recorded(Brief):
 class RecordedFields(PoolFeature):
     """Some fields of the records as they were read: numbers, texts, lists and objects.
 
-    A field that a row lacks is looked for in a file, in the record that has the row's key.
+    A file may say more of the rows, or something else: in the record that has the row's key.
     """
 
     name = "recorded_fields"
@@ -60,6 +60,8 @@ class RecordedFields(PoolFeature):
     key_field: str = ""
     """Field of rows and file that says which record is whose; empty for the text of the
     instruction, with white space folded."""
+    own: tuple[str, ...] = ()
+    """Fields in which what a row says comes before what the file says."""
 
     @property
     def matched_by(self) -> tuple[str, ...]:
@@ -78,7 +80,11 @@ class RecordedFields(PoolFeature):
         rows = []
         for place, (meta, record) in enumerate(zip(own, said, strict=True)):
             carried = {column: values[place] for column, values in words.items()}
-            found = {name: _field(name, meta, record or {}, carried) for name in self.fields}
+            said_first = (record or {}, meta)
+            found = {
+                name: _field(name, said_first[:: -1 if name in self.own else 1], carried)
+                for name in self.fields
+            }
             rows.append({name: value for name, value in found.items() if value is not None})
         lacks = [self.file != "" and record is None for record in said]
         reason = np.where(lacks, Reason.NOT_IMPORTED, Reason.OK).astype(np.uint8)
@@ -94,7 +100,7 @@ class RecordedFields(PoolFeature):
         if name:
             cells = zip(*words.values(), strict=True)
             carried = [dict(zip(words, row, strict=True)) for row in cells]
-            keys = [_field(name, meta, {}, at) for meta, at in zip(own, carried, strict=True)]
+            keys = [_field(name, (meta,), at) for meta, at in zip(own, carried, strict=True)]
         else:
             keys = [row.prompt for _, block in view.blocks() for row in block]
         found = [None if key is None else records.get(_folded(key)) for key in keys]
@@ -111,9 +117,9 @@ def _meta(text: str | None) -> Fields:
     return json.loads(text) if text else {}
 
 
-def _field(name: str, meta: Fields, record: Fields, carried: Mapping[str, Any]) -> Any:
-    """Return a field of a row, of the file's record, or the word of the row that was read of it."""
-    for fields in (meta, record):
+def _field(name: str, places: Sequence[Fields], carried: Mapping[str, Any]) -> Any:
+    """Return a field of the first place that has it, or the word of the row that was read of it."""
+    for fields in places:
         if fields.get(name) is not None:
             return fields[name]
     for names, column in _WORDS:

@@ -17,6 +17,9 @@ from assay.samples import Conversation, FloatArray, Reason, ReasonArray, Scores
 from assay.texts.checks.criteria import CriteriaError
 from assay.texts.checks.parseable import TooLongError
 
+_AT_ONCE = 1024
+"""Rows between two reports of how far it is."""
+
 
 class Marked(NamedTuple):
     """What rules say of one row.
@@ -54,6 +57,8 @@ class MarkedByRule(PoolFeature):
     wanted: ClassVar[tuple[str, ...]]
     """Fields that are read."""
     columns: ClassVar[tuple[str, ...]]
+    own: ClassVar[tuple[str, ...]] = ()
+    """Fields in which a row comes before the file."""
     needs_record: ClassVar[bool] = True
     """Has a row that the file says nothing of no marks?"""
 
@@ -75,6 +80,7 @@ class MarkedByRule(PoolFeature):
                 fields=self.wanted,
                 file=self.criteria,
                 key_field=self.key_field,
+                own=self.own,
                 dataset=self.dataset,
             )
         }
@@ -86,22 +92,29 @@ class MarkedByRule(PoolFeature):
             reason[:] = Reason.OK
         table = np.full((len(view), len(self.columns)), np.nan)
         facts: list[Mapping[str, Any]] = [{}] * len(view)
-        for start, block in view.blocks():
-            for place, conversation in enumerate(block, start):
-                if reason[place]:
-                    continue
-                try:
-                    marked = self.mark(conversation, recorded.rows[place])
-                except CriteriaError:
-                    reason[place] = Reason.PARSE_FAILED
-                except TooLongError:
-                    reason[place] = Reason.TOO_LONG
-                else:
-                    facts[place] = marked.facts
-                    marks = [marked.marks[column] for column in self.columns]
-                    table[place] = [np.nan if mark is None else mark for mark in marks]
+        with runtime.stages.task("checking answers", len(view)) as task:
+            for start, block in view.blocks(_AT_ONCE):
+                for place, conversation in enumerate(block, start):
+                    if reason[place]:
+                        continue
+                    marked = self._marked(conversation, recorded.rows[place])
+                    if isinstance(marked, Reason):
+                        reason[place] = marked
+                    else:
+                        facts[place] = marked.facts
+                        marks = [marked.marks[column] for column in self.columns]
+                        table[place] = [np.nan if mark is None else mark for mark in marks]
+                task.advance(len(block))
         columns = zip(self.columns, table.T, strict=True)
         return RuleMarks({name: _scores(column, reason) for name, column in columns}, facts)
+
+    def _marked(self, conversation: Conversation, fields: Fields) -> Marked | Reason:
+        try:
+            return self.mark(conversation, fields)
+        except CriteriaError:
+            return Reason.PARSE_FAILED
+        except TooLongError:
+            return Reason.TOO_LONG
 
     @abstractmethod
     def mark(self, conversation: Conversation, fields: Fields) -> Marked:

@@ -30,6 +30,7 @@ _WIDE = {0xFF00 + code: 0x20 + code for code in range(0x01, 0x5F)}
 _FOLDED = {**_WIDE, 0x3000: " ", 0x2212: "-", 0x3010: "[", 0x3011: "]", 0x200B: None, 0xFEFF: None}
 # A star or an underscore between letters or digits is no emphasis: 4*5 is not 45.
 _EMPHASIS = re.compile(r"(?<![0-9A-Za-z])[*_`]+|[*_`]+(?![0-9A-Za-z])")
+_BLANKS = re.compile(r"[^\S\n]+")
 _HEADING = re.compile(r"^[\s#>]+", re.MULTILINE)
 _LINE = re.compile(r"[^\r\n]+")
 _RESULT = re.compile(r"\[\s*result\s*\]\s*:?\s*(?P<rest>[^\n]*)", re.IGNORECASE)
@@ -82,14 +83,25 @@ class Grammar(Generic[ValueType]):
         return re.compile(rf"(?P<before>.*)[\[(]\s*(?:{inner})\s*[\])]{_END}", re.IGNORECASE)
 
 
+def answered(text: str | None) -> str:
+    """Return what a reply says after the thoughts that some models write before it.
+
+    An end without a beginning counts, for servers take the beginning for a part of the prompt.
+    """
+    return (text or "").rpartition("</think>")[2]
+
+
 def narrowed(text: str) -> str:
     """Return a text of the same length with full-width signs as ASCII."""
     return text.translate(_WIDE)
 
 
 def folded(text: str) -> str:
-    """Return a text with full-width signs as ASCII, and without emphasis and marks of headings."""
-    plain = text.translate(_FOLDED).replace("\r\n", "\n")
+    """Return a text with full-width signs as ASCII, without emphasis and marks of headings.
+
+    Of several blanks one is left, so that no run of them can keep a pattern busy.
+    """
+    plain = _BLANKS.sub(" ", text.translate(_FOLDED).replace("\r", "\n"))
     return _HEADING.sub("", _EMPHASIS.sub("", plain))
 
 
@@ -120,7 +132,7 @@ def answer_in(
         The value; or OUT_OF_RANGE, REPLY_TRUNCATED if it was cut before the answer was whole, and
         else PARSE_FAILED.
     """
-    reply = folded(text or "")
+    reply = folded(answered(text))
     cut = finish == "length"
     found = set(_answers(reply, grammar, form, cut=cut))
     if not found:
@@ -199,8 +211,7 @@ def _is_echo(
     """
     shown = [folded(slot) for slot in slots]
     if form == "first_line":
-        lines = {line for slot in shown for line in lines_of(slot)}
-        return _repeats(lines_of(reply)[:2], lines)
+        return _repeats(lines_of(reply)[:2], {line for slot in shown for line in lines_of(slot)})
     for slot in shown:
         lines = lines_of(slot)
         said = set(_labelled(lines, grammar)) if form == "last_line" else set()

@@ -6,6 +6,7 @@ ignored" is a finding of its own, and none of them rests on a status code alone;
 
 import dataclasses
 import enum
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
@@ -157,7 +158,26 @@ class Capabilities:
         fields: dict[str, Any] = {self.limit: most_tokens} if self.limit else {}
         if self.temperature.holds:
             fields["temperature"] = temperature
+        if self.choice == "grammar":  # llama.cpp: what it kept of another prompt moves its numbers
+            fields["cache_prompt"] = False
         return fields
+
+    def demand(self, words: Sequence[str]) -> dict[str, Any]:
+        """Return the fields that make this judge write one of some words; none if none does."""
+        if self.choice == "grammar":
+            return {"grammar": f"root ::= {' | '.join(map(_quoted, words))}"}
+        if self.choice == "structured_outputs":
+            return {"structured_outputs": {"choice": list(words)}}
+        return {self.choice: list(words)} if self.choice else {}
+
+    def demand_label(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Return the same for labels whose probabilities are to be read; none where it hurts them.
+
+        A server that is held to labels writes one in its first place, and llama.cpp tells no place
+        of a token that is a part of a letter. But where only what a constraint leaves is told, no
+        share of the probability would fall on anything else.
+        """
+        return self.demand(labels) if self.free_logprobs.holds else {}
 
     def facts(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -188,6 +208,11 @@ class Choice:
 
     mode: Mode
     passed_over: tuple[str, ...] = ()
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a grammar of llama.cpp spells it, which is as JSON does."""
+    return json.dumps(word, ensure_ascii=False)
 
 
 def _finding(value: Any) -> Any:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from assay.judging.answer_places import answered
 from assay.judging.scales import Parsed, Scale
 from assay.samples import Reason
 
@@ -77,7 +78,7 @@ def parse_object(
         The object; or REPLY_TRUNCATED if the reply was cut within one or before any fitted,
         OUT_OF_RANGE if the last one fits but for a number, and else PARSE_FAILED.
     """
-    spans, is_open = _spans(text or "")
+    spans, is_open = _spans(answered(text))
     if finish == "length" and is_open:
         return Parsed(None, Reason.REPLY_TRUNCATED)
     shown = [_packed(slot) for slot in slots]

@@ -65,7 +65,8 @@ class Ledger:
         self._block = dict.fromkeys(self.scopes, 0)
         self._leased_at = dict.fromkeys(self.scopes, 0.0)
         self._is_topping_up = dict.fromkeys(self.scopes, False)
-        self._has_to_look = False  # since a request cost more than its worst case
+        # Costs above the worst case: how many there were, are written, and were there on a look.
+        self._overruns = self._overruns_written = self._overruns_seen = 0
         self.leases = 0
 
     # What stands on the disk
@@ -132,7 +133,7 @@ class Ledger:
 
     def _take(self, scope: str, worst: int) -> Reservation | None:
         with self._lock:
-            if self._has_to_look or self._idle[scope] < worst:
+            if self._overruns > self._overruns_seen or self._idle[scope] < worst:
                 return None
             self._idle[scope] -= worst
             runs_low = worst > 0 and 2 * self._idle[scope] < self._block[scope]
@@ -156,11 +157,12 @@ class Ledger:
     def _extend(self, connection: sqlite3.Connection, scope: str, needed: int) -> bool:
         """Lease more, so that so much is idle; 0 asks for a block if there is room for one."""
         for attempt in range(_TRIES):
-            found = self.totals()
-            room = self._room(found)
+            written = self._overruns_written
+            room = self._room(self.totals())
             with self._lock:
                 short = max(needed - self._idle[scope], 0)
-                self._has_to_look = self._has_to_look and room < 0
+                if room >= 0:
+                    self._overruns_seen = written
             if room < short:
                 if self._taken_back(connection):
                     continue
@@ -243,23 +245,36 @@ class Ledger:
         """
         self._end(reservation)
         scope, worst = reservation.scope, reservation.worst
-        freed: dict[str, int] = {}
         if cost > worst:
             # What is idle was leased for requests that were thought to cost less.
             with self._lock:
-                self._has_to_look = True
-            freed = self._emptied()
-        freed[scope] = freed.get(scope, 0) + worst
+                self._overruns += 1
 
         def change(connection: sqlite3.Connection) -> None:
             if reply is not None:
                 insert(connection, reply)
-            if not cost and not any(freed.values()):
-                return
-            for name, amount in freed.items():
-                line = read_line(connection, self._line(name))
-                line = line._replace(open=line.open - amount)
-                write_line(connection, _settled(line, worst, cost) if name == scope else line)
+            if cost or worst:
+                line = read_line(connection, self._line(scope))
+                line = line._replace(open=line.open - worst)
+                write_line(connection, _settled(line, worst, cost))
+
+        kept = self._store.change(change)
+        if cost > worst:
+            kept.add_done_callback(self._overrun_is_written)
+        return kept
+
+    def _overrun_is_written(self, _: object) -> None:
+        with self._lock:
+            self._overruns_written += 1
+
+    def charge(self, cost: int, reply: StoredReply, scope: str | None = None) -> Kept[None]:
+        """Count a cost for which money was set aside elsewhere, and keep its reply with it."""
+        line = self._line(self._checked(cost, scope))
+
+        def change(connection: sqlite3.Connection) -> None:
+            insert(connection, reply)
+            found = read_line(connection, line._replace(claim=self._store.claim))
+            write_line(connection, found._replace(spent=found.spent + cost))
 
         return self._store.change(change)
 

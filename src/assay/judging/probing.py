@@ -54,8 +54,11 @@ from assay.judging.replies import Reply
 from assay.models.asking import CHAT, COMPLETIONS, Answered, Asks
 from assay.wording import number_of
 
-MOST_REQUESTS = 21
+MOST_REQUESTS = 23
 """The probe sends no more requests than that."""
+_WARM: tuple[Mapping[str, Any], ...] = ({"seed": 1}, {}, {})
+"""Tries at temperature 1: what is drawn may be a part of a letter, of which llama.cpp tells no
+place, and some servers refuse a seed."""
 _CLOSE = 0.1  # mean difference in nats that a server's batches may make in half precision
 _COLLAPSED = -1e-4  # a log-probability that leaves nothing to the others
 _LIMITS = ("max_tokens", "max_completion_tokens")
@@ -306,19 +309,21 @@ class _Probe:
             why = "there are none" if free is None else "no temperature is taken"
             self._found["raw_logprobs"] = Finding.unknown(why)
             return 0.0
-        warm = self._first_place(temperature=1.0)
-        if isinstance(warm, str):
-            self._found["raw_logprobs"] = Finding.unknown(f"at temperature 1: {warm}")
-            return 0.0
-        if same_place(free, warm, close=_CLOSE):
-            apart = mean_difference(free, warm)
-            self._found["raw_logprobs"] = Finding.yes(
-                f"{apart:.4f} nats apart at temperatures 0 and 1"
-            )
-            return 0.0
-        self._found["raw_logprobs"] = Finding.no(f"at temperature 1 they are {likeliest(warm)}")
+        seen = Finding.unknown("")
+        for how in _WARM:
+            warm = self._first_place(temperature=1.0, **how)
+            if isinstance(warm, str):
+                seen = Finding.unknown(f"at temperature 1: {warm}")
+                continue
+            if same_place(free, warm, close=_CLOSE):
+                apart = mean_difference(free, warm)
+                seen = Finding.yes(f"{apart:.4f} nats apart at temperatures 0 and 1")
+                break
+            seen = Finding.no(f"at temperature 1 they are {likeliest(warm)}")
+        self._found["raw_logprobs"] = seen
         # Divided by a temperature near 0, all probability goes to one token.
-        return 1.0 if max(free.candidates.values()) > _COLLAPSED else 0.0
+        collapsed = max(free.candidates.values()) > _COLLAPSED
+        return 1.0 if collapsed and seen == Finding.no(seen.evidence) else 0.0
 
     def _obey_schema(self) -> None:
         answer = self._chat(SHORT, response_format=SCHEMA_FORMAT)

@@ -89,7 +89,7 @@ def _digest(content: str) -> str:
     """Return the digest of a file with all other wording that a judge is sent."""
     asks = {f"{kind} {mode}": ask for (kind, mode), ask in sorted(ASKS.items())}
     told = [NOTICE, *map(str, CODE)]
-    whole = json.dumps([content.replace("\r\n", "\n"), asks, dict(MAX_TOKENS), told])
+    whole = json.dumps([content, asks, dict(MAX_TOKENS), told])
     return hashlib.blake2b(whole.encode(), digest_size=6).hexdigest()
 
 

@@ -5,14 +5,15 @@ pass over the prompt's slots and never looked at again: braces in them stay brac
 the system message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from assay.errors import ConfigError, did_you_mean
+from assay.judging.answer_places import Form
 from assay.judging.injection import CODE, SlotMode, fenced, notice
-from assay.judging.json_parser import Choice, Number, Object, Text, schema_of
+from assay.judging.json_parser import Choice, Kind, ListOf, Number, Object, Text, schema_of
 from assay.judging.messages import Message, Piece, merged
 from assay.judging.prompt_form import MODES, PLACE, SLOTS, Mode, PromptForm, object_of
 from assay.judging.prompt_wording import (
@@ -121,6 +122,18 @@ class Prompt:
         return Object(
             {"analysis": Text(), "scores": Object(dict.fromkeys(self.names(dimension), number))}
         )
+
+    def keys(self, dimension: str = "") -> tuple[str, ...]:
+        """Return all keys of the object that is asked for, inner ones too."""
+        return tuple(dict.fromkeys(_keys_of(self.schema(dimension))))
+
+    def form_of(self, mode: Mode, dimension: str = "") -> Form | Literal["object"] | None:
+        """Return where an answer in words has to stand; None in the mode "label"."""
+        several = self.form.together and not dimension
+        if mode == "json" or (mode == "text" and (several or self.form.kind == "object")):
+            return "object"
+        given = self.form.modes.get(mode)
+        return None if mode == "label" else (given.form if given else None) or "last_line"
 
     def render(
         self,
@@ -245,6 +258,15 @@ def _filled(
         elif name in SLOTS and texts is not None:
             pieces += fenced(name, texts.get(name, ""), shown)
     return tuple(pieces)
+
+
+def _keys_of(kind: Kind) -> Iterator[str]:
+    if isinstance(kind, ListOf):
+        yield from _keys_of(kind.item)
+    if isinstance(kind, Object):
+        yield from kind.fields
+        for inner in kind.fields.values():
+            yield from _keys_of(inner)
 
 
 def _tokens_of(label: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from assay.judging.batch_jobs import open_lines, read_jobs
 from assay.judging.group_commit import Change, GroupCommit, Kept
 from assay.judging.reply_file import Claim, damaged, in_use, open_to_read, reply_files, told
 from assay.judging.spending import Line, Totals, read_lines, totals
@@ -115,10 +116,14 @@ class ReplyStore:
         Raises:
             CacheError: if a file is damaged, or written by a newer version.
         """
+        # A job goes when its replies are counted, and comes before its lease goes: what is read
+        # on either side of the spending holds every job that the spending does not.
+        jobs = open_lines(read_jobs(self.folder), scopes)
         found: list[tuple[Line, bool]] = []
         for alive, claim, lines in self._in_every_file(_lines):
             found += [(line, alive and line.claim == claim) for line in lines]
-        return totals(found, scopes)
+        jobs |= open_lines(read_jobs(self.folder), scopes)
+        return totals([*found, *((line, True) for line in jobs.values())], scopes)
 
     def _in_every_file(self, read: Callable[[Path, sqlite3.Connection], Found]) -> list[Found]:
         with self._reading:

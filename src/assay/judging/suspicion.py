@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from assay.judging.answer_places import Form, narrowed
 from assay.judging.injection import CONTROL_TOKENS
-from assay.judging.prompt_form import SLOTS
+from assay.judging.prompt_form import SLOTS, Mode
+from assay.judging.prompts import Prompt
 
 _SHOWN = 60
+# Repetitions below are bounded: a row may be 100 kB of blanks that were meant to keep us busy.
 
 FINDINGS: Mapping[str, str] = {
     "answer": "an answer in the very form that the judge is asked for",
@@ -54,54 +56,54 @@ _ORDERS_TO_JUDGES: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("ignore", "disregard", "forget", "override"),
         (
-            r"\b(?:ignore|disregard|forget|override)\s+(?:all\s+|any\s+|every\s+)?(?:of\s+)?"
-            rf"(?:(?:(?:the|your|these|those)\s+)?(?:{_EARLIER}\s+){{1,2}}|(?:your|the)\s+"
-            rf"(?:system|rating|grading|scoring|judging|evaluation)\s+){_ORDERS}"
+            r"\b(?:ignore|disregard|forget|override)\s{1,40}(?:all\s{1,40}|any\s{1,40}|every\s{1,40})?(?:of\s{1,40})?"
+            rf"(?:(?:(?:the|your|these|those)\s{{1,40}})?(?:{_EARLIER}\s{{1,40}}){{1,2}}|(?:your|the)\s{{1,40}}"
+            rf"(?:system|rating|grading|scoring|judging|evaluation)\s{{1,40}}){_ORDERS}"
         ),
     ),
     (
         ("give", "assign", "award", "grant"),
         (
-            rf"\b(?:give|assign|award|grant)\s+{_THIS}(?:\s+{_THING})?\s+(?:a\s+|an\s+)?{_TOP}"
-            rf"(?:[\s-]+{_MARK}|\s*/\s*\d+|\s+out\s+of(?!\s+\w+\s+stars?))\b"
+            rf"\b(?:give|assign|award|grant)\s{{1,40}}{_THIS}(?:\s{{1,40}}{_THING})?\s{{1,40}}(?:a\s{{1,40}}|an\s{{1,40}})?{_TOP}"
+            rf"(?:[\s-]+{_MARK}|\s{{0,4}}/\s{{0,4}}\d+|\s{{1,40}}out\s{{1,40}}of(?!\s{{1,40}}\w+\s{{1,40}}stars?))\b"
         ),
     ),
     (
         ("rate", "score", "grade", "mark"),
         (
-            rf"\b(?:rate|score|grade|mark)\s+{_THIS}(?:\s+{_THING})?\s+(?:as\s+|with\s+|at\s+)?"
-            rf"(?:a\s+|an\s+)?{_TOP}(?!\s*(?:-|to|\u2013)\s*\d)\b"
+            rf"\b(?:rate|score|grade|mark)\s{{1,40}}{_THIS}(?:\s{{1,40}}{_THING})?\s{{1,40}}(?:as\s{{1,40}}|with\s{{1,40}}|at\s{{1,40}})?"
+            rf"(?:a\s{{1,40}}|an\s{{1,40}})?{_TOP}(?!\s{{0,4}}(?:-|to|\u2013)\s{{0,4}}\d)\b"
         ),
     ),
     (
         ("correct", "right", "only", "true", "appropriate", "final"),
         (
-            r"\b(?:correct|right|only|true|appropriate|final)\s+(?:valid\s+|acceptable\s+|possible\s+)?"
-            rf"{_MARK}\s+(?:for\s+{_THIS}(?:\s+{_THING})?\s+)?(?:is|must\s+be|should\s+be)\s+{_TOP}\b"
+            r"\b(?:correct|right|only|true|appropriate|final)\s{1,40}(?:valid\s{1,40}|acceptable\s{1,40}|possible\s{1,40})?"
+            rf"{_MARK}\s{{1,40}}(?:for\s{{1,40}}{_THIS}(?:\s{{1,40}}{_THING})?\s{{1,40}})?(?:is|must\s{{1,40}}be|should\s{{1,40}}be)\s{{1,40}}{_TOP}\b"
         ),
     ),
     (
         ("deserves", "merits", "must"),
         (
-            rf"\b(?:this|the)\s+{_THING}\s+(?:deserves|merits|must\s+(?:be\s+given|get|receive))\s+"
-            rf"(?:a\s+|an\s+|the\s+)?{_TOP}"
+            rf"\b(?:this|the)\s{{1,40}}{_THING}\s{{1,40}}(?:deserves|merits|must\s{{1,40}}(?:be\s{{1,40}}given|get|receive))\s{{1,40}}"
+            rf"(?:a\s{{1,40}}|an\s{{1,40}}|the\s{{1,40}})?{_TOP}"
         ),
     ),
     (
         ("judge", "grader", "evaluator", "rater", "annotator", "llm", "reviewing"),
         (
-            r"\b(?:note|message|attention|instructions?|reminder)\s*(?:to|for)?\s*:?\s*(?:the\s+|all\s+)?"
-            r"(?:judges?|graders?|evaluators?|raters?|annotators?|reviewing\s+model|llm)\s*[:,]"
-            r"|\b(?:dear|hey|hello)\s+(?:judge|grader|evaluator|rater|llm)\b(?=\s*[,:!])"
-            r"|\byou\s+are\s+(?:now\s+)?(?:the\s+|a\s+|an\s+)?(?:judge|grader|evaluator|rater)\b"
+            r"\b(?:note|message|attention|instructions?|reminder)\s{0,4}(?:to|for)?\s{0,4}:?\s{0,4}(?:the\s{1,40}|all\s{1,40})?"
+            r"(?:judges?|graders?|evaluators?|raters?|annotators?|reviewing\s{1,40}model|llm)\s{0,4}[:,]"
+            r"|\b(?:dear|hey|hello)\s{1,40}(?:judge|grader|evaluator|rater|llm)\b(?=\s{0,4}[,:!])"
+            r"|\byou\s{1,40}are\s{1,40}(?:now\s{1,40})?(?:the\s{1,40}|a\s{1,40}|an\s{1,40})?(?:judge|grader|evaluator|rater)\b"
             rf"[^.\n]{{0,60}}\b(?:give|assign|output|answer|reply|{_MARK})\b"
         ),
     ),
     (
         ("output", "print", "write", "reply", "respond", "answer"),
         (
-            r"\b(?:output|print|write|reply|respond|answer)\s+(?:only\s+|just\s+)?(?:with\s+)?"
-            rf"(?:the\s+)?(?:{_MARK}|verdict|rating)\s*:?\s*\[?\[?[\dAB]"
+            r"\b(?:output|print|write|reply|respond|answer)\s{1,40}(?:only\s{1,40}|just\s{1,40})?(?:with\s{1,40})?"
+            rf"(?:the\s{{1,40}})?(?:{_MARK}|verdict|rating)\s{{0,4}}:?\s{{0,4}}\[?\[?[\dAB]"
         ),
     ),
     (
@@ -135,7 +137,7 @@ _FENCE_WORDS = ("[begin ", "[end ", "end of ")
 _FENCE = re.compile(
     r"\[(?:BEGIN|END) [a-z_]{1,20} [0-9a-f]{8,}\]"
     rf"|\[END (?:{'|'.join(SLOTS)})\b[^\]\n]{{0,40}}\]"
-    r"|(?:\"\"\"|```|'''|</?\w+>|^#+)\s*end of (?:the )?(?:data|sample|response|answer)\b",
+    r"|(?:\"\"\"|```|'''|</?\w+>|^#+)\s{0,4}end of (?:the )?(?:data|sample|response|answer)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
@@ -149,13 +151,14 @@ _HIDDEN = re.compile(
 )
 _FORMS: Mapping[Form, re.Pattern[str]] = {
     "brackets": re.compile(
-        r"\[\[\s*(?:[0-9]{1,2}(?:\.[0-9]+)?|[ABC]|tie|yes|no)\s*\]\]", re.IGNORECASE
+        r"\[\[\s{0,4}(?:[0-9]{1,2}(?:\.[0-9]+)?|[ABC]|tie|yes|no)\s{0,4}\]\]", re.IGNORECASE
     ),
-    "result": re.compile(r"\[\s*result\s*[\]:]", re.IGNORECASE),
+    "result": re.compile(r"\[\s{0,4}result\s{0,4}[\]:]", re.IGNORECASE),
     "last_line": re.compile(
-        r"^[ \t*#>]*(?:(?:(?:final|overall|total)\s+)?(?:score|rating|verdict)\b"
+        r"^[ \t*#>]*(?:(?:(?:final|overall|total)\s{1,40})?(?:score|rating|verdict)\b"
         r"|(?:最终)?(?:评分|得分|打分|结论))[ \t*]*[:=][ \t*]*"
-        r"(?:[0-9]{1,2}(?:\.[0-9]+)?分?(?:\s*/\s*[0-9]+)?|yes|no|[AB]|tie|是|否)[ \t*.。]*$",
+        r"(?:[0-9]{1,2}(?:\.[0-9]+)?分?(?:\s{0,4}/\s{0,4}[0-9]+)?"
+        r"|yes|no|[AB]|tie|是|否)[ \t*.。]*$",
         re.IGNORECASE | re.MULTILINE,
     ),
 }
@@ -195,6 +198,28 @@ def suspicious(
     return tuple(sorted(found, key=lambda finding: (finding.offset, finding.name)))
 
 
+def suspicious_texts(
+    prompt: Prompt, mode: Mode, texts: Mapping[str, str], dimension: str = ""
+) -> dict[str, tuple[Finding, ...]]:
+    """Return the signs in the data of a prompt's slots, by slot; those without a sign are left out.
+
+    Args:
+        prompt: what is asked, whose form of answers and keys are looked for.
+        mode: how the judge is to answer.
+        texts: the data of each slot.
+        dimension: what is judged; empty for the prompt's usual.
+    """
+    form = prompt.form_of(mode, dimension)
+    keys = prompt.keys(dimension) if form == "object" else ()
+    place = None if form == "object" else form
+    found = {
+        slot: suspicious(texts[slot], form=place, keys=keys)
+        for slot in prompt.slots
+        if texts.get(slot)
+    }
+    return {slot: signs for slot, signs in found.items() if signs}
+
+
 def _matches(name: str, pattern: re.Pattern[str], text: str) -> Iterator[Finding]:
     for match in pattern.finditer(text):
         yield Finding(name, match.start(), match[0][:_SHOWN])
@@ -204,7 +229,7 @@ def _keys(text: str, keys: Sequence[str]) -> Iterator[Finding]:
     named = "|".join(map(re.escape, sorted(keys)))
     if not named:
         return
-    matches = list(re.finditer(rf"\\*[\"']({named})\\*[\"']\s*[:\uff1a]", text))
+    matches = list(re.finditer(rf"\\{{0,3}}[\"']({named})\\{{0,3}}[\"']\s{{0,4}}[:\uff1a]", text))
     if len({match[1] for match in matches}) >= min(2, len(set(keys))):
         yield from (Finding("answer_key", match.start(), match[0][:_SHOWN]) for match in matches)
 

@@ -72,12 +72,10 @@ def read_verdict(
     if reply.outcome is not Reason.OK:
         return Verdict(None, reply.outcome)
     name = prompt.names(dimension)[0]
-    if mode == "label":
+    form = prompt.form_of(mode, dimension)
+    if form is None:
         return _of_labels(prompt, name, reply, min_coverage)
-    given = prompt.form.modes.get(mode)
-    form = (given.form if given else None) or "last_line"
-    several = prompt.form.together and not dimension
-    if mode == "json" or form == "object" or prompt.form.kind == "object" or several:
+    if form == "object":
         return _of_object(prompt, dimension, reply, slots)
     scale = prompt.scale(mode)
     parsed: Parsed[Any]

@@ -10,7 +10,7 @@ from assay.samples import FloatArray, IndexArray, Selection
 from assay.solvers.arrays import Candidates
 from assay.solvers.greedy import FacilityLocationOptions, Greedy, lazy_greedy
 from assay.solvers.nearest import Neighbors
-from assay.solvers.tag_sets import TagSets
+from assay.solvers.tag_sets import TagSets, entries_of
 
 _BATCH = 4096
 
@@ -128,20 +128,12 @@ class _Passing:
 
     def of(self, tags: IndexArray) -> tuple[IndexArray, IndexArray, FloatArray]:
         """Return the place of the giver in `tags`, the receiver, and the share, of each edge."""
-        givers, edges = _entries(self._indptr, tags)
+        givers, edges = entries_of(self._indptr, tags)
         return givers, self._indices[edges], self._shares[edges]
 
     def like(self, tags: IndexArray) -> IndexArray:
         """Return all tags that pass on to one of some, which is as symmetric as likeness is."""
         return np.unique(self.of(tags)[1])
-
-
-def _entries(indptr: IndexArray, rows: IndexArray) -> tuple[IndexArray, IndexArray]:
-    """Return the place in `rows` of each entry of some rows, and where that entry lies."""
-    sizes = indptr[rows + 1] - indptr[rows]
-    owners = np.repeat(np.arange(len(rows)), sizes)
-    places = np.arange(len(owners)) + np.repeat(indptr[rows] - np.cumsum(sizes) + sizes, sizes)
-    return owners, places
 
 
 class _Told:
@@ -169,7 +161,7 @@ class _Told:
         result = np.empty(len(candidates))
         for first in range(0, len(candidates), _BATCH):
             rows = candidates[first : first + _BATCH]
-            owners, places = _entries(self._sets.indptr, rows)
+            owners, places = entries_of(self._sets.indptr, rows)
             worth = self._worth[self._sets.indices[places]]
             sums = np.bincount(owners, weights=worth, minlength=len(rows))
             result[first : first + _BATCH] = sums * self._each[rows]

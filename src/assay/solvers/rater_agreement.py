@@ -1,12 +1,11 @@
 """How far two judges say the same of the same rows, and how sure that is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.echo import Brief
 from assay.samples import FloatArray
 from assay.solvers.proportions import Share
 from assay.solvers.rank_interval import FEWEST, spearman_interval
@@ -17,8 +16,7 @@ MOST_LABELS = 50
 _REPLICATES = 2000
 
 
-@dataclass(frozen=True, repr=False)
-class RaterAgreement(Brief):
+class RaterAgreement(NamedTuple):
     """How far two judges agree, each measure with its 95 % interval.
 
     Attributes:

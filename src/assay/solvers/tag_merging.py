@@ -8,13 +8,12 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from assay.samples import IndexArray
 from assay.solvers.duplicates import connected_groups, exact_groups, representatives
 from assay.solvers.nearest import neighbors_above
 from assay.solvers.similarity import AnyFloatArray
-from assay.solvers.tag_sets import TagSets, renamed
+from assay.solvers.tag_sets import TagSets, entries_of, renamed
 
 
 class MergedTags(NamedTuple):
@@ -180,12 +179,22 @@ def implications(
         tag on either side, for which counts of pairs are enough.
     """
     frequencies = sets.frequencies
-    first, second, shared = _shared_rows(sets, frequencies >= max(support, 1))
-    before, behind = np.concatenate([first, second]), np.concatenate([second, first])
-    shared = np.concatenate([shared, shared])
-    # A division of whole numbers is rounded once, so a share of exactly 0.99 is 0.99.
-    holds = (shared >= support) & (shared / frequencies[before] >= confidence)
-    return before[holds], behind[holds]
+    left = renamed(sets, np.where(frequencies >= support, np.arange(sets.tag_count), -1))
+    # Rows of each tag, one tag after the other: what they have is counted without a pair in memory.
+    rows_of = left.owners[np.argsort(left.indices, kind="stable")]
+    ends = np.cumsum(left.frequencies)
+    before, behind = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for tag in np.flatnonzero(left.frequencies).tolist():
+        rows = rows_of[ends[tag] - frequencies[tag] : ends[tag]]
+        _, places = entries_of(left.indptr, rows)
+        shared = np.bincount(left.indices[places], minlength=sets.tag_count)
+        shared[tag] = 0
+        # A division of whole numbers is rounded once, so a share of exactly 0.99 is 0.99.
+        holds = (shared >= support) & (shared / frequencies[tag] >= confidence)
+        implied = np.flatnonzero(holds)
+        behind.append(implied)
+        before.append(np.full(len(implied), tag, np.int64))
+    return np.concatenate(before), np.concatenate(behind)
 
 
 def _break_circles(arrow: IndexArray, rank: IndexArray) -> None:
@@ -201,20 +210,3 @@ def _break_circles(arrow: IndexArray, rank: IndexArray) -> None:
             circle = path[path.index(tag) :]
             chosen = min(circle, key=rank.__getitem__)
             arrow[chosen] = chosen
-
-
-def _shared_rows(
-    sets: TagSets, counted: NDArray[np.bool_]
-) -> tuple[IndexArray, IndexArray, IndexArray]:
-    """Return all pairs of counted tags that share rows, the lower first, and how many rows."""
-    left = renamed(sets, np.where(counted, np.arange(sets.tag_count), -1))
-    owners, indices = left.owners, left.indices
-    pairs, counts = np.empty(0, np.int64), np.empty(0, np.int64)
-    for apart in range(1, int(left.sizes.max(initial=0))):
-        same = owners[apart:] == owners[:-apart]
-        found = indices[:-apart][same] * max(sets.tag_count, 1) + indices[apart:][same]
-        new, times = np.unique(found, return_counts=True)
-        pairs, place = np.unique(np.concatenate([pairs, new]), return_inverse=True)
-        counts = np.bincount(place, weights=np.concatenate([counts, times])).astype(np.int64)
-    first, second = np.divmod(pairs, max(sets.tag_count, 1))
-    return first, second, counts

@@ -5,11 +5,10 @@ answers changing places, it either repeats itself or contradicts itself; the rul
 contradiction as a tie.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from assay.echo import Brief
 from assay.samples import FloatArray
 from assay.solvers.proportions import Share, share_of
 
@@ -47,8 +46,7 @@ def win_score(verdicts: FloatArray) -> float:
     return float(known.mean() + 1) if len(known) else float("nan")
 
 
-@dataclass(frozen=True, repr=False)
-class Verdicts(Brief):
+class Verdicts(NamedTuple):
     """What a judge said of many pairs.
 
     Attributes:

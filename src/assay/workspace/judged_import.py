@@ -11,11 +11,12 @@ from assay.errors import DataError, Parameter, Phrase, did_you_mean
 from assay.features.imported_column import Match, folded, places_of
 from assay.features.text import part_of
 from assay.formats.judged.tables import Judged, JudgedTable
+from assay.pool.pool import format_id
 from assay.pool.view import PoolView
-from assay.samples import Part, Reason
+from assay.samples import Part, Reason, Scores
 
 REASON = "reason"
-_PARTS: tuple[Part, ...] = ("conversation", "prompt", "instruction", "response")
+_PARTS: tuple[Part, ...] = ("prompt", "instruction", "response")
 _FIELD_OF = {
     "conversation": "conversation", "prompt": "prompt", "instruction": "prompt",
     "response": "response", "id": "key",
@@ -23,15 +24,30 @@ _FIELD_OF = {
 
 
 class Key(NamedTuple):
-    """What says whose number it is: an id, or a part of the text."""
+    """What says whose number it is: an id, or a part of the text.
+
+    Attributes:
+        match: by id, or by text.
+        part: of the text.
+        paired: instruction and answer together were looked up; what stands for them is the id of
+            the row, which no other part of the text could be.
+    """
 
     match: Match
     part: Part = "response"
+    paired: bool = False
 
     @property
     def column(self) -> str:
         """What the column of it is called."""
         return "id" if self.match == "id" else self.part
+
+    @property
+    def words(self) -> str:
+        """What it is called in a sentence."""
+        if self.paired:
+            return "their instruction and answer"
+        return "their question and answer" if self.part == "conversation" else f"their {self.part}"
 
 
 @dataclass(frozen=True)
@@ -60,8 +76,8 @@ def judged_column(view: PoolView, table: JudgedTable, column: str, key: Key | No
         view: the rows.
         table: the records.
         column: of the table.
-        key: what to match by; None takes the first of the whole conversation, the prompt, the
-            instruction, the answer and the id by which any row is found.
+        key: what to match by. None takes question and answer together where records have both,
+            the one they have otherwise, and the id where they have no text.
 
     Raises:
         DataError: if there is no such column, or no row is found.
@@ -72,18 +88,81 @@ def judged_column(view: PoolView, table: JudgedTable, column: str, key: Key | No
             f"{table.layout} has no column {column!r}",
             hint=did_you_mean(column, names) or f"one of {', '.join(names)}",
         )
-    chosen = key or _found_by(view, table)
+    pairs = None if key is not None else _Pairs(view, table.rows)
+    chosen = key or _found_by(view, table.rows, pairs, table.layout)
     scores = table.columns[column]
-    keys = _keys(table.rows, chosen)
-    against = _contradicted(view, table.rows) if chosen.match == "id" else set()
-    kept = [at for at, each in enumerate(keys) if each and at not in against]
-    frame = pl.DataFrame({
-        column: [None if np.isnan(scores.values[at]) else float(scores.values[at]) for at in kept],
-        chosen.column: [keys[at] for at in kept],
-        REASON: [Reason(scores.reason[at]).name if scores.reason[at] else None for at in kept],
-    }, schema={column: pl.Float64, chosen.column: pl.String, REASON: pl.String})  # fmt: skip
-    unnamed = sum(not each for each in keys)
+    against: set[int] = set()
+    if chosen.paired and pairs is not None:
+        lines = pairs.lines(scores)
+        unnamed = sum(not each for each in _keys(table.rows, Key("text", "conversation")))
+    else:
+        keys = _keys(table.rows, chosen)
+        against = _contradicted(view, table.rows) if chosen.match == "id" else set()
+        lines = [
+            _Line(keys[at], *_cell(scores, at))
+            for at in range(len(keys))
+            if keys[at] and at not in against
+        ]
+        unnamed = sum(not each for each in keys)
+    frame = pl.DataFrame(
+        {
+            column: [line.number for line in lines],
+            chosen.column: [line.key for line in lines],
+            REASON: [line.reason for line in lines],
+        },
+        schema={column: pl.Float64, chosen.column: pl.String, REASON: pl.String},
+    )
     return JudgedColumn(column, chosen, frame, len(against), unnamed)
+
+
+class _Line(NamedTuple):
+    key: str
+    number: float | None
+    reason: str | None
+
+
+def _cell(scores: Scores, at: int) -> tuple[float | None, str | None]:
+    """Return the number of a record, or the name of the reason why it has none."""
+    code = int(scores.reason[at])
+    return (None, Reason(code).name) if code else (float(scores.values[at]), None)
+
+
+class _Pairs:
+    """Records and the rows that have both their instruction and their answer.
+
+    Published reviews may leave out the input beside an instruction, so that the whole prompt is
+    found nowhere.
+    """
+
+    def __init__(self, view: PoolView, records: Sequence[Judged]) -> None:
+        self._view = view
+        rows: dict[tuple[str, str], list[int]] = {}
+        for start, block in view.blocks():
+            for offset, each in enumerate(block):
+                said = folded(each.instruction), folded(each.responses)
+                rows.setdefault(said, []).append(start + offset)
+        self._rows = [
+            rows.get((folded(record.prompt or ""), folded(record.response or "")), [])
+            if record.prompt is not None and record.response is not None
+            else []
+            for record in records
+        ]
+
+    @property
+    def count(self) -> int:
+        """How many records have a row."""
+        return sum(bool(rows) for rows in self._rows)
+
+    def lines(self, scores: Scores) -> list[_Line]:
+        """Return a line for each row of a record; none of those that several rows may be meant."""
+        hashes, ids = self._view.pool.content_hashes, self._view.ids
+        positions = self._view.positions
+        lines = []
+        for at, rows in enumerate(self._rows):
+            alike = len({bytes(hashes[positions[row]]) for row in rows}) < 2
+            cell = _cell(scores, at) if alike else (None, Reason.AMBIGUOUS.name)
+            lines += [_Line(format_id(int(ids[row])), *cell) for row in rows]
+        return lines
 
 
 def _keys(rows: Sequence[Judged], key: Key) -> list[str]:
@@ -91,21 +170,53 @@ def _keys(rows: Sequence[Judged], key: Key) -> list[str]:
     return [folded(getattr(row, field) or "") for row in rows]
 
 
-def _found_by(view: PoolView, table: JudgedTable) -> Key:
-    """Return what finds any row; texts stand before ids, which other data may have, too."""
-    choices = [*(Key("text", part) for part in _PARTS), Key("id")]
-    said = {choice: {each for each in _keys(table.rows, choice) if each} for choice in choices}
-    for choice in choices:
-        if said[choice] and not said[choice].isdisjoint(places_of(view, *choice)):
-            return choice
-    if not any(said.values()):
-        raise DataError(
-            f"the scores of {table.layout} stand without ids or texts",
+def _found_by(view: PoolView, rows: Sequence[Judged], pairs: _Pairs | None, layout: str) -> Key:
+    """Return what finds the rows; texts stand before ids, which other data may have, too."""
+    whole = Key("text", "conversation")
+    counts = {whole: _count(view, rows, whole)}
+    if pairs is not None:
+        counts[Key("id", paired=True)] = pairs.count
+    if most := max(counts.values()):
+        return next(key for key, count in counts.items() if 2 * count >= most)
+    both = any(row.conversation is not None for row in rows)
+    alone = [] if both else [Key("text", part) for part in _PARTS]
+    for key in [*alone, Key("id")]:
+        if _count(view, rows, key):
+            return key
+    raise _nobody(view, rows, layout)
+
+
+def _count(view: PoolView, rows: Sequence[Judged], key: Key) -> int:
+    """Return how many records find a row by a key."""
+    said = [each for each in _keys(rows, key) if each]
+    if not said:
+        return 0
+    places = places_of(view, key.match, key.part)
+    return sum(each in places for each in said)
+
+
+def _nobody(view: PoolView, rows: Sequence[Judged], layout: str) -> DataError:
+    """Return what to say where no row is found."""
+    names = {name: any(_keys(rows, Key("text", name))) for name in _PARTS}
+    said: list[str] = [name for name, known in names.items() if known]
+    if any(_keys(rows, Key("id"))):
+        said.append("id")
+    if not said:
+        return DataError(
+            f"the scores of {layout} stand without ids or texts",
             hint=Phrase("name the data set that they were made for: {}", Parameter("rows_of")),
         )
-    names = [choice.column for choice in choices if said[choice]]
-    raise DataError(
-        f"no row is found by what the records say: {', '.join(names)}; nothing was imported",
+    for part in ("prompt", "instruction"):
+        count = _count(view, rows, Key("text", part)) if names["prompt"] else 0
+        if count:
+            text = Parameter("match", "text")
+            return DataError(
+                f"{count:,} of {len(rows):,} records are about a {part} of the data with another "
+                "answer than its own; nothing was imported",
+                hint=Phrase(f"{{}} {part} takes their numbers all the same", text),
+            )
+    return DataError(
+        f"no row is found by what the records say: {', '.join(said)}; nothing was imported",
         hint="load the data that was judged: its questions with the answers that were compared, "
         "or rows that carry the ids of the records",
     )

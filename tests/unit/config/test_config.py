@@ -33,7 +33,10 @@ from assay.runtime import Runtime
 
 _MINIMUM: dict[str, dict[str, Any]] = {
     "band": {"by": "compression_ifd", "low": 0.25},
+    "alpagasus": {"judge": "http://localhost:8000/v1#model@1", "dimension": "helpfulness"},
     "answered": {"by": "generations"},
+    "judgments": {"judge": "http://localhost:8000/v1#model@1", "prompt": "lift", "repeats": 2},
+    "rubric": {"judge": "http://localhost:8000/v1#model@1", "prompt": "ds2"},
     "checkpoint": {"run": {"method": "tuned_model", "base": "some/model"}, "step": 3},
     "chosen": {"by": {"method": "random", "budget": "5%"}},
     "classes": {"model": "some/classifier", "of": ["0", "1"], "expected": [0, 1], "better": "low"},
@@ -41,10 +44,12 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "contamination": {"against": {"method": "file", "source": "questions.jsonl"}},
     "decontaminate": {"against": "questions.jsonl"},
     "deita_filter": {"by": "compression_ifd"},
+    "ds2": {"by": "longest_response", "compress": [4, 9], "vectors": "embeddings"},
     "file": {"source": "questions.jsonl", "role": "evaluation"},
     "ifd": {"model": "gpt2", "rendering": {"template": "vicuna", "turns": "last"}},
     "fitted_head": {"labels": {"method": "record_field", "field": "stars"}, "groups": "clusters"},
     "head_predictions": {"by": {"method": "fitted_head", "labels": "longest_response"}},
+    "gumbel_sample": {"by": {"method": "imported", "file": "ratings.csv", "column": "rating"}},
     "imported": {"file": "ratings.csv", "column": "rating"},
     "instag": {"tags": {"method": "tag_field", "field": "tags"}},
     "instag_diverse": {
@@ -59,6 +64,8 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     },
     "mig": {"tags": {"method": "tag_field", "field": "tags"}, "quality": "mtld"},
     "normalised_tags": {"tags": {"method": "tag_field", "field": "a.tags"}, "alpha": 2},
+    "lift": {"by": "compression_ifd", "components": None, "share": 0.5},
+    "lift_quality": {"of": ["compression_ifd", "mtld"], "weights": [1, 3], "best": [1, 100]},
     "perplexity_pruning": {"by": "compression_ifd", "keep": "low"},
     "product": {"of": ["compression_ifd", "mtld"]},
     "quota": {"by": "random", "weights": {"a": 1.0, "b": 0.5}, "budgets": {"a": 5, "b": "5%"}},

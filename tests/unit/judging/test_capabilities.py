@@ -8,11 +8,21 @@ import pytest
 from assay.errors import ModelLoadError
 from assay.judging.capabilities import Capabilities, Finding
 from assay.judging.probing import probe
-from tests.judge_servers import BASE_MODEL, GPT_5, LLAMA_CPP, OLD_OLLAMA, StubJudge
+from tests.judge_servers import (
+    BASE_MODEL,
+    GPT_4O,
+    GPT_5,
+    LLAMA_CPP,
+    OLD_OLLAMA,
+    OLD_VLLM,
+    VLLM,
+    Personality,
+    StubJudge,
+)
 
 
-def _found(personality: object = LLAMA_CPP) -> Capabilities:
-    return probe(StubJudge(personality))  # type: ignore[arg-type]
+def _found(personality: Personality = LLAMA_CPP) -> Capabilities:
+    return probe(StubJudge(personality))
 
 
 def test_the_best_mode_that_works_is_taken_and_the_better_ones_say_why_not() -> None:
@@ -55,10 +65,40 @@ def test_a_model_that_only_goes_on_with_texts_is_asked_in_texts() -> None:
 
 
 def test_a_request_holds_the_fields_that_are_taken_and_no_others() -> None:
-    assert _found().request(8) == {"max_tokens": 8, "temperature": 0.0}
-    assert _found().request(8, temperature=0.3) == {"max_tokens": 8, "temperature": 0.3}
+    assert _found(GPT_4O).request(8) == {"max_tokens": 8, "temperature": 0.0}
+    # llama.cpp, told by its grammars: what it kept of another prompt would move its numbers.
+    taken = {"max_tokens": 8, "temperature": 0.0, "cache_prompt": False}
+    assert _found(LLAMA_CPP).request(8) == taken
+    assert _found(GPT_4O).request(8, temperature=0.3) == {"max_tokens": 8, "temperature": 0.3}
     assert _found(GPT_5).request(200) == {"max_completion_tokens": 200}
-    assert replace(_found(), limit="").request(8) == {"temperature": 0.0}
+    assert replace(_found(GPT_4O), limit="").request(8) == {"temperature": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("personality", "fields"),
+    [
+        (LLAMA_CPP, {"grammar": 'root ::= "yes" | "no"'}),
+        (VLLM, {"structured_outputs": {"choice": ["yes", "no"]}}),
+        (OLD_VLLM, {"guided_choice": ["yes", "no"]}),
+        (GPT_5, {}),
+    ],
+)
+def test_words_are_demanded_in_the_field_that_is_obeyed(
+    personality: Personality, fields: dict[str, object]
+) -> None:
+    assert _found(personality).demand(("yes", "no")) == fields
+
+
+def test_a_grammar_spells_words_so_that_they_stay_words() -> None:
+    assert _found().demand(['a"b\\', "是"]) == {"grammar": 'root ::= "a\\"b\\\\" | "是"'}
+
+
+def test_labels_are_demanded_only_where_their_probabilities_stay_free() -> None:
+    masked = probe(StubJudge(replace(LLAMA_CPP, logprobs="masked")))
+
+    assert _found().demand_label("12") == {"grammar": 'root ::= "1" | "2"'}
+    assert masked.demand("12")
+    assert masked.demand_label("12") == {}
 
 
 def test_what_was_found_is_told_as_json_and_read_again() -> None:

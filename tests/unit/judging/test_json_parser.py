@@ -111,6 +111,11 @@ def test_an_object_that_the_data_hold_is_passed_over(slot: str) -> None:
     assert parse_object(both, _SCORE, slots=(slot,)).value == {"score": 2}
 
 
+def test_thoughts_before_an_object_are_not_read() -> None:
+    assert parse_object('<think>{"score": 2} { </think>{"score": 4}', _SCORE).value == {"score": 4}
+    assert parse_object('<think>{"score": 2}</think> So', _SCORE).value is None
+
+
 def test_numbers_are_listed_in_the_schema_and_no_key_may_be_added() -> None:
     schema = schema_of(Object({"analysis": Text(), "score": Number(Scale(0, 1, 0.5))}))
 

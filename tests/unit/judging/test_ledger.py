@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.judging.ledger import Ledger, Reservation
+from assay.judging.spending import Totals
 from assay.judging.store import ReplyStore
 from tests.fork_server import start
 from tests.judged import key_of, reply
@@ -142,6 +143,28 @@ def test_the_lease_of_a_living_process_is_open_and_not_spent(tmp_path: Path) -> 
         assert (ledger.spent, ledger.reserve(401)) == (0, None)
         assert ledger.reserve(300) is not None
         assert ledger.open >= 900
+
+
+@pytest.mark.parametrize(("theirs_takes", "granted"), [(600, False), (400, True)])
+def test_of_two_that_look_at_the_same_rest_the_later_one_gets_what_is_really_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theirs_takes: int, granted: bool
+) -> None:
+    with ReplyStore(tmp_path) as mine, ReplyStore(tmp_path) as theirs:
+        ledger, other = Ledger(mine, ["pass"], 1000), Ledger(theirs, ["pass"], 1000)
+        looked: list[Totals] = []
+        look = ledger.totals
+
+        def look_and_be_late() -> Totals:
+            found = look()
+            if not looked:
+                assert other.reserve(theirs_takes) is not None
+            looked.append(found)
+            return found
+
+        monkeypatch.setattr(ledger, "totals", look_and_be_late)
+
+        assert (ledger.reserve(600) is not None) is granted
+        assert look().committed <= 1000
 
 
 # Costs above the worst case

@@ -61,7 +61,7 @@ def test_a_merge_that_ends_before_files_are_gone_counts_nothing_twice(
 ) -> None:
     _three_files(tmp_path)
     before = _content(tmp_path)
-    removed = []
+    removed: list[Path] = []
 
     def stop(path: Path) -> None:
         if len(removed) == moment:

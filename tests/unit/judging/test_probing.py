@@ -219,6 +219,24 @@ def test_a_server_that_divides_by_the_temperature_is_asked_at_one() -> None:
     assert _changed(LLAMA_CPP).label_temperature == 0.0
 
 
+def test_a_place_that_is_missing_once_at_temperature_one_is_asked_for_again() -> None:
+    skipped: list[Any] = []
+    stub = StubJudge(LLAMA_CPP)
+
+    def skip(body: Any) -> Any:
+        content = _content(body)
+        if content and stub.asked[-1][1]["temperature"] == 1.0 and len(skipped) < 2:
+            skipped.append(content.pop(0))
+            message = body["choices"][0]["message"]
+            message["content"] = message["content"].partition(" ")[2]
+        return body
+
+    stub.change = skip
+
+    assert probe(stub).raw_logprobs.standing is YES
+    assert len(skipped) == 2
+
+
 def test_probabilities_that_a_constraint_leaves_are_told_from_the_free_ones() -> None:
     found = _changed(LLAMA_CPP, logprobs="masked")
 

@@ -7,6 +7,7 @@ import pytest
 from assay.errors import ConfigError
 from assay.judging.messages import NONCE
 from assay.judging.prompt_files import known_prompts, load_prompt
+from assay.judging.prompt_form import Mode
 from assay.judging.prompts import Prompt
 from assay.judging.verdicts import read_verdict
 from assay.samples import Reason
@@ -149,7 +150,7 @@ def test_a_label_without_probabilities_is_not_guessed_from_the_text() -> None:
     assert (verdict.values, verdict.reason) == (None, Reason.PARSE_FAILED)
 
 
-_READ = (
+_READ: tuple[tuple[str, Mode, str, object], ...] = (
     ("alpagasus", "text", "4.5\nGood.", {"accuracy": 4.5}),
     ("alpagasus", "text", "4.2\nGood.", {"accuracy": 4.2}),
     ("alpagasus", "json", '{"analysis": "", "scores": {"accuracy": 4.5}}', {"accuracy": 4.5}),
@@ -163,7 +164,8 @@ _READ = (
     (
         "lift",
         "text",
-        '{"analysis": "", "scores": {"accuracy": 1, "explanation": 2, "clarity": 3, "difficulty": 4}}',
+        """{"analysis": "", "scores":
+            {"accuracy": 1, "explanation": 2, "clarity": 3, "difficulty": 4}}""",
         {"accuracy": 1, "explanation": 2, "clarity": 3, "difficulty": 4},
     ),
     ("lift", "json", '{"analysis": "", "scores": {"accuracy": 1}}', Reason.PARSE_FAILED),
@@ -186,9 +188,9 @@ _READ = (
 
 @pytest.mark.parametrize(("name", "mode", "text", "expected"), _READ)
 def test_a_reply_is_read_as_its_prompt_has_asked(
-    name: str, mode: str, text: str, expected: object
+    name: str, mode: Mode, text: str, expected: object
 ) -> None:
-    verdict = read_verdict(load_prompt(name), mode, _Reply(text))  # type: ignore[arg-type]
+    verdict = read_verdict(load_prompt(name), mode, _Reply(text))
 
     assert (verdict.values if verdict.reason is Reason.OK else verdict.reason) == expected
     assert (verdict.values is None) == (verdict.reason is not Reason.OK)

@@ -9,10 +9,10 @@ _ANY = Scale(0, 5, None)
 _FIVE = Scale(1, 5)
 _READ = {
     "4": 4, "4.5": 4.5, "4/5": 4, "4 / 5": 4, "**4**": 4, "Score: 4": 4, "**Score:** 4.5": 4.5,
-    "Score:4.5": 4.5, "score = 3": 3, "４": 4, "４．５": 4.5, "Score：４": 4, "4分": 4, "４分/5分": 4,
-    "评分：4分": 4, "我的评分是 3": 3, "5.0 out of 5": 5, "The score is 4": 4, "Accuracy Score:5": 5,
-    "\n\n 4 \nbecause it is right": 4, "score:\n4": 4, "## Score: 4": 4, "`4`": 4, "4.": 4,
-    "(4)": 4, "0": 0, ".5": 0.5, "4\r\nbecause": 4, "\u200b4": 4, "> 3": 3,
+    "Score:4.5": 4.5, "score = 3": 3, "４": 4, "４．５": 4.5, "Score：４": 4, "4分": 4,
+    "４分/5分": 4, "评分：4分": 4, "我的评分是 3": 3, "5.0 out of 5": 5, "The score is 4": 4,
+    "Accuracy Score:5": 5, "\n\n 4 \nbecause it is right": 4, "score:\n4": 4, "## Score: 4": 4,
+    "`4`": 4, "4.": 4, "(4)": 4, "0": 0, ".5": 0.5, "4\r\nbecause": 4, "\u200b4": 4, "> 3": 3,
 }  # fmt: skip
 _NO_NUMBER = (
     "", "four", "nan", "NaN", "inf", "1e1", "4,5", "4 5", "4-5", "4*5", "4_5", "(4", "4)", "8/10",
@@ -164,3 +164,12 @@ def test_a_scale_tells_its_numbers_and_labels() -> None:
     assert not Scale(0, 5, None).holds(float("nan"))
     with pytest.raises(ValueError, match="no scale"):
         Scale(5, 1)
+
+
+def test_thoughts_before_a_reply_are_not_read() -> None:
+    thought = "<think>It may be a\n2\n</think>\n"
+
+    assert parse_score(f"{thought}4\nGood.", _FIVE).value == 4
+    assert parse_score("It may be a 2</think>4", _FIVE).value == 4
+    assert parse_score("<think>\n4\n", _FIVE, finish="length").reason is Reason.REPLY_TRUNCATED
+    assert parse_score("<think>[[4]]</think>", _FIVE, form="brackets").value is None

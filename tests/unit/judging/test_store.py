@@ -10,6 +10,7 @@ from assay.errors import CacheError, DataError
 from assay.judging.reply_file import FORMAT_VERSION, reply_files
 from assay.judging.store import ReplyStore
 from assay.samples import Reason
+from tests.fork_server import start
 from tests.judged import key_of, reply
 
 
@@ -198,6 +199,34 @@ def test_a_folder_that_may_not_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with ReplyStore(tmp_path / "file" / "judge") as store, pytest.raises(DataError):
         store.keep(reply(1)).result()
+
+
+_CUT_OFF = """
+import os, signal, sys
+from pathlib import Path
+from assay.judging.store import ReplyStore, insert
+from tests.judged import reply
+
+def write_and_die(connection):
+    connection.execute("PRAGMA cache_size = 1")  # so that it is in the file before the commit
+    connection.execute("BEGIN IMMEDIATE")
+    for number in range(200):
+        insert(connection, reply(number, response="later" * 1000, created=9))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+ReplyStore(Path(sys.argv[1])).alone(write_and_die).result()
+"""
+
+
+def test_a_transaction_that_a_kill_cut_off_is_undone_by_whoever_reads_first(tmp_path: Path) -> None:
+    path = _keep(tmp_path, *range(3))
+    size = path.stat().st_size
+    start(_CUT_OFF, [tmp_path]).communicate()
+    assert path.with_name(f"{path.name}-journal").stat().st_size > 0
+    assert path.stat().st_size > size
+
+    with ReplyStore(tmp_path) as store:
+        assert store.find(map(key_of, range(200))) == {key_of(n): reply(n) for n in range(3)}
 
 
 # Damage

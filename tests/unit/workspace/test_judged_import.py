@@ -84,9 +84,41 @@ def test_texts_are_tried_before_ids_and_prompts_before_answers(tmp_path: Path) -
         return judged_column(view, table, "score", None).key.column
 
     assert by(key="1", prompt="ask", response="mine") == "conversation"
-    assert by(key="1", prompt="ask", response="theirs") == "prompt"
+    assert by(key="1", prompt="ask", response="theirs") == "id"
+    assert by(prompt="ask") == "prompt"
     assert by(response="too") == "response"
     assert by(key="2") == "id"
+
+
+def test_reviews_that_leave_out_the_input_go_to_the_answer_that_was_judged(tmp_path: Path) -> None:
+    rows = [("shorten", "of the first", "one"), ("shorten", "of the second", "two"),
+            ("shorten", "of the third", "two"), ("count", "", "3")]  # fmt: skip
+    samples = [Sample(conversation(asked, answer, given)) for asked, given, answer in rows]
+    blocks = [Block(samples, [Origin(0, place) for place in range(len(rows))])]
+    view = PoolView(build_pool(blocks, tmp_path))
+    table = _table(
+        Judged(prompt="shorten", response="one", values={"score": 1.0}),
+        Judged(prompt="shorten", response="two", values={"score": 2.0}),
+        Judged(prompt="shorten", response="nobody's", values={"score": 3.0}),
+    )
+
+    found = judged_column(view, table, "score", None)
+
+    assert found.key.paired
+    assert found.key.words == "their instruction and answer"
+    assert _scores(view, table) == {
+        "one": 1.0, "two": Reason.AMBIGUOUS, "3": Reason.NOT_IMPORTED,
+    }  # fmt: skip
+
+
+def test_a_number_for_another_answer_is_taken_only_where_that_is_asked(tmp_path: Path) -> None:
+    view = _view(tmp_path, [("", "ask", "mine")])
+    table = _table(Judged(prompt="ask", response="theirs", values={"score": 1.0}))
+
+    with pytest.raises(DataError, match="1 of 1 records are about a prompt of the data with"):
+        judged_column(view, table, "score", None)
+
+    assert _scores(view, table, Key("text", "prompt")) == {"mine": 1.0}
 
 
 def test_the_id_of_a_row_that_says_something_else_is_a_stranger_s(tmp_path: Path) -> None:
@@ -118,7 +150,7 @@ def test_records_without_the_key_are_counted_and_left(tmp_path: Path) -> None:
 def test_what_finds_no_row_is_refused_and_says_what_was_tried(tmp_path: Path) -> None:
     view = _view(tmp_path, [("", "ask", "a")])
 
-    with pytest.raises(DataError, match="conversation, prompt, instruction, response, id"):
+    with pytest.raises(DataError, match="prompt, instruction, response, id; nothing"):
         judged_column(view, _table(Judged("7", "who", "me", values={"score": 1.0})), "score", None)
     with pytest.raises(DataError, match="stand without ids or texts") as raised:
         judged_column(view, _table(Judged(values={"score": 1.0})), "score", None)

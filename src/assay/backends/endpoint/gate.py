@@ -91,6 +91,7 @@ class Gate:
     def open(self) -> None:
         """Let attempts through again."""
         self._shut = False
+        self.breaker.renew()
 
     def _admit(self) -> None:
         """Let through who may go, in the order in which they came."""

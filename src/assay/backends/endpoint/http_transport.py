@@ -163,8 +163,9 @@ class Transport:
         try:
             return future.result()
         except BaseException as error:
+            over = future.done() and not future.cancelled()
             future.cancel()
-            if settle:
+            if settle and not over:
                 self._settle(coroutine)
             if isinstance(error, CancelledError):
                 raise BrokenError(INTERRUPTED) from error
@@ -175,9 +176,13 @@ class Transport:
 
     def _settle(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Wait a while until a coroutine that was cancelled is over."""
-        with contextlib.suppress(RuntimeError, TimeoutError, CancelledError):
-            over = _over(coroutine)
+        over = _over(coroutine)
+        try:
             asyncio.run_coroutine_threadsafe(over, self.loop).result(_CLOSING_SECONDS)
+        except RuntimeError:  # the loop is closed, so it is over
+            over.close()
+        except (TimeoutError, CancelledError):
+            pass
 
     async def exchange(
         self, method: str, url: str, body: bytes | None, *, headers: Mapping[str, str] = _NO_HEADERS

@@ -94,9 +94,8 @@ class JudgeService:
         """Raise where whatever else is asked would be refused, too."""
         if error.denied:
             raise denied(self.address, error) from error
-        if error.cause is Cause.NO_MODEL and route != CHAT:
-            self._asking.resume()  # said of models that only chat
-        elif error.ends_all or error.redirects:
+        only_chats = error.cause is Cause.NO_MODEL and route != CHAT
+        if (error.ends_all and not only_chats) or error.redirects:
             raise ModelLoadError(
                 f"{self.address.base} refuses: {error}", hint=error.hint
             ) from error

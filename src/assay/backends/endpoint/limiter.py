@@ -121,6 +121,12 @@ class Breaker:
         """Whether it has paused so often that nothing more is sent."""
         return self.trips >= BREAKER_TRIPS
 
+    def renew(self) -> None:
+        """Forget what was, where a server that was given up is tried again."""
+        if self.given_up:
+            self.trips, self._until, self._probing = 0, None, False
+            self._failed.clear()
+
     def wait(self, now: float) -> float:
         """Return the seconds until something may be sent; infinity until a probe has ended."""
         if self._until is None:

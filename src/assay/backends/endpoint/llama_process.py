@@ -53,7 +53,9 @@ def _settings(xllamacpp: Any, wanted: dict[str, Any]) -> Any:
     found.cors_origins = ""  # no page of a browser has any business here
     found.ui = found.endpoint_slots = found.warmup = False
     found.fit_params = False  # it would make the context smaller than was asked for
-    found.cache_ram_mib = 0  # prompts in 8 GiB of memory; what slots hold is enough
+    # Read from what an earlier prompt left, the same one gets numbers up to 0.15 nats apart: every
+    # reply would depend on what was asked before it.
+    found.cache_prompt, found.cache_ram_mib = False, 0
     found.verbosity = wanted["verbosity"]
     return found
 

@@ -106,6 +106,8 @@ def judged_file(path: Path, column: str, judging: Judging) -> JudgedFile | None:
                 hint="--judged LAYOUT, if it is one of these",
             )
         return None
+    if judging.swapped is not None and not judging.swapped.is_file():
+        raise UsageError(f"--swapped {str(judging.swapped)!r} is not a file")
     table = read_judged(
         path,
         layout=layout.name,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runtime":
     """Return the runtime that the options ask for."""
     from assay.cli.options.parsing import parse_shard, parse_share
+    from assay.components.money import parse_amount
     from assay.processors import usable_processors
     from assay.runtime import Runtime
 
@@ -37,6 +38,8 @@ def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runti
     if working.device is not None:
         runtime.device = parse_device(working.device)
     runtime.max_cost, runtime.price = working.max_cost or "", working.price or ""
+    if runtime.max_cost:
+        parse_amount(runtime.max_cost)  # what is none is said before anything is read
     return runtime
 
 

@@ -50,6 +50,8 @@ _COSTS = {
     "text": "low: one reading of the text, shared and kept; no model",
     "encoder": "medium: one run of a sentence encoder, shared and kept",
     "language model": "high: a language model over every row, shared by equal passes and kept",
+    "judge": "replies of a judge, which may cost money: -n tells how much; kept, and never asked "
+    "for twice",
     "nothing": "none of its own",
 }
 
@@ -122,6 +124,8 @@ def needs_of(method: type[Component]) -> list[Feature]:
 
 
 def _class_of(reads: Sequence[Feature]) -> str:
+    if any("judge" in pinned_fields(type(feature)).values() for feature in reads):
+        return "judge"
     if any(_reads_language_model(feature) for feature in reads):
         return "language model"
     if any("encoder" in pinned_fields(type(feature)).values() for feature in reads):
@@ -186,9 +190,12 @@ def _extra_for_other_models(method: type[Component]) -> str:
 
 
 def _prefer(method: type[Scorer]) -> str:
-    """Return which values are better; an imported score says so by a parameter."""
+    """Return which values are better; some scores say so by a parameter, or go by another score."""
     prefer: Any = method.prefer
-    return prefer if isinstance(prefer, str) else str(method.model_fields["better"].default)
+    if isinstance(prefer, str):
+        return prefer
+    said = method.model_fields.get("better")
+    return "what `by` prefers" if said is None else str(said.default)
 
 
 def _columns(method: type[Scorer]) -> list[str] | None:
@@ -242,11 +249,15 @@ def takes_flags(method: type[Selector]) -> bool:
 def _facts(
     method: type[Component], described: dict[str, Any], own: Sequence[dict[str, Any]]
 ) -> Iterator[tuple[str, object]]:
-    example = next((entry for entry in own if entry["type"] != "language model"), None)
+    example = next(
+        (entry for entry in own if entry["type"] not in ("language model", "judge")), None
+    )
     if example is not None:
         yield "set them by", f"--set {example['name']}=VALUE"
     if described["cost"] == "language model":
         yield "model", f"{EMBEDDED_MODEL}; --model NAME, --dtype and --device choose otherwise"
+    if described["cost"] == "judge":
+        yield "judge", "--judge http://host:8000/v1#model, a GGUF file, or package:NAME"
     if issubclass(method, Selector):
         shared = [option for name, option in _SHARED.items()
                   if name != "without_flags" or takes_flags(method)]  # fmt: skip
@@ -300,6 +311,8 @@ def _required(method: type[Component]) -> str:
         if info.is_required()
     ]
     needs_budget = not issubclass(method, Selector) or method.needs_budget
+    if "judge" in pinned_fields(method).values():
+        parts.append(" --judge http://localhost:8000/v1#model")
     return "".join(parts) + (" --budget 5%" if needs_budget else "")
 
 
@@ -326,6 +339,11 @@ def _source_text(method: type[Component]) -> str:
     return "; ".join(part for part in parts if part)
 
 
+def in_tex(text: str) -> str:
+    """Return a text in which signs that TeX reads as its own are text."""
+    return re.sub(r"[#%&_$]", r"\\\g<0>", text)
+
+
 def bibtex_entry(method: type[Component]) -> str:
     """Return the BibTeX entry of a method's paper; a comment where there is none."""
     paper = method.paper
@@ -337,7 +355,7 @@ def bibtex_entry(method: type[Component]) -> str:
     surname = (re.findall(r"[A-Za-z]+", paper.authors) or [method.name])[0]
     key = f"{surname.lower()}{paper.year}{(words or [method.name])[0].lower()}"
     fields = {
-        "title": f"{{{paper.title}}}",
+        "title": f"{{{in_tex(paper.title)}}}",
         "author": authors,
         "year": str(paper.year),
         "eprint": paper.arxiv,

@@ -122,6 +122,8 @@ def _import_judged(
     described = describe_judged(project, judged.table, column, numbers.values, sign=sign)
     if judging.beside is not None and other is not None:
         described["agreement"] = describe_agreement(judging.beside, numbers.values, other)
+    if column.key.match == "text" or column.key.paired:
+        described["matched_by"] = column.key.words
     _report(project, name, judged.path, description, numbers, judged=described)
 
 
@@ -319,7 +321,7 @@ def _report(
     if page.settings.as_json:
         page.document(reported if judged is None else reported | {"judged": judged})
     else:
-        page.result(_matching(reported, description, len(project)))
+        page.result(_matching(reported, description, len(project), judged))
         if judged is not None:
             page.result(judged_parts(judged))
     for note in [] if judged is None else judged["notes"]:
@@ -327,15 +329,22 @@ def _report(
     page.next(first_selection(project, name))
 
 
-def _matching(reported: dict[str, Any], description: dict[str, Any], rows: int) -> "RenderableType":
+def _matching(
+    reported: dict[str, Any],
+    description: dict[str, Any],
+    rows: int,
+    judged: dict[str, Any] | None,
+) -> "RenderableType":
     by = {
         "row": "their place in the data",
         "id": f"the id in {description['key']!r}",
         "text": f"their {description['part']}",
-    }
+    }[reported["match"]]
+    if judged is not None:
+        by = judged.get("matched_by", by)
     return facts(
         [
-            ("score", f"{reported['score']}, matched by {by[reported['match']]}"),
+            ("score", f"{reported['score']}, matched by {by}"),
             ("with a number", f"{reported['rows_with_a_number']:,} of {rows:,} rows"),
             ("rows of the file", reported["file_rows"]),
             ("  without a number", reported["file_rows_without_number"]),

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from assay.errors import DataError, FormatError, Parameter, Phrase
 from assay.formats import streams
 from assay.formats.containers import SAMPLED_RECORDS, file_records, sniff
 from assay.formats.faults import BadRecord, Fault, UnusableRecordError, type_name
+from assay.formats.judged import score_lists
 from assay.formats.judged.beside_rows import beside_rows
 from assay.formats.judged.layout import JudgedLayout, Reading
 from assay.formats.judged.layouts import LAYOUTS, find_layout, judged_layout
@@ -27,6 +29,8 @@ def layout_of(path: Path) -> JudgedLayout | None:
     Raises:
         FormatError: if the file cannot be read at all.
     """
+    if is_pickled(path):
+        return score_lists.LAYOUT  # no other is published so, and a pickle is read as a whole
     records = [value for value, _ in itertools.islice(_values(path), SAMPLED_RECORDS)]
     return find_layout([each for each in records if not isinstance(each, BadRecord)])
 
@@ -141,7 +145,14 @@ def _says(value: object, where: Mapping[str, str]) -> bool:
     """Does a record say what is asked? One that cannot be read is told, and not left out."""
     if not where or not isinstance(value, dict):
         return True
-    return all(str(value.get(name)) == wanted for name, wanted in where.items())
+    return all(wanted in _words(value.get(name)) for name, wanted in where.items())
+
+
+def _words(value: object) -> set[str]:
+    """Return the words that a field may be called by; those of a list are any of its items."""
+    if isinstance(value, list):
+        return set().union(*map(_words, value))
+    return {str(value), json.dumps(value, default=str)}
 
 
 def _nothing(

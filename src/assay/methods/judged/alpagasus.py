@@ -52,7 +52,7 @@ class AlpaGasus(Asked):
             "between fences. The paper asks for a number on the first line; that is the mode "
             "`text`.",
             "failures": "A reply without a number is a failure with a reason. The published code "
-            "writes -1, and reads 'Score: 4.5' as 4.",
+            "writes -1, and reads 'Score:4.5' as 4.",
         },
     )
 

@@ -75,12 +75,14 @@ class Cello(Scorer):
             "evaluation": "Answers are read as Python literals, and never run, where the published "
             "scorer evaluates them as code.",
             "XML": "A document that declares entities is not read, so it scores 0.",
-            "size": "An answer of more than a million characters, or of more than 100,000 where "
+            "size": "An answer of more than a million characters, or of more than 50,000 where "
             "YAML is wanted, has no number (TOO_LONG).",
             "sentences": "English sentences are counted by their marks, without a trained "
             "splitter; the benchmark's questions are Chinese.",
             "mean": "The mean of a row, the main column, is not published; the averages that are "
             "come as totals, once the row has a task in `task_category`.",
+            "missing answers": "A record whose answer is no text is set aside when it is read; "
+            "the published scorer counts it as 0 where the same question has another answer.",
             "mended": "With `rules=mended`, every criterion means what it says. As published, a "
             "format that stands in a list is never met, a text in place of a list of keywords is "
             "read letter by letter, `sample-exact` and `sample-mins` are passed over, and so is a "

@@ -62,7 +62,9 @@ class FollowBench(Scorer):
             "was answered several times is satisfied if every answer is.",
             "rules": "Rules are as published where they do not say what the question asks: the "
             "speech on innovation is asked for keywords at level 5 and checked for them from level "
-            "2 on, and the Chinese headline is to hold a word that its question forbids.",
+            "2 on; the Chinese headline is to hold a word that its question forbids; and numbered "
+            "paragraphs in English never pass, as the stop of a number ends a sentence of one word "
+            "where each is to have more than twenty.",
         },
     )
 

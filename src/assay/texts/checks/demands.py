@@ -12,7 +12,7 @@ from collections.abc import Mapping
 _MOST_CHARACTERS = 20_000
 """Characters that are looked at; what follows them is material, and no instruction."""
 
-_NUMBER = r"(?:\d[\d,]*|one|two|three|four|five|six|seven|eight|nine|ten|a few|several|single)"
+_NUMBER = r"(?:\d[\d,]{0,8}|one|two|three|four|five|six|seven|eight|nine|ten|a few|several|single)"
 _UNITS = (
     r"(?:words?|characters?|letters?|sentences?|paragraphs?|lines?|stanzas?|bullet points?|points?"
     r"|items?|examples?|steps?|pages?|syllables?|tokens?|reasons?|sections?|columns?|rows?)"
@@ -31,7 +31,7 @@ _ENGLISH: Mapping[str, str] = {
     "must": r"\b(?:must|should|shall|needs? to|ha(?:s|ve) to|make sure|ensure|be sure|required?"
     r"|remember to)\b",
     "hold": r"\b(?:includ(?:e|es|ing)|contain(?:s|ing)?|mention(?:s|ing)?|incorporat(?:e|es|ing)"
-    r"|using(?: only)?|use (?:the|only|at)|with the (?:words?|phrase)|add(?:ing)?|cover(?:s|ing)?"
+    r"|using(?: only)?|use (?:the|only)|with the (?:words?|phrase)|add(?:ing)?|cover(?:s|ing)?"
     r"|cit(?:e|es|ing)|start(?:s|ing)? with|begin(?:s|ning)? with|end(?:s|ing)? with)\b",
     "avoid": r"\b(?:do not|don't|doesn't|never|without|avoid(?:s|ing)?|exclud(?:e|es|ing)|except"
     r"|cannot|can't|nor|rather than|instead of|no [a-z]+s\b)",
@@ -47,7 +47,8 @@ _ENGLISH: Mapping[str, str] = {
     r"|descending|ascending)(?: \w+)? order|followed by|sorted by|step[ -]by[ -]step)\b",
 }  # fmt: skip
 _CHINESE: Mapping[str, str] = {
-    "amount": "[\\d一二三四五六七八九十两几百千]+\\s*(?:个?字|句|段|行|条|点|个|篇|种|步|部分)",
+    "amount": "[\\d一二三四五六七八九十两几百千]{1,8}\\s{0,2}"
+    "(?:个?字|句|段|行|条|点|种|步|个(?:部分|方面|步骤|例子|要点))|\\d{1,8}\\s{0,2}个",
     "bound": "不(?:超过|少于|多于|低于|高于)|至少|最多|以内|以上|左右|限制|恰好|不得",
     "form": "格式|形式|列表|表格|json|JSON|xml|XML|markdown|Markdown|标题|编号|分点|标记|加粗",
     "must": "必须|应该|应当|需要|要求|确保|保证|务必|一定要|请注意",
@@ -62,6 +63,7 @@ _CHINESE: Mapping[str, str] = {
 
 _english = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _ENGLISH.items()}
 _chinese = {kind: re.compile(pattern) for kind, pattern in _CHINESE.items()}
+_han = re.compile("[\u4e00-\u9fff]").search
 _sentence_end = re.compile(r"[.!?;\n]+(?=\s|$)|[\u3002\uff01\uff1f\uff1b\uff0c\n]+|,\s")
 KINDS = tuple(_ENGLISH)
 """What may be demanded: an amount, a bound, a form, a duty, what to hold or avoid, and so on."""
@@ -73,11 +75,15 @@ def demanded(text: str) -> dict[str, int]:
     Args:
         text: an instruction; what goes beyond 20,000 characters is not looked at.
     """
+    text = text[:_MOST_CHARACTERS]
+    languages = (_english, _chinese) if _han(text) else (_english,)
+    clauses = _sentence_end.split(text)
     counts = dict.fromkeys(KINDS, 0)
-    for clause in _sentence_end.split(text[:_MOST_CHARACTERS]):
-        for kind in KINDS:
-            if _english[kind].search(clause) or _chinese[kind].search(clause):
-                counts[kind] += 1
+    for kind in KINDS:
+        # Most texts show few kinds, so the whole is looked at before its clauses.
+        shown = [found for patterns in languages if (found := patterns[kind].search)(text)]
+        if shown:
+            counts[kind] = sum(any(search(clause) for search in shown) for clause in clauses)
     return counts
 
 

@@ -6,6 +6,7 @@ long to be read in a moment, ends in an answer and not in a crash.
 """
 
 import ast
+import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
+    CollectionEndEvent,
     CollectionStartEvent,
     DocumentStartEvent,
     NodeEvent,
@@ -23,9 +25,17 @@ from ruamel.yaml.events import (
 
 MOST_CHARACTERS = 1_000_000
 """Characters of the longest text that is read; a literal of that length takes about a second."""
-MOST_CHARACTERS_OF_YAML = 100_000
+MOST_CHARACTERS_OF_YAML = 50_000
 """The same of YAML, whose reader is that much slower."""
-_YAML_TAG = "tag:yaml.org,2002:"
+_MOST_LEVELS = 400
+"""Levels of YAML; building what nests deeper ends in an error in other readers, too."""
+_YAML_TAGS = frozenset(
+    f"tag:yaml.org,2002:{kind}"
+    for kind in (
+        "null", "bool", "int", "float", "binary", "timestamp", "omap", "pairs", "set", "str",
+        "seq", "map",
+    )
+)  # fmt: skip
 _ENTITIES = "entities are not read"
 
 
@@ -93,23 +103,35 @@ def is_yaml(text: str, *, structured: bool = False) -> bool:
         TooLongError: if it is longer than can be read.
     """
     check_length(text, MOST_CHARACTERS_OF_YAML)
+    # The reader looks at all open brackets for every one that opens.
+    if _most_open(text) > _MOST_LEVELS:
+        return False
     try:
         return _is_plain(_yaml_events(text), structured)
-    except (YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (YAMLError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError):
         return False
 
 
+def _most_open(text: str) -> int:
+    """Return how many brackets are open where most are, wherever they stand."""
+    steps = (1 if sign in "[{" else -1 for sign in text if sign in "[]{}")
+    return max(itertools.accumulate(steps, lambda depth, step: max(0, depth + step)), default=0)
+
+
 def _yaml_events(text: str) -> Iterator[Any]:
-    return iter(YAML(pure=True).parse(text))
+    return iter(YAML(typ="safe", pure=True).parse(text))
 
 
 def _is_plain(events: Iterator[Any], structured: bool) -> bool:
     """Return whether events are of one document, with no type of its own and no unknown alias."""
     anchors: set[str] = set()
-    documents = 0
+    documents = levels = 0
     top: Any = None
     for event in events:
         documents += isinstance(event, DocumentStartEvent)
+        levels += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if documents > 1 or levels > _MOST_LEVELS:
+            return False
         if isinstance(event, AliasEvent):
             if event.anchor not in anchors:
                 return False
@@ -118,11 +140,9 @@ def _is_plain(events: Iterator[Any], structured: bool) -> bool:
             if event.anchor is not None:
                 anchors.add(event.anchor)
             tag = _tag_of(event)
-            if tag not in ("", "!") and not tag.startswith(_YAML_TAG):
+            if tag not in ("", "!") and tag not in _YAML_TAGS:
                 return False
-    if structured and not isinstance(top, CollectionStartEvent):
-        return False
-    return documents <= 1
+    return isinstance(top, CollectionStartEvent) or not structured
 
 
 def _tag_of(event: Any) -> str:

@@ -501,6 +501,20 @@ def test_a_server_that_still_fails_after_three_pauses_is_given_up(opened: Opener
     assert asking.stub.moments[-2:] == [62, 123]
 
 
+def test_a_server_that_was_given_up_is_met_anew_once_it_is_resumed(opened: Opener) -> None:
+    asking = opened(*[(500, {})] * 83)
+    asking.time.share = 0.0
+    asking.stub.seconds = 1.0
+    asking.send(*[b"{}"] * 64)
+    stopped, moment = asking.client.stopped, asking.time.time
+
+    asking.client.resume()
+    asking.send(b"{}")
+
+    assert stopped
+    assert asking.stub.moments[-1] == moment
+
+
 def test_a_server_that_asks_to_wait_is_not_one_that_fails(
     opened: Opener, caplog: pytest.LogCaptureFixture
 ) -> None:

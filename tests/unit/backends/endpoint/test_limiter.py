@@ -114,6 +114,10 @@ def test_refusals_and_pauses_that_are_asked_for_are_no_failures() -> None:
     assert _ended(breaker, [Outcome.REFUSED, Outcome.WAITING] * 500, 0.0) == 0
 
 
+def test_pauses_that_are_asked_for_hide_no_failures() -> None:
+    assert _ended(Breaker(), [Outcome.WAITING, Outcome.FAILED] * 50, 0.0) == 100
+
+
 def test_after_a_pause_one_attempt_tries_and_the_others_wait_for_it() -> None:
     breaker = Breaker()
     stale = breaker.begin()

@@ -142,9 +142,10 @@ def test_an_interruption_while_it_starts_ends_it(
     monkeypatch.setattr(local_server, "_start", remembered)
     monkeypatch.setattr(select, "select", _interrupted)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as caught:  # it keeps alive what it passed through
         LocalServer(file, Settings())
 
+    assert caught.value is not None
     assert started[0].poll() is not None
 
 
@@ -174,6 +175,7 @@ def test_what_is_asked_for_reaches_the_library(file: Path, tmp_path: Path) -> No
     assert (seen["hostnames"], seen["port"]) == (["127.0.0.1"], 0)
     assert (seen["api_keys"], seen["cors_origins"]) == ([server.key], "")
     assert seen["model"]["path"] == str(file)
+    assert not seen["cache_prompt"]
     assert seen["model_alias"] == ["small"]
     server.close()
 

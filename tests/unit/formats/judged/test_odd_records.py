@@ -23,7 +23,8 @@ from tests.unit.formats.judged.records import (
 )
 
 ODD: tuple[Any, ...] = (
-    None, "", "x", [], {}, -1, True, [None], [[]], {"a": None}, 10**400, "1e999", "nan", [1, "2", 3],
+    None, "", "x", [], {}, -1, True, [None], [[]], {"a": None}, 10**400, "1e999", "nan",
+    [1, "2", 3],
 )  # fmt: skip
 RECORDS: dict[str, Record] = {
     "cherry": review("q", [1, 2], [2, 1]) | {"conversations": ["a"], "instances": [{"input": "i"}]},
@@ -47,9 +48,9 @@ RECORDS: dict[str, Record] = {
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    inside = value.items() if isinstance(value, dict) else ()
-    inside = enumerate(value) if isinstance(value, list) else inside
-    for key, each in inside:
+    inside = value if isinstance(value, dict) else {}
+    inside = dict(enumerate(value)) if isinstance(value, list) else inside
+    for key, each in inside.items():
         yield (*path, key)
         yield from _places(each, (*path, key))
 

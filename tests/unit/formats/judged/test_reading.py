@@ -1,4 +1,4 @@
-"""Layouts of judge records: what each says, found by its fields, and never a number for a failure."""
+"""Layouts of judge records: what each says, by its fields, and never a number for a failure."""
 
 import dataclasses
 from pathlib import Path
@@ -57,7 +57,8 @@ def test_scores_of_the_reversed_order_have_the_second_answer_first(
 
 
 @pytest.mark.parametrize(
-    "scores", [[-1, -1], "[-1, -1]", "9 7", [9], [9, 7, 8], None, ["good", 1], [True, 1], "[9, NaN]"]
+    "scores",
+    [[-1, -1], "[-1, -1]", "9 7", [9], [9, 7, 8], None, ["good", 1], [True, 1], "[9, NaN]"],
 )
 def test_a_reply_that_gave_no_two_scores_has_a_reason(tmp_path: Path, scores: object) -> None:
     table = read_judged(write(tmp_path, [review("q", scores, [1, 2]), review("r", [1, 2], scores)]))
@@ -90,6 +91,10 @@ def test_contradictions_tell_which_place_the_judge_leans_to(tmp_path: Path) -> N
     assert found.consistency.value == 0.25
     assert found.first_place.value == 2 / 16
     assert found.win_score == 1.25
+    other = read_judged(tmp_path / "records.json", candidate=2).verdicts()
+    assert other is not None  # a lean to a place is the judge's, whoever is the candidate
+    assert (other.for_first, other.for_second) == (found.for_first, found.for_second)
+    assert other.first_place == found.first_place
 
 
 def test_diverse_evol_stores_the_candidate_first_in_both_orders(tmp_path: Path) -> None:
@@ -167,6 +172,7 @@ def test_several_models_in_a_file_are_not_mixed(tmp_path: Path) -> None:
         read_judged(path)
 
     assert _column(read_judged(path, where={"model": "b"}), "score") == [2]
+    assert _column(read_judged(path, where={"judge": "single", "model": "a"}), "score") == [8]
 
 
 def test_triplets_of_alpagasus_are_told_apart_by_their_headings(tmp_path: Path) -> None:
@@ -205,7 +211,14 @@ def _votes(idx: int, *votes: object) -> Record:
 
 @pytest.mark.parametrize(
     ("votes", "verdict"),
-    [((1, 1, 2), 1), ((2, 0, 2), -1), ((0, 0, 1), 0), ((0, 1, 2), 0), ((1, 1, 7), None)],
+    [
+        ((1, 1, 2), 1),
+        ((2, 0, 2), -1),
+        ((0, 0, 1), 0),
+        ((0, 1, 2), 0),
+        ((2, 1, 0), 0),
+        ((1, 1, 7), None),
+    ],
 )
 def test_people_vote_by_majority_and_three_opinions_are_level(
     tmp_path: Path, votes: tuple[int, ...], verdict: int | None
@@ -290,7 +303,7 @@ def test_scores_without_ids_are_laid_beside_the_rows_they_were_made_for(tmp_path
     assert table.columns["overall"].reason.tolist() == [0, Reason.PARSE_FAILED, 0]
     assert [row.key for row in table.rows] == ["n0", "n1", "n2"]
     assert {row.key for row in bare.rows} == {""}
-    with pytest.raises(DataError, match="2 scores, .* has 3 rows"):
+    with pytest.raises(DataError, match=r"2 scores, .* has 3 rows"):
         read_judged(write(tmp_path, [1, 2]), rows_of=data)
 
 
