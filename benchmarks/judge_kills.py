@@ -58,7 +58,7 @@ def ample(folder: Path, kills: int, rows: int) -> dict[str, Any]:
     with billing_judge(folder, GENEROUS) as port:
         job = Scoring(folder / "killed", port, rows, AMPLE)
         found = kill_again_and_again(job, kills, seed=SEED, told=said)
-        job.finish()
+        job.capped(None).finish()
         books = books_of(port)
         whole = Scoring(folder / "whole", port, rows)
         whole.finish()
