@@ -3,7 +3,8 @@
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,6 +36,8 @@ class ScriptedJudge(StubJudge):
             turn, the last again and again.
         usage: tokens that a reply is said to have taken.
         told: how often each case was asked about.
+        compares: of two cases in the order in which they are shown, what it says; None for none.
+        pairs: the cases that it was shown together, in that order.
     """
 
     script: Mapping[str, Any] = field(default_factory=dict)
@@ -42,6 +45,8 @@ class ScriptedJudge(StubJudge):
         default_factory=lambda: {"prompt_tokens": 50, "completion_tokens": 10}
     )
     told: dict[str, int] = field(default_factory=dict)
+    compares: Callable[[str, str], Any] | None = None
+    pairs: list[tuple[str, str]] = field(default_factory=list)
 
     def answer(self, route: str, question: Mapping[str, Any]) -> tuple[int, Any]:
         """Return status and JSON."""
@@ -50,7 +55,13 @@ class ScriptedJudge(StubJudge):
         if case is None:
             return super().answer(route, question)
         self.asked.append((route, dict(question)))
-        said = self.script[case]
+        if self.compares is not None:
+            first, second = re.findall(rf"{MARK}(\w+)\.", shown)[:2]
+            case = f"{first}/{second}"
+            self.pairs.append((first, second))
+            said = self.compares(first, second)
+        else:
+            said = self.script[case]
         turn = self.told.get(case, 0)
         self.told[case] = turn + 1
         if isinstance(said, list):

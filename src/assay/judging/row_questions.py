@@ -238,11 +238,11 @@ def _texts(conversation: Conversation, asked: Sequence[Turn], response: str) -> 
         "input": question.context,
         "query": query,
         "response": response,
-        "conversation": _spoken(conversation),
+        "conversation": spoken(conversation),
     }
 
 
-def _spoken(conversation: Conversation) -> str:
+def spoken(conversation: Conversation) -> str:
     """Return all turns with who speaks, as a judge reads them."""
     return "\n\n".join(
         f"{turn.role}: " + "\n".join(text for text in (turn.content, turn.context) if text)

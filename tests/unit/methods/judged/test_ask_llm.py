@@ -93,7 +93,9 @@ def test_a_conversation_is_shown_whole_and_judged_once(tmp_path: Path) -> None:
 
     assert found == {"long": 1.0}
     assert judge.told == {"long": 1}
-    (shown,) = [asked["messages"][1]["content"] for _, asked in judge.asked if "long2" in str(asked)]
+    (shown,) = [
+        asked["messages"][1]["content"] for _, asked in judge.asked if "long2" in str(asked)
+    ]
     assert shown.index("user: long|case-long.") < shown.index("assistant: An answer")
     assert shown.index("assistant: An answer") < shown.index("user: case-long2.")
 

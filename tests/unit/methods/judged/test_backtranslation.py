@@ -155,7 +155,11 @@ def test_a_row_that_speaks_to_the_judge_is_not_selected(tmp_path: Path) -> None:
 
 
 def test_what_is_no_answer_is_not_asked_about(tmp_path: Path) -> None:
-    with judged(tmp_path, {"empty": "Score: 5"}, answers={"empty": " "}) as (engine, address, judge):
+    with judged(tmp_path, {"empty": "Score: 5"}, answers={"empty": " "}) as (
+        engine,
+        address,
+        judge,
+    ):
         found = verdicts(engine, Backtranslation(judge=address))
 
     assert found == {"empty": Reason.EMPTY_RESPONSE}

@@ -39,8 +39,7 @@ CASES: dict[str, tuple[Any, float | Reason]] = {
     "half": (_marked(5, 5, 5, 6.5), Reason.OUT_OF_RANGE),
     "of_ten": (_marked(5, 5, 5, "7/10"), Reason.PARSE_FAILED),
     "overall_only": ('{"analysis": "", "scores": {"overall": 7}}', Reason.PARSE_FAILED),
-    "twice": ('{"analysis": "", "scores": {"rarity": 1, "complexity": 1, "informativeness": 1, '
-              '"overall": 7, "overall": 9}}', Reason.PARSE_FAILED),
+    "twice": (_marked(1, 1, 1, 7).replace("}}", ', "overall": 9}}'), Reason.PARSE_FAILED),
     "number": ("7", Reason.PARSE_FAILED),
     "nothing": ("", Reason.PARSE_FAILED),
     "open": (cut(_marked(5, 5, 5, 7)[:40]), Reason.REPLY_TRUNCATED),

@@ -207,7 +207,9 @@ def test_a_bare_list_that_the_row_itself_holds_is_an_echo(tmp_path: Path) -> Non
 
 
 def test_they_are_named_as_a_source_like_a_field(tmp_path: Path) -> None:
-    named = build({"method": "instag", "tags": {"method": "judged_tags", "judge": "j.gguf"}}, "scorer")
+    named = build(
+        {"method": "instag", "tags": {"method": "judged_tags", "judge": "j.gguf"}}, "scorer"
+    )
 
     assert isinstance(named, InsTag)
     assert isinstance(named.tags, JudgedTags)

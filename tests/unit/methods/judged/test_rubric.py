@@ -175,8 +175,9 @@ def test_turns_are_averaged_and_can_be_told_otherwise(tmp_path: Path) -> None:
     script = {"long": "Score: 5", "long2": "Score: 2", "long3": "Score: 2"}
     with judged(tmp_path, script, more={"long": ["long2", "long3"]}) as (engine, address, judge):
         found = {
-            how: verdicts(engine, build({"method": "rubric", "judge": address, "over_turns": how},
-                                        "scorer"))["long"]  # fmt: skip
+            how: verdicts(
+                engine, build({"method": "rubric", "judge": address, "over_turns": how}, "scorer")
+            )["long"]
             for how in ("mean", "min", "max", "sum", "last")
         }
 
