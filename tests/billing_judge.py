@@ -66,6 +66,7 @@ class Books:
         most_billed: for one question about a row.
         under_way: questions that were not answered yet.
         most_under_way: at a time.
+        answered_at: seconds since some moment, of each answer about a row.
     """
 
     asked: list[int] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Books:
     most_billed: int = 0
     under_way: int = 0
     most_under_way: int = 0
+    answered_at: list[float] = field(default_factory=list)
 
 
 def worth(case: int) -> float:
@@ -126,6 +128,8 @@ class _Server:
             mu = math.log(manners.mean_seconds) - manners.sigma**2 / 2
             await asyncio.sleep(self._chance.lognormvariate(mu, manners.sigma))
         books.under_way -= 1
+        if case >= 0:
+            books.answered_at.append(round(time.monotonic(), 4))
         said = f"{worth(case):g}\nSo it is." if case >= 0 else "word"
         choice = {"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}
         return json.dumps({"choices": [choice], "usage": usage}).encode()
