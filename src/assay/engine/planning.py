@@ -100,11 +100,8 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
             alike[component.key], step = _pool_step(
                 engine, component, view, count, by_row.per_row, rate
             )
-            refusals.extend(_too_big(component.name, component.memory(count, engine.runtime)))
-            needed = component.disk(count, engine.runtime)
-            refusals.extend(_too_full(component.name, needed, engine.runtime.cache))
-            step = step._replace(note=f"{size_text(needed)} on disk" if needed else step.note)
-            steps.append(_asked_step(engine, component, view, step, refusals))
+            step = _with_disk(engine, component, step, refusals)
+            steps.append(_with_price(engine, component, view, step, refusals))
         elif isinstance(component, Selector) and (
             component in wanted or not component.lets_through
         ):
@@ -162,7 +159,15 @@ def _pool_step(
     return found.alike, Step(feature.name, count, count, seconds)
 
 
-def _asked_step(
+def _with_disk(engine: Engine, feature: PoolFeature, step: Step, refusals: list[Words]) -> Step:
+    """Return the step of a feature of all rows with what it takes on disk."""
+    refusals.extend(_too_big(feature.name, feature.memory(step.rows, engine.runtime)))
+    needed = feature.disk(step.rows, engine.runtime)
+    refusals.extend(_too_full(feature.name, needed, engine.runtime.cache))
+    return step._replace(note=f"{size_text(needed)} on disk") if needed else step
+
+
+def _with_price(
     engine: Engine, feature: PoolFeature, view: PoolView, step: Step, refusals: list[Words]
 ) -> Step:
     """Return the step of a feature of all rows with what a service is asked for it, if one is."""

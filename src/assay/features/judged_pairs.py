@@ -24,6 +24,7 @@ from assay.judging.row_questions import Found, RowQuestions, mode_for, spoken
 from assay.judging.verdicts import Verdict
 from assay.models.service import Price
 from assay.pool.view import PoolView
+from assay.random_numbers import row_uniform
 from assay.runtime import Runtime
 from assay.samples import (
     Conversation,
@@ -42,7 +43,7 @@ from assay.solvers.bradley_terry import (
     calibrated,
     strengths_against,
 )
-from assay.solvers.pair_drawing import drawn_pairs
+from assay.solvers.pair_drawing import pairs_in_circles
 from assay.solvers.verdicts import CONSISTENT, summary, two_order_verdict
 from assay.values import RowValue
 from assay.wording import number_of
@@ -222,7 +223,12 @@ class JudgedPairs(PoolFeature):
 
     def _pairs(self, found: _Texts) -> IndexArray:
         aside = (found.flags & np.uint16(Flag.INJECTION_SUSPECT)) != 0
-        return drawn_pairs(found.keys, aside, self.rounds, seed=self.seed, purpose=self.name)
+        # By the text alone: neither other rows nor their order say where one lies.
+        rounds = (
+            row_uniform(found.keys, seed=self.seed, purpose=f"{self.name}/{number}")
+            for number in range(self.rounds)
+        )
+        return pairs_in_circles(rounds, aside)
 
     def _asked(self, found: _Texts, pairs: IndexArray) -> PoolQuestions[Found]:
         def asked(places: range, capabilities: Capabilities) -> Iterator[Questions[Found]]:

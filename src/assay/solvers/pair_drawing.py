@@ -1,36 +1,30 @@
 """Which things are compared with which, so that all can be compared by way of others."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.random_numbers import row_uniform
-from assay.samples import IdArray, IndexArray
+from assay.samples import FloatArray, IndexArray
 
 
-def drawn_pairs(
-    keys: IdArray, aside: NDArray[np.bool_], rounds: int, *, seed: int, purpose: str
-) -> IndexArray:
+def pairs_in_circles(rounds: Iterable[FloatArray], aside: NDArray[np.bool_]) -> IndexArray:
     """Return pairs of things, each once: in every round all lie in a circle, next to each other.
 
     So each is in two pairs of a round, and one round links all. Those that are set aside lie in no
     circle: each is paired with the two that it would lie between, and with no other set aside, so
-    that pairs of the others are the same without it. Where a thing lies depends on its key, the
-    seed and the round alone; one thing more changes one pair of a round.
+    that pairs of the others are the same without it. One thing more changes one pair of a round.
 
     Args:
-        keys: shape (n,), uint64, different from each other.
+        rounds: of each circle where things lie in it, shape (n,), all different.
         aside: shape (n,).
-        rounds: circles; at least 1.
-        seed: any integer.
-        purpose: what is drawn for.
 
     Returns:
         Shape (m, 2), int64: the lower place first, in ascending order.
     """
     among, others = np.flatnonzero(~aside), np.flatnonzero(aside)
     found = [np.empty((0, 2), np.int64)]
-    for number in range(rounds):
-        places = row_uniform(keys, seed=seed, purpose=f"{purpose}/{number}")
+    for places in rounds:
         circle = among[np.argsort(places[among], kind="stable")]
         if len(circle) > 1:
             found.append(np.column_stack([circle, np.roll(circle, -1)]))

@@ -1,12 +1,12 @@
-"""Circles of pairs: all linked, in an order of chance that hangs on keys alone."""
+"""Circles of pairs: all are linked, and few pairs change with what is added."""
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assay.random_numbers import philox
+from assay.random_numbers import philox, row_uniform
 from assay.samples import IdArray, IndexArray
-from assay.solvers.pair_drawing import drawn_pairs
+from assay.solvers.pair_drawing import pairs_in_circles
 
 _KEYS: IdArray = np.sort(philox(np.arange(50, dtype=np.uint64), (3, 4)))
 _NONE = np.zeros(50, np.bool_)
@@ -15,7 +15,8 @@ _NONE = np.zeros(50, np.bool_)
 def _drawn(
     keys: IdArray = _KEYS, aside: NDArray[np.bool_] = _NONE, rounds: int = 1, seed: int = 0
 ) -> IndexArray:
-    return drawn_pairs(keys, aside[: len(keys)], rounds, seed=seed, purpose="test")
+    places = [row_uniform(keys, seed=seed, purpose=f"test/{number}") for number in range(rounds)]
+    return pairs_in_circles(places, aside[: len(keys)])
 
 
 def _named(pairs: IndexArray, keys: IdArray) -> set[tuple[int, int]]:

@@ -251,8 +251,8 @@ def test_too_many_pairs_without_a_word_end_the_run(tmp_path: Path) -> None:
 
 
 def test_equal_texts_are_one(tmp_path: Path) -> None:
-    same = {"bob": "The same answer.", "cyd": "The same answer."}
-    answers = {name: f"Answer of case-{name}." for name in FIVE} | dict.fromkeys(same, "case-bob. The same answer.")
+    answers = {name: f"Answer of case-{name}." for name in FIVE}
+    answers |= dict.fromkeys(("bob", "cyd"), "case-bob. The same answer.")
     with judged(tmp_path, FIVE, answers=answers) as (engine, address, judge):
         judge.compares = _better(STEPS)
         scorer = QuRating(judge=address, text="response", rounds=ALL_PAIRS)
