@@ -31,9 +31,7 @@ class HeadDoubt(PoolFeature):
 
     name = "head_doubt"
     extra: ClassVar[str] = "models"
-    paper: ClassVar[Paper | NoPaper] = Paper(
-        title="Query by committee", authors="Seung et al.", year=1992, doi="10.1145/130385.130417"
-    )
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice: query by committee")
     stored: ClassVar[bool] = False
 
     labels: AnyRowValue

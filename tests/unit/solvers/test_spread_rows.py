@@ -52,4 +52,10 @@ def test_all_or_none_are_taken_where_there_are_few() -> None:
     groups, sizes = np.zeros(5, np.int64), np.ones(5)
 
     assert spread_rows(groups, sizes, none, 3, shift=0.5).tolist() == []
-    assert sorted(spread_rows(groups, sizes, np.arange(5), 9, shift=0.99).tolist()) == [0, 1, 2, 3, 4]
+    assert sorted(spread_rows(groups, sizes, np.arange(5), 9, shift=0.99).tolist()) == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]

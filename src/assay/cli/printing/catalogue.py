@@ -195,7 +195,8 @@ def _prefer(method: type[Scorer]) -> str:
     if isinstance(prefer, str):
         return prefer
     said = method.model_fields.get("better")
-    return "what `by` prefers" if said is None else str(said.default)
+    other = "of" if "of" in method.model_fields else "by"
+    return f"what `{other}` prefers" if said is None else str(said.default)
 
 
 def _columns(method: type[Scorer]) -> list[str] | None:

@@ -40,6 +40,41 @@ class Distilled(Scorer):
         reason="common practice: a small model on a frozen encoder learns a judge's scores, as for "
         "FineWeb-Edu"
     )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="judged: n rows of rows_to_judge; y_i = of(x_i)\n"
+        "score = h(x),  h fitted to (x_i, y_i);  of a judged row h_k(x), h_k fitted without its "
+        "part k",
+        choose="Where a judge costs too much to ask about every row, and what it goes by shows in "
+        "what a row is about, in its wording or its length. What is asked is told before anything "
+        "is sent (`-n`), and `--max-cost` holds for all rounds together.",
+        avoid="FIGURES",
+        compared=(
+            Comparison(
+                against="marks that were planted, by a judge over HTTP",
+                compared="score of 90 rows of which 40 were judged, in one round and in two",
+                tolerance="correlation above 0.95; marks of chance are refused",
+                test="tests/unit/methods/judged/test_distilled.py",
+            ),
+            Comparison(
+                against="ridge in closed form",
+                compared="held-out and last predictions, folds worked out by hand",
+                tolerance="1e-8 relative",
+                test="tests/parity/test_heads.py",
+            ),
+        ),
+        differences={
+            "reference": "None: what is common is an encoder kept as it is and a head on its "
+            "vectors, taught by hundreds of thousands of marks. Here some hundred rows are "
+            "chosen, and every row has the number of a head that did not see it.",
+            "refusal": "Nothing is scored unless the lower end of the 95 % interval of the "
+            "held-out rank correlation is above `least`, nor where most rows have a number beyond "
+            "those of the judged ones. The rows held out are judged ones, which were chosen: see "
+            "there by how much that flattered.",
+            "judged rows": "They have the head's number, too, so that all rows are on one scale.",
+            "rule": "The cut-off of the judge's own score is not taken over: what a head says "
+            "lies nearer to the mean.",
+        },
+    )
 
     of: AnyScorer
     """The judge's score, or any other that has a price for each row."""

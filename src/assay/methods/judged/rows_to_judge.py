@@ -43,6 +43,37 @@ class RowsToJudge(Selector):
     paper: ClassVar[Paper | NoPaper] = NoPaper(
         reason="common practice: stratified rows first, then query by committee"
     )
+    guide: ClassVar[Guide | None] = Guide(
+        formula="line: clusters by mean length, in each rows by length of the answer\n"
+        "i-th pick of a round: the row at vdc(i) + shift along the line, the next one still free\n"
+        "round 2 and later: only along the rows where heads disagree most, four for each pick",
+        choose="To see which rows `distilled` has judged, or to have people label rows: export "
+        "them, label them, and let `learned` learn from the file.",
+        avoid="As training data: rows are taken for what they tell of others, good or bad. Later "
+        "rounds without a reason: on the rows that they were tried on they told no more than the "
+        "first alone (see `distilled`).",
+        compared=(
+            Comparison(
+                against="the sequence in exact fractions, one pick at a time",
+                compared="41 of 60 rows in five groups, three shifts",
+                tolerance="exact",
+                test="tests/unit/solvers/test_spread_rows.py",
+            ),
+            Comparison(
+                against="five heads fitted one by one, each by its own call",
+                compared="disagreement on 60 rows",
+                tolerance="1e-12 absolute",
+                test="tests/unit/features/test_head_doubt.py",
+            ),
+        ),
+        differences={
+            "committee": "Query by committee asks heads that fit all labels equally well; here "
+            "each is fitted without a fifth of them.",
+            "batches": "The rows of a round are spread over kinds and lengths, so that they are "
+            "not all of the one kind that is doubted most.",
+            "left out": "Rows without an answer or without words are not judged.",
+        },
+    )
 
     of: AnyScorer
     """The judge's score, which is asked for between rounds; with one round it is not."""

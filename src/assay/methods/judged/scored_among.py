@@ -80,13 +80,13 @@ class ScoredAmong(Scorer):
 
 
 def _kept(part: FloatArray | Scores, record: SelectionRecord) -> Scores:
-    whole = isinstance(part, Scores)
-    values = np.asarray(part.values if isinstance(part, Scores) else part, np.float64)
-    reason = np.array(part.reason if isinstance(part, Scores) else np.zeros(len(values)), np.uint8)
-    out = np.ones(len(values), np.bool_)
+    """Return a column, NOT_ASKED where the row was not chosen."""
+    if not isinstance(part, Scores):
+        part = Scores(np.asarray(part, np.float64), np.zeros(len(part), np.uint8))
+    out = np.ones(len(part.values), np.bool_)
     out[record.selection.indices] = False
-    reason[out] = Reason.NOT_ASKED
-    return Scores(values, reason, part.flags if whole else None)
+    reason = np.where(out, np.uint8(Reason.NOT_ASKED), part.reason).astype(np.uint8)
+    return Scores(part.values, reason, part.flags)
 
 
 def _among(needs: Any, by: Selector) -> list[Component]:

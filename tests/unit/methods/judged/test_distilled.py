@@ -3,16 +3,20 @@
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from assay.components.component import build
+from assay.components.base import Component, NoPaper, Paper
+from assay.components.component import Scorer, build
 from assay.engine.engine import Engine
 from assay.engine.planning import plan
 from assay.errors import ConfigError, FeatureError, UnfinishedError
 from assay.features.gathered_labels import GatheredLabels
+from assay.features.head_doubt import HeadDoubt
+from assay.features.judgments import Judgments
+from assay.features.passes import PoolFeature
 from assay.methods.combinations.combination import Product
 from assay.methods.judged.alpagasus import AlpaGasus
 from assay.methods.judged.distilled import Distilled
@@ -112,9 +116,7 @@ def test_the_price_ahead_is_of_the_rows_that_are_judged(tmp_path: Path) -> None:
     with _judging(tmp_path, price="in=1,out=1") as (engine, address, judge):
         scorer = _distilled(address, rounds=3)
         prices = [step.price for step in plan(engine, [scorer]).steps if step.price is not None]
-        whole = [
-            step.price for step in plan(engine, [scorer.of]).steps if step.price is not None
-        ]
+        whole = [step.price for step in plan(engine, [scorer.of]).steps if step.price is not None]
         assert judge.told == {}, "a plan asks nothing"
         engine.value(scorer.choice())
         left = [step.price for step in plan(engine, [scorer]).steps if step.price is not None]
@@ -164,7 +166,9 @@ def test_a_later_round_takes_what_is_in_doubt(tmp_path: Path) -> None:
     engine = _planted(tmp_path)
     choice = _choice(rows=24, rounds=3)
     record: SelectionRecord = engine.value(choice.every_round()[2])
-    doubt = engine.value(choice.every_round()[2].requires()["doubt"])["value"]
+    need = choice.every_round()[2].requires()["doubt"]
+    assert isinstance(need, HeadDoubt)
+    doubt = engine.value(need)["value"]
     before = [engine.value(each).selection.indices for each in choice.every_round()[:2]]
 
     open_rows = np.setdiff1d(np.flatnonzero(np.isfinite(doubt)), np.concatenate(before))
@@ -216,10 +220,29 @@ def test_a_score_keeps_its_side_its_flags_and_its_columns(tmp_path: Path) -> Non
     assert Distilled(of=judge).shuns is Flag.INJECTION_SUSPECT
 
 
+class OfAllRows(PoolFeature):
+    """What a judge says of all rows together."""
+
+    name = "of_all_rows"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="planted for tests")
+
+    def requires(self) -> dict[str, Component]:
+        return {"judged": Judgments(judge="http://localhost:8000/v1#model@1")}
+
+
+class OfAll(Scorer):
+    """A score that rests on it."""
+
+    name = "of_all"
+    paper: ClassVar[Paper | NoPaper] = NoPaper(reason="planted for tests")
+
+    def requires(self) -> dict[str, Component]:
+        return {"whole": OfAllRows()}
+
+
 def test_what_asks_about_all_rows_at_once_is_refused() -> None:
-    tags = {"method": "instag", "judge": "http://localhost:8000/v1#model@1"}
-    with pytest.raises(ConfigError, match="of all rows at once"):
-        build({"method": "scored_among", "of": tags, "by": "random"}, "scorer")
+    with pytest.raises(ConfigError, match="of_all needs judgments of all rows at once"):
+        build({"method": "scored_among", "of": OfAll(), "by": "random"}, "scorer")
 
 
 def test_labels_of_several_parts_are_gathered(tmp_path: Path) -> None:
