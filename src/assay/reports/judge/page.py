@@ -7,6 +7,7 @@ from assay.agreement.judge_report import Against, Asked, JudgeReport
 from assay.agreement.judge_wording import (
     conclusions,
     correlation_text,
+    place_text,
     share_text,
     spending_lines,
     step_text,
@@ -69,7 +70,8 @@ def _figures(lines: Sequence[Line]) -> Html:
 
 def _numbers(found: JudgeReport) -> list[Line]:
     cut = found.cut
-    lines = [("read, of the rows that were asked about", share_text(found.parsed))]
+    asked = [("read, of the rows that were asked about", share_text(found.parsed))]
+    lines = asked if found.asked else []
     lines += [
         (f"without: {reason.lower().replace('_', ' ')}", f"{count:,}")
         for reason, count in found.outcomes.items()
@@ -85,14 +87,9 @@ def _numbers(found: JudgeReport) -> list[Line]:
         )
     if cut.count:
         ties = cut.ties
+        told = f"{ties.better:,} better than {number_text(ties.value)}, and {ties.taken:,} of the "
         lines.append(
-            (
-                f"the best {cut.count:,} ({cut.budget})",
-                (
-                    f"{ties.better:,} better than {number_text(ties.value)}, and {ties.taken:,} of the "
-                    f"{ties.tied:,} that have it"
-                ),
-            )
+            (f"the best {cut.count:,} ({cut.budget})", f"{told}{ties.tied:,} that have it")
         )
     return lines
 
@@ -107,7 +104,7 @@ def _leanings(found: JudgeReport) -> list[Line]:
     ]  # fmt: skip
     told = found.verdicts
     if told is None:
-        lines.append(("place", "each row was judged alone, so there is none to lean to"))
+        lines.append(("place", place_text(found)))
         return lines
     lines.append(("preferences for what was shown first", share_text(told.first_place)))
     if told.both_orders:
@@ -180,26 +177,26 @@ def _retest(found: Retest) -> list[Line]:
 
 
 def _method(found: JudgeReport) -> Iterator[Html]:
-    lines = [
-        (
-            "Shares have Wilson's 95 % interval (1927); correlations and kappas have the middle 95 % "
-            "of those of rows drawn anew, and none below 30 rows."
-        ),
-        (
-            f"Lengths: words of {found.lengths.rows:,} rows. What lengths alone tell is a plane over "
-            "their logarithms, squares and product, fitted on four fifths of the rows and told of the "
-            "last, five times."
-        ),
-    ]
+    text = f"""
+    Shares have the 95 % interval of Wilson (1927). Those of correlations and kappas are the middle
+    95 % of the same over rows drawn anew; there is none below 30 rows.
+
+    Lengths: words of {found.lengths.rows:,} rows. What lengths alone tell is a plane over their
+    logarithms, squares and product, fitted on four fifths of the rows and told of the last, five
+    times.
+    """
     if found.against is not None:
-        lines.append(
-            "Bounds of a mean label hold it in at least 95 of 100 samples, whatever the labels' "
-            "distribution (Waudby-Smith and Ramdas 2024, hedged capital); labels count as from the "
-            "range that all of them have. Each line has its own bounds."
-        )
+        text += """
+
+    Bounds of a mean label hold it in at least 95 of 100 samples, whatever the distribution of the
+    labels (Waudby-Smith and Ramdas 2024, hedged capital). Labels count as from the range that all
+    of them have, and every line has bounds of its own.
+    """
     if found.asked:
-        lines.append(
-            "Tokens are those that the server counts. Money counts replies, failed tries, and what "
-            "runs that were killed may have spent."
-        )
-    yield element("ul", *(element("li", line) for line in lines))
+        text += """
+
+    Tokens are those that the server counts. Money counts replies, failed tries, and what runs that
+    were killed may have spent.
+    """
+    parts = [" ".join(part.split()) for part in text.split("\n\n")]
+    yield element("ul", *(element("li", part) for part in parts if part))
