@@ -235,7 +235,12 @@ def test_a_report_holds_a_score_against_peoples_labels(assay: Here, judge: Judge
     assert found["conclusions"]
     assert page.code == 0
     assert "kappa" in page.out
-    assert "<svg" in Path("judge.html").read_text()
+    written = Path("judge.html").read_text()
+    assert written.count("<svg") == 2
+    assert "Content-Security-Policy" in written
+    assert "<script" not in written
+    # It may be sent to anybody: it does not say where the judge answers.
+    assert "127.0.0.1" not in written
 
 
 def test_labels_of_people_have_a_report_of_their_own(assay: Here) -> None:

@@ -46,7 +46,7 @@ class Exchange(Brief):
     """A request and its reply.
 
     Attributes:
-        asked: what was shown, by role; where data were fenced stands their mark without its code.
+        asked: what was shown, by role; dots stand for the code of the fences.
         said: what the judge wrote; empty where it wrote nothing.
         outcome: OK, or why there is no reply.
         repeat: which of several samplings of the same it is, from 0.
@@ -125,8 +125,8 @@ def exchange_of(stored: StoredReply) -> Exchange:
 
 
 def _shown(pieces: Sequence[str | None]) -> str:
-    """Return a message as it was sent, without the code of its fences."""
-    return "".join("" if piece is None else piece for piece in pieces)
+    """Return a message as it was sent; dots stand for the code of its fences."""
+    return "".join("..." if piece is None else piece for piece in pieces)
 
 
 def told_of(finding: Any) -> Iterator[Mapping[str, Any] | Reason]:

@@ -85,8 +85,8 @@ def conclusions(found: JudgeReport) -> list[str]:
     own = found.lengths.control.told
     if own.low > 0:
         told.append(
-            f"a judge that sees lengths alone would rank much like this one: {own.value:.2f} of "
-            "rank correlation comes from length"
+            "a judge that sees lengths alone would rank much like this one: rank correlation "
+            f"{own.value:.2f}"
             if own.value >= _MUCH
             else f"a part of its ranking is length: lengths alone tell it with {own.value:.2f}"
         )

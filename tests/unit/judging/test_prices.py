@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.errors import ConfigError
 from assay.components.money import Amount, amount_text, parse_amount, parse_nano
+from assay.errors import ConfigError
 from assay.judging.prices import FREE, Price, parse_price, price_of, read_prices
 
 _TOML = """

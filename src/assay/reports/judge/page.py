@@ -1,6 +1,7 @@
 """The page: what stands out, ties, leanings, agreement, calibration, and what it has cost."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from assay.agreement.judge_report import Against, Asked, JudgeReport
@@ -21,13 +22,18 @@ from assay.version import __version__
 from assay.wording import number_text, percent, seconds, without_folders
 
 Line = tuple[str, str]
+_ADDRESS = re.compile(r"https?://[^\s#,)]*#")
+"""Where a judge answers, before its name."""
 
 _STYLE = """
 .lead li { font-size: 17px; margin: 0 0 6px; }
 .lead { padding-left: 1.1em; max-width: 75ch; }
 .figures th { min-width: 12em; color: var(--ink); }
 .figures td { overflow-wrap: anywhere; }
-.panel { background: var(--panel); border-radius: 10px; padding: 16px 18px; min-width: 0; }
+@media (max-width: 640px) {
+  .figures td[data-label] { justify-content: flex-start; text-align: left; }
+  .figures td[data-label]::before { display: none; }
+}
 """
 
 
@@ -58,9 +64,10 @@ def judge_page(found: JudgeReport) -> str:
 def _subtitle(found: JudgeReport) -> str:
     judges = ", ".join(dict.fromkeys(short_name(each.judge) for each in found.asked))
     by = f"judged by {judges}" if judges else "imported"
+    method = _ADDRESS.sub("", without_folders(found.method))
     return (
-        f"{without_folders(found.method)}, {by}; {found.scored:,} of {found.rows:,} rows have a "
-        f"number; {found.prefer} is better; Assay {__version__}"
+        f"{method}, {by}; {found.scored:,} of {found.rows:,} rows have a number; {found.prefer} is "
+        f"better; Assay {__version__}"
     )
 
 
@@ -129,7 +136,7 @@ def _against(found: JudgeReport, against: Against) -> Iterator[Html]:
         lines.append(("mean difference", f"{against.difference:+.2f}"))
     yield _figures(lines)
     if against.steps:
-        yield element("h3", f"What {against.name} is on average, by {found.name}")
+        yield element("h3", f"Mean of {against.name}, number by number of {found.name}")
         yield calibration_chart(found.name, against)
         yield table(
             [found.name, ("rows", "right"), (f"mean {against.name}", "right"), ("from", "right"),
@@ -139,7 +146,6 @@ def _against(found: JudgeReport, against: Against) -> Iterator[Html]:
                  f"{step.label.low:.2f}", f"{step.label.high:.2f}"]
                 for step in against.steps
             ],
-            class_="stacked",
         )  # fmt: skip
 
 
