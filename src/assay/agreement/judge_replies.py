@@ -46,7 +46,7 @@ class Exchange(Brief):
     """A request and its reply.
 
     Attributes:
-        asked: what was shown, by role; where data were fenced stands their mark without its code.
+        asked: what was shown, by role; dots stand for the code of the fences.
         said: what the judge wrote; empty where it wrote nothing.
         outcome: OK, or why there is no reply.
         repeat: which of several samplings of the same it is, from 0.
@@ -125,8 +125,8 @@ def exchange_of(stored: StoredReply) -> Exchange:
 
 
 def _shown(pieces: Sequence[str | None]) -> str:
-    """Return a message as it was sent, without the code of its fences."""
-    return "".join("" if piece is None else piece for piece in pieces)
+    """Return a message as it was sent; dots stand for the code of its fences."""
+    return "".join("..." if piece is None else piece for piece in pieces)
 
 
 def told_of(finding: Any) -> Iterator[Mapping[str, Any] | Reason]:
@@ -147,24 +147,22 @@ def rows_in_view(
 
 
 def replies_used(project: Workspace) -> list[bytes]:
-    """Return the keys of all replies that results of a project rest on, ascending."""
+    """Return the keys of all replies that scores of a project rest on, ascending."""
     keys: set[bytes] = set()
-    seen: set[str] = set()
-    for feature in _features_stored(project):
-        view = rows_in_view(project, feature)
-        if f"{feature.row_key} {view.digest}" in seen:
-            continue
-        seen.add(f"{feature.row_key} {view.digest}")
+    features = {feature.key: feature for _, feature in judged_scores(project)}
+    for feature in features.values():
         replies = Replies(project, feature)
-        keys.update(key for row in replies.keys(view) for key in row)
-        keys &= replies.store.known(keys)
+        own = {key for row in replies.keys(rows_in_view(project, feature)) for key in row}
+        keys |= replies.store.known(own)
         replies.close()
     return sorted(keys)
 
 
-def _features_stored(project: Workspace) -> Iterator[JudgedFeature]:
-    for found in stored_results(project.results, project.pool.context, every=True):
+def judged_scores(project: Workspace) -> Iterator[tuple[str, JudgedFeature]]:
+    """Yield the names of the stored scores, each with all that judges were asked for it."""
+    for found in stored_results(project.results, project.pool.context):
         if found.current and found.kind == "score":
             # What another version or a file that is not loaded has made is passed over.
             with contextlib.suppress(AssayError):
-                yield from judged_features(project, stored_scorer(project, found))
+                for feature in judged_features(project, stored_scorer(project, found)):
+                    yield found.name, feature

@@ -1,21 +1,24 @@
 """What judges have cost: replies that are used, tries that failed, and what may be under way."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from assay.components.money import amount_text
+from assay.components.references import name_of
 from assay.echo import Brief
 from assay.features.judging_pass import JudgedFeature
 from assay.judging.known_capabilities import currency_of
 from assay.judging.opening import judge_identity
-from assay.judging.spending import Totals
 from assay.judging.store import ReplyStore
 from assay.judging.stored_reply import StoredReply
 
 _AT_ONCE = 4000
+Asking: TypeAlias = Iterable[tuple[str, JudgedFeature]]
+"""Names of scores, each with something that a judge is asked for."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -67,9 +70,56 @@ def scope_of(pool: str, feature: JudgedFeature) -> str:
 
 def money_of(store: ReplyStore, pool: str, feature: JudgedFeature) -> Money:
     """Return what was spent on a feature of the rows of a pool; see `scope_of`."""
-    found: Totals = store.totals([scope_of(pool, feature)])
-    currency = currency_of(store.folder, judge_identity(feature.judge))
+    return _money(store, [scope_of(pool, feature)], judge_identity(feature.judge))
+
+
+def _money(store: ReplyStore, scopes: Collection[str], judge: str) -> Money:
+    found = store.totals(scopes)
+    currency = currency_of(store.folder, judge)
     return Money(currency, found.settled, found.lost, found.open, found.overrun)
+
+
+@dataclass(frozen=True, repr=False)
+class Account(Brief):
+    """What was spent on one thing that a judge was asked for, about rows of a project.
+
+    Attributes:
+        scores: that rest on it; none where it was only tried, or they are gone.
+        judge: its name; empty where no score says it.
+        money: all that was spent.
+    """
+
+    scores: Sequence[str]
+    judge: str
+    money: Money
+
+
+def accounts_of(store: ReplyStore, pools: Collection[str], scores: Asking) -> list[Account]:
+    """Return what judges have cost for the rows of some pools, dearest first.
+
+    Args:
+        store: where it is counted.
+        pools: names of the files of rows, without their ending.
+        scores: names of scores with what judges are asked for them; settled.
+    """
+    names: dict[str, list[str]] = {}
+    features: dict[str, JudgedFeature] = {}
+    for name, feature in scores:
+        names.setdefault(feature.row_key, []).append(name)
+        features[feature.row_key] = feature
+    scopes: dict[str, list[str]] = {}
+    for scope in store.scopes():
+        pool, _, key = scope.partition("/")
+        if pool in pools:
+            scopes.setdefault(key, []).append(scope)
+    found = []
+    for key, own in scopes.items():
+        feature_ = features.get(key)
+        judge = "" if feature_ is None else feature_.judge
+        money = _money(store, own, judge_identity(judge) if judge else "")
+        if not money.is_nothing:
+            found.append(Account(tuple(dict.fromkeys(names.get(key, ()))), name_of(judge), money))
+    return sorted(found, key=lambda each: (-each.money.settled, each.scores))
 
 
 @dataclass(frozen=True, repr=False)

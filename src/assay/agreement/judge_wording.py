@@ -33,6 +33,13 @@ def step_text(low: float, high: float) -> str:
     return number_text(low) if low == high else f"{number_text(low)} to {number_text(high)}"
 
 
+def place_text(found: JudgeReport) -> str:
+    """Return why nothing is told of a lean to a place."""
+    if found.asked:
+        return "each row was judged alone, so there is none to lean to"
+    return "the file does not say in which order answers were shown"
+
+
 def spending_lines(spending: Spending) -> Iterator[tuple[str, str]]:
     """Yield what replies have taken, for a reader."""
     yield (
@@ -78,8 +85,8 @@ def conclusions(found: JudgeReport) -> list[str]:
     own = found.lengths.control.told
     if own.low > 0:
         told.append(
-            f"a judge that sees lengths alone would rank much like this one: {own.value:.2f} of "
-            "rank correlation comes from length"
+            "a judge that sees lengths alone would rank much like this one: rank correlation "
+            f"{own.value:.2f}"
             if own.value >= _MUCH
             else f"a part of its ranking is length: lengths alone tell it with {own.value:.2f}"
         )

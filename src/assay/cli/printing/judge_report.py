@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from assay.agreement.judge_wording import (
     conclusions,
     correlation_text,
+    place_text,
     share_text,
     spending_lines,
     step_text,
@@ -88,13 +89,15 @@ def report_parts(found: "JudgeReport") -> "Iterator[RenderableType]":
 
 
 def _head(found: "JudgeReport") -> Iterator[Line]:
-    yield "score", f"{found.name}, by {found.method}; {found.prefer} is better"
+    by = f"by {found.method}" if found.asked else "imported"
+    yield "score", f"{found.name}, {by}; {found.prefer} is better"
     yield "rows", f"{found.scored:,} of {found.rows:,} have a number"
     for reason, count in found.outcomes.items():
         yield f"  {reason.lower().replace('_', ' ')}", count
     if found.suspect:
         yield "  speak to a judge", found.suspect
-    yield "read", f"{share_text(found.parsed)} of the rows that were asked about"
+    if found.asked:
+        yield "read", f"{share_text(found.parsed)} of the rows that were asked about"
     middle = [number_text(found.quantiles[share]) for share in ("0.1", "0.5", "0.9")]
     yield "numbers", f"{middle[0]}, {middle[1]}, {middle[2]} at 10, 50 and 90 %"
 
@@ -121,7 +124,7 @@ def _length_lines(found: "JudgeReport") -> Iterator[Line]:
     yield "  words of the prompt", correlation_text(lengths.prompt)
     yield "  what lengths alone tell", correlation_text(lengths.control.told)
     if found.verdicts is None:
-        yield "place", "each row was judged alone"
+        yield "place", place_text(found)
         return
     told = found.verdicts
     yield "place", f"{share_text(told.first_place)} of the preferences are for the first"

@@ -70,7 +70,7 @@ def _described_row(row: "PilotRow") -> dict[str, Any]:
         "value": row.value,
         "reason": row.reason.name.lower(),
         "replies": [described_exchange(each) for each in row.exchanges],
-        "read": [_read(each) for each in row.read],
+        "read": [described_read(each) for each in row.read],
     }
 
 
@@ -85,7 +85,8 @@ def described_exchange(exchange: "Exchange") -> dict[str, Any]:
     }
 
 
-def _read(told: Mapping[str, Any] | Reason) -> Any:
+def described_read(told: Mapping[str, Any] | Reason) -> Any:
+    """Return what was read of a reply, as data: numbers by name, or why there are none."""
     return told.name.lower() if isinstance(told, Reason) else dict(told)
 
 

@@ -1,12 +1,14 @@
 """The page: what stands out, ties, leanings, agreement, calibration, and what it has cost."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 
 from assay.agreement.judge_report import Against, Asked, JudgeReport
 from assay.agreement.judge_wording import (
     conclusions,
     correlation_text,
+    place_text,
     share_text,
     spending_lines,
     step_text,
@@ -20,13 +22,18 @@ from assay.version import __version__
 from assay.wording import number_text, percent, seconds, without_folders
 
 Line = tuple[str, str]
+_ADDRESS = re.compile(r"https?://[^\s#,)]*#")
+"""Where a judge answers, before its name."""
 
 _STYLE = """
 .lead li { font-size: 17px; margin: 0 0 6px; }
 .lead { padding-left: 1.1em; max-width: 75ch; }
 .figures th { min-width: 12em; color: var(--ink); }
 .figures td { overflow-wrap: anywhere; }
-.panel { background: var(--panel); border-radius: 10px; padding: 16px 18px; min-width: 0; }
+@media (max-width: 640px) {
+  .figures td[data-label] { justify-content: flex-start; text-align: left; }
+  .figures td[data-label]::before { display: none; }
+}
 """
 
 
@@ -57,9 +64,10 @@ def judge_page(found: JudgeReport) -> str:
 def _subtitle(found: JudgeReport) -> str:
     judges = ", ".join(dict.fromkeys(short_name(each.judge) for each in found.asked))
     by = f"judged by {judges}" if judges else "imported"
+    method = _ADDRESS.sub("", without_folders(found.method))
     return (
-        f"{without_folders(found.method)}, {by}; {found.scored:,} of {found.rows:,} rows have a "
-        f"number; {found.prefer} is better; Assay {__version__}"
+        f"{method}, {by}; {found.scored:,} of {found.rows:,} rows have a number; {found.prefer} is "
+        f"better; Assay {__version__}"
     )
 
 
@@ -69,7 +77,8 @@ def _figures(lines: Sequence[Line]) -> Html:
 
 def _numbers(found: JudgeReport) -> list[Line]:
     cut = found.cut
-    lines = [("read, of the rows that were asked about", share_text(found.parsed))]
+    asked = [("read, of the rows that were asked about", share_text(found.parsed))]
+    lines = asked if found.asked else []
     lines += [
         (f"without: {reason.lower().replace('_', ' ')}", f"{count:,}")
         for reason, count in found.outcomes.items()
@@ -85,14 +94,9 @@ def _numbers(found: JudgeReport) -> list[Line]:
         )
     if cut.count:
         ties = cut.ties
+        told = f"{ties.better:,} better than {number_text(ties.value)}, and {ties.taken:,} of the "
         lines.append(
-            (
-                f"the best {cut.count:,} ({cut.budget})",
-                (
-                    f"{ties.better:,} better than {number_text(ties.value)}, and {ties.taken:,} of the "
-                    f"{ties.tied:,} that have it"
-                ),
-            )
+            (f"the best {cut.count:,} ({cut.budget})", f"{told}{ties.tied:,} that have it")
         )
     return lines
 
@@ -107,7 +111,7 @@ def _leanings(found: JudgeReport) -> list[Line]:
     ]  # fmt: skip
     told = found.verdicts
     if told is None:
-        lines.append(("place", "each row was judged alone, so there is none to lean to"))
+        lines.append(("place", place_text(found)))
         return lines
     lines.append(("preferences for what was shown first", share_text(told.first_place)))
     if told.both_orders:
@@ -132,7 +136,7 @@ def _against(found: JudgeReport, against: Against) -> Iterator[Html]:
         lines.append(("mean difference", f"{against.difference:+.2f}"))
     yield _figures(lines)
     if against.steps:
-        yield element("h3", f"What {against.name} is on average, by {found.name}")
+        yield element("h3", f"Mean of {against.name}, number by number of {found.name}")
         yield calibration_chart(found.name, against)
         yield table(
             [found.name, ("rows", "right"), (f"mean {against.name}", "right"), ("from", "right"),
@@ -142,7 +146,6 @@ def _against(found: JudgeReport, against: Against) -> Iterator[Html]:
                  f"{step.label.low:.2f}", f"{step.label.high:.2f}"]
                 for step in against.steps
             ],
-            class_="stacked",
         )  # fmt: skip
 
 
@@ -180,26 +183,26 @@ def _retest(found: Retest) -> list[Line]:
 
 
 def _method(found: JudgeReport) -> Iterator[Html]:
-    lines = [
-        (
-            "Shares have Wilson's 95 % interval (1927); correlations and kappas have the middle 95 % "
-            "of those of rows drawn anew, and none below 30 rows."
-        ),
-        (
-            f"Lengths: words of {found.lengths.rows:,} rows. What lengths alone tell is a plane over "
-            "their logarithms, squares and product, fitted on four fifths of the rows and told of the "
-            "last, five times."
-        ),
-    ]
+    text = f"""
+    Shares have the 95 % interval of Wilson (1927). Those of correlations and kappas are the middle
+    95 % of the same over rows drawn anew; there is none below 30 rows.
+
+    Lengths: words of {found.lengths.rows:,} rows. What lengths alone tell is a plane over their
+    logarithms, squares and product, fitted on four fifths of the rows and told of the last, five
+    times.
+    """
     if found.against is not None:
-        lines.append(
-            "Bounds of a mean label hold it in at least 95 of 100 samples, whatever the labels' "
-            "distribution (Waudby-Smith and Ramdas 2024, hedged capital); labels count as from the "
-            "range that all of them have. Each line has its own bounds."
-        )
+        text += """
+
+    Bounds of a mean label hold it in at least 95 of 100 samples, whatever the distribution of the
+    labels (Waudby-Smith and Ramdas 2024, hedged capital). Labels count as from the range that all
+    of them have, and every line has bounds of its own.
+    """
     if found.asked:
-        lines.append(
-            "Tokens are those that the server counts. Money counts replies, failed tries, and what "
-            "runs that were killed may have spent."
-        )
-    yield element("ul", *(element("li", line) for line in lines))
+        text += """
+
+    Tokens are those that the server counts. Money counts replies, failed tries, and what runs that
+    were killed may have spent.
+    """
+    parts = [" ".join(part.split()) for part in text.split("\n\n")]
+    yield element("ul", *(element("li", part) for part in parts if part))
