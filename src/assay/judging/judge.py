@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from assay.components.money import spent_text
 from assay.judging.capabilities import Capabilities
 from assay.judging.kept import KeptReplies
 from assay.judging.lacking import Lacking
@@ -104,6 +105,7 @@ class Judge:
         self._model = model
         self._cap = cap
         self._scopes: tuple[str, ...] = ()
+        self._ledger: Ledger | None = None
         self._purse: Purse | None = None
         self._slots = asyncio.Semaphore(1)
         self._pool: ThreadPoolExecutor | None = None
@@ -141,7 +143,7 @@ class Judge:
         The cap covers what was ever spent under it, and under those before it in this run.
         """
         self._scopes = (scope, *(each for each in self._scopes if each != scope))
-        ledger = Ledger(self._kept.store, self._scopes, self._cap)
+        ledger = self._ledger = Ledger(self._kept.store, self._scopes, self._cap)
         self._purse, self._slots = Purse(ledger), asyncio.Semaphore(self.parallel)
         with ThreadPoolExecutor(2, thread_name_prefix="judge") as self._pool:
             try:
@@ -151,6 +153,15 @@ class Judge:
                 raise
         self._lacking.spent(ledger)
         ledger.close()
+
+    def spent_words(self) -> str:
+        """Return what is spent under the cap, as ``0.12 of 5.00 USD``; "" where nobody is paid.
+
+        What killed processes may have spent counts as spent.
+        """
+        if self._ledger is None or self._kept.price.is_free:
+            return ""
+        return spent_text(self._ledger.spent, self._cap, self._kept.price.currency)
 
     def start(self, work: Coroutine[Any, Any, Any]) -> "Future[Any]":
         """Begin work in the loop in which requests are sent."""

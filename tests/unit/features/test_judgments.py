@@ -253,9 +253,7 @@ def test_where_too_many_rows_say_nothing_the_error_shows_what_was_said(tmp_path:
     script = dict.fromkeys(SCRIPT, "I find this quite good.")
     with judged(tmp_path, script, max_unscored=0.02) as (engine, address, _):
         scorer = AlpaGasus(judge=address)
-        with pytest.raises(
-            TooManyUnscoredError, match=r"replied 'I find this quite good\.'"
-        ):
+        with pytest.raises(TooManyUnscoredError, match=r"replied 'I find this quite good\.'"):
             engine.value(scorer)
 
 
