@@ -89,6 +89,11 @@ class _CellTask:
     ) -> None:
         self._line, self._label, self._total, self._unit = line, label, total, unit
         self._started, self._done, self._told = started, 0.0, False
+        self._remark = ""
+
+    def remark(self, text: str) -> None:
+        """Show a text at the end of the line."""
+        self._remark = f", {plain(text)}" if text else ""
 
     def advance(self, amount: float) -> None:
         """Count, and tell if there is something to wait for."""
@@ -104,11 +109,14 @@ class _CellTask:
         gone = self._line.now() - self._started
         if self._told:
             self._line.tell(f"{self._label}: {self._done:,.0f} {self._unit}, "
-                            f"{format_seconds(gone)}", last=True)  # fmt: skip
+                            f"{format_seconds(gone)}{self._remark}", last=True)  # fmt: skip
 
     def _words(self, gone: float) -> str:
         if not self._total:
-            return f"{self._label}: {self._done:,.0f} {self._unit}, {format_seconds(gone)} gone"
+            return (
+                f"{self._label}: {self._done:,.0f} {self._unit}, {format_seconds(gone)} gone"
+                f"{self._remark}"
+            )
         share = min(1.0, self._done / self._total)
         full = int(share * _BAR)
         left = seconds_left(self._done, self._total, gone)
@@ -116,6 +124,7 @@ class _CellTask:
         return (
             f"{self._label}: {_FULL * full}{_EMPTY * (_BAR - full)} {share:.0%} of "
             f"{self._total:,.0f} {self._unit}, {format_seconds(gone)} gone{rest}"
+            f"{self._remark}"
         )
 
 

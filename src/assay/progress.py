@@ -1,11 +1,12 @@
 """How far the work is: a small protocol, with one writer for terminals and one for logs."""
 
 import contextlib
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO, runtime_checkable
 
 from assay.folding import display_width, padded, shortened_inside
 from assay.wording import plain
@@ -24,6 +25,46 @@ class Task(Protocol):
 
     def advance(self, amount: float) -> None:
         """Count `amount` more units as done."""
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A stretch of work that also says what is worth knowing beside how far it is."""
+
+    def remark(self, text: str) -> None:
+        """Show a text beside the rows, in the place of the one before; "" shows none."""
+
+
+def remark(task: Task, text: str) -> None:
+    """Show a text beside how far a stretch of work is, where that can be shown."""
+    if isinstance(task, Remarking):
+        task.remark(text)
+
+
+class Remarked:
+    """A stretch of work that is asked now and then what there is to say of it.
+
+    Args:
+        task: where it is reported.
+        say: returns the text; "" if there is nothing to say.
+        total: of the work; the text is always asked for once that is done.
+    """
+
+    SECONDS = 0.5
+
+    def __init__(self, task: Task, say: Callable[[], str], total: float) -> None:
+        self._task, self._say, self._total = task, say, total
+        self._done = 0.0
+        self._asked_at = -math.inf
+
+    def advance(self, amount: float) -> None:
+        """Count `amount` more units as done."""
+        self._done += amount
+        now = time.perf_counter()
+        if now - self._asked_at >= self.SECONDS or self._done >= self._total:
+            self._asked_at = now
+            remark(self._task, self._say())
+        self._task.advance(amount)
 
 
 class Progress(Protocol):
@@ -123,6 +164,11 @@ class _LineTask:
         self._next = 0.1
         self._next_count = _COUNTED_SECONDS
         self._started = time.perf_counter()
+        self._remark = ""
+
+    def remark(self, text: str) -> None:
+        """End the next lines with a text."""
+        self._remark = f", {plain(text)}" if text else ""
 
     def advance(self, amount: float) -> None:
         """Write a line whenever another tenth is done."""
@@ -142,7 +188,8 @@ class _LineTask:
         rate = f", {done / elapsed:,.0f} {self._unit}/s" if done > 0 else ""
         rest = f", {format_seconds(left)} left" if left and share < 1 else ""
         self._stream.write(
-            f"{self._label}: {share:.0%} of {self._total:,.0f} {self._unit}{rate}{rest}\n"
+            f"{self._label}: {share:.0%} of {self._total:,.0f} {self._unit}{rate}{rest}"
+            f"{self._remark}\n"
         )
         self._stream.flush()
 
@@ -153,7 +200,7 @@ class _LineTask:
         self._next_count = elapsed + _COUNTED_SECONDS
         self._stream.write(
             f"{self._label}: {self._done:,.0f} {self._unit}, "
-            f"{self._done / elapsed:,.0f} {self._unit}/s\n"
+            f"{self._done / elapsed:,.0f} {self._unit}/s{self._remark}\n"
         )
         self._stream.flush()
 
@@ -184,9 +231,15 @@ class _RichTask:
 
         self._bars.advance(TaskID(self._identifier), amount)
 
+    def remark(self, text: str) -> None:
+        """Show a text behind the time left."""
+        from rich.progress import TaskID  # noqa: PLC0415  import costs start-up time
+
+        self._bars.update(TaskID(self._identifier), remark=plain(text))
+
 
 class Bars:
-    """Bars on a terminal: rows, rate, reused rows, time left."""
+    """Bars on a terminal: rows, rate, reused rows, time left, and what else is said."""
 
     def __init__(self) -> None:
         self._bars: RichProgress | None = None
@@ -202,7 +255,7 @@ class Bars:
             self._bars = bars
             bars.start()
         note = f"{reused:,.0f} reused" if reused else ""
-        identifier = bars.add_task(plain(label), total=total, unit=unit, note=note)
+        identifier = bars.add_task(plain(label), total=total, unit=unit, note=note, remark="")
         try:
             yield _RichTask(bars, identifier)
         finally:
@@ -269,4 +322,6 @@ def _counts(task: "RichTask") -> str:
     gone = format_seconds((task.finished_time if task.finished else task.elapsed) or 0.0)
     left = task.time_remaining
     rest = f", {format_seconds(left)} left" if left and not task.finished else ""
-    return f"{task.completed:,.0f}{of} {task.fields['unit']}, {gone} gone{rest}"
+    remark = str(task.fields.get("remark") or "")
+    said = f", {remark}" if remark else ""
+    return f"{task.completed:,.0f}{of} {task.fields['unit']}, {gone} gone{rest}{said}"

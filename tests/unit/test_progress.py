@@ -7,7 +7,17 @@ from rich.console import Console
 from rich.progress import Progress
 
 from assay.folding import display_width
-from assay.progress import Bars, Lines, Patient, Silent, Task, format_seconds, seconds_left
+from assay.progress import (
+    Bars,
+    Lines,
+    Patient,
+    Remarked,
+    Silent,
+    Task,
+    format_seconds,
+    remark,
+    seconds_left,
+)
 
 
 @pytest.mark.parametrize(
@@ -191,3 +201,47 @@ def test_the_clock_of_a_bar_that_has_ended_stands_still() -> None:
     console.print(progress.get_renderable())
 
     assert "10 of 10 rows, 3.0 s gone" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_what_is_to_be_said_ends_the_line_and_is_asked_for_now_and_then(
+    clock: list[float],
+) -> None:
+    stream = io.StringIO()
+    asked = 0
+
+    def say() -> str:
+        nonlocal asked
+        asked += 1
+        return f"{asked} of 5 USD" if asked < 4 else ""
+
+    with Lines(stream).task("judging", 100) as task:
+        told = Remarked(task, say, 100)
+        for _ in range(100):
+            clock[0] += 0.01
+            told.advance(1)
+
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "judging: 10% of 100 rows, 100 rows/s, 0.9 s left, 1 of 5 USD"
+    assert lines[-2].endswith(", 0.1 s left, 2 of 5 USD")
+    # The last word is asked for, however little time has passed.
+    assert lines[-1].endswith("100 rows/s, 3 of 5 USD")
+    assert asked == 3
+
+
+def test_a_bar_keeps_room_for_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Console(width=80, file=io.StringIO(), force_terminal=True)
+    monkeypatch.setattr("rich.console.Console", lambda **_: shown)
+
+    with Bars().task("judgments (some-large-model)", 2000, reused=40) as task:
+        remark(task, "0.12 of 5.00 USD")
+        task.advance(100)
+
+    [*_, last] = [line for line in shown.file.getvalue().splitlines() if "rows" in line]  # type: ignore[attr-defined]
+    assert "100 of 2,000 rows" in last
+    assert "0.12 of 5.00 USD" in last
+
+
+def test_a_remark_on_what_shows_none_is_dropped() -> None:
+    with Silent().task("judging", 3) as task:
+        remark(task, "0.12 of 5.00 USD")
+        Remarked(task, lambda: "0.12 USD", 3).advance(3)

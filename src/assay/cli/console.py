@@ -266,11 +266,16 @@ def facts(pairs: Iterable[tuple[str, object]]) -> "Facts":
     return Facts([(plain(label), cell_text(value)) for label, value in pairs])
 
 
+def can_ask() -> bool:
+    """Return whether somebody is there who could answer a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def confirmed(question: str, *, yes: bool) -> bool:
     """Ask on the terminal; without one, only ``-y`` is a yes."""
     if yes:
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         return False
     sys.stderr.write(f"{plain(question)} [y/N] ")
     sys.stderr.flush()

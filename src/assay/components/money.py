@@ -75,3 +75,11 @@ def amount_text(nano: int, currency: str = DEFAULT_CURRENCY) -> str:
     units = Decimal(nano) / NANO
     digits = _CENT_DIGITS if not nano else max(_CENT_DIGITS, 1 - units.adjusted())
     return f"{units:.{digits}f} {currency}"
+
+
+def spent_text(spent: int, cap: int | None, currency: str = DEFAULT_CURRENCY) -> str:
+    """Return what was spent of what may be: ``0.12 of 5.00 USD``, or ``0.12 USD`` without a cap."""
+    text = amount_text(spent, currency)
+    if cap is None:
+        return text
+    return f"{text.removesuffix(f' {currency}')} of {amount_text(cap, currency)}"

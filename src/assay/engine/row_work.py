@@ -26,6 +26,7 @@ from assay.files.checksums import warn
 from assay.models.service import Price
 from assay.pool.pool import HashArray
 from assay.pool.view import PoolView
+from assay.progress import Remarked
 from assay.runtime import Runtime
 from assay.samples import IndexArray, Reason
 from assay.stores.cache import RowStore
@@ -147,7 +148,8 @@ class RowWork:
                     shown_names(reading.label()), total, reused=reused
                 ) as task,
             ):
-                for done in results(task.advance):
+                told = Remarked(task, lambda: reading.remark(self._runtime), total)
+                for done in results(told.advance):
                     for key, rows in done.items():
                         self._unfinished.setdefault(key, {}).update(rows)
         except BaseException:

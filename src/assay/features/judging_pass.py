@@ -61,6 +61,18 @@ class JudgedFeature(RowFeature):
         return JudgingPass(feature=self.model_copy(update=plain | {"chosen_by": None}))
 
 
+def spending_scope(feature: JudgedFeature, pool: str) -> str:
+    """Return what the cost of a feature is counted under: itself, for the rows of one pool.
+
+    A cap is on what this score of these rows costs, in this run and those before it.
+
+    Args:
+        feature: that is asked for.
+        pool: the name of its file, without the ending.
+    """
+    return f"{pool}/{feature.row_key}"
+
+
 class JudgingPass(Pass):
     """Questions of a feature to its judge."""
 
@@ -80,8 +92,7 @@ class JudgingPass(Pass):
             UnfinishedError: if a row got no reply in this run.
         """
         judge = runtime.judge(self.feature.judge)
-        # A cap is on what this score of these rows costs, in this run and those before it.
-        with at_work(judge), judge.spending(f"{runtime.concerning}/{self.feature.row_key}"):
+        with at_work(judge), judge.spending(spending_scope(self.feature, runtime.concerning)):
             asking = Asking(judge, parallel=2 * judge.parallel)
             yield JudgingReading(self.feature, asking, judge.capabilities)
         judge.settle()
@@ -110,6 +121,10 @@ class JudgingPass(Pass):
 
         row = answered(self.feature.questions(conversation, kept.capabilities), kept.identity, find)
         return self.feature.explained(row.finding, list(kept.find(row.keys).values()))
+
+    def remark(self, runtime: Runtime) -> str:
+        """Return the money that is spent, of what may be; nothing where nobody is paid."""
+        return runtime.judge(self.feature.judge).spent_words()
 
     def label(self) -> str:
         """Return what a progress bar calls it."""

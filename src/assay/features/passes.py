@@ -121,6 +121,10 @@ class Pass(BaseModel):
         """Return what a progress bar calls it."""
         return type(self).__name__
 
+    def remark(self, runtime: Runtime) -> str:
+        """Return what a progress bar shows beside the rows while it is open; "" for nothing."""
+        return ""
+
     def why(self, conversation: Conversation, runtime: Runtime) -> str:
         """Return why a row cannot be read, in words; empty if its reason says it all."""
         return ""

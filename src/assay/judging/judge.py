@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from assay.components.money import spent_text
 from assay.judging.capabilities import Capabilities
 from assay.judging.kept import KeptReplies
 from assay.judging.lacking import Lacking
@@ -105,6 +106,7 @@ class Judge:
         self._model = model
         self._cap = cap
         self._scopes: tuple[str, ...] = ()
+        self._ledger: Ledger | None = None
         self._purse: Purse | None = None
         self._slots = asyncio.Semaphore(1)
         self._pool: ThreadPoolExecutor | None = None
@@ -145,7 +147,7 @@ class Judge:
         """
         self._scopes = (scope, *(each for each in self._scopes if each != scope))
         counted = (*self._scopes, probe_scope(self.identity))
-        ledger = Ledger(self._kept.store, counted, self._cap)
+        ledger = self._ledger = Ledger(self._kept.store, counted, self._cap)
         self._purse, self._slots = Purse(ledger), asyncio.Semaphore(self.parallel)
         with asyncio.Runner() as alone:
             self._run = alone.run if self._wire is None else self._wire.run
@@ -159,6 +161,15 @@ class Judge:
                     raise
         self._lacking.spent(ledger)
         ledger.close()
+
+    def spent_words(self) -> str:
+        """Return what is spent under the cap, as ``0.12 of 5.00 USD``; "" where nobody is paid.
+
+        What killed processes may have spent counts as spent.
+        """
+        if self._ledger is None or self._kept.price.is_free:
+            return ""
+        return spent_text(self._ledger.spent, self._cap, self._kept.price.currency)
 
     def start(self, work: Coroutine[Any, Any, Any]) -> "Future[Any]":
         """Begin work in the loop in which requests are sent."""

@@ -35,7 +35,7 @@ class Money:
     def words(self) -> str:
         """Return it as ``1.20 to 3.40 USD``."""
         low, high = amount_text(self.low, self.currency), amount_text(self.high, self.currency)
-        return low if low == high else f"{low} to {high}"
+        return low if low == high else f"{low.removesuffix(f' {self.currency}')} to {high}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from assay.errors import DamagedError
 from assay.files.checksums import read_json, write_json
 from assay.processors import machine_processors
-from assay.progress import Progress, Task
+from assay.progress import Progress, Task, remark
 
 FAR_BELOW = 3.0
 """Times slower than before from which a person is told."""
@@ -88,6 +88,10 @@ class _Timed:
                 "keep it busy%s",
                 self._label, _part(self._best / self.rate()), fewer,
             )  # fmt: skip
+
+    def remark(self, text: str) -> None:
+        """Pass on what is said beside it."""
+        remark(self._task, text)
 
     def seconds(self) -> float:
         return time.perf_counter() - self._started

@@ -150,6 +150,12 @@ class Working:
                      help="Most that judges may cost, such as 5: no request is sent that could "
                      "pass it."),
     ] = None  # fmt: skip
+    confirm_above: Annotated[
+        str | None,
+        typer.Option(metavar="AMOUNT", show_default=False, rich_help_panel="Working",
+                     help="Ask before judges may cost more than that; 1 by default. Without a "
+                     "terminal --max-cost or -y has to say so."),
+    ] = None  # fmt: skip
     price: Annotated[
         str | None,
         typer.Option(metavar="in=X,out=Y", show_default=False, rich_help_panel="Working",

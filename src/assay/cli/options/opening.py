@@ -40,6 +40,8 @@ def runtime_of(everywhere: Everywhere, working: Working | None = None) -> "Runti
     runtime.max_cost, runtime.price = working.max_cost or "", working.price or ""
     if runtime.max_cost:
         parse_amount(runtime.max_cost)  # what is none is said before anything is read
+    if working.confirm_above:
+        parse_amount(working.confirm_above)
     return runtime
 
 

@@ -135,6 +135,7 @@ def compare(
     """
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_models
+    from assay.cli.options.spending import check_spending
     from assay.cli.printing.compare_report import print_plan
     from assay.compare.runner import Runner
     from assay.errors import UsageError
@@ -151,6 +152,7 @@ def compare(
     runner = Runner(project, experiment)
     print_plan(runner, dry_run=working.dry_run)
     if not working.dry_run:
+        check_spending(project, list(selectors.values()), working, everywhere)
         _compare(runner, made, yes=everywhere.yes)
 
 

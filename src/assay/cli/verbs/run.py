@@ -46,6 +46,7 @@ def run(
     from assay.cli.naming import shown_path
     from assay.cli.options.models import check_work
     from assay.cli.options.replacing import check_comparison, check_export
+    from assay.cli.options.spending import check_spending
     from assay.cli.printing.compare_report import print_both_plans, tell
     from assay.cli.printing.compare_report import print_plan as print_comparison_plan
     from assay.cli.printing.planning_report import print_plan
@@ -77,6 +78,7 @@ def run(
         report, best = config.comparison.report, config.comparison.best
         check_comparison(project, report, best, yes=everywhere.yes)
     check_work(project, config.components(), naming=_NAMING)
+    check_spending(project, config.components(), working, everywhere)
     if runner is not None:
         print_comparison_plan(runner, dry_run=False)
     with recorded(project, "run", sys.argv[2:], config.components()) as record:

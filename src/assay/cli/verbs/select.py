@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         "assay select alpaca_data.json --budget 5% -o subset.json",
         "assay select alpaca_data.json longest_response --budget 1000 -o longest.json",
         "assay select alpaca_data.json ifd --model gpt2 --budget 5% -o ifd.json",
+        "assay select alpaca_data.json alpagasus --judge http://host:8000/v1#qwen3 -o good.json",
         "assay select alpaca_data.json random --budget 5% --seeds 3 -o chance.json",
         "assay select a.json b.json --budget '2M tokens' --per source --format trl -o mix.jsonl",
         "assay select p3.jsonl --where task=closed_qa --dedup near --budget 500 -o qa.jsonl",
@@ -56,6 +57,7 @@ def select(
     from assay.cli.options.models import check_work
     from assay.cli.options.pushing import check_push
     from assay.cli.options.replacing import check_export, check_replaceable
+    from assay.cli.options.spending import check_spending
     from assay.cli.options.writing import check_output, output_path
     from assay.cli.printing.planning_report import print_plan
 
@@ -83,6 +85,7 @@ def select(
         loaded = [file.path for file in project.load_record.files]
         check_replaceable(writing.report, yes=everywhere.yes, inputs=loaded)
     check_work(project, selectors)
+    check_spending(project, selectors, working, everywhere)
     _select(project, wanted, writing, choosing, files)
 
 
