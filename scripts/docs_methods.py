@@ -70,6 +70,7 @@ _EXAMPLES: dict[str, object] = {
 }
 """Values for the examples of methods that cannot do without."""
 
+_JUDGE = "http://localhost:8000/v1#model"
 _A_JUDGE = {"method": "alpagasus", "judge": _JUDGE}
 _OWN_EXAMPLES: dict[str, dict[str, object]] = {
     "distilled": {"of": _A_JUDGE},

@@ -47,7 +47,7 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "head_doubt": {"labels": "longest_response"},
     "length_alone": {"labels": "longest_response"},
     "rows_to_judge": {"of": "longest_response"},
-    "scored_among": {"of": "longest_response", "by": "random"},
+    "scored_among": {"of": "longest_response", "by": {"method": "random", "budget": 9}},
     "ds2": {"by": "longest_response", "compress": [20, 24]},
     "file": {"source": "questions.jsonl"},
     "fitted_head": {"labels": "longest_response"},

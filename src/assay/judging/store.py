@@ -101,15 +101,6 @@ class ReplyStore:
 
         return sorted(set().union(*self._in_every_file(read)))
 
-    def scopes(self) -> list[str]:
-        """Return what anything was spent under, in order.
-
-        Raises:
-            CacheError: if a file is damaged, or written by a newer version.
-        """
-        found = self._in_every_file(_lines)
-        return sorted({line.scope for _, _, lines in found for line in lines})
-
     def totals(self, scopes: Collection[str]) -> Totals:
         """Return what was spent in some scopes by all processes, and what may be under way.
 
