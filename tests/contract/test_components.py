@@ -26,6 +26,7 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "ask_llm": {"judge": "http://localhost:8000/v1#model@1"},
     "backtranslation": {"judge": "http://localhost:8000/v1#model@1"},
     "judgments": {"judge": "http://localhost:8000/v1#model@1"},
+    "deita": {"complexity_model": "some/complexity", "quality_model": "some/quality"},
     "rubric": {"judge": "http://localhost:8000/v1#model@1"},
     "tegit": {"judge": "http://localhost:8000/v1#model@1"},
     "wavecoder": {"judge": "http://localhost:8000/v1#model@1"},

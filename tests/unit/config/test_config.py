@@ -36,6 +36,8 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "alpagasus": {"judge": "http://localhost:8000/v1#model@1", "dimension": "helpfulness"},
     "answered": {"by": "generations"},
     "judgments": {"judge": "http://localhost:8000/v1#model@1", "prompt": "lift", "repeats": 2},
+    "deita": {"by": "judge", "judge": "http://localhost:8000/v1#model@1", "parts": "quality"},
+    "label_probabilities": {"model": "some/model", "question": "deita_quality", "turns": "last"},
     "rubric": {"judge": "http://localhost:8000/v1#model@1", "prompt": "ds2"},
     "checkpoint": {"run": {"method": "tuned_model", "base": "some/model"}, "step": 3},
     "chosen": {"by": {"method": "random", "budget": "5%"}},
