@@ -30,6 +30,7 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "judged_trees": {"judge": "http://localhost:8000/v1#model@1"},
     "judgments": {"judge": "http://localhost:8000/v1#model@1"},
     "qurating": {"judge": "http://localhost:8000/v1#model@1"},
+    "deita": {"complexity_model": "some/complexity", "quality_model": "some/quality"},
     "rubric": {"judge": "http://localhost:8000/v1#model@1"},
     "tegit": {"judge": "http://localhost:8000/v1#model@1"},
     "tree_instruct": {"judge": "http://localhost:8000/v1#model@1"},

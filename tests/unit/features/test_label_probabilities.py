@@ -122,6 +122,7 @@ def test_a_question_that_is_too_long_keeps_its_own_end(case: Case) -> None:
     assert found["1"][0].len() == 2
     # The second exchange is whole, and has the number that it has alone.
     assert found["1"][0][1] == pytest.approx(found["1"][1][0], abs=1e-6)
+
     # Cut to fit by hand: the end of what the user said is gone, the question's own end is not.
     def longest() -> int:
         kept = len(long)
@@ -163,7 +164,9 @@ def test_labels_that_are_several_tokens_are_refused_by_name(case: Case) -> None:
 
 
 def test_an_input_is_part_of_the_question(case: Case) -> None:
-    with_input = Conversation((Message("user", "Sum up.", "Tea is warm."), Message("assistant", "T")))
+    with_input = Conversation(
+        (Message("user", "Sum up.", "Tea is warm."), Message("assistant", "T"))
+    )
     written_out = turns("Sum up.\nTea is warm.", "T")
 
     found = case.value([with_input, written_out], question="deita_complexity")
@@ -174,7 +177,9 @@ def test_an_input_is_part_of_the_question(case: Case) -> None:
 # By hand
 
 
-def _letters(monkeypatch: pytest.MonkeyPatch, rows: list[Conversation], **asked: Any) -> LabelShares:
+def _letters(
+    monkeypatch: pytest.MonkeyPatch, rows: list[Conversation], **asked: Any
+) -> LabelShares:
     use(monkeypatch, Letters())
     found: LabelShares = value_in_order(LabelProbabilities(model="x", **asked), rows)
     return found

@@ -18,8 +18,6 @@ from assay.methods.judged.asked import Asked
 from assay.samples import FloatArray, Reason, Scores
 from assay.values import Numbers
 
-_WORDS = ("yes", "no")
-
 
 class AskLLM(Asked):
     """The probability of "yes" when a model is asked whether a row is worth learning from.
@@ -57,7 +55,7 @@ class AskLLM(Asked):
         differences={
             "prompt": "Our own wording, which was not tried against the paper's model.",
             "score": "Normalised by the probability of both words; where both together have less "
-            "than 0.9, or than `least_coverage` of a model that is asked itself, the row has no number.",
+            "than 0.9 (of a `model`: than `least_coverage`), the row has no number.",
         },
     )
 
@@ -66,6 +64,8 @@ class AskLLM(Asked):
     model: ModelRef = ""
     """Causal language model that is asked itself, in place of a judge: a folder with safetensors,
     org/name, or one that is tuned on the way."""
+    words: tuple[str, str] = ("yes", "no")
+    """Of such a model: what it says for yes and for no, each one token of it."""
     rendering: Rendering = BARE
     """Of such a model: what stands around the question, limit and context token."""
     dtype: DType = "float32"
@@ -87,7 +87,7 @@ class AskLLM(Asked):
             "told": WordProbabilities(
                 model=self.model,
                 question="ask_llm",
-                words=_WORDS,
+                words=self.words,
                 spaced=True,
                 rendering=self.rendering,
                 dtype=self.dtype,
@@ -103,4 +103,4 @@ class AskLLM(Asked):
         assert told is not None  # noqa: S101  one of both is required
         elsewhere = (told.reason == 0) & (told["coverage"] < self.least_coverage)
         reason = np.where(elsewhere, np.uint8(Reason.PARSE_FAILED), told.reason)
-        return Scores(np.where(elsewhere, np.nan, told["yes"]), reason)
+        return Scores(np.where(elsewhere, np.nan, told[self.words[0]]), reason)

@@ -40,7 +40,7 @@ class Deita(Asked):
     )
     guide: ClassVar[Guide | None] = Guide(
         formula="score = sum over turns t of c_t q_t\n"
-        "c_t, q_t = sum over k = 1..6 of k p(k),  p: softmax over the logits of the six labels",
+        "c_t, q_t = sum over k = 1..6 of k p(k),  p: softmax over six logits",
         choose="To rank by how demanding and how good rows are at once. `deita_filter` takes them "
         "from the top and leaves out near copies. `parts=complexity` needs one scorer alone.",
         avoid="As it is, where conversations differ in length: a sum favours many turns, and "

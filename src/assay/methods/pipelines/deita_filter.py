@@ -64,7 +64,7 @@ class DeitaFilter(Selector):
             ),
         ),
         differences={
-            "score": "By default that of `deita`, as in the paper; any other score ranks the rows as well.",
+            "score": "That of `deita`, as in the paper, unless another one is named.",
             "encoder": "The embedded one unless other vectors are named, where the paper takes a "
             "causal language model's state at the last token (`hidden_states` with "
             "`pooling=last`).",
