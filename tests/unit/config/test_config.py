@@ -44,7 +44,6 @@ _MINIMUM: dict[str, dict[str, Any]] = {
     "tree_instruct": {"judge": "http://localhost:8000/v1#model@1", "over_turns": "sum"},
     "deita": {"by": "judge", "judge": "http://localhost:8000/v1#model@1", "parts": "quality"},
     "label_probabilities": {"model": "some/model", "question": "deita_quality", "turns": "last"},
-    "rubric": {"judge": "http://localhost:8000/v1#model@1", "prompt": "ds2"},
     "checkpoint": {"run": {"method": "tuned_model", "base": "some/model"}, "step": 3},
     "chosen": {"by": {"method": "random", "budget": "5%"}},
     "classes": {"model": "some/classifier", "of": ["0", "1"], "expected": [0, 1], "better": "low"},
