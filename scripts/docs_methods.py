@@ -54,7 +54,6 @@ that needs an equal one. A feature of scope *row* is kept row by row, under the 
 one of scope *pool* needs all rows and is kept under what it read. Methods hold their features;
 nobody has to ask for one.
 """
-_JUDGE = "http://localhost:8000/v1#model"
 _EXAMPLES: dict[str, object] = {
     "attribute": "language",
     "values": ["en", "de"],
@@ -71,7 +70,12 @@ _EXAMPLES: dict[str, object] = {
 }
 """Values for the examples of methods that cannot do without."""
 
+_JUDGE = "http://localhost:8000/v1#model"
+_A_JUDGE = {"method": "alpagasus", "judge": _JUDGE}
 _OWN_EXAMPLES: dict[str, dict[str, object]] = {
+    "distilled": {"of": _A_JUDGE},
+    "rows_to_judge": {"of": _A_JUDGE},
+    "scored_among": {"of": _A_JUDGE, "by": {"method": "random", "budget": 50}},
     "classes": {"of": ["good", "bad"]},
     "ds2": {"by": {"method": "imported", "file": "ratings.csv", "column": "stars"}},
 }
@@ -263,7 +267,7 @@ def _use(method: type[Component]) -> Iterator[list[str]]:
     needs_budget = not issubclass(method, Selector) or method.needs_budget or method.name == "quota"
     budget = " --budget 5%" if needs_budget else ""
     asks = "judge" in pinned_fields(method).values()
-    judge = f" --judge {_JUDGE}" if asks else ""
+    judge = f" --judge {_JUDGE}" if asks or _A_JUDGE in values.values() else ""
     lines = [f"assay select data.json {method.name}{settings}{judge}{budget} -o subset.json"]
     if issubclass(method, Scorer):
         lines.insert(0, f"assay score data.json {method.name}{settings}{judge}")
@@ -276,6 +280,8 @@ def _use(method: type[Component]) -> Iterator[list[str]]:
 
 
 def _word(value: object) -> str:
+    if value == _A_JUDGE:
+        return _A_JUDGE["method"]  # and the judge is an option
     if isinstance(value, dict):
         return shlex.quote(json.dumps(value))
     return ",".join(value) if isinstance(value, list) else str(value)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "constraints.txt"
-WANTED = ("torch==2.13.0", f"{ROOT}[models,tune,dev]")
+WANTED = ("torch==2.13.0", f"{ROOT}[models,tune,local,dev]")
 HEAD = """\
 # Exact versions of what the README's two commands install; `pip install -c constraints.txt ...`.
 # Written by `python -m scripts.make_constraints`.

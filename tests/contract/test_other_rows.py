@@ -1,7 +1,7 @@
 """Rows of another dataset never speak for the pool's own, however many they are."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -26,6 +26,7 @@ from tests.contract.test_components import (
     NAMES_NO_MODEL,
     skip_where_it_cannot_run,
 )
+from tests.judge_servers import NAME, OLD_OLLAMA, StubJudge, serving_judge
 from tests.rows import make_pool
 from tests.toys import ToyLength
 
@@ -33,6 +34,8 @@ ROWS = 36  # as many as a head needs
 _PAIRS = [(f"Question {n} about the sea", f"an answer of {'many ' * n}words") for n in range(ROWS)]
 _ELSEWHERE = FileSet(source="elsewhere.jsonl")
 _OTHER_SIZES = (ROWS - 5, ROWS)
+_TAGS = {"tags": {"method": "tag_field", "file": "tags.jsonl", "match": "text"}}
+"""The rows are made of questions and answers, so their tags stand in a file."""
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +45,8 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("questions.jsonl").write_text("\n".join(map(json.dumps, asked)) + "\n")
     Path("elsewhere.jsonl").write_text(json.dumps({"instruction": "a", "response": "b"}) + "\n")
     Path("ratings.csv").write_text("id,rating\nn1,2\n")
+    tagged = [{"id": asked, "tags": ["sea", "question", asked]} for asked, _ in _PAIRS[1:]]
+    Path("tags.jsonl").write_text("\n".join(map(json.dumps, tagged)) + "\n")
 
 
 class Pools(NamedTuple):
@@ -64,6 +69,30 @@ def pools(tmp_path_factory: pytest.TempPathFactory) -> Pools:
     return Pools(make_pool(folder / "own", _PAIRS), other, asked)
 
 
+class _Judge(StubJudge):
+    """Finds every row worth three."""
+
+    def answer(self, route: str, question: Mapping[str, Any]) -> tuple[int, Any]:
+        """Return status and JSON."""
+        if "[BEGIN " not in json.dumps(question):
+            return super().answer(route, question)
+        choice = {"message": {"content": "3\nSo it is."}, "finish_reason": "stop"}
+        return 200, {"choices": [choice], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[str]:
+    with serving_judge(_Judge(OLD_OLLAMA)) as base:
+        yield f"{base}#{NAME}@1"
+
+
+def _asking(described: Any, judge: str) -> Any:
+    """Return a description whose judges are one that answers."""
+    if isinstance(described, dict):
+        return {name: _asking(value, judge) for name, value in described.items()}
+    return judge if isinstance(described, str) and described.startswith("http") else described
+
+
 def _engine(tmp_path: Path, pools: Pools, other_rows: int) -> Engine:
     files: Mapping[bool, Pool] = {True: pools.other[other_rows], False: pools.asked}
     return Engine(
@@ -75,12 +104,17 @@ def _engine(tmp_path: Path, pools: Pools, other_rows: int) -> Engine:
 
 def _methods(kind: type[Component]) -> list[Any]:
     return [
-        pytest.param({"method": found.name, **_MINIMUM.get(found.name, {})}, id=found.name)
+        pytest.param(_described(found), id=found.name)
         for found in components()
         if issubclass(found, kind)
         and found.__module__.startswith("assay.")
         and found.name not in NAMES_NO_MODEL
     ]
+
+
+def _described(method: type[Component]) -> dict[str, Any]:
+    tags = _TAGS if "tags" in method.model_fields else {}
+    return {"method": method.name, **_MINIMUM.get(method.name, {}), **tags}
 
 
 def _reading_elsewhere(component: Component, extra: str) -> Any:
@@ -105,9 +139,9 @@ def _reading_elsewhere(component: Component, extra: str) -> Any:
 @pytest.mark.parametrize("other_rows", _OTHER_SIZES)
 @pytest.mark.parametrize("described", _methods(Scorer))
 def test_a_score_takes_no_reason_from_other_rows(
-    described: dict[str, Any], other_rows: int, pools: Pools, tmp_path: Path
+    described: dict[str, Any], other_rows: int, pools: Pools, tmp_path: Path, judge: str
 ) -> None:
-    scorer = build(described, "scorer")
+    scorer = build(_asking(described, judge), "scorer")
     assert isinstance(scorer, Scorer)
     skip_where_it_cannot_run(scorer)
 
@@ -126,9 +160,9 @@ def test_a_score_takes_no_reason_from_other_rows(
 @pytest.mark.parametrize("other_rows", _OTHER_SIZES)
 @pytest.mark.parametrize("described", _methods(Selector))
 def test_a_selection_takes_no_reason_from_other_rows(
-    described: dict[str, Any], other_rows: int, pools: Pools, tmp_path: Path
+    described: dict[str, Any], other_rows: int, pools: Pools, tmp_path: Path, judge: str
 ) -> None:
-    selector = build(described | {"budget": 4}, "selector")
+    selector = build(_asking(described, judge) | {"budget": 4}, "selector")
     skip_where_it_cannot_run(selector)
 
     plain: SelectionRecord = _engine(tmp_path / "plain", pools, other_rows).value(selector)

@@ -13,7 +13,7 @@ from scripts.docs_methods import bibliography, bibtex_key, features, golden_name
 from scripts.make_docs import DOCS, ROOT, stale_pages, written_pages
 
 from assay.backends.endpoint.keys import PROVIDERS
-from assay.cli.printing.catalogue import bibtex_entry
+from assay.cli.printing.catalogue import bibtex_entry, in_tex
 from assay.components.base import Component, Paper
 from assay.config.config import load_config
 from assay.export.trainers import TRAINER_LAYOUTS
@@ -164,7 +164,7 @@ def test_every_paper_stands_in_the_bibliography(component: type[Component]) -> N
 
     entry = bibliography()[bibtex_key(bibtex_entry(component))]
 
-    assert f"title = {{{{{paper.title}}}}}" in entry
+    assert f"title = {{{{{in_tex(paper.title)}}}}}" in entry
     assert f"year = {{{paper.year}}}" in entry
     if paper.arxiv:
         assert f"eprint = {{{paper.arxiv}}}" in entry

@@ -59,6 +59,20 @@ def test_reviews_become_a_score_and_say_what_they_are_worth(here: Here) -> None:
     assert described["match"] == "text"
 
 
+def test_a_report_on_records_of_pairs_tells_the_lean_to_a_place(here: Here) -> None:
+    here("import-scores", "data.json", "reviews.json", "--name", "judge")
+    _values(here, "judge")
+    found = here("judge", "report", "data.json", "judge", "--json").document["verdicts"]
+    shown = here("judge", "report", "data.json", "judge")
+
+    # A quarter wins in both orders; the rest prefer what was shown first, whoever it is.
+    assert (found["wins"], found["ties"], found["both_orders"]) == (10, 29, 39)
+    assert found["for_first"] == 29
+    assert found["consistency"]["value"] == pytest.approx(10 / 39)
+    assert found["first_place"]["value"] == pytest.approx((10 + 2 * 29) / 78)
+    assert "of the preferences are for the first" in shown.out
+
+
 def test_a_judge_is_held_against_another_score(here: Here) -> None:
     here("import-scores", "data.json", "reviews.json", "--name", "judge")
 

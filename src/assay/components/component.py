@@ -73,6 +73,9 @@ class Feature(Component):
 
     kind: ClassVar[Kind] = "feature"
     scope: ClassVar[Literal["row", "pool"]]
+    shuns: ClassVar[Flag] = Flag.NONE
+    """Flags of rows that no selection takes by what is made of this, unless its `with_flags` say
+    so."""
 
     dataset: Annotated[Dataset, _named("dataset")] = Given()
     """Rows whose value is wanted."""
@@ -124,7 +127,8 @@ class Scorer(Component):
     rowwise: ClassVar[bool] = True
     unit: ClassVar[str] = ""
     shuns: ClassVar[Flag] = Flag.NONE
-    """Flags of rows that no selection takes by this score, unless its `with_flags` say so."""
+    """Flags of rows that no selection takes by this score, or by one that it is a part of, unless
+    its `with_flags` say so."""
 
     if TYPE_CHECKING:  # its keywords differ from scorer to scorer
         score: ClassVar[Callable[..., FloatArray | Scores | Mapping[str, FloatArray | Scores]]]
@@ -203,8 +207,7 @@ class Selector(Component):
         """Return the flags of rows that are left out."""
         found = flags_named(self.without_flags)
         for child in self.children():
-            if isinstance(child, Scorer):
-                found |= child.shuns
+            found |= _shunned(child)
         return found & ~flags_named(self.with_flags)
 
     def is_bounded(self) -> bool:
@@ -274,6 +277,19 @@ class Selector(Component):
                 scorer.check_column(self.rule.column)
             return [(scorer, self.rule) for scorer in scorers[:1]]
         return [pair for scorer in scorers for pair in scorer.ruled()]
+
+
+def _shunned(need: Component) -> Flag:
+    """Return the flags of rows that no selection takes by a value, or by what it is made of.
+
+    A row that talks a judge into a number does so by a score that several judged ones make, too.
+    """
+    if not isinstance(need, (Scorer, Feature)):
+        return Flag.NONE
+    found = need.shuns
+    for part in need.children():
+        found |= _shunned(part)
+    return found
 
 
 def _bears_flags(need: Component) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from assay.components.references import REQUIRED_KINDS, pinned_fields
+from assay.components.references import REQUIRED_KINDS, named_fields
 
 ModelType = TypeVar("ModelType", bound=BaseModel)
 
@@ -48,7 +48,7 @@ def kinds_named(value: object) -> set[str]:
         return {kind for item in value for kind in kinds_named(item)}
     if not isinstance(value, BaseModel):
         return set()
-    found = set(pinned_fields(type(value)).values())
+    found = set(named_fields(value).values())
     return found.union(*(kinds_named(getattr(value, name)) for name in type(value).model_fields))
 
 
@@ -78,7 +78,7 @@ class _Defaults:
         old = getattr(model, name)
         if isinstance(old, (BaseModel, tuple)):
             return self.inside(old)
-        kinds = pinned_fields(type(model))
+        kinds = named_fields(model)
         kind = kinds.get(name, "")
         # A model that has to be named and is left empty by hand is as good as not set.
         required = kind in REQUIRED_KINDS and not old

@@ -91,6 +91,16 @@ def pinned_fields(model: type[BaseModel]) -> dict[str, str]:
     }
 
 
+def named_fields(model: BaseModel) -> dict[str, str]:
+    """Return the fields of `pinned_fields` that an object reads, the way its others are set.
+
+    A component that asks a judge or a model, but not both, says by a property `idle` which of its
+    fields it leaves alone: nobody has to name anything there, and no default is put there.
+    """
+    idle = getattr(model, "idle", ())
+    return {name: kind for name, kind in pinned_fields(type(model)).items() if name not in idle}
+
+
 def is_endpoint(text: str) -> bool:
     """Return whether a model's name is an address: it is read over HTTP, by whatever serves it."""
     return _ENDPOINT.match(text) is not None
@@ -100,7 +110,7 @@ def asks_a_service(model: BaseModel) -> bool:
     """Return whether a field names a judge, or an address that is asked."""
     return any(
         kind == "judge" or is_endpoint(str(getattr(model, name)))
-        for name, kind in pinned_fields(type(model)).items()
+        for name, kind in named_fields(model).items()
     )
 
 

@@ -11,8 +11,10 @@ import numpy as np
 from assay.components.base import Component
 from assay.components.component import Chosen, Dataset, Feature, Selector
 from assay.components.extras import is_installed, needed_extra
+from assay.components.references import asks_a_service
 from assay.components.walk import walk
 from assay.echo import Brief
+from assay.engine.asked import DEPENDS
 from assay.engine.engine import Engine
 from assay.engine.row_steps import RowSteps, Step, as_priced, rows_of
 from assay.engine.sampling import sampled_of
@@ -98,10 +100,8 @@ def plan(engine: Engine, components: Sequence[Component], *, rows: int | None = 
             alike[component.key], step = _pool_step(
                 engine, component, view, count, by_row.per_row, rate
             )
-            refusals.extend(_too_big(component.name, component.memory(count, engine.runtime)))
-            needed = component.disk(count, engine.runtime)
-            refusals.extend(_too_full(component.name, needed, engine.runtime.cache))
-            steps.append(step._replace(note=f"{size_text(needed)} on disk") if needed else step)
+            step = _with_disk(engine, component, step, refusals)
+            steps.append(_with_price(engine, component, view, step, refusals))
         elif isinstance(component, Selector) and (
             component in wanted or not component.lets_through
         ):
@@ -157,6 +157,32 @@ def _pool_step(
     work = priced.work(count, engine.runtime, alike=found.alike)
     seconds = rate.seconds(work) + found.seconds_per_row * count + found.seconds
     return found.alike, Step(feature.name, count, count, seconds)
+
+
+def _with_disk(engine: Engine, feature: PoolFeature, step: Step, refusals: list[Words]) -> Step:
+    """Return the step of a feature of all rows with what it takes on disk."""
+    refusals.extend(_too_big(feature.name, feature.memory(step.rows, engine.runtime)))
+    needed = feature.disk(step.rows, engine.runtime)
+    refusals.extend(_too_full(feature.name, needed, engine.runtime.cache))
+    return step._replace(note=f"{size_text(needed)} on disk") if needed else step
+
+
+def _with_price(
+    engine: Engine, feature: PoolFeature, view: PoolView, step: Step, refusals: list[Words]
+) -> Step:
+    """Return the step of a feature of all rows with what a service is asked for it, if one is."""
+    if not asks_a_service(feature):
+        return step
+    try:
+        price = as_priced(engine, feature).price(view, engine.runtime)
+    except AssayError as error:
+        refusals.append(error.sentence())
+        return step._replace(seconds=None)
+    if price is None:
+        return step._replace(seconds=None, note=DEPENDS)
+    if step.rows != len(view):
+        price = price.times(step.rows / max(len(view), 1))
+    return step._replace(seconds=None if price.most else step.seconds, price=price)
 
 
 def _selector_step(

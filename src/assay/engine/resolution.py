@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from assay.components.base import Component
 from assay.components.component import Chosen, Dataset, Feature, FileSet, Given
-from assay.components.references import REQUIRED_KINDS, pinned_fields
+from assay.components.references import REQUIRED_KINDS, named_fields
 from assay.engine.fitting import fitting_encoder
 from assay.engine.shown_rows import ShownRows
 from assay.features.imported_column import carried_digest
@@ -50,7 +50,7 @@ class Resolution:
         if isinstance(value, Chosen) and value.is_inner:
             return self._resolve_inner(value)
         update: dict[str, Any] = {}
-        pinned = pinned_fields(type(value))
+        pinned = named_fields(value)
         for name in type(value).model_fields:
             old = getattr(value, name)
             text = name in pinned and isinstance(old, str)

@@ -20,6 +20,7 @@ from assay.pool.view import PoolView
 from assay.runtime import Runtime
 
 FeatureType = TypeVar("FeatureType", bound=Feature)
+_TO_BE_CHOSEN = "depends on a selection not yet made"
 
 
 class Step(NamedTuple):
@@ -134,7 +135,7 @@ class RowSteps:
         view = bound(engine, feature.dataset)
         rows, coming = self._rows(feature.dataset, view)
         if feature.chosen_by is not None:
-            return Step(feature.name, rows, rows, None, "depends on a selection not yet made")
+            return self._step_among(feature, place, number=number)
         first = math.isnan(per_row.setdefault(place, math.nan))
         known = self._among is None and not coming and engine.is_settled(feature)
         priced, is_asked = as_priced(engine, feature), asks_a_service(feature)
@@ -155,6 +156,33 @@ class RowSteps:
         )
         note = reading.label() if feature.extra else ""  # which of a model's passes it is
         return Step(feature.name, rows, missing, per_row[place] * missing / max(1, workers), note)
+
+    def _step_among(self, feature: RowFeature, place: str, *, number: int) -> Step:
+        """Return what a feature takes of the rows that are chosen; where they are known, of these.
+
+        Of a choice that is still to be made as many rows like those of the pool are priced, with
+        nothing at hand: which of them are, nobody can tell.
+        """
+        engine = self._engine
+        assert feature.chosen_by is not None  # noqa: S101  whoever calls has looked
+        rows = Chosen(by=feature.chosen_by)
+        count = rows_of(engine, rows, among=self._among)
+        known = self._among is None and engine.is_settled(feature) and engine.rows_known(rows)
+        priced = as_priced(engine, feature).model_copy(update={"chosen_by": None})
+        if not asks_a_service(feature):
+            return Step(feature.name, count, count, None, _TO_BE_CHOSEN)
+        view = engine.view(rows) if known else bound(engine, feature.dataset)
+        missing = engine.missing_in(view, priced) if known else count
+        if not missing:
+            return Step(feature.name, count, 0, 0.0)
+        place = f"{place}/{feature.chosen_by.key}"
+        first = math.isnan(self.per_row.setdefault(place, math.nan))
+        self._asked.add(place, view, priced, anew=None if known else count)
+        if not first:
+            return Step(feature.name, count, missing, 0.0, "in the same pass")
+        self._served[number] = place
+        self.per_row[place] = math.inf
+        return Step(feature.name, count, missing, None, priced.reading().label())
 
     def price(self, steps: list[Step], refusals: list[Words]) -> None:
         """Put into the steps what services are asked, and tell why they cannot be, if so."""

@@ -264,10 +264,10 @@ def _targets(window: Window, with_prompt: bool) -> IndexArray:
 
 
 def _choice_place(row: TokenRow, number: int) -> int:
-    """Return where the last answer of a row begins, in its last window; 0 elsewhere."""
+    """Return where the last answer begins, of a row or of a question of its own; 0 elsewhere."""
     window = row.windows[number]
-    last = number == len(row.windows) - 1 and bool(window.answers or window.left_out)
-    return window.prompt_stop if last else 0
+    last = row.separate or number == len(row.windows) - 1
+    return window.prompt_stop if last and (window.answers or window.left_out) else 0
 
 
 def _weights(feature: CausalFeature, row: TokenRow, number: int) -> Float32Array | None:

@@ -43,6 +43,6 @@ class FollowMarks(MarkedByRule):
         facts = {
             "group": verdict.group,
             "level": fields["level"],
-            "question": (tongue, verdict.group, fields.get("source"), fields.get("example_id")),
+            "question": f"{tongue} {fields.get('source')} {fields.get('example_id')}",
         }
         return Marked({"satisfied": float(verdict.all_met), "share": verdict.share}, facts)

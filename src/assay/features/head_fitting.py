@@ -1,6 +1,6 @@
 """Heads for the parts of some labelled rows, each told by one that saw none of it, and the last."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ INNER_PARTS = 5
 """Parts of the rows learned from by which a strength is chosen."""
 ASIDE = 0.15
 """Share of the rows learned from that tells when to stop."""
+_FOLDS = "folds of a head"
 
 
 class Labelled(NamedTuple):
@@ -94,7 +95,7 @@ class Fitting:
             FeatureError: if all rows are of one part.
         """
         taught = self.taught
-        folds = fold_of(taught.words, self.folds, seed=self.seed, purpose="folds of a head")
+        folds = fold_of(taught.words, self.folds, seed=self.seed, purpose=_FOLDS)
         outputs = len(taught.classes) or 1
         held_out, plain = (np.full((len(folds), outputs), np.nan) for _ in range(2))
         epochs = []
@@ -116,6 +117,14 @@ class Fitting:
             taught.hashes, taught.targets, taught.classes, held_out, plain, folds,
             np.array([*epochs, learned.epochs], np.int64), waiting, scale, learned.arrays,
         )  # fmt: skip
+
+    def parts(self) -> Iterator[tuple[Scale, Learned]]:
+        """Yield the scale and head of each fold that leaves rows to learn from: of the others."""
+        folds = fold_of(self.taught.words, self.folds, seed=self.seed, purpose=_FOLDS)
+        for fold in np.unique(folds).tolist():
+            kept = np.flatnonzero(folds != fold)
+            if len(kept):
+                yield self._fitted(kept)
 
     def _told(self, left: IndexArray, scale: Scale, learned: Learned) -> FloatArray:
         """Return what a head says of some rows. Shape (rows, k)."""

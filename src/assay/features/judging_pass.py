@@ -15,7 +15,7 @@ from assay.judging.replies import Reply
 from assay.models.language_model import NOTHING_KEPT, Kept, at_work
 from assay.models.service import Price
 from assay.runtime import Runtime
-from assay.samples import Conversation
+from assay.samples import Conversation, Flag
 from assay.values import RowValue
 from assay.wording import one_line
 
@@ -26,7 +26,12 @@ Answers = Literal["auto", "label", "json", "text"]
 
 
 class JudgedFeature(RowFeature):
-    """A feature that a judge is asked for. Subclasses write `questions` and `collect`."""
+    """A feature that a judge is asked for. Subclasses write `questions` and `collect`.
+
+    A selection takes no row that speaks to the judge, whatever was made of the replies since.
+    """
+
+    shuns: ClassVar[Flag] = Flag.INJECTION_SUSPECT
 
     judge: JudgeRef = ""
     """Model that is asked: an address such as http://host:8000/v1#model@label, a GGUF file, or

@@ -12,20 +12,17 @@ from assay.components.base import NoPaper, Paper
 from assay.components.references import PromptRef
 from assay.features.judging_pass import Answers, JudgedFeature
 from assay.judging.capabilities import Capabilities
-from assay.judging.capabilities import Mode as Way
 from assay.judging.label_probabilities import label_distribution
 from assay.judging.prompt_files import load_prompt
-from assay.judging.prompt_form import Mode
 from assay.judging.prompts import VERDICT, Prompt
 from assay.judging.questioning import Concluded, Questions
 from assay.judging.replies import Reply
-from assay.judging.row_questions import WAYS, Found, RowQuestions, Turns
+from assay.judging.row_questions import Found, RowQuestions, Turns, mode_for
 from assay.judging.verdicts import Verdict
 from assay.samples import Conversation, FlagArray, FloatArray, Reason, ReasonArray
 from assay.values import RowValue
 
 _KEYS, _COVERAGE = "Keys", "Coverage"
-_MODE_OF: Mapping[Way, Mode] = {way: mode for mode, way in WAYS.items()}
 Reduction = Literal["mean", "min", "max", "sum", "last"]
 
 
@@ -133,21 +130,13 @@ class Judgments(JudgedFeature):
         return RowQuestions(
             prompt,
             self.dimension,
-            self._mode(prompt, capabilities),
+            mode_for(prompt, capabilities, self.answers, self.dimension),
             capabilities,
             self.turns,
             self.repeats,
             self.temperature,
             self.max_characters,
         ).of(conversation)
-
-    def _mode(self, prompt: Prompt, capabilities: Capabilities) -> Mode:
-        several = len(prompt.names(self.dimension)) > 1
-        offered = [mode for mode in prompt.modes if not (several and mode == "label")]
-        wanted = None if self.answers == "auto" else WAYS[self.answers]
-        if self.answers != "auto":
-            prompt.check(self.answers, self.dimension)
-        return _MODE_OF[capabilities.choose([WAYS[mode] for mode in offered], wanted).mode]
 
     def explained(self, found: Found, replies: Sequence[Reply]) -> str:
         """Return what was said of a row without numbers, or how little of it fell on labels."""
@@ -164,27 +153,37 @@ class Judgments(JudgedFeature):
 
     def collect(self, rows: Sequence[Concluded[Found]]) -> Judged:
         """Return the numbers of rows; a row of which one turn has none has none."""
-        prompt, names = load_prompt(self.prompt), self.names
-        first = next(iter(prompt.form.options), "")
-        lists: dict[str, list[list[float]]] = {name: [] for name in names}
-        coverage: list[list[float]] = []
-        reasons = np.array([_reason(row.finding) for row in rows], np.uint8)
-        flags = np.array([int(row.finding.flags) for row in rows], np.uint16)
-        for row, reason in zip(rows, reasons.tolist(), strict=True):
-            groups = [] if reason else row.finding.verdicts
-            for name in names:
-                lists[name].append(
-                    [_mean(_number(each, name, first) for each in own) for own in groups]
-                )
-            coverage.append([_mean(_covered(each) for each in own) for own in groups])
-        floats = pl.List(pl.Float64)
-        return Judged(
-            reasons,
-            flags,
-            {name: pl.Series(name, values, floats) for name, values in lists.items()},
-            pl.Series(_COVERAGE, coverage, floats),
-            pl.Series(_KEYS, [list(row.keys) for row in rows], pl.List(pl.Binary)),
-        )
+        first = next(iter(load_prompt(self.prompt).form.options), "")
+        return judged_of(rows, self.names, first)
+
+
+def judged_of(rows: Sequence[Concluded[Found]], names: Sequence[str], first: str = "") -> Judged:
+    """Return the numbers that were found of rows; a row of which one turn has none has none.
+
+    Args:
+        rows: what was found of each.
+        names: of the numbers.
+        first: of words, the one whose probability is the number.
+    """
+    lists: dict[str, list[list[float]]] = {name: [] for name in names}
+    coverage: list[list[float]] = []
+    reasons = np.array([reason_of(row.finding) for row in rows], np.uint8)
+    flags = np.array([int(row.finding.flags) for row in rows], np.uint16)
+    for row, reason in zip(rows, reasons.tolist(), strict=True):
+        groups = [] if reason else row.finding.verdicts
+        for name in names:
+            lists[name].append(
+                [_mean(_number(each, name, first) for each in own) for own in groups]
+            )
+        coverage.append([_mean(_covered(each) for each in own) for own in groups])
+    floats = pl.List(pl.Float64)
+    return Judged(
+        reasons,
+        flags,
+        {name: pl.Series(name, values, floats) for name, values in lists.items()},
+        pl.Series(_COVERAGE, coverage, floats),
+        pl.Series(_KEYS, [list(row.keys) for row in rows], pl.List(pl.Binary)),
+    )
 
 
 def number_names(prompt: Prompt, dimension: str = "") -> tuple[str, ...]:
@@ -197,7 +196,7 @@ def number_names(prompt: Prompt, dimension: str = "") -> tuple[str, ...]:
 _NUMBERED = ("number", "true_or_false", "list")
 
 
-def _reason(found: Found) -> Reason:
+def reason_of(found: Found) -> Reason:
     """Return why a row has no numbers: that of the first of its replies that says nothing."""
     if found.reason:
         return found.reason

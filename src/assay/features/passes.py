@@ -235,6 +235,13 @@ class PoolFeature(Feature):
         """
         return self.operations(rows, runtime)
 
+    def price(self, view: PoolView, runtime: Runtime) -> Price | None:
+        """Return what a service would still be asked for the rows in view; None if none is.
+
+        Nothing is sent.
+        """
+        return None
+
     def memory(self, rows: int, runtime: Runtime) -> float:
         """Return about how many bytes of memory `compute` takes; 0 if they are few."""
         return 0.0

@@ -97,7 +97,8 @@ class ReadRows:
     def chosen(self, feature: RowFeature) -> tuple[IndexArray, IndexArray, Float32Array]:
         """Return the tokens that a feature named, and their log-probabilities by row.
 
-        Tokens, shape (c,); rows, shape (k,), ascending; and numbers, shape (k, c).
+        Tokens, shape (c,); rows, shape (k,), ascending, one of several questions once for each; and
+        numbers, shape (k, c).
         """
         choice = self._questions.choices[feature.key]
         asked = np.flatnonzero(choice.places)

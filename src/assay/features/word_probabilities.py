@@ -126,6 +126,16 @@ class WordProbabilities(CausalFeature):
 
     def collect(self, rows: ReadRows) -> Numbers:
         """Return the probabilities of the words."""
+        index, found = self._shares(rows)
+        table = np.full((len(rows), len(self.words) + 1), np.nan)
+        table[index] = found
+        return self._numbers(rows, table)
+
+    def _shares(self, rows: ReadRows) -> tuple[IndexArray, FloatArray]:
+        """Return what was read: rows, ascending, and words and coverage.
+
+        Shapes (k,) and (k, words + 1).
+        """
         tokens, index, found = rows.chosen(self)
         pairs = found.astype(np.float64).reshape(len(index), len(self.words), 2)
         twice = tokens[::2] == tokens[1::2]
@@ -134,9 +144,7 @@ class WordProbabilities(CausalFeature):
             logarithms = np.where(twice, pairs[:, :, 0], both)
             together = np.logaddexp.reduce(logarithms, axis=1)
         shares = logarithms - together[:, None] if self.over == "words" else logarithms
-        table = np.full((len(rows), len(self.words) + 1), np.nan)
-        table[index] = np.exp(np.column_stack([shares, together]))
-        return self._numbers(rows, table)
+        return index, np.exp(np.column_stack([shares, together]))
 
     def _numbers(self, rows: ReadRows, table: FloatArray) -> Numbers:
         reasons = rows.reasons()

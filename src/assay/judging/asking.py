@@ -99,6 +99,7 @@ class Asking:
     def __init__(self, judge: Answering, *, parallel: int) -> None:
         self._judge = judge
         self._slots = asyncio.Semaphore(parallel)
+        self._turn = asyncio.Lock()
         self._under_way: dict[bytes, asyncio.Future[Reply]] = {}
 
     def submit(self, rows: Sequence[Questions[Found]]) -> Batch[Found]:
@@ -115,7 +116,9 @@ class Asking:
         self, rows: Sequence[_Row], kept: dict[bytes, Reply], batch: Batch[Any]
     ) -> list[Concluded[Any]]:
         try:
-            async with asyncio.TaskGroup() as tasks:
+            # Somebody waits for the rows that came first: those after them take what is left, so
+            # that many of them are still to come when further ones are made ready.
+            async with asyncio.TaskGroup() as tasks, self._turn:
                 for row in rows:
                     if row.concluded is not None:
                         batch.done += 1

@@ -179,6 +179,16 @@ class Capabilities:
         """
         return self.demand(labels) if self.free_logprobs.holds else {}
 
+    def asking(self) -> dict[str, Any]:
+        """Return what decides how it is asked, without what was seen and how much that took."""
+        counted = ("requests", "tokens_in", "tokens_out")
+        return {
+            each.name: value.standing if isinstance(value, Finding) else value
+            for each in dataclasses.fields(self)
+            if each.name not in counted
+            for value in [getattr(self, each.name)]
+        }
+
     def facts(self) -> dict[str, Any]:
         """Return it as JSON."""
         return dataclasses.asdict(self)

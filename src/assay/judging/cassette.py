@@ -2,7 +2,8 @@
 
 A line holds the key, the request without its nonce, the response and its tokens. What it cost, how
 long it took and under which scope it was counted belong to whoever paid, and stay there. Nothing
-that looks like the key to a service leaves the store.
+that looks like the key to a service leaves the store. Before the replies stands what was found of
+their judges, for what they are asked depends on it.
 """
 
 import json
@@ -14,12 +15,15 @@ from typing import Any
 
 from assay.errors import DataError, FormatError
 from assay.files import absence, atomic_write
+from assay.judging.capabilities import Capabilities
+from assay.judging.known_capabilities import ASSUMED, known, remember
 from assay.judging.secret import nonce
 from assay.judging.store import ReplyStore
 from assay.judging.stored_reply import KEY_BYTES, StoredReply
 from assay.samples import UNFINISHED, Reason
 from assay.wording import number_of
 
+_JUDGE, _CAPABILITIES = "judge", "capabilities"
 _HEAD = {"cassette": "assay", "format": 1}
 _AT_ONCE = 1000
 _SHOWN = 3
@@ -90,6 +94,7 @@ def export_cassette(
     count = 0
     with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         file.write(_line(_HEAD))
+        file.writelines(_judges(store, wanted, hidden))
         for lines, suspects in _lines(store, wanted, secret, hidden):
             if suspects and not leave_out:
                 raise DataError(
@@ -100,6 +105,18 @@ def export_cassette(
             file.writelines(lines)
             count += len(lines)
     return count
+
+
+def _judges(store: ReplyStore, keys: list[bytes], hidden: Collection[str]) -> Iterator[str]:
+    """Yield a line for what was found of each judge, by its name."""
+    judges = set()
+    for start in range(0, len(keys), _AT_ONCE):
+        judges |= {each.judge for each in store.find(keys[start : start + _AT_ONCE]).values()}
+    for judge in sorted(judges):
+        found = known(store.folder, judge)
+        line = _line({_JUDGE: judge, _CAPABILITIES: found.facts()})
+        if found is not ASSUMED and not looks_like_a_key(line, hidden):
+            yield line
 
 
 def _lines(
@@ -157,7 +174,7 @@ def read_cassette(path: Path) -> Iterator[StoredReply]:
                 content = json.loads(line)
                 if not line.endswith("\n") or (number == 1 and content != _HEAD):
                     raise _wrong(path, number)
-                if number > 1:
+                if number > 1 and _CAPABILITIES not in content:
                     yield _reply(content)
     except FileNotFoundError as error:
         raise FormatError(absence(path), hint="name a file of replies") from error
@@ -212,3 +229,37 @@ def import_cassette(store: ReplyStore, path: Path) -> int:
     for each in kept:
         each.result()
     return len(kept)
+
+
+def import_capabilities(store: ReplyStore, path: Path) -> tuple[list[str], list[str]]:
+    """Keep what a file tells of judges, where nothing is known of them.
+
+    Returns:
+        The judges that are known now, and those of which something else was known, which stays.
+
+    Raises:
+        FormatError: if what the file tells of a judge is wrong.
+    """
+    taken, others = [], []
+    for judge, found in _told_of_judges(path):
+        before = known(store.folder, judge)
+        if before is ASSUMED:
+            remember(store.folder, judge, found)
+            taken.append(judge)
+        elif before.asking() != found.asking():
+            others.append(judge)
+    return taken, others
+
+
+def _told_of_judges(path: Path) -> Iterator[tuple[str, Capabilities]]:
+    number = 0
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            for number, line in enumerate(file, 1):
+                content = json.loads(line)
+                if number > 1 and _CAPABILITIES not in content:
+                    return  # they stand before the replies
+                if number > 1:
+                    yield str(content[_JUDGE]), Capabilities.of_facts(content[_CAPABILITIES])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _wrong(path, number) from error

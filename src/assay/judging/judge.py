@@ -6,7 +6,7 @@ What it has replied is kept before anyone is told of it.
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from assay.judging.capabilities import Capabilities
 from assay.judging.kept import KeptReplies
 from assay.judging.lacking import Lacking
 from assay.judging.ledger import Ledger
+from assay.judging.paid_questions import probe_scope
 from assay.judging.payment import CappedError, Payment, Purse
 from assay.judging.replies import NoReplyError, Reply, read_reply
 from assay.judging.requests import Request, canonical
@@ -109,6 +110,7 @@ class Judge:
         self._purse: Purse | None = None
         self._slots = asyncio.Semaphore(1)
         self._pool: ThreadPoolExecutor | None = None
+        self._run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run
         self._lacking = Lacking(kept.identity, kept.price.currency)
 
     @property
@@ -140,17 +142,23 @@ class Judge:
     def spending(self, scope: str) -> Iterator[None]:
         """Reply to requests, counting what is spent under a scope.
 
-        The cap covers what was ever spent under it, and under those before it in this run.
+        The cap covers what was ever spent under it, under those before it in this run, and to find
+        out what the judge can do.
         """
         self._scopes = (scope, *(each for each in self._scopes if each != scope))
-        ledger = self._ledger = Ledger(self._kept.store, self._scopes, self._cap)
+        counted = (*self._scopes, probe_scope(self.identity))
+        ledger = self._ledger = Ledger(self._kept.store, counted, self._cap)
         self._purse, self._slots = Purse(ledger), asyncio.Semaphore(self.parallel)
-        with ThreadPoolExecutor(2, thread_name_prefix="judge") as self._pool:
-            try:
-                yield
-            except BaseException:
-                self.break_off()
-                raise
+        with asyncio.Runner() as alone:
+            self._run = alone.run if self._wire is None else self._wire.run
+            # One thread where nobody is asked: it has a single loop, in which nothing waits.
+            threads = 1 if self._wire is None else 2
+            with ThreadPoolExecutor(threads, thread_name_prefix="judge") as self._pool:
+                try:
+                    yield
+                except BaseException:
+                    self.break_off()
+                    raise
         self._lacking.spent(ledger)
         ledger.close()
 
@@ -166,7 +174,7 @@ class Judge:
     def start(self, work: Coroutine[Any, Any, Any]) -> "Future[Any]":
         """Begin work in the loop in which requests are sent."""
         assert self._pool is not None  # noqa: S101  within `spending`
-        return self._pool.submit(asyncio.run if self._wire is None else self._wire.run, work)
+        return self._pool.submit(self._run, work)
 
     async def reply(self, request: Request, key: bytes) -> Reply:
         """Return the reply to a request, kept by then if it is a last word."""

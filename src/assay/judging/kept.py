@@ -1,14 +1,15 @@
 """What a judge has replied so far, and what further replies would cost."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from assay.components.money import amount_text
 from assay.judging.capabilities import Capabilities
 from assay.judging.prices import Price as TokenPrice
-from assay.judging.replies import NoReplyError, Reply, read_reply
+from assay.judging.replies import NoReplyError, Reply, Usage, read_reply
 from assay.judging.requests import Request
 from assay.judging.secret import folder_secret
 from assay.judging.store import ReplyStore
@@ -17,7 +18,7 @@ from assay.models.service import Money, Price
 from assay.samples import Reason
 
 _BYTES_PER_TOKEN = 4
-_FORMAT_TOKENS = 64  # of the roles and marks that a server puts around the messages
+FORMAT_TOKENS = 64  # of the roles and marks that a server puts around the messages
 _LIMITS = ("max_tokens", "max_completion_tokens")
 
 
@@ -72,11 +73,14 @@ class KeptReplies:
             request: what is asked.
             size: bytes of its body.
         """
-        return self.price.worst(size + _FORMAT_TOKENS, most_tokens(request))
+        return self.price.worst(size + FORMAT_TOKENS, most_tokens(request))
 
     def cost(self, reply: Reply, worst: int) -> int:
         """Return what a reply has cost, in billionths: as the server counts, or else the worst."""
-        usage = reply.usage
+        return self.price_of(reply.usage, worst)
+
+    def price_of(self, usage: Usage, worst: int) -> int:
+        """Return what tokens cost, in billionths; the worst case where nobody has counted them."""
         if usage.prompt is None or usage.completion is None:
             return worst
         return self.price.cost(usage.prompt, usage.completion, usage.cached)
@@ -111,7 +115,12 @@ class KeptReplies:
 
 def most_tokens(request: Request) -> int:
     """Return how many tokens a reply may have."""
-    return next((int(request.params[name]) for name in _LIMITS if name in request.params), 0)
+    return limit_of(request.params)
+
+
+def limit_of(params: Mapping[str, Any]) -> int:
+    """Return how many tokens a reply may have by the fields of a request; 0 if none says."""
+    return next((int(params[name]) for name in _LIMITS if name in params), 0)
 
 
 def _estimated_tokens(request: Request) -> int:

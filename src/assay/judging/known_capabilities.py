@@ -4,6 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from assay.components.money import DEFAULT_CURRENCY, parse_currency
+from assay.errors import ConfigError
 from assay.files import atomic_write
 from assay.judging.capabilities import Capabilities, Finding
 
@@ -49,6 +51,23 @@ def remember(folder: Path, judge: str, found: Capabilities) -> None:
         temporary.write_text(json.dumps(found.facts(), indent=1), encoding="utf-8")
 
 
-def _path(folder: Path, judge: str) -> Path:
+def remember_currency(folder: Path, judge: str, currency: str) -> None:
+    """Keep in what a judge is paid, for those who look at what it has cost."""
+    path = _path(folder, judge, "currencies")
+    if currency_of(folder, judge) != currency or not path.exists():
+        with atomic_write(path) as temporary:
+            temporary.write_text(json.dumps(currency), encoding="utf-8")
+
+
+def currency_of(folder: Path, judge: str) -> str:
+    """Return in what a judge was last paid, or the usual currency."""
+    try:
+        found = json.loads(_path(folder, judge, "currencies").read_text(encoding="utf-8"))
+        return parse_currency(str(found))
+    except (FileNotFoundError, ValueError, ConfigError):
+        return DEFAULT_CURRENCY
+
+
+def _path(folder: Path, judge: str, kind: str = "probes") -> Path:
     name = hashlib.blake2b(judge.encode(), digest_size=8).hexdigest()
-    return folder / "probes" / f"{name}.json"
+    return folder / kind / f"{name}.json"

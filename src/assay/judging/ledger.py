@@ -2,8 +2,9 @@
 
 A request may cost its worst case, so that much is set aside first. Setting it aside on the disk for
 every request would cost a wait each; it is leased in blocks, and a lease is on the disk before the
-first request under it is sent. A block is as large as some tenths of a second need, and a small
-part of what is left at most.
+first request under it is sent. A block is as large as some tenths of a second need. What is leased and
+not used is lost with a process that is killed: it is no more than what is under way, and a small
+part of what is left.
 
 No lock is needed between processes that share a cap. Each writes its lease first, then reads what
 all have written, and takes it back if the sum is above the cap: of two that want the same rest, the
@@ -62,6 +63,7 @@ class Ledger:
         self._lock = threading.Lock()
         # Leased on the disk and reserved by nobody.
         self._idle = dict.fromkeys(self.scopes, 0)
+        self._under_way = 0  # worst cases of open reservations
         self._block = dict.fromkeys(self.scopes, 0)
         self._leased_at = dict.fromkeys(self.scopes, 0.0)
         self._is_topping_up = dict.fromkeys(self.scopes, False)
@@ -136,6 +138,7 @@ class Ledger:
             if self._overruns > self._overruns_seen or self._idle[scope] < worst:
                 return None
             self._idle[scope] -= worst
+            self._under_way += worst
             runs_low = worst > 0 and 2 * self._idle[scope] < self._block[scope]
             tops_up = runs_low and not self._is_topping_up[scope]
             if tops_up:
@@ -203,7 +206,10 @@ class Ledger:
         if not short and needed:
             return 0  # somebody else's lease was enough
         self._leased_at[scope] = now
-        return max(short, min(self._block[scope], room // _SHARE_OF_REST))
+        with self._lock:
+            idle, under_way = sum(self._idle.values()), self._under_way
+        most = min(max(under_way, _FIRST_BLOCK * needed), room // _SHARE_OF_REST)
+        return max(short, min(self._block[scope], most - idle))
 
     def _add(self, connection: sqlite3.Connection, amounts: Mapping[str, int]) -> None:
         with transaction(connection):
@@ -291,6 +297,7 @@ class Ledger:
             if not reservation.is_open:
                 raise ValueError("a reservation ends once")
             reservation.is_open = False
+            self._under_way -= reservation.worst
 
     def close(self) -> None:
         """Give back what was leased and not used, before the store is closed.

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from assay.backends.endpoint.answers import Answer, Attempt
@@ -13,17 +13,21 @@ from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.failures import Cause, RefusedError, UnansweredError, cause_of
 from assay.backends.endpoint.file_routes import FileRoutes
 from assay.backends.endpoint.judge_address import Judge as Named
-from assay.backends.endpoint.judge_address import find_judge
+from assay.backends.endpoint.judge_address import file_identity, find_judge
 from assay.backends.endpoint.judge_service import JudgeService
 from assay.backends.endpoint.judge_service import open_judge as open_service
 from assay.backends.endpoint.retries import Patience
+from assay.backends.pins import is_pinned, split_pin
 from assay.components.money import parse_amount
+from assay.components.references import is_endpoint
 from assay.errors import ConfigError, ModelLoadError, Parameter, Phrase
 from assay.judging.batch_run import BatchRun
 from assay.judging.batch_service import RoutedBatches
+from assay.judging.capabilities import Capabilities
 from assay.judging.judge import Judge, RefusedRequestError, Sent
 from assay.judging.kept import KeptReplies
-from assay.judging.known_capabilities import ASSUMED, known, remember
+from assay.judging.known_capabilities import ASSUMED, known, remember, remember_currency
+from assay.judging.paid_questions import PaidQuestions
 from assay.judging.payment import Payment
 from assay.judging.prices import Price, parse_price, price_of, read_prices
 from assay.judging.probing import probe
@@ -172,6 +176,70 @@ def kept_replies(pinned: str, runtime: Place) -> tuple[KeptReplies, Named]:
     return kept, named
 
 
+def judge_identity(pinned: str) -> str:
+    """Return what is part of the key of each of a judge's replies; its file need not be here.
+
+    Raises:
+        ModelLoadError: if the name stands for no judge.
+    """
+    if is_pinned(pinned) and not is_endpoint(pinned):
+        return file_identity(split_pin(pinned)[1])
+    return find_judge(pinned).identity
+
+
+class Probed(NamedTuple):
+    """What is known of a judge.
+
+    Attributes:
+        name: what a person calls it, with the digest of its file or its label.
+        identity: what its replies are kept under.
+        found: what it can do.
+        anew: whether it was asked now.
+        changed: names of the findings that were others before.
+    """
+
+    name: str
+    identity: str
+    found: Capabilities
+    anew: bool
+    changed: tuple[str, ...] = ()
+
+
+def probed(name: str, runtime: Place, *, again: bool = False) -> Probed:
+    """Return what a judge can do; it is asked where that is not known, or to be known anew.
+
+    Raises:
+        ModelLoadError: if the name stands for no judge, or it does not answer, denies access, lacks
+            the model, or may not be asked.
+    """
+    named = find_judge(name)
+    folder = runtime.cache / "judge"
+    before = known(folder, named.identity)
+    if before is not ASSUMED and not again:
+        return Probed(named.pinned, named.identity, before, anew=False)
+    if runtime.offline and not _is_local(named):
+        raise ModelLoadError(
+            f"{named.name} was not probed yet, and nobody is asked",
+            hint=Phrase(
+                "leave {} away, or bring what was found with `assay judge import`",
+                Parameter("offline"),
+            ),
+        )
+    service = open_service(named, runtime, threads=runtime.threads)
+    try:
+        found = probe(service)
+    finally:
+        service.close()
+    remember(folder, named.identity, found)
+    others = {} if before is ASSUMED else before.findings()
+    changed = tuple(
+        what
+        for what, finding in found.findings().items()
+        if what in others and others[what].standing is not finding.standing
+    )
+    return Probed(named.pinned, named.identity, found, anew=True, changed=changed)
+
+
 def open_judge(pinned: str, runtime: Place) -> Judge:
     """Return a judge that is asked; what it can do is probed once.
 
@@ -186,9 +254,13 @@ def open_judge(pinned: str, runtime: Place) -> Judge:
     service = open_service(named, runtime, threads=runtime.threads)
     try:
         if kept.capabilities is ASSUMED:
-            found = probe(service)
+            questions = PaidQuestions(service, kept, cap)
+            found = probe(questions)
+            questions.close()
             remember(kept.store.folder, named.identity, found)
             kept = replace(kept, capabilities=found)
+        if not kept.price.is_free:
+            remember_currency(kept.store.folder, named.identity, kept.price.currency)
         return Judge(kept, ClientWire(service), service.address.model, cap=cap)
     except BaseException:
         service.close()

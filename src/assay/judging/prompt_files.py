@@ -104,6 +104,11 @@ def _content(name: str) -> str:
             return path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"the prompt {name} cannot be read: {error}", hint=_OWN) from None
+    return _content_of_ours(name)
+
+
+@lru_cache(maxsize=64)  # it is asked for with every row
+def _content_of_ours(name: str) -> str:
     known = known_prompts()
     if name not in known:
         hint = did_you_mean(name, known) or f"{', '.join(known)}, or a .toml file"

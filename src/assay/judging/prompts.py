@@ -77,7 +77,7 @@ class Prompt:
             possible = [mode for mode in possible if mode != "label"]
         return tuple(possible)
 
-    @property
+    @cached_property
     def labels(self) -> Mapping[str, tuple[str, ...]]:
         """Labels of the mode "label" and the tokens that stand for each; none for an object."""
         if self.form.scale is not None:
@@ -215,8 +215,18 @@ class Prompt:
                 hint=f"name one of {', '.join(names)}, or take the mode 'json'",
             )
 
+    @cached_property
+    def _worded(self) -> dict[tuple[Mode, str], dict[str, str]]:
+        """Wording by mode and dimension: it is the same for all rows."""
+        return {}
+
     def _words(self, mode: Mode, dimension: str) -> dict[str, str]:
         """Return the wording that stands in places that are no slots."""
+        if (mode, dimension) not in self._worded:
+            self._worded[mode, dimension] = self._words_of(mode, dimension)
+        return self._worded[mode, dimension]
+
+    def _words_of(self, mode: Mode, dimension: str) -> dict[str, str]:
         names = self.names(dimension)
         texts = {name: self.form.dimensions.get(name, "") for name in names}
         scale = self.form.scale.scale if self.form.scale else None

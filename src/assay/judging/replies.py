@@ -63,7 +63,7 @@ def read_reply(answer: Any) -> Reply:
     choices = answer.get("choices") if isinstance(answer, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         raise NoReplyError("no choices")
-    choice, usage = choices[0], _usage(answer.get("usage"))
+    choice, usage = choices[0], read_usage(answer.get("usage"))
     message = choice.get("message")
     said = message if isinstance(message, dict) else {"content": choice.get("text")}
     finish = str(choice.get("finish_reason") or "")
@@ -80,14 +80,23 @@ def read_reply(answer: Any) -> Reply:
     return Reply(Reason.OK, whole, one_line(finish, _SHOWN), _logprobs(choice), usage)
 
 
-def _usage(found: Any) -> Usage:
+def read_usage(found: Any) -> Usage:
+    """Return the tokens that a server counts.
+
+    What it thinks before it writes costs like the reply. Some count it beside the completion, and
+    then it is in the sum of all alone.
+    """
     if not isinstance(found, dict):
         return Usage()
     read = found.get("prompt_tokens_details")
     written = found.get("completion_tokens_details")
+    prompt, completion = _count(found.get("prompt_tokens")), _count(found.get("completion_tokens"))
+    total = _count(found.get("total_tokens"))
+    if prompt is not None and completion is not None and total is not None:
+        completion = max(completion, total - prompt)
     return Usage(
-        _count(found.get("prompt_tokens")),
-        _count(found.get("completion_tokens")),
+        prompt,
+        completion,
         _count(read.get("cached_tokens") if isinstance(read, dict) else 0) or 0,
         _count(written.get("reasoning_tokens") if isinstance(written, dict) else 0) or 0,
     )

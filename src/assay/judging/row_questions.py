@@ -1,18 +1,19 @@
 """How a row is put to a judge by a prompt: what is shown, what is sent, what is read of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from assay.judging.capabilities import Capabilities
 from assay.judging.capabilities import Mode as Way
+from assay.judging.injection import without_control_tokens
 from assay.judging.messages import Message
 from assay.judging.prompt_form import Mode
 from assay.judging.prompts import Prompt
 from assay.judging.questioning import Questions
 from assay.judging.replies import Reply
-from assay.judging.requests import Request
-from assay.judging.suspicion import suspicious
+from assay.judging.requests import Request, Route
+from assay.judging.suspicion import suspicious_texts
 from assay.judging.verdicts import Verdict, read_verdict
 from assay.samples import Conversation, Flag, Reason
 from assay.samples import Message as Turn
@@ -21,6 +22,9 @@ Turns = Literal["last", "each"]
 """Whether the last answer of a row is judged with its question, or every one with its own."""
 WAYS: Mapping[Mode, Way] = {"label": "label_logprobs", "json": "json_schema", "text": "text"}
 """What a judge has to be able to do for a way of answering."""
+Refine = Callable[[Verdict, Reply, Sequence[str]], Verdict]
+"""Makes of what was read of a reply, the reply, and the data that were shown what is to count."""
+_MODE_OF: Mapping[Way, Mode] = {way: mode for mode, way in WAYS.items()}
 _AGAIN_TEMPERATURE = 0.3
 _THINKING_TOKENS = 4096
 _MENDED_BY_ASKING = (Reason.PARSE_FAILED, Reason.OUT_OF_RANGE)
@@ -62,6 +66,7 @@ class RowQuestions:
         repeats: how often each is asked.
         temperature: of the sampling.
         longest: characters of a text beyond which its middle is left out.
+        refine: looks closer at what was read than the form of the reply does; None takes it.
     """
 
     prompt: Prompt
@@ -72,10 +77,15 @@ class RowQuestions:
     repeats: int = 1
     temperature: float = 0.0
     longest: int = 24_000
+    refine: Refine | None = None
 
     def of(self, conversation: Conversation) -> Questions[Found]:
         """Put a row to the judge."""
-        exchanges = [self._shown(texts) for texts in exchanges_of(conversation, self.turns)]
+        return self.about(list(exchanges_of(conversation, self.turns)))
+
+    def about(self, texts: Sequence[Mapping[str, str]]) -> Questions[Found]:
+        """Put texts to the judge, by slot: those of each question that is asked."""
+        exchanges = [self.shown(each) for each in texts]
         flags = Flag.NONE
         for exchange in exchanges:
             flags |= exchange.flags
@@ -86,7 +96,7 @@ class RowQuestions:
             return Found((), reason, flags)
         asked = [self._requests(each.texts) for each in exchanges]
         requests = [request for group in asked for request in group]
-        slots = [self._slots(each.texts) for each in exchanges for _ in range(self.repeats)]
+        slots = [_data(each.texts) for each in exchanges for _ in range(self.repeats)]
         verdicts = self._read((yield requests), slots)
         again = [place for place, each in enumerate(verdicts) if self._may_mend(each)]
         if again:
@@ -100,8 +110,8 @@ class RowQuestions:
         ]
         return Found(grouped, Reason.OK, flags)
 
-    def _shown(self, texts: Mapping[str, str]) -> Exchange:
-        """Return an exchange as it is shown, or why it is not."""
+    def shown(self, texts: Mapping[str, str]) -> Exchange:
+        """Return texts as they are shown, and what is to be known of them, or why they are not."""
         flags = Flag.NONE
         shown = {}
         for name in self.prompt.slots:
@@ -111,27 +121,30 @@ class RowQuestions:
             shown[name] = shortened(text, self.longest)
             if shown[name] != text:
                 flags |= Flag.TEXT_TRUNCATED
-        given = self.prompt.form.modes.get(self.mode)
-        form = None if given is None or given.form == "object" else given.form
-        keys = tuple(self.prompt.schema(self.dimension).fields)
-        if any(suspicious(text, form=form, keys=keys) for text in shown.values()):
+        if suspicious_texts(self.prompt, self.mode, shown, self.dimension):
             flags |= Flag.INJECTION_SUSPECT
-        return Exchange(shown, flags=flags)
-
-    def _slots(self, texts: Mapping[str, str]) -> tuple[str, ...]:
-        return tuple(text for text in texts.values() if text)
+        # Some servers read the tokens of a chat format out of what they are given as text.
+        safe = {name: without_control_tokens(text) for name, text in shown.items()}
+        return Exchange(safe, flags=flags)
 
     def _requests(self, texts: Mapping[str, str]) -> list[Request]:
         rendered = self.prompt.render(texts, self.mode, dimension=self.dimension)
+        chats = self.capabilities.chat.holds
+        route: Route = "chat/completions" if chats else "completions"
         messages, params = self._for(rendered.messages), self._params()
-        return [Request(messages, params, repeat=place) for place in range(self.repeats)]
+        return [Request(messages, params, route, repeat=place) for place in range(self.repeats)]
 
     def _for(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """Return messages as the judge takes them: one that hears no system is told by the user."""
-        if self.capabilities.system.holds or len(messages) < 2:
+        """Return messages as the judge takes them.
+
+        One that hears no system is told by the user; one that only goes on with texts gets one.
+        """
+        chats = self.capabilities.chat.holds
+        if (chats and self.capabilities.system.holds) or len(messages) < 2:
             return messages
         system, user, *rest = messages
-        return (Message("user", (*system.pieces, "\n\n", *user.pieces)), *rest)
+        end = () if chats else ("\n\n",)
+        return (Message("user", (*system.pieces, "\n\n", *user.pieces, *end)), *rest)
 
     def _params(self) -> dict[str, Any]:
         wanted = self.prompt.params(self.mode, dimension=self.dimension)
@@ -148,10 +161,11 @@ class RowQuestions:
         return {**wanted, **fields}
 
     def _read(self, replies: Sequence[Reply], slots: Sequence[tuple[str, ...]]) -> list[Verdict]:
-        return [
-            read_verdict(self.prompt, self.mode, reply, dimension=self.dimension, slots=own)
-            for reply, own in zip(replies, slots, strict=True)
-        ]
+        return [self._one(reply, own) for reply, own in zip(replies, slots, strict=True)]
+
+    def _one(self, reply: Reply, slots: Sequence[str]) -> Verdict:
+        found = read_verdict(self.prompt, self.mode, reply, dimension=self.dimension, slots=slots)
+        return found if self.refine is None else self.refine(found, reply, slots)
 
     def _may_mend(self, verdict: Verdict) -> bool:
         """Whether another sampling may say more; probabilities would be the same."""
@@ -173,6 +187,28 @@ class RowQuestions:
 
 
 _LACKING = {"response": Reason.EMPTY_RESPONSE}
+
+
+def mode_for(prompt: Prompt, capabilities: Capabilities, answers: str, dimension: str = "") -> Mode:
+    """Return how a judge answers by a prompt: as it is told, or "auto" the best that it can.
+
+    Raises:
+        ModelLoadError: if the judge cannot be asked so.
+        ConfigError: if the prompt cannot.
+    """
+    several = len(prompt.names(dimension)) > 1
+    offered = [mode for mode in prompt.modes if not (several and mode == "label")]
+    wanted = None
+    for mode in WAYS:
+        if mode == answers:
+            prompt.check(mode, dimension)
+            wanted = WAYS[mode]
+    return _MODE_OF[capabilities.choose([WAYS[mode] for mode in offered], wanted).mode]
+
+
+def _data(texts: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what a judge is shown of a row: a reply that repeats it says nothing."""
+    return tuple(text for text in texts.values() if text)
 
 
 def exchanges_of(conversation: Conversation, turns: Turns) -> Iterator[Mapping[str, str]]:
@@ -202,11 +238,11 @@ def _texts(conversation: Conversation, asked: Sequence[Turn], response: str) -> 
         "input": question.context,
         "query": query,
         "response": response,
-        "conversation": _spoken(conversation),
+        "conversation": spoken(conversation),
     }
 
 
-def _spoken(conversation: Conversation) -> str:
+def spoken(conversation: Conversation) -> str:
     """Return all turns with who speaks, as a judge reads them."""
     return "\n\n".join(
         f"{turn.role}: " + "\n".join(text for text in (turn.content, turn.context) if text)

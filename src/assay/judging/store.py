@@ -116,6 +116,15 @@ class ReplyStore:
         jobs |= open_lines(read_jobs(self.folder), scopes)
         return totals([*found, *((line, True) for line in jobs.values())], scopes)
 
+    def scopes(self) -> list[str]:
+        """Return all scopes that anything was spent in, or set aside, in order.
+
+        Raises:
+            CacheError: if a file is damaged, or written by a newer version.
+        """
+        found = self._in_every_file(_lines)
+        return sorted({line.scope for _, _, lines in found for line in lines})
+
     def _in_every_file(self, read: Callable[[Path, sqlite3.Connection], Found]) -> list[Found]:
         with self._reading:
             for _ in range(_TRIES):

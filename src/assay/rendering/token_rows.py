@@ -43,7 +43,7 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class TokenRow:
-    """A conversation as token sequences: one, unless it is longer than a window.
+    """A conversation as token sequences: one, unless it is longer than a window, or several asked.
 
     Attributes:
         windows: every scored answer is in exactly one.
@@ -52,6 +52,7 @@ class TokenRow:
         flags: what happened on the way.
         prompt_tokens: tokens that are not scored, before anything was cut.
         response_tokens: tokens of the answers to be scored, before anything was cut.
+        separate: each window is a question of its own, with an answer at its end.
     """
 
     windows: tuple[Window, ...]
@@ -60,6 +61,7 @@ class TokenRow:
     prompt_tokens: int = 0
     response_tokens: int = 0
     why: str = ""
+    separate: bool = False
 
     @property
     def total_tokens(self) -> int:

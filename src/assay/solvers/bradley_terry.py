@@ -11,6 +11,7 @@ from assay.solvers.lbfgs import minimise
 
 _FLAT = 1e-9
 _MOST_STEPS = 5000
+_HALVINGS = 100
 
 
 class Comparisons(NamedTuple):
@@ -96,6 +97,38 @@ def bradley_terry(comparisons: Comparisons, count: int, *, ridge: float = 1e-4) 
     compared = np.union1d(known.first, known.second)
     values[compared] = found.point[compared]
     return Strengths(values, _groups(known, count), found.converged)
+
+
+def strengths_against(
+    comparisons: Comparisons, known: FloatArray, count: int, *, ridge: float = 1e-4
+) -> FloatArray:
+    """Return the strengths of things that were compared with others whose strengths are known.
+
+    Args:
+        comparisons: of `first`, whose strengths are sought, from 0, with `second`, by their
+            places in `known`; those without a probability do not count.
+        known: strengths, NaN for none. Shape (k,).
+        count: how many are sought.
+        ridge: as of `bradley_terry`.
+
+    Returns:
+        Shape (count,): where the regularised likelihood of each, taken by itself, is highest; NaN
+        for what was in no comparison that counts.
+    """
+    first, second, probability = comparisons
+    counts = ~np.isnan(probability) & ~np.isnan(known[second])
+    own, other, lost = first[counts], known[second[counts]], probability[counts]
+    met = np.bincount(own, minlength=count)
+    # The slope rises with a strength, and it is 0 within these bounds: a share of wins lies in
+    # [0, 1], so that ridge times the strength is at most the number of comparisons.
+    high = met / ridge
+    low = -high
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2.0
+        expected = 0.5 * (1.0 + np.tanh((middle[own] - other) / 2.0))
+        slope = np.bincount(own, expected - (1.0 - lost), count) + ridge * middle
+        low, high = np.where(slope < 0, middle, low), np.where(slope < 0, high, middle)
+    return np.where(met > 0, (low + high) / 2.0, np.nan)
 
 
 def _counted(comparisons: Comparisons, count: int) -> Comparisons:

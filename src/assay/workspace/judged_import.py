@@ -1,12 +1,15 @@
 """Whose rows the records of a judge are: by their texts first, then by their ids."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from assay.components.references import name_of
 from assay.errors import DataError, Parameter, Phrase, did_you_mean
 from assay.features.imported_column import Match, folded, places_of
 from assay.features.text import part_of
@@ -14,6 +17,9 @@ from assay.formats.judged.tables import Judged, JudgedTable
 from assay.pool.pool import format_id
 from assay.pool.view import PoolView
 from assay.samples import Part, Reason, Scores
+from assay.solvers.proportions import Share
+from assay.solvers.verdicts import Verdicts
+from assay.wording import json_text
 
 REASON = "reason"
 _PARTS: tuple[Part, ...] = ("prompt", "instruction", "response")
@@ -67,6 +73,37 @@ class JudgedColumn:
     frame: pl.DataFrame
     contradicted: int
     unnamed: int
+
+
+_VERDICTS = "verdicts"
+
+
+def write_column(path: Path, column: JudgedColumn, verdicts: Verdicts | None) -> None:
+    """Write a column to a Parquet file; with what a judge of pairs said in both orders, if any."""
+    told = {} if verdicts is None else {_VERDICTS: json_text(verdicts._asdict())}
+    column.frame.write_parquet(path, metadata=told)
+
+
+def verdicts_of_file(path: str) -> Verdicts | None:
+    """Return what `write_column` told of pairs; None where rows were judged alone.
+
+    Args:
+        path: of the file, pinned or not.
+    """
+    try:
+        told = pl.read_parquet_metadata(Path(name_of(path))).get(_VERDICTS)
+    except (OSError, pl.exceptions.PolarsError):
+        return None  # it is a file of another kind
+    if told is None:
+        return None
+    found: dict[str, Any] = json.loads(told)
+    for name in ("consistency", "first_place"):
+        found[name] = Share(*map(_known, found[name]))
+    return Verdicts(**found | {"win_score": _known(found["win_score"])})
+
+
+def _known(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def judged_column(view: PoolView, table: JudgedTable, column: str, key: Key | None) -> JudgedColumn:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from assay.components.base import Component
-from assay.components.component import Selector, build
+from assay.components.component import Scorer, Selector, build
 from assay.components.descriptions import steps_of
 from assay.engine.model_fit import known_models
 from assay.errors import AssayError, DamagedError, DataError, did_you_mean
@@ -122,6 +122,21 @@ def stored_selection(project: Workspace, name: str) -> NamedSelection:
     if record is None:
         raise DataError(f"{name} was made by another version of Assay", hint="make it again")
     return NamedSelection(project, selector, record, 0.0, label=name)
+
+
+def stored_scorer(project: Workspace, found: StoredResult) -> Scorer:
+    """Return what made a stored score, everything that it names pinned.
+
+    Raises:
+        DataError: if it is no score, or was made by an older Assay.
+        UnknownMethodError: if it was made by a method of a file that is not loaded.
+    """
+    if found.kind != "score":
+        raise DataError(f"{found.name} is a selection, not a score")
+    with project.names():
+        scorer = _component(found, "scorer")
+    assert isinstance(scorer, Scorer)  # noqa: S101  narrows what the registry returns
+    return project.engine.resolve(scorer)
 
 
 def shown_models(results: Iterable[StoredResult]) -> list[str]:

@@ -10,6 +10,7 @@ from assay.judging.capabilities import Capabilities, Finding
 from assay.judging.probing import probe
 from tests.judge_servers import (
     BASE_MODEL,
+    GPT_4O,
     GPT_5,
     LLAMA_CPP,
     OLD_OLLAMA,
@@ -64,12 +65,13 @@ def test_a_model_that_only_goes_on_with_texts_is_asked_in_texts() -> None:
 
 
 def test_a_request_holds_the_fields_that_are_taken_and_no_others() -> None:
-    assert _found(choice="").request(8) == {"max_tokens": 8, "temperature": 0.0}
+    assert _found(GPT_4O).request(8) == {"max_tokens": 8, "temperature": 0.0}
     # llama.cpp, told by its grammars: what it kept of another prompt would move its numbers.
-    assert _found(choice="grammar").request(8)["cache_prompt"] is False
-    assert _found().request(8, temperature=0.3) == {"max_tokens": 8, "temperature": 0.3}
+    taken = {"max_tokens": 8, "temperature": 0.0, "cache_prompt": False}
+    assert _found(LLAMA_CPP).request(8) == taken
+    assert _found(GPT_4O).request(8, temperature=0.3) == {"max_tokens": 8, "temperature": 0.3}
     assert _found(GPT_5).request(200) == {"max_completion_tokens": 200}
-    assert replace(_found(), limit="").request(8) == {"temperature": 0.0}
+    assert replace(_found(GPT_4O), limit="").request(8) == {"temperature": 0.0}
 
 
 @pytest.mark.parametrize(

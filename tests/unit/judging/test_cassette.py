@@ -1,19 +1,23 @@
 """What one has paid for another can replay, and no key to a service goes along."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from assay.errors import DataError, FormatError
+from assay.judging.capabilities import Capabilities, Finding
 from assay.judging.cassette import (
     UNFENCED,
     export_cassette,
+    import_capabilities,
     import_cassette,
     known_secrets,
     looks_like_a_key,
     read_cassette,
 )
+from assay.judging.known_capabilities import ASSUMED, known, remember
 from assay.judging.secret import nonce
 from assay.judging.store import ReplyStore
 from assay.samples import Reason
@@ -138,3 +142,44 @@ def test_a_file_that_is_wrong_is_told_and_nothing_of_it_kept(
         with pytest.raises(FormatError, match=f"line {line}" if line else "no file of replies"):
             import_cassette(store, path)
         assert store.keys() == []
+
+
+def _probed(choice: str = "grammar") -> Capabilities:
+    yes = {name: Finding.yes("seen") for name in ASSUMED.findings()}
+    return replace(ASSUMED, **yes, choice=choice, requests=20)  # type: ignore[arg-type]
+
+
+def test_what_was_found_of_a_judge_goes_along_with_its_replies(tmp_path: Path) -> None:
+    kept = reply(1)
+    remember(tmp_path / "judge", kept.judge, _probed())
+    path = _written(tmp_path, kept)
+
+    with ReplyStore(tmp_path / "other") as store:
+        assert import_cassette(store, path) == 1
+        assert import_capabilities(store, path) == ([kept.judge], [])
+        assert known(store.folder, kept.judge) == _probed()
+        assert import_capabilities(store, path) == ([], [])
+
+
+def test_what_was_found_here_stays(tmp_path: Path) -> None:
+    kept = reply(1)
+    remember(tmp_path / "judge", kept.judge, _probed())
+    path = _written(tmp_path, kept)
+    own, alike = _probed("guided_choice"), replace(_probed(), requests=3)
+
+    with ReplyStore(tmp_path / "other") as store:
+        remember(store.folder, kept.judge, own)
+        assert import_capabilities(store, path) == ([], [kept.judge])
+        assert known(store.folder, kept.judge) == own
+        # How much a probe took says nothing of how a judge is asked.
+        remember(store.folder, kept.judge, alike)
+        assert import_capabilities(store, path) == ([], [])
+
+
+def test_wrong_findings_are_told_by_their_line(tmp_path: Path) -> None:
+    path = _written(tmp_path, reply(1))
+    head, *lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([head, '{"judge":"j","capabilities":{"chat":1}}\n', *lines]))
+
+    with ReplyStore(tmp_path / "other") as store, pytest.raises(FormatError, match="line 2"):
+        import_capabilities(store, path)

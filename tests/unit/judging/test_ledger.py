@@ -269,3 +269,15 @@ def test_leases_are_written_some_ten_times_a_second_however_fast_requests_are(
     assert count > 500
     # Some more at first, while blocks grow.
     assert ledger.leases < 2 * 10 + 20
+
+
+def test_what_is_leased_and_not_used_is_no_more_than_what_is_under_way(tmp_path: Path) -> None:
+    # However fast it goes: it is lost with a process that is killed.
+    with ReplyStore(tmp_path) as store:
+        ledger = Ledger(store, ["pass"], 10_000_000)
+        under_way = [_taken(ledger.reserve(100)) for _ in range(12)]
+        for _ in range(400):
+            ledger.settle(under_way.pop(0), 1).result()
+            under_way.append(_taken(ledger.reserve(100)))
+            assert ledger.totals().open <= 2 * 12 * 100
+        assert ledger.leases < 400

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from assay.solvers.bradley_terry import Comparisons, bradley_terry, calibrated
+from assay.solvers.bradley_terry import (
+    Comparisons,
+    bradley_terry,
+    calibrated,
+    strengths_against,
+)
 
 
 def _pairs(rows: list[tuple[int, int, float]]) -> Comparisons:
@@ -136,3 +141,33 @@ def test_what_cannot_be_is_refused(pairs: list[tuple[int, int, float]], message:
 def test_without_a_ridge_a_minimum_need_not_exist() -> None:
     with pytest.raises(ValueError, match="ridge must be above 0"):
         bradley_terry(_pairs([(0, 1, 1.0)]), 2, ridge=0.0)
+
+
+def test_a_strength_against_known_ones_is_where_the_likelihood_is_highest() -> None:
+    known = np.array([-1.0, 0.5, 2.0, np.nan])
+    met = [(0, 0, 0.1), (0, 1, 0.4), (0, 2, 0.8), (1, 2, 0.0), (2, 3, 0.5), (3, 1, np.nan)]
+
+    found = strengths_against(_pairs(met), known, 5, ridge=1e-3)
+
+    grid = np.linspace(-10, 10, 2_000_001)
+    loss = 1e-3 / 2 * grid**2
+    for _, other, lost in met[:3]:
+        ahead = grid - known[other]
+        loss += np.logaddexp(0, ahead) - (1 - lost) * ahead
+    assert found[0] == pytest.approx(grid[np.argmin(loss)], abs=1e-5)
+    assert 5 < found[1] < 12, "what always won is strong and not infinitely so"
+    assert np.isnan(found[2:]).all(), "nobody knows the other, or the reply"
+
+
+def test_a_strength_against_known_ones_is_that_of_the_whole_fit_where_these_are_its_own() -> None:
+    rng = np.random.default_rng(1)
+    first, second = np.triu_indices(8, 1)
+    chances = rng.uniform(0.1, 0.9, len(first))
+    whole = bradley_terry(Comparisons(first, second, chances), 8)
+
+    last = second == 7
+    found = strengths_against(
+        Comparisons(np.zeros(7, np.int64), first[last], 1.0 - chances[last]), whole.values, 1
+    )
+
+    assert found[0] == pytest.approx(whole.values[7], abs=1e-6)

@@ -65,7 +65,12 @@ def find_judge(text: str) -> Judge:
     found = content_digest(file)
     if digest:
         check_same(name, found, digest)
-    return Judge(f"{name}@{found}", f"gguf@{found}", file=file)
+    return Judge(f"{name}@{found}", file_identity(found), file=file)
+
+
+def file_identity(digest: str) -> str:
+    """Return what is part of the key of each reply of a judge in a file, from its digest."""
+    return f"gguf@{digest}"
 
 
 def pin_judge(text: str) -> str:

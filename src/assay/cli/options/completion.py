@@ -18,6 +18,18 @@ def complete_words(incomplete: str) -> list[tuple[str, str]]:
     return [*_paths(incomplete), *complete_methods(incomplete)]
 
 
+def complete_judge_words(incomplete: str) -> list[tuple[str, str]]:
+    """Return what `assay judge` does that begins so, and sources and methods."""
+    does = [
+        ("probe", "what a judge can do"),
+        ("report", "what a score of a judge is worth"),
+        ("export", "replies to a file"),
+        ("import", "replies from a file"),
+    ]
+    found = [(word, what) for word, what in does if word.startswith(incomplete)]
+    return [*found, *complete_words(incomplete)]
+
+
 def complete_methods(incomplete: str) -> list[tuple[str, str]]:
     """Return methods that begin so, each with its summary."""
     from assay.components.registry import components

@@ -195,13 +195,13 @@ def _unnamed(component: "Component") -> Iterator[tuple[str, str]]:
 
     What lacks one is a language model that is read, or a judge that is asked.
     """
-    from assay.components.references import REQUIRED_KINDS, pinned_fields
+    from assay.components.references import REQUIRED_KINDS, named_fields
     from assay.components.walk import walk
 
     lacking = [
         (item, kind)
         for item in walk([component])
-        for name, kind in pinned_fields(type(item)).items()
+        for name, kind in named_fields(item).items()
         if kind in REQUIRED_KINDS and not getattr(item, name)
     ]
     # A method names its model for the features that it requires: it is the one to be named.

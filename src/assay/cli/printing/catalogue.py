@@ -195,7 +195,8 @@ def _prefer(method: type[Scorer]) -> str:
     if isinstance(prefer, str):
         return prefer
     said = method.model_fields.get("better")
-    return "what `by` prefers" if said is None else str(said.default)
+    other = "of" if "of" in method.model_fields else "by"
+    return f"what `{other}` prefers" if said is None else str(said.default)
 
 
 def _columns(method: type[Scorer]) -> list[str] | None:
@@ -339,6 +340,11 @@ def _source_text(method: type[Component]) -> str:
     return "; ".join(part for part in parts if part)
 
 
+def in_tex(text: str) -> str:
+    """Return a text in which signs that TeX reads as its own are text."""
+    return re.sub(r"[#%&_$]", r"\\\g<0>", text)
+
+
 def bibtex_entry(method: type[Component]) -> str:
     """Return the BibTeX entry of a method's paper; a comment where there is none."""
     paper = method.paper
@@ -350,7 +356,7 @@ def bibtex_entry(method: type[Component]) -> str:
     surname = (re.findall(r"[A-Za-z]+", paper.authors) or [method.name])[0]
     key = f"{surname.lower()}{paper.year}{(words or [method.name])[0].lower()}"
     fields = {
-        "title": f"{{{paper.title}}}",
+        "title": f"{{{in_tex(paper.title)}}}",
         "author": authors,
         "year": str(paper.year),
         "eprint": paper.arxiv,

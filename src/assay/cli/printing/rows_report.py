@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assay.cli.console import facts, table
+from assay.cli.printing.judged_rows import judged_row, judged_row_parts
 from assay.cli.printing.selection_report import why_row
 from assay.engine.model_fit import model_fit
 from assay.pool.pool import format_id
@@ -74,6 +75,7 @@ def describe_row(project: "Workspace", row_id: int, models: Sequence[str]) -> di
         ],
         "scores": {r.name: _score(r, place) for r in current if r.kind == "score"},
         "selections": {r.name: _fate(r, place) for r in current if r.kind == "selection"},
+        "judged": judged_row(project, place),
         "models": [model_fit(name, [sample]).facts() for name in models],
     }
 
@@ -154,9 +156,16 @@ def row_parts(
         for part in (part for part in parts + message["tool_calls"] if part):
             for shown in _shortened(part, full=full) if isinstance(part, str) else part:
                 yield Padding(shown, (0, 0, 0, 2))
+    yield from _standing(row, full=full)
+
+
+def _standing(row: Mapping[str, Any], *, full: bool) -> "Iterator[RenderableType]":
+    """Yield scores and selections of a row, and what judges said of it."""
     reported = [*_score_lines(row["scores"]), *_fate_lines(row["selections"])]
     if reported:
         yield facts(reported)
+    for judged in row.get("judged", ()):
+        yield from judged_row_parts(judged, full=full)
 
 
 def _shortened(text: str, *, full: bool) -> "Iterator[RenderableType]":

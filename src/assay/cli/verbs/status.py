@@ -93,8 +93,70 @@ def describe_project(folder: Path) -> dict[str, Any]:
             for result in stored_results(Results(folder), context)
             if not result.inner
         ],
+        "judges": _judges(folder, context),
         "runs": _runs(folder),
     }
+
+
+def _judges(folder: Path, context: str) -> list[dict[str, Any]]:
+    """Return what judges have cost here, dearest first; nothing where nothing was spent."""
+    from assay.agreement.judge_replies import judged_scores
+    from assay.agreement.judge_spending import accounts_of
+    from assay.cli.options.opening import runtime_of
+    from assay.components.money import NANO
+    from assay.judging.store import ReplyStore
+    from assay.project import Project
+
+    runtime = runtime_of(Everywhere(quiet=True))
+    pools = {path.stem for path in folder.glob("pool-*.parquet")}
+    with ReplyStore(runtime.cache / "judge") as store:
+        if not any(scope.partition("/")[0] in pools for scope in store.scopes()):
+            return []
+        scores = judged_scores(Project(folder, as_loaded=True, runtime=runtime)) if context else ()
+        accounts = accounts_of(store, pools, scores)
+    return [
+        {
+            "scores": list(each.scores),
+            "judge": each.judge,
+            "currency": each.money.currency,
+            "settled": each.money.settled / NANO,
+            "lost": each.money.lost / NANO,
+            "open": each.money.open / NANO,
+            "overrun": each.money.overrun / NANO,
+        }
+        for each in accounts
+    ]
+
+
+def _judges_table(judges: "Sequence[dict[str, Any]]") -> "RenderableType":
+    from assay.components.money import NANO, amount_text
+    from assay.components.references import short_name
+
+    amounts = ("settled", "lost", "open")
+    rows: list[tuple[object, ...]] = [
+        (
+            ", ".join(each["scores"]) or "tried, without a score",
+            short_name(each["judge"]) if each["judge"] else "",
+            *(_amount(each[name], each["currency"]) for name in amounts),
+        )
+        for each in judges
+    ]
+    currencies = list(dict.fromkeys(each["currency"] for each in judges))
+    if len(judges) > 1:
+        for currency in currencies:
+            own = [each for each in judges if each["currency"] == currency]
+            sums = [sum(each[name] for each in own) for name in amounts]
+            rows.append(("all", "", *(amount_text(round(s * NANO), currency) for s in sums)))
+    return table(
+        ["judged", "by", ("spent", "right"), ("lost at most", "right"), ("open at most", "right")],
+        rows,
+    )
+
+
+def _amount(units: float, currency: str) -> str:
+    from assay.components.money import NANO, amount_text
+
+    return amount_text(round(units * NANO), currency) if units else ""
 
 
 def _runs(folder: Path) -> list[dict[str, Any]]:
@@ -142,6 +204,9 @@ def _parts(project: dict[str, Any]) -> "Iterator[RenderableType]":
         if results:
             yield Text()
             yield _results_table(kind, results)
+    if project["judges"]:
+        yield Text()
+        yield _judges_table(project["judges"])
     if project["runs"]:
         yield Text()
         yield table(

@@ -1,6 +1,6 @@
 """What scores have in common that ask a judge."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -9,13 +9,10 @@ from assay.components.references import JudgeRef
 from assay.features.judging_pass import Answers
 from assay.features.judgments import Judgments
 from assay.judging.row_questions import Turns
-from assay.samples import Flag
 
 
 class Asked(Scorer):
-    """Base: numbers of a judge. A selection by one takes no row that speaks to the judge."""
-
-    shuns: ClassVar[Flag] = Flag.INJECTION_SUSPECT
+    """Base: numbers of a judge."""
 
     judge: JudgeRef = ""
     """Model that is asked: an address such as http://host:8000/v1#model@label, a GGUF file, or

@@ -14,7 +14,8 @@ class Backtranslation(Asked):
     """The judge's number from 1 to 5 for a text that is to serve as the answer to a request.
 
     It is the step of self-curation: requests were guessed for texts that people wrote, and what is
-    no good pair is left out. The paper keeps those of 4.5 and up, where the number is a mean.
+    no good pair is left out. Kept is 4.5 and up: fives, where every row is asked once, and what is
+    nearer to 5 than to 4, where several samplings or probabilities give a mean.
     """
 
     name = "backtranslation"
@@ -57,5 +58,5 @@ class Backtranslation(Asked):
         return judged.reduced("score", self.over_turns)
 
     def default_rule(self) -> Rule:
-        """Return the paper's cut-off."""
+        """Return the cut-off: what is nearer to 5 than to 4."""
         return Rule(at_least=4.5)

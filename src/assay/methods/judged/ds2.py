@@ -86,8 +86,9 @@ class DS2(Scorer):
         ),
         differences={
             "score": "Any score with few different numbers, which keep their scale. The paper's "
-            "judge gives 1 to 10, of which `compress=[4, 9]` makes its six classes. A row "
-            "without a score has none, where the published code makes it the worst class.",
+            "judge gives 1 to 10, as `rubric` with `prompt=ds2` and `main=overall` asks for in our "
+            "own wording, of which `compress=[4, 9]` makes its six classes. A row without a score "
+            "has none, where the published code makes it the worst class.",
             "encoder": "The embedded one unless other vectors are named, where the paper takes "
             "bge-large-en-v1.5.",
             "matrix": "It is fitted to the counts of all rows by L-BFGS, which explains them "

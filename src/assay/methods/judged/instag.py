@@ -23,7 +23,8 @@ class InsTag(Scorer):
     paper: ClassVar[Paper | NoPaper] = INSTAG
     guide: ClassVar[Guide | None] = Guide(
         formula="score = number of different normalised tags over all user turns",
-        choose="Where rows come with tags of what they ask for, to find the demanding ones.",
+        choose="Where rows come with tags of what they ask for, or a judge gives them some, to "
+        "find the demanding ones.",
         avoid="Where some rows were tagged with more zeal than others, as longer texts are: then "
         "it says how much was written. `instag_diverse` also sees which tags they are.",
         compared=(
@@ -41,7 +42,8 @@ class InsTag(Scorer):
             ),
         ),
         differences={
-            "tags": "They come from the data; nothing is asked of a model.",
+            "tags": "They come from the data, or from a judge (`judged_tags`) that is asked in our "
+            "own wording, which was not tried against the paper's judge.",
             "code": "The authors published none for what comes after the tagging, so the steps are "
             "built from their description and compared with no numbers of theirs.",
             "signs": "Those that end a word are kept, so that c++, c# and c stay three, and marks "
@@ -57,7 +59,7 @@ class InsTag(Scorer):
     )
 
     tags: AnyFeature
-    """What gives every row its tags, such as `tag_field`: raw ones are normalised as
+    """What gives every row its tags, `tag_field` or `judged_tags`: raw ones are normalised as
     `normalised_tags` does it by default; name that to say how."""
 
     def requires(self) -> dict[str, Component]:

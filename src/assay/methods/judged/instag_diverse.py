@@ -49,7 +49,8 @@ class InsTagDiverse(Selector):
         differences={
             "code": "The authors published none for the sampling, so it is built from their "
             "description and compared with no numbers of theirs.",
-            "tags": "They come from the data; see `instag` for how they are normalised.",
+            "tags": "They come from the data or a judge; see `instag` for how they are asked for "
+            "and normalised.",
             "ties": "Rows of as many tags are ordered by id.",
             "encoder": "The embedded one, for tags of one meaning, unless another is named in "
             "`normalised_tags`.",
@@ -57,7 +58,7 @@ class InsTagDiverse(Selector):
     )
 
     tags: AnyFeature
-    """What gives every row its tags, such as `tag_field`: raw ones are normalised as
+    """What gives every row its tags, `tag_field` or `judged_tags`: raw ones are normalised as
     `normalised_tags` does it by default; name that to say how."""
 
     def requires(self) -> dict[str, Component]:

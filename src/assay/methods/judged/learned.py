@@ -106,31 +106,9 @@ class Learned(Scorer, HeadParameters):
                 unlike the labelled ones.
         """
         word = self._word(head)
-        found = head.figures(word)
-        if self.least > _ANYTHING and not found.interval.low > self.least:
-            raise FeatureError(
-                f"learned: {head.sentence()}: the lower end of the interval is not above "
-                f"{self.least:g}",
-                hint=Phrase(
-                    "label more rows, name other inputs, or {} to go on all the same",
-                    Parameter("least", "-1"),
-                ),
-            )
-        self._check_alike(told)
+        check_tells(self.name, head, word, self.least)
+        check_alike(self.name, told, self.least)
         return np.asarray(told[word or "value"], np.float64)
-
-    def _check_alike(self, told: Numbers) -> None:
-        known = told.reason == 0
-        beyond = int(np.count_nonzero(told.flags[known] & Flag.BEYOND_LABELS))
-        if self.least > _ANYTHING and beyond > _MOST_BEYOND * np.count_nonzero(known):
-            raise FeatureError(
-                f"learned: {beyond:,} of {np.count_nonzero(known):,} rows have a length or another "
-                "number beyond those of the labelled rows, which tell nothing of them",
-                hint=Phrase(
-                    "label rows like these, name other inputs, or {} to go on all the same",
-                    Parameter("least", "-1"),
-                ),
-            )
 
     def _word(self, head: HeadFit) -> str:
         """Return the class whose probability is the score; of numbers nothing."""
@@ -140,4 +118,50 @@ class Learned(Scorer, HeadParameters):
         raise ConfigError(
             f"learned: {self.target_class!r} is no class of the labels; {known}",
             hint=Phrase("{}", Parameter("target_class", (head.classes or ("",))[0])),
+        )
+
+
+def check_tells(name: str, head: HeadFit, word: str, least: float) -> None:
+    """Check that a head tells rows that were held out.
+
+    Args:
+        name: of the method that asks.
+        head: that is asked.
+        word: class whose probability is the score; of numbers nothing.
+        least: what the lower end of the interval must exceed; -1 for anything.
+
+    Raises:
+        FeatureError: if it tells them no better than that.
+    """
+    if least > _ANYTHING and not head.figures(word).interval.low > least:
+        raise FeatureError(
+            f"{name}: {head.sentence()}: the lower end of the interval is not above {least:g}",
+            hint=Phrase(
+                "label more rows, name other inputs, or {} to go on all the same",
+                Parameter("least", "-1"),
+            ),
+        )
+
+
+def check_alike(name: str, told: Numbers, least: float) -> None:
+    """Check that most rows are like the labelled ones.
+
+    Args:
+        name: of the method that asks.
+        told: what a head says of them.
+        least: as in `check_tells`.
+
+    Raises:
+        FeatureError: if most have a number beyond those of the labelled rows.
+    """
+    known = told.reason == 0
+    beyond = int(np.count_nonzero(told.flags[known] & Flag.BEYOND_LABELS))
+    if least > _ANYTHING and beyond > _MOST_BEYOND * np.count_nonzero(known):
+        raise FeatureError(
+            f"{name}: {beyond:,} of {np.count_nonzero(known):,} rows have a length or another "
+            "number beyond those of the labelled rows, which tell nothing of them",
+            hint=Phrase(
+                "label rows like these, name other inputs, or {} to go on all the same",
+                Parameter("least", "-1"),
+            ),
         )

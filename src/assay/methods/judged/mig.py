@@ -46,8 +46,8 @@ class MIG(Selector):
         "X: sum of u over rows taken; slope(X) = b (X + a)^(b - 1)\n"
         "u(x) = v(x) W / column sums of W; v(x)_t = score(x) if x has tag t\n"
         "W_tt = 1; W_st = propagation cos(s, t) if cos(s, t) >= threshold",
-        choose="Where rows come with tags, to weigh what is covered against how good each row is, "
-        "in one sum.",
+        choose="Where rows come with tags, or a judge gives them some, to weigh what is covered "
+        "against how good each row is, in one sum.",
         avoid="Where tags are few and coarse, such as ten categories: it then deals out rows of "
         "each by score, which `quota` does in plain sight.",
         compared=(
@@ -79,7 +79,8 @@ class MIG(Selector):
     )
 
     tags: AnyFeature
-    """What gives every row its tags, such as `tag_field`, or `normalised_tags` of these."""
+    """What gives every row its tags, `tag_field` or `judged_tags`, or `normalised_tags` of
+    these."""
     quality: AnyScorer | None = None
     """Score of what a row has to tell, never negative; a row without it cannot be chosen."""
     encoder: EncoderRef = "assay:encoder"

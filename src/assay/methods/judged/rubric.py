@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from assay.components.base import NoPaper, Paper
 from assay.components.guide import NO_REFERENCE, Comparison, Guide
-from assay.components.references import PromptRef
+from assay.components.references import PromptRef, short_name
+from assay.errors import ConfigError, did_you_mean
 from assay.features.judgments import Judged, Judgments, Reduction
 from assay.methods.judged.asked import Asked
 from assay.samples import FloatArray
@@ -22,8 +23,8 @@ class Rubric(Asked):
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="common practice")
     guide: ClassVar[Guide | None] = Guide(
         formula="column = judge(row by the prompt, dimension)",
-        choose="For criteria of your own, and for the prompts of other methods as they are, such "
-        "as `prompt=lift` or `prompt=ds2`.",
+        choose="For criteria of your own, and for the prompts of other methods: `prompt=lift` for "
+        "`lift_quality`, `prompt=ds2` with `main=overall` for `ds2`.",
         avoid="Without looking at what the judge replies, and at what is chosen.",
         compared=(
             Comparison(
@@ -41,13 +42,26 @@ class Rubric(Asked):
     dimension: str = ""
     """What is judged, where the prompt has dimensions; by default its first, or all together where
     it asks for all at once."""
+    main: str = ""
+    """Which of several numbers of a prompt counts where one is wanted, as for a selection or `ds2`;
+    by default its first. What is asked stays the same."""
     over_turns: Reduction = "mean"
     """How the numbers of several turns become one."""
 
     @property
     def columns(self) -> tuple[str, ...]:  # type: ignore[override]  # the prompt says which
-        """Return what the prompt asks for."""
-        return self._judgments.names
+        """Return what the prompt asks for, the main one first.
+
+        Raises:
+            ConfigError: if it asks for nothing of the name in `main`, or the prompt is none.
+        """
+        names = self._judgments.names
+        if self.main and self.main not in names:
+            raise ConfigError(
+                f"the prompt {short_name(self.prompt)} gives no number {self.main!r}",
+                hint=did_you_mean(self.main, names) or f"it gives {', '.join(names)}",
+            )
+        return tuple(sorted(names, key=lambda name: name != self.main))
 
     @property
     def _judgments(self) -> Judgments:

@@ -14,6 +14,7 @@ from assay.components.guide import Comparison, Example, Guide
 from assay.errors import ConfigError
 from assay.features.embeddings import Embeddings
 from assay.features.neighbors import vector_width
+from assay.methods.judged.deita import Deita
 from assay.runtime import Runtime
 from assay.samples import Reason, Scores, Selection
 from assay.solvers.ordered_filter import ordered_filter
@@ -63,7 +64,7 @@ class DeitaFilter(Selector):
             ),
         ),
         differences={
-            "score": "Any score ranks the rows, where the paper multiplies complexity and quality.",
+            "score": "By default that of `deita`, as in the paper; any other score ranks the rows as well.",
             "encoder": "The embedded one unless other vectors are named, where the paper takes a "
             "causal language model's state at the last token (`hidden_states` with "
             "`pooling=last`).",
@@ -81,8 +82,8 @@ class DeitaFilter(Selector):
         ),
     )
 
-    by: AnyScorer
-    """Score that ranks the rows."""
+    by: AnyScorer = Deita()
+    """Score that ranks the rows; the paper's, whose two scorers have to be named, by default."""
     vectors: AnyFeature = Embeddings()
     """Vectors whose cosine is the similarity."""
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.9

@@ -127,7 +127,7 @@ def _bounds(criterion: Criterion) -> tuple[float, float]:
 def _within(count: int, least: float, most: float) -> float:
     """Return 1 within two bounds, and the ratio of count and bound outside."""
     if count > most:
-        return max(most / count, 0.0)
+        return max(most / count, 0.0) if count else 0.0
     return count / least if count < least else 1.0
 
 

@@ -63,6 +63,7 @@ _CHINESE: Mapping[str, str] = {
 
 _english = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _ENGLISH.items()}
 _chinese = {kind: re.compile(pattern) for kind, pattern in _CHINESE.items()}
+_han = re.compile("[\u4e00-\u9fff]").search
 _sentence_end = re.compile(r"[.!?;\n]+(?=\s|$)|[\u3002\uff01\uff1f\uff1b\uff0c\n]+|,\s")
 KINDS = tuple(_ENGLISH)
 """What may be demanded: an amount, a bound, a form, a duty, what to hold or avoid, and so on."""
@@ -74,11 +75,15 @@ def demanded(text: str) -> dict[str, int]:
     Args:
         text: an instruction; what goes beyond 20,000 characters is not looked at.
     """
+    text = text[:_MOST_CHARACTERS]
+    languages = (_english, _chinese) if _han(text) else (_english,)
+    clauses = _sentence_end.split(text)
     counts = dict.fromkeys(KINDS, 0)
-    for clause in _sentence_end.split(text[:_MOST_CHARACTERS]):
-        for kind in KINDS:
-            if _english[kind].search(clause) or _chinese[kind].search(clause):
-                counts[kind] += 1
+    for kind in KINDS:
+        # Most texts show few kinds, so the whole is looked at before its clauses.
+        shown = [found for patterns in languages if (found := patterns[kind].search)(text)]
+        if shown:
+            counts[kind] = sum(any(search(clause) for search in shown) for clause in clauses)
     return counts
 
 

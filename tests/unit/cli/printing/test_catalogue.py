@@ -12,6 +12,7 @@ from assay.cli.printing.catalogue import (
     explanation,
     family,
     find_all,
+    in_tex,
 )
 from assay.components.base import Component
 from assay.components.registry import find
@@ -168,3 +169,7 @@ def test_what_is_better_may_be_said_by_a_parameter_or_by_another_score(
 def test_an_unknown_method_is_refused() -> None:
     with pytest.raises(UnknownMethodError):
         find_all(["nothing_like_it"])
+
+
+def test_signs_that_tex_reads_as_its_own_are_text() -> None:
+    assert in_tex("#1: 5% of A & B_c for $2") == r"\#1: 5\% of A \& B\_c for \$2"

@@ -75,13 +75,15 @@ def test_it_ends_where_no_row_with_tags_is_left(tmp_path: Path) -> None:
 
 def test_a_budget_in_tokens_passes_over_what_no_longer_fits(tmp_path: Path) -> None:
     long = {"three": "word " * 400}
-    engine = tagged_engine(tmp_path, _ROWS, answers=long)
+    rows = _ROWS | {"three": ["poem", "integral", "series"]}
+    engine = tagged_engine(tmp_path, rows, answers=long)
 
     found = chosen(engine, InsTagDiverse(tags=_TAGS, budget="100 tokens"))
 
     assert found[:2] == ["four", "two"]
     assert "three" not in found
     selection = engine.value(InsTagDiverse(tags=_TAGS, budget="100 tokens")).selection
+    # Three would have brought two tags. Of those of two, one counts as brought by it.
     assert selection.gains.tolist()[:2] == [4, 1]
     assert not selection.nested
 

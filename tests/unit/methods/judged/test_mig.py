@@ -42,6 +42,22 @@ def test_rows_are_taken_by_what_their_tags_tell(tmp_path: Path) -> None:
     assert selection.gains[0] == pytest.approx(2 * 0.8 * 1e-6**-0.2)
 
 
+def test_tags_may_divide_what_a_row_has(tmp_path: Path) -> None:
+    engine = tagged_engine(tmp_path, _ROWS)
+
+    gains = engine.value(_mig(per_tag="divided")).selection.gains
+
+    assert gains[0] == pytest.approx(0.8 * 1e-6**-0.2)
+
+
+def test_growth_may_be_exponential(tmp_path: Path) -> None:
+    engine = tagged_engine(tmp_path, _ROWS)
+
+    gains = engine.value(_mig(growth="exponential")).selection.gains
+
+    assert gains[:2].tolist() == pytest.approx([2.0, 1.0])
+
+
 def test_a_score_weighs_rows(tmp_path: Path) -> None:
     engine = tagged_engine(tmp_path, _ROWS, answers=_ANSWERS)
 

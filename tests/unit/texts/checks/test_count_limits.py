@@ -38,6 +38,7 @@ def test_sentences_end_in_a_mark() -> None:
     [
         ("word-max", 4, "one two three", 1.0),
         ("word-max", 2, "one two three four", 0.5),
+        ("word-max", -1, "", 0.0),
         ("word-min", 4, "one", 0.25),
         ("word-min", 4, "one two three four five", 1.0),
         ("sentence-exact", 2, "One. Two.", 1.0),

@@ -1,0 +1,1 @@
+"""A page on what a judge's score is worth."""
