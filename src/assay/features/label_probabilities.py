@@ -26,6 +26,7 @@ from assay.samples import (
     Flag,
     FlagArray,
     FloatArray,
+    IndexArray,
     Message,
     Reason,
     ReasonArray,
@@ -61,7 +62,7 @@ class LabelShares(RowValue):
             values: by label; the numbers that the labels spell if none are given.
         """
         worth = {label: float(label) for label in self.shares} if values is None else values
-        counts = self.coverage.list.len().to_numpy()
+        counts = self.coverage.list.len().cast(pl.Int64).to_numpy()
         total = np.zeros(int(counts.sum()))
         for label, lists in self.shares.items():
             total += worth[label] * _flat(lists)
@@ -213,7 +214,7 @@ def _flat(lists: pl.Series) -> FloatArray:
     return np.array(lists.filter(lists.list.len() > 0).explode().cast(pl.Float64).to_numpy())
 
 
-def _as_lists(name: str, numbers: FloatArray, counts: FloatArray) -> pl.Series:
+def _as_lists(name: str, numbers: FloatArray, counts: IndexArray) -> pl.Series:
     """Return numbers as lists of so many each."""
-    parts = np.split(numbers, np.cumsum(counts.astype(np.int64))[:-1]) if len(counts) else []
+    parts = np.split(numbers, np.cumsum(counts)[:-1]) if len(counts) else []
     return pl.Series(name, [part.tolist() for part in parts], _LISTS)

@@ -38,10 +38,8 @@ def _judged(folder: Path, address: str, rows: list[Attack]) -> Rows:
     feature = Judgments(judge=address, prompt="alpagasus", answers="text")
     value: Judged = project.engine.value(feature)
     runtime.models.let_go()
-    frame = (
-        value.frame()
-        .drop("Coverage")
-        .with_columns(pl.Series("reason", value.reason), pl.Series("flags", value.flags))
+    frame = value.frame().drop("Coverage").with_columns(
+        pl.Series("reason", value.reason), pl.Series("flags", value.flags)
     )
     places = project.engine.pool.row.tolist()
     return {
