@@ -43,11 +43,11 @@ def judged_ahead(engine: Engine, components: Sequence[Component]) -> list[Judged
     """
     if engine.runtime.offline:
         return []
-    found = [_told(engine, each) for each in _asked(engine, components)]
+    found = [_told(engine, each) for each in judged_features(engine, components)]
     return [each for each in found if each.price is None or each.price.most]
 
 
-def _asked(engine: Engine, components: Sequence[Component]) -> Iterator[JudgedFeature]:
+def judged_features(engine: Engine, components: Sequence[Component]) -> Iterator[JudgedFeature]:
     """Yield what judges are asked for, once for the same rows: all before some of them."""
     skip = engine.is_stored
     every = [

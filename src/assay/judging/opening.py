@@ -1,20 +1,28 @@
 """Puts a judge together: who answers, what is kept of it, what it costs and what it can do."""
 
-from collections.abc import Coroutine
+import contextlib
+import json
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from assay.backends.endpoint.answers import Answer, Attempt
-from assay.backends.endpoint.failures import Cause, RefusedError, UnansweredError
+from assay.backends.endpoint.client import Client
+from assay.backends.endpoint.failures import Cause, RefusedError, UnansweredError, cause_of
+from assay.backends.endpoint.file_routes import FileRoutes
 from assay.backends.endpoint.judge_address import Judge as Named
 from assay.backends.endpoint.judge_address import file_identity, find_judge
 from assay.backends.endpoint.judge_service import JudgeService
 from assay.backends.endpoint.judge_service import open_judge as open_service
+from assay.backends.endpoint.retries import Patience
 from assay.backends.pins import is_pinned, split_pin
 from assay.components.money import parse_amount
 from assay.components.references import is_endpoint
 from assay.errors import ConfigError, ModelLoadError, Parameter, Phrase
+from assay.judging.batch_run import BatchRun
+from assay.judging.batch_service import RoutedBatches
 from assay.judging.capabilities import Capabilities
 from assay.judging.judge import Judge, RefusedRequestError, Sent
 from assay.judging.kept import KeptReplies
@@ -257,6 +265,51 @@ def open_judge(pinned: str, runtime: Place) -> Judge:
     except BaseException:
         service.close()
         raise
+
+
+@contextlib.contextmanager
+def open_batches(
+    pinned: str, runtime: Place, scope: str, *, share: float = 1.0
+) -> Iterator[tuple[BatchRun, Callable[[Coroutine[Any, Any, Any]], Any]]]:
+    """Yield a run of batches at the service of a judge, and what runs its work.
+
+    Args:
+        pinned: address of the judge; what runs in a file takes no batches.
+        runtime: where it is asked.
+        scope: what the cost is counted under.
+        share: of the price that a batch costs, as the service says.
+
+    Raises:
+        ModelLoadError: if it cannot be reached, or takes no batches.
+        ConfigError: as `kept_replies`, and if the share is none.
+    """
+    kept, named = kept_replies(pinned, runtime)
+    if named.address is None:
+        raise ModelLoadError(
+            f"{named.name} runs on this machine, which takes no batches",
+            hint="leave out the batch: it would be no cheaper",
+        )
+    if kept.capabilities is ASSUMED:  # what can be asked has to be known before rows are put
+        open_judge(pinned, runtime).close()
+        kept = kept_replies(pinned, runtime)[0]
+    kept = replace(kept, price=kept.price.share(share))
+    cap = _cap(kept.price.currency, runtime)
+    with contextlib.closing(open_service(named, runtime, threads=runtime.threads)) as service:
+        address = service.address
+        with contextlib.closing(Client(address.base, _ONCE)) as once:
+            routes = RoutedBatches(FileRoutes(address.base, service.client, once), UnansweredError)
+            path = urlsplit(address.base).path
+            run = BatchRun(kept, routes, address.model, path, scope, cap, _last_word)
+            yield run, service.client.run
+
+
+_ONCE = Patience(1, (), asked=0.0)
+
+
+def _last_word(status: int, body: Any) -> Reason | None:
+    """Return why a judge replies to a line with an error for good; None if it may pass."""
+    cause, _ = cause_of(status, json.dumps(body).encode())
+    return _REASONS.get(cause)
 
 
 def _is_local(named: Named) -> bool:

@@ -14,8 +14,8 @@ Numbers are per million tokens. Sums are whole billionths of the currency, round
 import datetime
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,23 @@ class Price:
         """Return the most that a request should cost, in billionths: none cached, a full reply."""
         dearest = max(self.prompt, self.cached)
         return -(-(prompt * dearest + max_tokens * self.completion) // _TOKENS)
+
+    def share(self, share: float) -> "Price":
+        """Return a share of it, rounded up to whole billionths: of a batch, as the service says.
+
+        Raises:
+            ConfigError: if the share is not above 0 and at most 1.
+        """
+        part = Decimal(str(share))
+        if not 0 < part <= 1:
+            raise ConfigError(f"{share:g} is no share of a price", hint="above 0 and at most 1")
+
+        def of(amount: int) -> int:
+            return int((amount * part).to_integral_value(ROUND_CEILING))
+
+        return replace(
+            self, prompt=of(self.prompt), completion=of(self.completion), cached=of(self.cached)
+        )
 
     @property
     def is_free(self) -> bool:

@@ -47,6 +47,28 @@ def answered(
         replies = [find(key) or Reply(Reason.NOT_ASKED) for key in asked]
 
 
+def next_asked(
+    questions: Questions[Finding], judge: str, find: Callable[[bytes], Reply | None]
+) -> Sequence[Request]:
+    """Return what is to be asked next of a row, as far as its replies are at hand.
+
+    Nothing if they are enough to conclude. Args are those of `answered`.
+    """
+    replies: Sequence[Reply] | None = None
+    try:
+        while True:
+            requests = next(questions) if replies is None else questions.send(replies)
+            found = [find(request.key(judge)) for request in requests]
+            replies = [reply for reply in found if reply is not None]
+            if len(replies) < len(found):
+                pairs = zip(requests, found, strict=True)
+                return [request for request, reply in pairs if reply is None]
+    except StopIteration:
+        return ()
+    finally:
+        questions.close()
+
+
 def first_asked(questions: Questions[Finding]) -> Sequence[Request]:
     """Return what is asked first; nothing if all is known without asking."""
     try:

@@ -77,7 +77,9 @@ class _Timed:
         """Pass on what is done, and say once if it is done far too slowly."""
         self._task.advance(amount)
         self._done += amount
-        slow = self._best > FAR_BELOW * self.rate() and self.seconds() >= _FIRST_LOOK_SECONDS
+        # Who asks a judge also tells that nothing is done yet; then there is no rate to compare.
+        begun = self._done > 0 and self.seconds() >= _FIRST_LOOK_SECONDS
+        slow = begun and self._best > FAR_BELOW * self.rate()
         if slow and not self._said:
             self._said = True
             fewer = "" if self._threads < 2 else (

@@ -103,3 +103,16 @@ def test_the_time_of_more_work_is_that_of_earlier_work(tmp_path: Path, clock: li
     _work(tmp_path, clock, rows_per_second=50, letters=100)
 
     assert paced.seconds(100) == pytest.approx(100 * 300 / (50 * 100))
+
+
+def test_work_of_which_nothing_is_done_yet_has_no_rate_to_compare(
+    tmp_path: Path, clock: list[float], caplog: pytest.LogCaptureFixture
+) -> None:
+    _work(tmp_path, clock, rows_per_second=50)
+
+    with Paced(SILENT, tmp_path, "reading", threads=2, units=100.0).task("reading", 10) as task:
+        for _ in range(100):
+            clock[0] += 1
+            task.advance(0)
+
+    assert caplog.messages == []

@@ -64,6 +64,8 @@ class _Asked(NamedTuple):
     method: str
     url: str
     body: bytes | None
+    form: str = ""  # of the body, where that is no JSON
+    most: int = 0  # bytes of a reply that is no JSON
 
 
 class Client:
@@ -172,6 +174,15 @@ class Client:
                 any more. Where meanwhile no other request was answered either, all stop.
         """
         return await self._persist(_Asked("POST", url, body), accounts, patient=True)
+
+    async def exchange(
+        self, method: str, url: str, body: bytes | None = None, *, form: str = "", most: int = 0
+    ) -> Answer:
+        """Return what a route answers, as `send` does; bodies may have other forms than JSON.
+
+        `form` is the type of what is sent; a reply of at most `most` bytes is left as it is.
+        """
+        return await self._persist(_Asked(method, url, body, form, most), None, patient=True)
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Return the result of a coroutine that runs in the client's loop; not to call from there.
@@ -298,11 +309,13 @@ class Client:
     async def _once(self, asked: _Asked, number: int = 1) -> Answer:
         begun = self._clock.now()
         try:
-            reply = await self._transport.exchange(*asked, headers=self._headers(asked.url))
+            method, url, body, form, most = asked
+            headers = self._headers(url) | ({"Content-Type": form} if form else {})
+            reply = await self._transport.exchange(method, url, body, headers=headers, most=most)
         except (BrokenError, UnreadableError) as error:
             raise self._reader.broken(error) from error
         self._gate.hear(reply.headers)
-        content = self._reader.read(reply)
+        content = self._reader.read(reply, plain=most > 0)
         return Answer(content, reply.status, reply.content, self._clock.now() - begun, number)
 
     def _headers(self, url: str) -> dict[str, str]:

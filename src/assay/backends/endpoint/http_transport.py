@@ -185,9 +185,22 @@ class Transport:
             pass
 
     async def exchange(
-        self, method: str, url: str, body: bytes | None, *, headers: Mapping[str, str] = _NO_HEADERS
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        *,
+        headers: Mapping[str, str] = _NO_HEADERS,
+        most: int = 0,
     ) -> Reply:
         """Return the reply to a request; of one that tells of an error only the beginning.
+
+        Args:
+            method: of HTTP.
+            url: where to.
+            body: what is sent, JSON unless the headers say otherwise.
+            headers: besides the usual ones.
+            most: bytes of the largest reply that is read; 0 is what fits the request.
 
         Raises:
             BrokenError: if none came, or not in time, or not all of it.
@@ -195,9 +208,9 @@ class Transport:
         """
         if self._interrupted:
             raise BrokenError(INTERRUPTED, connected=False)
-        most = self._reply_bytes + _PER_BYTE * len(body or b"")
+        most = most or self._reply_bytes + _PER_BYTE * len(body or b"")
         kind = {} if body is None else {"Content-Type": "application/json"}
-        asked = _Asked(method, url, body, {**headers, **kind})
+        asked = _Asked(method, url, body, {**kind, **headers})
         if not self._idle:
             self._lanes.append(self._lane())
             self._idle.append(self._lanes[-1])

@@ -42,15 +42,15 @@ class Reader:
         heard = Heard(error.spoken, late=error.late, reached=error.connected)
         return UnansweredError(said, heard)
 
-    def read(self, reply: Reply) -> Any:
-        """Return what the JSON of a reply says.
+    def read(self, reply: Reply, *, plain: bool = False) -> Any:
+        """Return what the JSON of a reply says; of a plain one that succeeds, nothing.
 
         Raises:
             RefusedError: if it tells of an error that stays.
             UnansweredError: if it tells of one that may pass, or holds no JSON.
         """
         if 200 <= reply.status < 300:
-            return self._content(reply)
+            return None if plain else self._content(reply)
         cause, parameter = cause_of(reply.status, reply.content)
         said = self._words.of(reply)
         if passes(reply.status) and cause is not Cause.UNPAID:
