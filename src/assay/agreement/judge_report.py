@@ -32,7 +32,7 @@ from assay.solvers.ranks import spearman
 from assay.solvers.rater_agreement import RaterAgreement, rater_agreement
 from assay.solvers.ties import TiesAtCut, ties_at_cut
 from assay.solvers.verdicts import Verdicts
-from assay.workspace.judged_import import verdicts_of_file
+from assay.workspace.judged_import import imported_verdicts
 from assay.workspace.stored import find_result, stored_scorer
 from assay.workspace.workspace import Workspace
 
@@ -230,7 +230,7 @@ def judge_report(
         histogram=_histogram(scores.values),
         cut=_cut(scorer, scores.values, budget, len(view)),
         lengths=_lengths(view, scores.values),
-        verdicts=_verdicts(scorer),
+        verdicts=_verdicts(project, scorer),
         against=_against(project, view, scorer, scores.values, against) if against else None,
         asked=[_asked(project, each) for each in features],
     )
@@ -332,8 +332,11 @@ def _correlation(first: FloatArray, second: FloatArray) -> Share:
     return Share(spearman(first, second), *spearman_interval(first, second, rng))
 
 
-def _verdicts(scorer: Scorer) -> Verdicts | None:
-    return verdicts_of_file(scorer.file) if isinstance(scorer, Imported) else None
+def _verdicts(project: Workspace, scorer: Scorer) -> Verdicts | None:
+    declared = (project.folder / "imports" / f"{scorer.name}.json").is_file()
+    if not isinstance(scorer, Imported) or not declared:
+        return None
+    return imported_verdicts(project.folder, scorer.name)
 
 
 def _against(

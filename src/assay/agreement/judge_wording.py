@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from assay.agreement.judge_report import Against, JudgeReport
 from assay.agreement.judge_spending import Spending
+from assay.agreement.label_coverage import Coverage
 from assay.wording import number_text, short_count
 
 _MUCH, _REPEATS = 0.5, 0.7
@@ -31,6 +32,13 @@ def correlation_text(share: Sequence[float]) -> str:
 def step_text(low: float, high: float) -> str:
     """Return the numbers of a step of a calibration."""
     return number_text(low) if low == high else f"{number_text(low)} to {number_text(high)}"
+
+
+def coverage_text(found: Coverage) -> str:
+    """Return how much of a judge's probability fell on labels, in words."""
+    told = f"{found.mean:.0%} of the probability on average, a twentieth of "
+    told += f"{found.replies:,} replies below {found.low:.0%}"
+    return f"{told}; {found.enough:.0%} reach {found.least:.0%}, and no other is read"
 
 
 def place_text(found: JudgeReport) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from assay.agreement.judge_replies import Exchange, Replies, judged_features, rows_in_view, told_of
 from assay.agreement.judge_spending import Spending, spending_of
+from assay.agreement.label_coverage import Coverage, coverage_of
 from assay.agreement.sample_reading import SampleReading, sampled_rows
 from assay.components.component import Scorer
 from assay.components.money import amount_text
@@ -99,6 +100,7 @@ class PilotPart(Brief):
         feature: what it was asked for.
         parsed: share of the rows asked about of which something was read.
         reasons: why nothing was read of the others, by reason.
+        coverage: probability that fell on labels; None where it was not read.
         spending: tokens, tries and money so far.
         rest: what all other rows would take.
     """
@@ -107,6 +109,7 @@ class PilotPart(Brief):
     feature: str
     parsed: Share
     reasons: Mapping[str, int]
+    coverage: Coverage | None
     spending: Spending
     rest: Estimate
 
@@ -230,6 +233,7 @@ class _Part:
         seconds = time.perf_counter() - started
         value = work.read(self._view, feature)
         keys = self.replies.keys(self._view)
+        every = [key for row in keys for key in row]
         kinds = [Reason(code).kind for code in value.reason.tolist()]
         good, failed = kinds.count("ok"), kinds.count("failure")
         pool = self._project.pool
@@ -241,9 +245,8 @@ class _Part:
             feature=feature.name,
             parsed=share_of(good, good + failed),
             reasons=reason_counts(value.reason),
-            spending=spending_of(
-                self.replies.store, [key for row in keys for key in row], pool.path.stem, feature
-            ),
+            coverage=coverage_of(self.replies, every),
+            spending=spending_of(self.replies.store, every, pool.path.stem, feature),
             rest=self._rest(self._distinct(keys), price, rest, rate),
         )
 

@@ -1,6 +1,5 @@
 """Whose rows the records of a judge are: by their texts first, then by their ids."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from assay.components.references import name_of
 from assay.errors import DataError, Parameter, Phrase, did_you_mean
 from assay.features.imported_column import Match, folded, places_of
 from assay.features.text import part_of
@@ -19,7 +17,8 @@ from assay.pool.view import PoolView
 from assay.samples import Part, Reason, Scores
 from assay.solvers.proportions import Share
 from assay.solvers.verdicts import Verdicts
-from assay.wording import json_text
+from assay.wording import jsonable
+from assay.workspace.import_files import read_import
 
 REASON = "reason"
 _PARTS: tuple[Part, ...] = ("prompt", "instruction", "response")
@@ -78,27 +77,29 @@ class JudgedColumn:
 _VERDICTS = "verdicts"
 
 
-def write_column(path: Path, column: JudgedColumn, verdicts: Verdicts | None) -> None:
-    """Write a column to a Parquet file; with what a judge of pairs said in both orders, if any."""
-    told = {} if verdicts is None else {_VERDICTS: json_text(verdicts._asdict())}
-    column.frame.write_parquet(path, metadata=told)
+def described_verdicts(verdicts: Verdicts | None) -> dict[str, Any]:
+    """Return what a judge of pairs said, as a part of the description of a score; nothing of none.
+
+    It is told of all records, for a row of the project does not say in which order it was shown.
+    """
+    return {} if verdicts is None else {_VERDICTS: jsonable(verdicts._asdict())}
 
 
-def verdicts_of_file(path: str) -> Verdicts | None:
-    """Return what `write_column` told of pairs; None where rows were judged alone.
+def imported_verdicts(folder: Path, name: str) -> Verdicts | None:
+    """Return what `described_verdicts` told of an imported score; None where it told nothing.
 
     Args:
-        path: of the file, pinned or not.
+        folder: of the project.
+        name: of the score.
+
+    Raises:
+        DamagedError: if the file of the score is damaged.
     """
-    try:
-        told = pl.read_parquet_metadata(Path(name_of(path))).get(_VERDICTS)
-    except (OSError, pl.exceptions.PolarsError):
-        return None  # it is a file of another kind
-    if told is None:
+    found = dict(read_import(folder, name).get(_VERDICTS, {}))
+    if not found:
         return None
-    found: dict[str, Any] = json.loads(told)
-    for name in ("consistency", "first_place"):
-        found[name] = Share(*map(_known, found[name]))
+    for each in ("consistency", "first_place"):
+        found[each] = Share(*map(_known, found[each]))
     return Verdicts(**found | {"win_score": _known(found["win_score"])})
 
 

@@ -70,17 +70,23 @@ class JudgedFile:
     ) -> "tuple[dict[str, Any], JudgedColumn]":
         """Write the column as a plain table, and return how that is read, and what it holds."""
         from assay.pool.view import PoolView
-        from assay.workspace.judged_import import REASON, Key, judged_column, write_column
+        from assay.workspace.judged_import import (
+            REASON,
+            Key,
+            described_verdicts,
+            judged_column,
+        )
 
         chosen = None if key is None else Key(*key)  # type: ignore[arg-type]  # as checked before
         found = judged_column(PoolView(project.pool), self.table, self.column, chosen)
-        write_column(copy, found, self.table.verdicts())
+        found.frame.write_parquet(copy)
         return {
             "column": found.column,
             "match": found.key.match,
             "key": found.key.column,
             "part": found.key.part,
             "reason_column": REASON,
+            **described_verdicts(self.table.verdicts()),
         }, found
 
 

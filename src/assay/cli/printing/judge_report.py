@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from assay.agreement.judge_wording import (
     conclusions,
     correlation_text,
+    coverage_text,
     place_text,
     share_text,
     spending_lines,
@@ -165,10 +166,7 @@ def _asked_lines(asked: "Asked") -> Iterator[Line]:
     by = f" by {asked.prompt}" if asked.prompt else ""
     yield "judge", f"{asked.judge}, asked for {asked.feature}{by}"
     if asked.coverage is not None:
-        found = asked.coverage
-        told = f"{found.mean:.0%} of the probability on average, a twentieth of "
-        told += f"{found.replies:,} replies below {found.low:.0%}"
-        yield "  on labels", f"{told}; {found.enough:.0%} reach {found.least:.0%}"
+        yield "  on labels", coverage_text(asked.coverage)
     if asked.retest is not None:
         again = asked.retest
         yield "  asked again", f"{share_text(again.equal)} of {again.answers:,} got the same number"

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from assay.agreement.judge_wording import share_text, spending_lines
+from assay.agreement.judge_wording import coverage_text, share_text, spending_lines
 from assay.cli.console import facts, table
 from assay.cli.printing.judge_report import described_spending
 from assay.samples import Reason
@@ -35,6 +35,7 @@ def describe_pilot(found: "Pilot") -> dict[str, Any]:
                 "feature": part.feature,
                 "parsed": part.parsed._asdict(),
                 "reasons": dict(part.reasons),
+                "coverage": None if part.coverage is None else part.coverage._asdict(),
                 "spending": described_spending(part.spending),
                 "rest": _described_rest(part.rest),
             }
@@ -181,6 +182,8 @@ def _lines(found: "Pilot") -> Iterator[tuple[str, object]]:
         yield "  parsed", f"{share_text(part.parsed)} of the rows it was asked about"
         for reason, count in part.reasons.items():
             yield f"  {reason.lower().replace('_', ' ')}", count
+        if part.coverage is not None:
+            yield "  on labels", coverage_text(part.coverage)
         yield from spending_lines(part.spending)
         rest = part.rest
         if not rest.rows:
