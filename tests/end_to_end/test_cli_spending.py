@@ -11,8 +11,8 @@ import pytest
 
 from tests.end_to_end.cli_helpers import Called
 from tests.end_to_end.in_process import Here, calls_in
-from tests.judge_servers import NAME, OLD_OLLAMA
-from tests.scripted_judge import MARK, ScriptedJudge, serving_judge
+from tests.judge_servers import NAME, OLD_OLLAMA, serving_judge
+from tests.scripted_judge import MARK, ScriptedJudge
 
 _ROWS = 12
 _PRICED = ("--price", "in=2000,out=4000")

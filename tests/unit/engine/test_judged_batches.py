@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -186,7 +186,7 @@ def test_a_judge_in_a_file_takes_no_batches(
         pytest.raises(ModelLoadError, match="takes no batches"),
         opening.open_batches(
             "tiny.gguf",
-            None,
+            cast("Any", None),
             "x",
         ),
     ):
