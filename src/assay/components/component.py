@@ -13,16 +13,13 @@ from pydantic import BeforeValidator, model_validator
 from assay.components.base import Component, NoPaper, Paper
 from assay.components.budget import Budget
 from assay.components.building import AS_IT_STANDS, Reading, made_of
-from assay.components.flags import FlagNames, flags_named
+from assay.components.flags import FlagNames, bears_flags, flags_named, shunned
 from assay.components.parts import changed_fields
 from assay.components.references import FileRef
 from assay.components.rule import Rule
 from assay.components.table import Kind, find
 from assay.errors import ConfigError, did_you_mean
 from assay.samples import Flag, FloatArray, Scores, Selection
-
-_NAMES_ROWS = "identity"
-"""The feature that says which row a row is, and nothing of it."""
 
 
 def _named(kind: Kind) -> BeforeValidator:
@@ -201,13 +198,13 @@ class Selector(Component):
 
     def reads_flags(self) -> bool:
         """Return whether what it reads may carry flags, by which rows can be left out."""
-        return any(map(_bears_flags, self.children()))
+        return any(map(bears_flags, self.children()))
 
     def unwanted_flags(self) -> Flag:
         """Return the flags of rows that are left out."""
         found = flags_named(self.without_flags)
         for child in self.children():
-            found |= _shunned(child)
+            found |= shunned(child)
         return found & ~flags_named(self.with_flags)
 
     def is_bounded(self) -> bool:
@@ -277,29 +274,6 @@ class Selector(Component):
                 scorer.check_column(self.rule.column)
             return [(scorer, self.rule) for scorer in scorers[:1]]
         return [pair for scorer in scorers for pair in scorer.ruled()]
-
-
-def _shunned(need: Component) -> Flag:
-    """Return the flags of rows that no selection takes by a value, or by what it is made of.
-
-    A row that talks a judge into a number does so by a score that several judged ones make, too.
-    """
-    if not isinstance(need, (Scorer, Feature)):
-        return Flag.NONE
-    found = need.shuns
-    for part in need.children():
-        found |= _shunned(part)
-    return found
-
-
-def _bears_flags(need: Component) -> bool:
-    """Return whether a row may carry flags by a value: one of its own, or of chance, cannot."""
-    if isinstance(need, Scorer):
-        parts = list(need.children())
-        return any(map(_bears_flags, parts)) or any(
-            isinstance(part, Feature) and part.name != _NAMES_ROWS for part in parts
-        )
-    return isinstance(need, Feature) and need.scope == "row"
 
 
 class Chosen(Dataset):

@@ -8,6 +8,8 @@ from pydantic import BeforeValidator
 from assay.errors import ConfigError, did_you_mean
 from assay.samples import Flag
 
+_NAMES_ROWS = "identity"
+"""The feature that says which row a row is, and nothing of it."""
 FLAG_NAMES: tuple[str, ...] = tuple(str(flag.name).lower() for flag in Flag)
 """All flags that a value may carry."""
 
@@ -38,4 +40,27 @@ def flags_named(names: Iterable[str]) -> Flag:
     found = Flag.NONE
     for name in names:
         found |= Flag[name.upper()]
+    return found
+
+
+def bears_flags(need: Any) -> bool:
+    """Return whether a row may carry flags by a value: one of its own, or of chance, cannot."""
+    if need.kind == "scorer":
+        parts = list(need.children())
+        return any(map(bears_flags, parts)) or any(
+            part.kind == "feature" and part.name != _NAMES_ROWS for part in parts
+        )
+    return need.kind == "feature" and need.scope == "row"
+
+
+def shunned(need: Any) -> Flag:
+    """Return the flags of rows that no selection takes by a value, or by what it is made of.
+
+    A row that talks a judge into a number does so by a score that several judged ones make, too.
+    """
+    if need.kind not in ("scorer", "feature"):
+        return Flag.NONE
+    found: Flag = need.shuns
+    for part in need.children():
+        found |= shunned(part)
     return found
