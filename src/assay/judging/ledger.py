@@ -2,7 +2,7 @@
 
 A request may cost its worst case, so that much is set aside first. Setting it aside on the disk for
 every request would cost a wait each; it is leased in blocks, and a lease is on the disk before the
-first request under it is sent. A block is as large as some tenths of a second need. What is leased and
+first request under it is sent. A block is some tenths of a second long. What is leased and
 not used is lost with a process that is killed: it is no more than what is under way, and a small
 part of what is left.
 
