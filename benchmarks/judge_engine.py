@@ -5,11 +5,13 @@ are judged by AlpaGasus over many shards; answers are counted at the server over
 many are under way as may be, against the most that 64 at a time could bring: 64 by the mean
 latency. Seconds in which less came are told apart by how much less. Processor time is what a row
 takes of this process, from its text to its stored number, where an echo in the same process stands
-in place of the network: with a single thread of work at a time, and beside each other as usual. A
-plan is `assay score -n` of a file, in a process of its own.
+in place of the network. A plan is `assay score -n` of a file, in a process of its own.
+
+On a machine that has other things to do a larger mean tells what the engine itself loses: it takes
+as many requests at a time, and fewer of them a second.
 
 Run: python benchmarks/judge_engine.py alpaca_data.json.gz [--seconds 60] [--parts served echo plan]
-     [--json results/judge_engine.json]
+     [--mean-ms 200] [--rows-per-shard 4096] [--json results/judge_engine.json]
 """
 
 import gzip
@@ -29,19 +31,19 @@ from harness import argument_parser, hardware
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import assay.judging.opening as opening
+from tests.billing_judge import MARK, NAME, Manners, billing_judge, books_of
+
 from assay.backends.endpoint.client import PARALLEL_VARIABLE, Client
 from assay.features.judging_pass import JudgingPass
+from assay.judging import opening
 from assay.methods.judged.alpagasus import AlpaGasus
 from assay.models.asking import Answered
 from assay.project import Project
 from assay.runtime import Runtime
-from tests.billing_judge import MARK, NAME, Manners, billing_judge, books_of
 
 AT_A_TIME = 64
-MEAN_SECONDS = 0.2
-MOST_PER_SECOND = AT_A_TIME / MEAN_SECONDS
-RAMP_SECONDS = 15.0
+MEAN_MS = 200.0
+RAMP_MEANS = 60  # until as many are sent at a time as may be
 ECHOED_ROWS = 8_192
 PLANNED_ROWS = 100_000
 TURNS = 3
@@ -113,25 +115,28 @@ def judged(folder: Path, data: Path, address: str) -> tuple[float, float]:
     return spent
 
 
-def served(folder: Path, source: Path, seconds: float) -> dict[str, Any]:
+def served(folder: Path, source: Path, seconds: float, mean: float) -> dict[str, Any]:
     """Return how many answers came per second in the window after the ramp."""
     data = folder / "rows.json"
-    count = int((RAMP_SECONDS + seconds + 10) * MOST_PER_SECOND)
+    most, ramp = AT_A_TIME / mean, RAMP_MEANS * mean
+    count = int((ramp + seconds + 20 * mean) * most)
     write_rows(data, source, count)
-    with billing_judge(folder, Manners(mean_seconds=MEAN_SECONDS)) as port:
+    with billing_judge(folder, Manners(mean_seconds=mean)) as port:
         took, used = judged(folder, data, f"http://127.0.0.1:{port}/v1#{NAME}@1")
         books = books_of(port)
     at = np.array(books.answered_at)
     at = np.sort(at - at[0])
-    window = (at >= RAMP_SECONDS) & (at < RAMP_SECONDS + seconds)
-    per_second = np.bincount((at[window] - RAMP_SECONDS).astype(int), minlength=int(seconds))
-    shares = per_second / MOST_PER_SECOND
+    window = (at >= ramp) & (at < ramp + seconds)
+    per_second = np.bincount((at[window] - ramp).astype(int), minlength=int(seconds))
+    shares = per_second / most
     return {
         "rows": count,
         "rows_per_shard": JudgingPass.rows_per_shard,
         "seconds": seconds,
+        "mean_latency_of_the_server_ms": 1000 * mean,
+        "most_answers_per_second": most,
         "answers_per_second": round(float(window.sum() / seconds), 1),
-        "share_of_the_most": round(float(window.sum() / seconds / MOST_PER_SECOND), 4),
+        "share_of_the_most": round(float(window.sum() / seconds / most), 4),
         "least_share_in_a_second": round(float(shares.min()), 3),
         "seconds_below_80_percent": int((shares < 0.8).sum()),
         "share_by_second": [round(float(share), 2) for share in shares],
@@ -186,22 +191,25 @@ def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("data", type=Path, help="rows in Alpaca's layout")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long answers are counted")
+    parser.add_argument("--mean-ms", type=float, default=MEAN_MS)
+    parser.add_argument("--rows-per-shard", type=int, default=JudgingPass.rows_per_shard)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     os.environ[PARALLEL_VARIABLE] = str(AT_A_TIME)
+    JudgingPass.rows_per_shard = options.rows_per_shard
+    JudgingPass.least_rows = min(JudgingPass.least_rows, options.rows_per_shard)
     result: dict[str, Any] = {
         "name": "judge_engine",
         "hardware": hardware(),
         "at_a_time": AT_A_TIME,
-        "mean_latency_of_the_server_ms": 1000 * MEAN_SECONDS,
-        "most_answers_per_second": MOST_PER_SECOND,
     }
     for part in PARTS:
         if part not in options.parts:
             continue
         with tempfile.TemporaryDirectory() as folder:
             if part == "served":
-                found = served(Path(folder), options.data, options.seconds)
+                mean = options.mean_ms / 1000
+                found = served(Path(folder), options.data, options.seconds, mean)
             else:
                 work = echoed if part == "echo" else planned
                 found = work(Path(folder), options.data)

@@ -1,4 +1,4 @@
-"""Scores by a judge on the command line, killed at random moments, and what is to hold after each."""
+"""Scores by a judge on the command line, killed at random moments, and what has to hold then."""
 
 import dataclasses
 import hashlib

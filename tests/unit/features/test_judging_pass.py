@@ -80,5 +80,3 @@ def test_a_cap_holds_for_the_questions_of_a_probe_and_of_rows_together(tmp_path:
             totals = Ledger(store, store.scopes(), None).totals()
     assert 0 < totals.committed <= 4_000_000
     assert judge.told
-
-
