@@ -2,15 +2,9 @@
 
 A request may cost its worst case, so that much is set aside first. Setting it aside on the disk for
 every request would cost a wait each; it is leased in blocks, and a lease is on the disk before the
-<<<<<<< HEAD
-first request under it is sent. A block is as large as some tenths of a second need. What is leased
-and not used is lost with a process that is killed: it is no more than what is under way, and a
-small part of what is left.
-=======
 first request under it is sent. A block is some tenths of a second long. What is leased and
 not used is lost with a process that is killed: it is no more than what is under way, and a small
 part of what is left.
->>>>>>> k-hard
 
 No lock is needed between processes that share a cap. Each writes its lease first, then reads what
 all have written, and takes it back if the sum is above the cap: of two that want the same rest, the
