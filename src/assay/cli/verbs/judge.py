@@ -79,7 +79,7 @@ def judge(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="DATA METHOD|probe|report|export|import",
+            metavar="WORD",
             help="Data and a method for a pilot; or what to do, and with what.",
             autocompletion=complete_judge_words,
             show_default=False,
