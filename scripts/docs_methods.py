@@ -15,6 +15,7 @@ from assay.cli.printing.catalogue import (
     family,
     family_summary,
     find_all,
+    read_fields,
     takes_flags,
 )
 from assay.cli.printing.method_guide import has_example
@@ -23,7 +24,7 @@ from assay.cli.printing.worked_example import WorkedExample, worked_example
 from assay.components.base import Component, Paper
 from assay.components.component import Feature, Scorer, Selector
 from assay.components.guide import Absent, Guide
-from assay.components.references import EMBEDDED_MODEL, pinned_fields
+from assay.components.references import EMBEDDED_MODEL
 from assay.components.registry import components
 from assay.config.writing import yaml_text
 from scripts.docs_text import page, table
@@ -266,7 +267,7 @@ def _use(method: type[Component]) -> Iterator[list[str]]:
     settings = "".join(f" --set {name}={_word(value)}" for name, value in values.items())
     needs_budget = not issubclass(method, Selector) or method.needs_budget or method.name == "quota"
     budget = " --budget 5%" if needs_budget else ""
-    asks = "judge" in pinned_fields(method).values()
+    asks = "judge" in read_fields(method).values()
     judge = f" --judge {_JUDGE}" if asks or _A_JUDGE in values.values() else ""
     lines = [f"assay select data.json {method.name}{settings}{judge}{budget} -o subset.json"]
     if issubclass(method, Scorer):

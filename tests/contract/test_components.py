@@ -18,7 +18,7 @@ from assay.features.passes import PoolFeature, RowFeature
 from assay.samples import Scores
 
 _GOLDEN = Path(__file__).with_name("golden_keys.json")
-NAMES_NO_MODEL = {"reward", "classes"}
+NAMES_NO_MODEL = {"reward", "classes", "deita"}
 """Methods that read a model of which none is at hand by default: their own tests run them."""
 _MINIMUM: dict[str, dict[str, Any]] = {
     "alpagasus": {"judge": "http://localhost:8000/v1#model@1"},

@@ -14,7 +14,7 @@ from assay.components.building import component_fields
 from assay.components.component import Feature, Scorer, Selector
 from assay.components.extras import needed_extra
 from assay.components.parts import changed_fields
-from assay.components.references import EMBEDDED_MODEL, pinned_fields
+from assay.components.references import EMBEDDED_MODEL, named_fields, pinned_fields
 from assay.components.registry import components, find
 from assay.components.table import METHOD_KINDS, is_known
 from assay.components.walk import walk
@@ -305,6 +305,14 @@ def _cost_text(described: dict[str, Any]) -> str:
     return f"high: {count} of a language model over every row ({named}), shared and kept"
 
 
+def read_fields(method: type[Component]) -> dict[str, str]:
+    """Return the fields of a method that name something outside and that it reads by default."""
+    try:
+        return named_fields(method())
+    except (AssayError, ValueError):  # it cannot do without a parameter
+        return pinned_fields(method)
+
+
 def _required(method: type[Component]) -> str:
     parts = [
         f" --set {name}={'compression_ifd' if name == 'by' else name.upper()}"
@@ -312,7 +320,7 @@ def _required(method: type[Component]) -> str:
         if info.is_required()
     ]
     needs_budget = not issubclass(method, Selector) or method.needs_budget
-    if "judge" in pinned_fields(method).values():
+    if "judge" in read_fields(method).values():
         parts.append(" --judge http://localhost:8000/v1#model")
     return "".join(parts) + (" --budget 5%" if needs_budget else "")
 

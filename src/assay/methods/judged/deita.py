@@ -44,7 +44,7 @@ class Deita(Asked):
         choose="To rank by how demanding and how good rows are at once. `deita_filter` takes them "
         "from the top and leaves out near copies. `parts=complexity` needs one scorer alone.",
         avoid="As it is, where conversations differ in length: a sum favours many turns, and "
-        "`over_turns=mean` does not. By `models`, with a model that was not trained to tell these "
+        "`over_turns=mean` does not. By models, with one that was not trained to tell these "
         "scores: rows at which it would rather say something else have no number. The published "
         "scorers are trained on English.",
         compared=(
@@ -69,7 +69,7 @@ class Deita(Asked):
             ),
         ),
         differences={
-            "scorers": "The published ones, hkust-nlp/deita-complexity-scorer and "
+            "model": "The published scorers, hkust-nlp/deita-complexity-scorer and "
             "hkust-nlp/deita-quality-scorer, are read in their own format, but their weights were "
             "never run here: what was run are tiny models of the class.",
             "judge": "By `judge` each row is graded by itself, in our own wording, which was not "

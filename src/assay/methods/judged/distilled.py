@@ -42,8 +42,8 @@ class Distilled(Scorer):
     )
     guide: ClassVar[Guide | None] = Guide(
         formula="judged: n rows of rows_to_judge; y_i = of(x_i)\n"
-        "score = h(x),  h fitted to (x_i, y_i);  of a judged row h_k(x), h_k fitted without its "
-        "part k",
+        "score = h(x),  h fitted to (x_i, y_i)\n"
+        "of a judged row h_k(x),  h_k fitted without its part k",
         choose="Where a judge costs too much to ask about every row, and what it goes by shows in "
         "what a row is about, in its wording or its length. What is asked is told before anything "
         "is sent (`-n`), and `--max-cost` holds for all rounds together.",

@@ -45,8 +45,8 @@ class RowsToJudge(Selector):
     )
     guide: ClassVar[Guide | None] = Guide(
         formula="line: clusters by mean length, in each rows by length of the answer\n"
-        "i-th pick of a round: the row at vdc(i) + shift along the line, the next one still free\n"
-        "round 2 and later: only along the rows where heads disagree most, four for each pick",
+        "i-th pick of a round: the row at vdc(i) + shift along the line, or the next\n"
+        "round 2 and later: along the rows where heads disagree most, four a pick",
         choose="To see which rows `distilled` has judged, or to have people label rows: export "
         "them, label them, and let `learned` learn from the file.",
         avoid="As training data: rows are taken for what they tell of others, good or bad. Later "

@@ -28,7 +28,7 @@ class ScoredAmong(Scorer):
     rowwise: ClassVar[bool] = False
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="names some rows of a score")
     guide: ClassVar[Guide | None] = Guide(
-        formula="score = of(x) where `by` chose x, else none",
+        formula="score = of(x) where by chose x, else none",
         choose="To try a judge on some rows, and to label the rows that `learned` learns from.",
         avoid="To select from the whole pool: a row that was not asked about cannot be chosen.",
         compared=Absent(reason="the numbers are those of another score"),
