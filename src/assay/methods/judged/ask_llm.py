@@ -53,8 +53,8 @@ class AskLLM(Asked):
             ),
         ),
         differences={
-            "model": "None is named by default, and a judge is asked; a `model` in process is asked "
-            "by a question of its own.",
+            "model": "None is named by default, and a judge is asked; a `model` in process is "
+            "asked by a question of its own.",
             "prompt": "Our own wording, which was not tried against the paper's model.",
             "score": "Normalised by the probability of both words; where both together have less "
             "than 0.9 (of a `model`: than `least_coverage`), the row has no number.",
