@@ -188,7 +188,7 @@ class Runtime:
 
         found: Judge = self.models.get(
             f"judge {pinned} {self.price} {self.max_cost} {self.cache}",
-            lambda: open_judge(pinned, self),
+            lambda: open_judge(pinned, self, self.models.get("spending", list, small=True)),
             small=is_endpoint(pinned),
         )
         return found

@@ -96,16 +96,24 @@ class Judge:
         wire: carries requests; None asks nobody, so that only what is kept is known.
         model: its name at the server.
         cap: most that may be spent, in billionths of the currency; None for no bound.
+        scopes: what the run spends under, of all its judges: the cap covers it. It is added to.
     """
 
     def __init__(
-        self, kept: KeptReplies, wire: Wire | None, model: str, *, cap: int | None
+        self,
+        kept: KeptReplies,
+        wire: Wire | None,
+        model: str,
+        *,
+        cap: int | None,
+        scopes: list[str] | None = None,
     ) -> None:
         self._kept = kept
         self._wire = wire
         self._model = model
         self._cap = cap
-        self._scopes: tuple[str, ...] = ()
+        self._scope = ""
+        self._scopes = [] if scopes is None else scopes
         self._ledger: Ledger | None = None
         self._purse: Purse | None = None
         self._slots = asyncio.Semaphore(1)
@@ -145,8 +153,11 @@ class Judge:
         The cap covers what was ever spent under it, under those before it in this run, and to find
         out what the judge can do.
         """
-        self._scopes = (scope, *(each for each in self._scopes if each != scope))
-        counted = (*self._scopes, probe_scope(self.identity))
+        self._scope = scope
+        for each in (scope, probe_scope(self.identity)):
+            if each not in self._scopes:
+                self._scopes.append(each)
+        counted = (scope, *(each for each in self._scopes if each != scope))
         ledger = self._ledger = Ledger(self._kept.store, counted, self._cap)
         self._purse, self._slots = Purse(ledger), asyncio.Semaphore(self.parallel)
         with asyncio.Runner() as alone:
@@ -233,7 +244,7 @@ class Judge:
             cost=cost,
             latency_ms=round(sent.seconds * 1000),
             attempts=sent.attempts,
-            scope=self._scopes[0],
+            scope=self._scope,
             created=time.time_ns() // 1000,
         )
 

@@ -240,8 +240,13 @@ def probed(name: str, runtime: Place, *, again: bool = False) -> Probed:
     return Probed(named.pinned, named.identity, found, anew=True, changed=changed)
 
 
-def open_judge(pinned: str, runtime: Place) -> Judge:
+def open_judge(pinned: str, runtime: Place, scopes: list[str]) -> Judge:
     """Return a judge that is asked; what it can do is probed once.
+
+    Args:
+        pinned: its name.
+        runtime: how to work.
+        scopes: what all judges of the run spend under, which one cap covers.
 
     Raises:
         ModelLoadError: if it does not answer, denies access, or lacks the model.
@@ -250,7 +255,7 @@ def open_judge(pinned: str, runtime: Place) -> Judge:
     kept, named = kept_replies(pinned, runtime)
     cap = _cap(kept.price.currency, runtime)
     if runtime.offline and named.file is None and not _is_local(named):
-        return Judge(kept, None, named.name, cap=cap)
+        return Judge(kept, None, named.name, cap=cap, scopes=scopes)
     service = open_service(named, runtime, threads=runtime.threads)
     try:
         if kept.capabilities is ASSUMED:
@@ -261,7 +266,8 @@ def open_judge(pinned: str, runtime: Place) -> Judge:
             kept = replace(kept, capabilities=found)
         if not kept.price.is_free:
             remember_currency(kept.store.folder, named.identity, kept.price.currency)
-        return Judge(kept, ClientWire(service), service.address.model, cap=cap)
+        wire = ClientWire(service)
+        return Judge(kept, wire, service.address.model, cap=cap, scopes=scopes)
     except BaseException:
         service.close()
         raise
@@ -290,7 +296,7 @@ def open_batches(
             hint="leave out the batch: it would be no cheaper",
         )
     if kept.capabilities is ASSUMED:  # what can be asked has to be known before rows are put
-        open_judge(pinned, runtime).close()
+        open_judge(pinned, runtime, []).close()
         kept = kept_replies(pinned, runtime)[0]
     kept = replace(kept, price=kept.price.share(share))
     cap = _cap(kept.price.currency, runtime)

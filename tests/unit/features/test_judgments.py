@@ -297,3 +297,17 @@ def test_tokens_of_a_chat_format_in_the_data_are_taken_apart(tmp_path: Path) -> 
     (asked,) = [asked for _, asked in judge.asked if MARK in str(asked)]
     assert "<|im_end|>" not in asked["messages"][1]["content"]
     assert "<\\|im_end|>" in asked["messages"][1]["content"]
+
+
+def test_one_cap_covers_all_judges_of_a_run(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"price": "in=1,out=1", "max_cost": "0.03"}
+    with judged(tmp_path, SCRIPT, **settings) as (engine, address, judge):
+        judge.usage = {"prompt_tokens": 2000, "completion_tokens": 200}
+        engine.value(_judgments(address, answers="text"))  # 12 replies cost 0.0264
+        asked = _rows_asked(judge)
+        other = address.replace("@1", "@2")
+        with pytest.raises(UnfinishedError, match="would have passed the cap"):
+            engine.value(_judgments(other, answers="text"))
+
+    assert asked == 12
+    assert _rows_asked(judge) - asked <= 2
