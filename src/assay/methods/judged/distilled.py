@@ -47,8 +47,9 @@ class Distilled(Scorer):
         choose="Where a judge costs too much to ask about every row, and what it goes by shows in "
         "what a row is about, in its wording or its length. What is asked is told before anything "
         "is sent (`-n`), and `--max-cost` holds for all rounds together.",
-        avoid="Where lengths would do, which the score tells beside it. Of 1,000 rows of mathematics "
-        "with 13 marks of a judge, 50, 100, 200 and 400 judged rows gave a mean rank correlation "
+        avoid="Where lengths would do, which the score tells beside it. Of 1,000 rows of "
+        "mathematics with 13 marks of a judge, 50, 100, 200 and 400 judged rows gave a mean rank "
+        "correlation "
         "with the marks of others of 0.37, 0.39, 0.40 and 0.41; the same head on lengths alone "
         "0.37, 0.39, 0.39 and 0.40, the length of the answer 0.27. Rows drawn at random taught as "
         "much as these, and further rounds no more.",
