@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from assay.cli.printing.catalogue import read_fields
 from assay.components.base import Component
 from assay.components.component import Given, Scorer, Selector, build
 from assay.components.references import name_of
@@ -119,6 +120,12 @@ def _files() -> Path:
     (folder / "questions.jsonl").write_text("\n".join(map(json.dumps, asked)) + "\n")
     ratings = [f"n{place // 2},{place % 7}" for place in range(0, ROWS, 2)]
     (folder / "ratings.csv").write_text("\n".join(["id,rating", *ratings]) + "\n")
+    words = [words.split() for words in _TALK.values()]
+    tags = [
+        {"id": f"n{place // 2}", "tags": [*words[place % 3][place % 5 : place % 5 + 3], "talk"]}
+        for place in range(0, ROWS, 2)
+    ]
+    (folder / "tags.jsonl").write_text("\n".join(map(json.dumps, tags)) + "\n")
     return folder
 
 
@@ -179,14 +186,23 @@ def _pair(seed: int) -> Pair:
     )
 
 
+def _tags_of(method: type[Component]) -> dict[str, Any]:
+    """Return tags of the rows, where a method reads tags; those of few rows count, too."""
+    field = {"method": "tag_field", "file": "tags.jsonl"}
+    few = {"method": "normalised_tags", "tags": field, "alpha": 1}
+    return {"tags": few} if "tags" in method.model_fields else {}
+
+
 def _descriptions(kind: type[Component]) -> dict[str, dict[str, Any]]:
     """Return every method of a kind in the registry, and those with other parameters."""
     found = {
-        method.name: {"method": method.name, **_MINIMUM.get(method.name, {})}
+        method.name: {"method": method.name, **_MINIMUM.get(method.name, {}), **_tags_of(method)}
         for method in components()
         if issubclass(method, kind)
         and method.__module__.startswith("assay.")
         and method.name not in NAMES_NO_MODEL
+        # A judge is asked about rows one at a time; `test_other_rows` runs these with one.
+        and "judge" not in read_fields(method).values()
     }
     for name, fields in _MORE.items():
         method = name.partition("/")[0]
