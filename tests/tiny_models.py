@@ -201,7 +201,8 @@ def llama_tokenizer() -> Any:
 
 def local_texts() -> Sequence[str]:
     """Return the texts that the tokenizers are trained on."""
-    files = sorted(_EXAMPLES.glob("*.json*"))
+    # Replies of judges are no instructions, and would only make the vocabulary another one.
+    files = sorted(set(_EXAMPLES.glob("*.json*")) - {_EXAMPLES / "reviews.json"})
     return [*_TEXTS, *(file.read_text(encoding="utf-8") for file in files)]
 
 

@@ -161,7 +161,7 @@ def test_a_cap_that_is_too_small_is_one_clear_line(assay: Here, judge: Judge) ->
     found = assay(*line, "--max-cost", "0.0001")
 
     assert found.code == 3
-    assert "would have passed the cap" in found.err
+    assert "that may still be spent" in found.err
     assert stub.told == {}
 
 

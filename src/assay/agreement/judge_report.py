@@ -17,7 +17,7 @@ from assay.components.component import Scorer
 from assay.components.references import name_of
 from assay.components.rule import Rule
 from assay.echo import Brief
-from assay.errors import UsageError
+from assay.errors import Parameter, Phrase, UsageError
 from assay.features.judging_pass import JudgedFeature
 from assay.features.judgments import Judgments
 from assay.methods.judged.imported import Imported
@@ -214,7 +214,7 @@ def judge_report(
     if not features and not _imported(scorer):
         raise UsageError(
             f"{name} was given by no judge, nor imported",
-            hint="assay judge DATA METHOD --judge ADDRESS asks one",
+            hint="score the rows by a method that asks a judge, such as alpagasus",
         )
     view = PoolView(project.pool)
     return JudgeReport(
@@ -291,7 +291,8 @@ def _cut(scorer: Scorer, values: FloatArray, budget: Budget | None, rows: int) -
     count = None if budget is None else budget.count(pool=rows, eligible=left)
     if budget is not None and count is None:
         raise UsageError(
-            "ties are counted at a number of rows, not of tokens", hint="--budget 5%, or 5000"
+            "ties are counted at a number of rows, not of tokens",
+            hint=Phrase("{}, or 5000", Parameter("budget", "5%")),
         )
     if count is None:
         count = max(1, int(USUAL_SHARE * len(known))) if len(known) else 0

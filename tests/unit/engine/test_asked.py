@@ -8,13 +8,12 @@ import pytest
 from assay.components.base import Component
 from assay.components.decoding import Decoding
 from assay.components.rendering import Rendering
-from assay.engine import row_work
 from assay.engine.engine import Engine
 from assay.engine.planning import Plan, plan
 from assay.engine.row_shards import unfinished_folder
 from assay.features.generations import Generations
 from assay.features.log_probs import PromptLogProbs, ResponseLogProbs
-from assay.features.passes import RowFeature
+from assay.features.passes import Pass, RowFeature
 from assay.features.training_tokens import TrainingTokens
 from assay.models.service import Price
 from assay.runtime import Runtime
@@ -284,7 +283,7 @@ def test_more_rows_than_are_counted_are_taken_as_alike(
 
     whole = _price(engine, feature)
     monkeypatch.setattr(type(feature.reading()), "least_rows", 2)
-    monkeypatch.setattr(row_work, "_PRICED_ROWS", 10)
+    monkeypatch.setattr(Pass, "priced_rows", 10)
     part = _price(engine, feature)
 
     assert (whole.most, whole.exact) == (31, True)

@@ -145,7 +145,7 @@ def test_the_lease_of_a_living_process_is_open_and_not_spent(tmp_path: Path) -> 
         assert ledger.open >= 900
 
 
-@pytest.mark.parametrize(("theirs_takes", "granted"), [(600, False), (400, True)])
+@pytest.mark.parametrize(("theirs_takes", "granted"), [(600, False), (300, True)])
 def test_of_two_that_look_at_the_same_rest_the_later_one_gets_what_is_really_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theirs_takes: int, granted: bool
 ) -> None:
@@ -251,7 +251,7 @@ def test_however_many_reserve_at_once_the_cap_is_not_passed_and_almost_all_of_it
         assert Ledger(store, ["pass"], cap).totals().committed == sum(sent)
 
 
-def test_leases_are_written_some_ten_times_a_second_however_fast_requests_are(
+def test_leases_are_fewer_by_far_than_requests_however_fast_these_are(
     tmp_path: Path,
 ) -> None:
     async def run(ledger: Ledger) -> int:
@@ -267,8 +267,8 @@ def test_leases_are_written_some_ten_times_a_second_however_fast_requests_are(
         count = asyncio.run(run(ledger))
 
     assert count > 500
-    # Some more at first, while blocks grow.
-    assert ledger.leases < 2 * 10 + 20
+    # What is idle is bounded by what is under way, 50 here, so that a kill costs little.
+    assert ledger.leases < count / 10
 
 
 def test_what_is_leased_and_not_used_is_no_more_than_what_is_under_way(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from assay.components.base import Component, NoPaper, Paper
 from assay.components.component import Scorer, build
+from assay.components.flags import shunned
 from assay.engine.engine import Engine
 from assay.engine.planning import plan
 from assay.errors import ConfigError, FeatureError, UnfinishedError
@@ -216,8 +217,8 @@ def test_a_score_keeps_its_side_its_flags_and_its_columns(tmp_path: Path) -> Non
 
     assert low.prefer == Distilled(of=low.of).prefer == "low"
     assert rubric.columns == ("clear", "true")
-    assert ScoredAmong(of=judge, by=_random(3)).shuns is Flag.INJECTION_SUSPECT
-    assert Distilled(of=judge).shuns is Flag.INJECTION_SUSPECT
+    assert shunned(ScoredAmong(of=judge, by=_random(3))) is Flag.INJECTION_SUSPECT
+    assert shunned(Distilled(of=judge)) is Flag.INJECTION_SUSPECT
 
 
 class OfAllRows(PoolFeature):
