@@ -73,8 +73,8 @@ class Distilled(Scorer):
             "chosen, and every row has the number of a head that did not see it.",
             "refusal": "Nothing is scored unless the lower end of the 95 % interval of the "
             "held-out rank correlation is above `least`, nor where most rows have a number beyond "
-            "those of the judged ones. The rows held out are judged ones, which were chosen: on the "
-            "rows of mathematics their figures ran low, by 0.12 at 50 rows and 0.01 at 400; in "
+            "those of the judged ones. The rows held out are judged ones, which were chosen: on "
+            "the rows of mathematics their figures ran low, by 0.12 at 50 rows and 0.01 at 400; in "
             "rounds up to 0.02 high.",
             "judged rows": "They have the head's number, too, so that all rows are on one scale.",
             "rule": "The cut-off of the judge's own score is not taken over: what a head says "
