@@ -88,7 +88,11 @@ def _parameters(scorer: "Scorer", models: "Models") -> dict[str, Any]:
     from assay.components.descriptions import describe
     from assay.components.references import pinned_fields
 
-    named = {"language_model": models.model, "encoder": models.encoder}
+    named = {
+        "language_model": models.model,
+        "encoder": models.encoder,
+        "judge": models.judge,
+    }
     by_option = {
         name for name, kind in pinned_fields(type(scorer)).items() if named.get(kind) is not None
     }
