@@ -215,7 +215,7 @@ def split_differences(text: str) -> tuple[str, str]:
 
 
 def _parameters(method: type[Component], entries: list[dict[str, object]]) -> Iterator[list[str]]:
-    shared = {"seed", "rule", "without_flags"} if issubclass(method, Selector) else set()
+    shared = {"seed", "rule", "without_flags", "with_flags"} if issubclass(method, Selector) else set()
     own = [entry for entry in entries if entry["name"] not in shared]
     if own:
         rows = [
@@ -231,14 +231,15 @@ def _parameters(method: type[Component], entries: list[dict[str, object]]) -> It
     else:
         yield ["It has no parameters of its own."]
     if issubclass(method, Selector):
-        flags = (
-            "and `without_flags`;"
+        shared = (
+            "`budget`, `seed`, `within`, `rule`,\n`without_flags` and `with_flags`;"
             if takes_flags(method)
-            else "but not `without_flags`, as it reads nothing that carries flags;"
+            else "`budget`, `seed`, `within` and `rule`,\nbut no flags, for it reads nothing that "
+            "carries any;"
         )
         yield [
-            "It also takes what every selection does, `budget`, `seed`, `within` and `rule`,",
-            f"{flags} see [Selections](../concepts/selections.md).",
+            f"It also takes what every selection does, {shared} "
+            "see [Selections](../concepts/selections.md).",
         ]
 
 

@@ -189,9 +189,10 @@ class Selector(Component):
 
     @model_validator(mode="after")
     def _can_leave_out(self) -> Self:
-        if self.without_flags and not self.reads_flags():
+        asked = "without_flags" if self.without_flags else "with_flags" if self.with_flags else ""
+        if asked and not self.reads_flags():
             raise ConfigError(
-                f"{self.name} reads nothing that carries flags, so without_flags is about no row",
+                f"{self.name} reads nothing that carries flags, so {asked} is about no row",
                 hint="give them to a selection by a score, such as threshold, and choose within it",
             )
         return self

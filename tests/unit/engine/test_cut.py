@@ -8,7 +8,8 @@ import pytest
 from assay.components.component import Selector
 from assay.components.rule import Rule
 from assay.engine.engine import Engine
-from assay.errors import PlanError
+from assay.errors import ConfigError, PlanError
+from assay.methods.chance.random_rows import RandomSample
 from assay.methods.combinations.top_score import TopScore
 from assay.outcomes import SelectionRecord
 from assay.samples import Flag
@@ -81,6 +82,11 @@ def test_without_a_budget_and_a_rule_it_is_refused(tmp_path: Path) -> None:
     for rule in ("default", "none"):
         with pytest.raises(PlanError, match="needs a budget"):
             engine.value(TopScore(by=_BY, rule=rule))
+
+
+def test_flags_to_take_are_refused_where_nothing_carries_any() -> None:
+    with pytest.raises(ConfigError, match="so with_flags is about no row"):
+        RandomSample(budget=1, with_flags=("injection_suspect",))
 
 
 def test_a_score_may_leave_out_flagged_rows_by_itself(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from assay.components.table import is_known
 from assay.errors import ConfigError, UnknownMethodError, UsageError, did_you_mean
 
 ComponentType = TypeVar("ComponentType", bound=Component)
-_OF_SELECTIONS = ("rule", "without_flags", "column")
+_OF_SELECTIONS = ("rule", "without_flags", "with_flags", "column")
 _FILE = re.compile(r"(?P<path>.+\.py)(?::(?P<name>\w+))?", re.DOTALL)
 """A file that defines methods, and which of them is meant if it defines several."""
 

@@ -31,6 +31,7 @@ _SHARED = {
     "seed": "--seed",
     "rule": "--set rule=none",
     "without_flags": "--set without_flags=FLAG",
+    "with_flags": "--set with_flags=FLAG",
 }
 _OTHERS = "others"
 _CHOOSE_COLUMN = "--set column=NAME selects by another than the first"
@@ -261,7 +262,7 @@ def _facts(
         yield "judge", "--judge http://host:8000/v1#model, a GGUF file, or package:NAME"
     if issubclass(method, Selector):
         shared = [option for name, option in _SHARED.items()
-                  if name != "without_flags" or takes_flags(method)]  # fmt: skip
+                  if not name.endswith("_flags") or takes_flags(method)]  # fmt: skip
         yield "also takes", ", ".join(["--budget", *shared, "filters and quotas"])
     if described["needs"]:
         yield "needs", ", ".join(described["needs"])
