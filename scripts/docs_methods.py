@@ -215,7 +215,8 @@ def split_differences(text: str) -> tuple[str, str]:
 
 
 def _parameters(method: type[Component], entries: list[dict[str, object]]) -> Iterator[list[str]]:
-    shared = {"seed", "rule", "without_flags", "with_flags"} if issubclass(method, Selector) else set()
+    of_all = {"seed", "rule", "without_flags", "with_flags"}
+    shared = of_all if issubclass(method, Selector) else set()
     own = [entry for entry in entries if entry["name"] not in shared]
     if own:
         rows = [
@@ -231,16 +232,14 @@ def _parameters(method: type[Component], entries: list[dict[str, object]]) -> It
     else:
         yield ["It has no parameters of its own."]
     if issubclass(method, Selector):
-        shared = (
+        taken = (
             "`budget`, `seed`, `within`, `rule`,\n`without_flags` and `with_flags`;"
             if takes_flags(method)
             else "`budget`, `seed`, `within` and `rule`,\nbut no flags, for it reads nothing that "
             "carries any;"
         )
-        yield [
-            f"It also takes what every selection does, {shared} "
-            "see [Selections](../concepts/selections.md).",
-        ]
+        told = "see [Selections](../concepts/selections.md)."
+        yield [f"It also takes what every selection does, {taken} {told}"]
 
 
 def _needs(described: dict[str, object]) -> list[str]:
