@@ -132,20 +132,14 @@ class Asking:
     async def _row(self, row: _Row, kept: dict[bytes, Reply], batch: Batch[Any]) -> None:
         try:
             while row.concluded is None:
-                pairs = list(zip(row.requests, row.wanted, strict=True))
-                found = [kept.get(key) for _, key in pairs]
-                replies = await asyncio.gather(
-                    *(
-                        self._reply(request, key)
-                        for (request, key), reply in zip(pairs, found, strict=True)
-                        if reply is None
-                    )
-                )
-                asked = iter(replies)
-                row.go_on(
-                    self._judge.identity,
-                    [next(asked) if reply is None else reply for reply in found],
-                )
+                replies = [kept.get(key) for key in row.wanted]
+                wanted = [place for place, reply in enumerate(replies) if reply is None]
+                asking = [self._reply(row.requests[at], row.wanted[at]) for at in wanted]
+                # One alone needs no task of its own.
+                asked = [await asking[0]] if len(asking) == 1 else await asyncio.gather(*asking)
+                for place, reply in zip(wanted, asked, strict=True):
+                    replies[place] = reply
+                row.go_on(self._judge.identity, [each for each in replies if each is not None])
             batch.done += 1
         finally:
             self._slots.release()

@@ -16,7 +16,7 @@ from assay.judging.kept import KeptReplies
 from assay.judging.ledger import Ledger
 from assay.judging.questioning import Questions, next_asked
 from assay.judging.replies import NoReplyError, Reply, read_reply
-from assay.judging.requests import Request, canonical
+from assay.judging.requests import Request
 from assay.judging.secret import nonce
 from assay.judging.stored_reply import StoredReply
 from assay.samples import Reason
@@ -159,11 +159,11 @@ class BatchRun:
         if reply is None:
             return None
         request = asked.get(answer.key)
-        described = {} if request is None else request.described()
+        described = b"{}" if request is None else request.described
         return StoredReply(
             answer.key,
             self.kept.identity,
-            canonical(described).decode("utf-8", "surrogatepass"),
+            described.decode("utf-8", "surrogatepass"),
             json.dumps(answer.body, ensure_ascii=False),
             outcome=reply.outcome,
             prompt_tokens=reply.usage.prompt,

@@ -84,5 +84,7 @@ def without_control_tokens(text: str, special: Iterable[str] = ()) -> str:
     own = sorted(
         {token for token in special if len(token) > 1}, key=lambda token: (-len(token), token)
     )
+    if not own and "<" not in text and "[" not in text:
+        return text  # each of those that are known begins so
     patterns = [CONTROL_TOKENS.pattern, _PLAIN_ENDS.pattern, *map(re.escape, own)]
     return re.sub("|".join(patterns), lambda found: f"{found[0][0]}\\{found[0][1:]}", text)

@@ -19,7 +19,7 @@ from assay.judging.ledger import Ledger
 from assay.judging.paid_questions import probe_scope
 from assay.judging.payment import CappedError, Payment, Purse
 from assay.judging.replies import NoReplyError, Reply, read_reply
-from assay.judging.requests import Request, canonical
+from assay.judging.requests import Request
 from assay.judging.secret import nonce
 from assay.judging.stored_reply import StoredReply
 from assay.samples import Reason
@@ -234,7 +234,7 @@ class Judge:
         return StoredReply(
             key,
             self.identity,
-            canonical(request.described()).decode("utf-8", "surrogatepass"),
+            request.described.decode("utf-8", "surrogatepass"),
             sent.text,
             outcome=reply.outcome,
             prompt_tokens=reply.usage.prompt,

@@ -5,10 +5,10 @@ pass over the prompt's slots and never looked at again: braces in them stay brac
 the system message.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from assay.errors import ConfigError, did_you_mean
 from assay.judging.answer_places import Form
@@ -46,6 +46,24 @@ class Rendered:
     slots: tuple[str, ...]
 
 
+class _Slot(NamedTuple):
+    """A place in the wording that data are put into."""
+
+    name: str
+
+
+class _Layout(NamedTuple):
+    """Wording that is the same for all rows, with places for what is not.
+
+    Attributes:
+        system: the system message.
+        paragraphs: of the user's message.
+    """
+
+    system: Message
+    paragraphs: Sequence[Sequence[str | _Slot]]
+
+
 @dataclass(frozen=True)
 class Prompt:
     """A prompt for a judge.
@@ -69,7 +87,7 @@ class Prompt:
         """Names of data whose paragraph is left out where they are empty."""
         return frozenset(name for name, mark in PLACE.findall(self.form.user) if mark)
 
-    @property
+    @cached_property
     def modes(self) -> tuple[Mode, ...]:
         """Ways of answering that it can be asked in, the best first."""
         possible = [mode for mode in MODES if not self.form.only or mode in self.form.only]
@@ -154,27 +172,24 @@ class Prompt:
         Raises:
             ConfigError: if the prompt cannot be asked so.
         """
-        self.check(mode, dimension)
-        words = self._words(mode, dimension)
-        system = (
-            *_filled(self.form.system, words),
-            "\n\n" if self.form.system else "",
-            notice(shown),
-        )
+        layout = self._layout(mode, dimension, shown)
         user: list[Piece] = []
         coded = False
-        for paragraph in self.form.user.strip("\n").split("\n\n"):
-            named = [name for name, _ in PLACE.findall(paragraph)]
+        for paragraph in layout.paragraphs:
+            named = [piece.name for piece in paragraph if isinstance(piece, _Slot)]
             if any(name in self.optional and not texts.get(name) for name in named):
                 continue
             user.append("\n\n" if user else "")
-            if not coded and any(name in SLOTS for name in named):
+            if named and not coded:
                 user += [*CODE, "\n\n"]
                 coded = True
-            user += _filled(paragraph, words, texts, shown)
-        system_message = Message("system", merged(system))
+            for piece in paragraph:
+                if isinstance(piece, _Slot):
+                    user += fenced(piece.name, texts.get(piece.name, ""), shown)
+                else:
+                    user.append(piece)
         slots = tuple(texts[name] for name in self.slots if texts.get(name))
-        return Rendered((system_message, Message("user", merged(tuple(user)))), slots)
+        return Rendered((layout.system, Message("user", merged(tuple(user)))), slots)
 
     def params(self, mode: Mode, *, dimension: str = "") -> dict[str, Any]:
         """Return what a request asks of the server besides: length, probabilities, a schema.
@@ -216,17 +231,26 @@ class Prompt:
             )
 
     @cached_property
-    def _worded(self) -> dict[tuple[Mode, str], dict[str, str]]:
-        """Wording by mode and dimension: it is the same for all rows."""
+    def _layouts(self) -> dict[tuple[Mode, str, SlotMode], _Layout]:
         return {}
+
+    def _layout(self, mode: Mode, dimension: str, shown: SlotMode) -> _Layout:
+        """Return the wording of a way of asking, made once for all rows."""
+        found = self._layouts.get((mode, dimension, shown))
+        if found is None:
+            self.check(mode, dimension)
+            words = self._words(mode, dimension)
+            system = [piece for piece in _filled(self.form.system, words) if isinstance(piece, str)]
+            between = "\n\n" if self.form.system else ""
+            paragraphs = self.form.user.strip("\n").split("\n\n")
+            found = self._layouts[mode, dimension, shown] = _Layout(
+                Message("system", merged((*system, between, notice(shown)))),
+                [_filled(paragraph, words) for paragraph in paragraphs],
+            )
+        return found
 
     def _words(self, mode: Mode, dimension: str) -> dict[str, str]:
         """Return the wording that stands in places that are no slots."""
-        if (mode, dimension) not in self._worded:
-            self._worded[mode, dimension] = self._words_of(mode, dimension)
-        return self._worded[mode, dimension]
-
-    def _words_of(self, mode: Mode, dimension: str) -> dict[str, str]:
         names = self.names(dimension)
         texts = {name: self.form.dimensions.get(name, "") for name in names}
         scale = self.form.scale.scale if self.form.scale else None
@@ -243,7 +267,8 @@ class Prompt:
         given = self.form.modes.get(mode)
         alike: Mode = "json" if self.form.together and mode == "text" else mode
         ask = (given.ask if given else "") or ASKS[self.form.kind, alike]
-        return {**words, "ask": "".join(map(str, _filled(ask, words)))}
+        said = (piece for piece in _filled(ask, words) if isinstance(piece, str))
+        return {**words, "ask": "".join(said)}
 
     def _shape(self, dimension: str) -> str:
         if self.form.kind == "object":
@@ -251,22 +276,17 @@ class Prompt:
         return shape_of(self.schema(dimension))
 
 
-def _filled(
-    wording: str,
-    words: Mapping[str, str],
-    texts: Mapping[str, str] | None = None,
-    shown: SlotMode = "text",
-) -> tuple[Piece, ...]:
+def _filled(wording: str, words: Mapping[str, str]) -> tuple[str | _Slot, ...]:
     """Return wording with its places filled, in one pass: what is put in is not looked at again."""
-    pieces: list[Piece] = []
+    pieces: list[str | _Slot] = []
     parts = PLACE.split(wording)  # wording, a name and a mark take turns
     for place in range(0, len(parts), 3):
         pieces.append(parts[place])
         name = parts[place + 1] if place + 1 < len(parts) else ""
         if name in words:
             pieces.append(words[name])
-        elif name in SLOTS and texts is not None:
-            pieces += fenced(name, texts.get(name, ""), shown)
+        elif name in SLOTS:
+            pieces.append(_Slot(name))
     return tuple(pieces)
 
 

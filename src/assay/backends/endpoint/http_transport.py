@@ -13,7 +13,7 @@ import weakref
 import zlib
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
@@ -233,12 +233,17 @@ class Transport:
         self._interrupted = False
 
 
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> httpx2.URL:
+    return httpx2.URL(url)
+
+
 async def _sent(client: httpx2.AsyncClient, asked: _Asked, seconds: float, most: int) -> Reply:
     spoken = False
     try:
         async with asyncio.timeout(seconds):
             request = client.build_request(
-                asked.method, asked.url, content=asked.body, headers=asked.headers
+                asked.method, _parsed(asked.url), content=asked.body, headers=asked.headers
             )
             reply = await client.send(request, stream=True)
             spoken = True

@@ -10,7 +10,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -63,6 +63,7 @@ class Host(NamedTuple):
     scheme: str
 
     @classmethod
+    @lru_cache(maxsize=256)  # it is asked for with every request
     def of(cls, url: str) -> "Host":
         """Return the host of an address; one without a name if it is none."""
         try:
