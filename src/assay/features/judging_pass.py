@@ -26,7 +26,7 @@ Answers = Literal["auto", "label", "json", "text"]
 
 
 class JudgedFeature(RowFeature):
-    """A feature that a judge is asked for. Subclasses write `questions` and `collect`.
+    """A feature that a judge is asked for. Subclasses write `asker` and `collect`.
 
     A selection takes no row that speaks to the judge, whatever was made of the replies since.
     """
@@ -38,8 +38,17 @@ class JudgedFeature(RowFeature):
     package:NAME."""
 
     @abstractmethod
+    def asker(self, capabilities: Capabilities) -> Callable[[Conversation], Questions[Any]]:
+        """Return how rows are judged by a judge of such capabilities.
+
+        Raises:
+            ModelLoadError: if the judge cannot be asked so.
+            ConfigError: if the prompt cannot.
+        """
+
     def questions(self, conversation: Conversation, capabilities: Capabilities) -> Questions[Any]:
-        """Return how a row is judged by a judge of such capabilities."""
+        """Return how one row is judged; raises as `asker` does."""
+        return self.asker(capabilities)(conversation)
 
     @abstractmethod
     def collect(self, rows: Sequence[Concluded[Any]]) -> RowValue:
@@ -105,7 +114,7 @@ class JudgingPass(Pass):
     ) -> Price | None:
         """Return what is still to be asked first; replies at hand cost nothing."""
         kept = runtime.kept_replies(self.feature.judge)
-        rows = [self.feature.questions(each, kept.capabilities) for each in conversations]
+        rows = map(self.feature.asker(kept.capabilities), conversations)
         return kept.ahead([request for row in rows for request in first_asked(row)])
 
     def producer(self, runtime: Runtime) -> Mapping[str, str]:
@@ -143,15 +152,13 @@ class JudgingReading(StagedReading):
     def __init__(self, feature: JudgedFeature, asking: Asking, capabilities: Capabilities) -> None:
         self._feature = feature
         self._asking = asking
-        self._capabilities = capabilities
+        self._asker = feature.asker(capabilities)
 
     def prepare(
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
     ) -> Batch[Any]:
         """Begin to ask about the rows."""
-        return self._asking.submit(
-            [self._feature.questions(each, self._capabilities) for each in conversations]
-        )
+        return self._asking.submit([self._asker(each) for each in conversations])
 
     def finish(
         self,

@@ -1,6 +1,6 @@
 """Judgments: what a judge says of rows, as numbers, with the replies that they rest on."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -119,13 +119,8 @@ class Judgments(JudgedFeature):
         """Return what there is a number for."""
         return number_names(load_prompt(self.prompt), self.dimension)
 
-    def questions(self, conversation: Conversation, capabilities: Capabilities) -> Questions[Found]:
-        """Return how a row is put to a judge.
-
-        Raises:
-            ModelLoadError: if the judge cannot be asked so.
-            ConfigError: if the prompt cannot.
-        """
+    def asker(self, capabilities: Capabilities) -> Callable[[Conversation], Questions[Found]]:
+        """Return how rows are put to a judge."""
         prompt = load_prompt(self.prompt)
         return RowQuestions(
             prompt,
@@ -136,7 +131,7 @@ class Judgments(JudgedFeature):
             self.repeats,
             self.temperature,
             self.max_characters,
-        ).of(conversation)
+        ).of
 
     def explained(self, found: Found, replies: Sequence[Reply]) -> str:
         """Return what was said of a row without numbers, or how little of it fell on labels."""

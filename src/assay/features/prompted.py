@@ -1,6 +1,6 @@
 """What features have in common that put each turn of a row to a judge by a prompt of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -32,13 +32,8 @@ class Prompted(JudgedFeature):
     """Longest text that a judge is shown; of a longer one the middle is left out, and it is
     flagged."""
 
-    def questions(self, conversation: Conversation, capabilities: Capabilities) -> Questions[Found]:
-        """Return how a row is put to a judge.
-
-        Raises:
-            ModelLoadError: if the judge cannot be asked so.
-            ConfigError: if the prompt cannot.
-        """
+    def asker(self, capabilities: Capabilities) -> Callable[[Conversation], Questions[Found]]:
+        """Return how rows are put to a judge."""
         prompt = load_prompt(self.prompt)
         return RowQuestions(
             prompt,
@@ -48,7 +43,7 @@ class Prompted(JudgedFeature):
             self.turns,
             longest=self.max_characters,
             refine=self.refined,
-        ).of(conversation)
+        ).of
 
     def refined(self, found: Verdict, reply: Reply, slots: Sequence[str]) -> Verdict:
         """Return what counts of a reply.

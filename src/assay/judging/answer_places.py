@@ -30,7 +30,7 @@ _WIDE = {0xFF00 + code: 0x20 + code for code in range(0x01, 0x5F)}
 _FOLDED = {**_WIDE, 0x3000: " ", 0x2212: "-", 0x3010: "[", 0x3011: "]", 0x200B: None, 0xFEFF: None}
 # A star or an underscore between letters or digits is no emphasis: 4*5 is not 45.
 _EMPHASIS = re.compile(r"(?<![0-9A-Za-z])[*_`]+|[*_`]+(?![0-9A-Za-z])")
-_BLANKS = re.compile(r"[^\S\n]+")
+_BLANKS = re.compile(r"(?: [^\S\n]|[^\S\n ])[^\S\n]*")  # all but a single space: it stays
 _HEADING = re.compile(r"^[\s#>]+", re.MULTILINE)
 _LINE = re.compile(r"[^\r\n]+")
 _RESULT = re.compile(r"\[\s*result\s*\]\s*:?\s*(?P<rest>[^\n]*)", re.IGNORECASE)
@@ -101,8 +101,11 @@ def folded(text: str) -> str:
 
     Of several blanks one is left, so that no run of them can keep a pattern busy.
     """
-    plain = _BLANKS.sub(" ", text.translate(_FOLDED).replace("\r", "\n"))
-    return _HEADING.sub("", _EMPHASIS.sub("", plain))
+    narrow = text if text.isascii() else text.translate(_FOLDED)
+    plain = _BLANKS.sub(" ", narrow.replace("\r", "\n"))
+    if "*" in plain or "_" in plain or "`" in plain:
+        plain = _EMPHASIS.sub("", plain)
+    return _HEADING.sub("", plain)
 
 
 def lines_of(text: str) -> list[str]:

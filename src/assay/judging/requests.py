@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from assay.judging.messages import Message, Nonce
@@ -61,9 +61,7 @@ class Request:
             judge: what tells it from every other: its address with model and label, or the digest
                 of its file.
         """
-        # The judge comes before all other names: it is put in front of what is at hand.
-        named = canonical({"judge": judge})[:-1] + b"," + self.described[1:]
-        return hashlib.sha256(named).digest()
+        return hashlib.sha256(_opening(judge) + self.described[1:]).digest()
 
     def body(self, model: str, nonce: str) -> bytes:
         """Return the body that is sent.
@@ -78,10 +76,19 @@ class Request:
             asked["prompt"] = texts[-1][1]
         else:
             asked["messages"] = [{"role": role, "content": text} for role, text in texts]
-        return json.dumps(asked, ensure_ascii=False).encode("utf-8", "replace")
+        return _BODY.encode(asked).encode("utf-8", "replace")
+
+
+_BODY = json.JSONEncoder(ensure_ascii=False)
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def canonical(value: Any) -> bytes:
     """Return JSON that equal values share: sorted names, no blanks, UTF-8."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass")
+    return _CANONICAL.encode(value).encode("utf-8", "surrogatepass")
+
+
+@lru_cache(maxsize=64)
+def _opening(judge: str) -> bytes:
+    """Return how a described request begins that names its judge, the first of all names."""
+    return canonical({"judge": judge})[:-1] + b","

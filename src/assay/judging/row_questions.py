@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 from assay.judging.capabilities import Capabilities
@@ -131,7 +132,7 @@ class RowQuestions:
         rendered = self.prompt.render(texts, self.mode, dimension=self.dimension)
         chats = self.capabilities.chat.holds
         route: Route = "chat/completions" if chats else "completions"
-        messages, params = self._for(rendered.messages), self._params()
+        messages, params = self._for(rendered.messages), self._params
         return [Request(messages, params, route, repeat=place) for place in range(self.repeats)]
 
     def _for(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
@@ -146,6 +147,7 @@ class RowQuestions:
         end = () if chats else ("\n\n",)
         return (Message("user", (*system.pieces, "\n\n", *user.pieces, *end)), *rest)
 
+    @cached_property
     def _params(self) -> dict[str, Any]:
         wanted = self.prompt.params(self.mode, dimension=self.dimension)
         most = wanted.pop("max_tokens")
