@@ -1,7 +1,7 @@
 """Probabilities of labels as a language model's next word, of every exchange of a row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
@@ -14,9 +14,8 @@ from assay.errors import ConfigError
 from assay.features.causal_pass import CausalPass
 from assay.features.passes import Pass
 from assay.features.read_rows import ReadRows
-from assay.features.word_probabilities import JudgingPass, WordProbabilities
+from assay.features.word_probabilities import JudgingPass, WordProbabilities, marked
 from assay.judging.row_questions import Turns, exchanges_of
-from assay.judging.suspicion import suspicious
 from assay.rendering.encoding import TextEncoding
 from assay.rendering.judged_rows import judged_rows
 from assay.rendering.questions import load_question
@@ -124,6 +123,7 @@ class LabelProbabilities(WordProbabilities):
     """
 
     name = "label_probabilities"
+    version: ClassVar[int] = 1
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="how DEITA's scorers are read")
     value: ClassVar[type[RowValue]] = LabelShares
 
@@ -182,9 +182,7 @@ def _checked(row: TokenRow, exchange: Conversation) -> TokenRow:
     """Return a question as tokens; none where nothing was asked, marked if it speaks to a judge."""
     if not exchange.instruction.strip():
         return TokenRow((), Reason.EMPTY_PROMPT)
-    if any(suspicious(message.content) for message in exchange.messages):
-        return replace(row, flags=row.flags | Flag.INJECTION_SUSPECT)
-    return row
+    return marked(row, (message.content for message in exchange.messages))
 
 
 def _together(questions: Sequence[TokenRow]) -> TokenRow:

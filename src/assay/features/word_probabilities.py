@@ -1,6 +1,7 @@
 """Probabilities of named words as a language model's next one: marks, yes and no, letters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -13,13 +14,14 @@ from assay.errors import ConfigError, Parameter, Phrase
 from assay.features.causal_pass import CausalFeature, CausalPass
 from assay.features.passes import Pass
 from assay.features.read_rows import ReadRows
+from assay.judging.suspicion import suspicious
 from assay.models.language_model import LanguageModel
 from assay.rendering.encoding import TextEncoding
 from assay.rendering.judged_rows import judged_rows
 from assay.rendering.questions import load_question
 from assay.rendering.templates import load_template
 from assay.rendering.token_rows import TokenRow
-from assay.samples import Conversation, FloatArray, IndexArray, Reason
+from assay.samples import Conversation, Flag, FloatArray, IndexArray, Reason
 from assay.values import Numbers, RowValue
 
 BARE = Rendering(template="bare")
@@ -34,7 +36,15 @@ class JudgingPass(CausalPass):
 
     def rows(self, model: TextEncoding, conversations: Sequence[Conversation]) -> list[TokenRow]:
         """Return the question about each row as tokens, up to where its answer would begin."""
-        return judged_rows(model, self.rendering, load_question(self.question), conversations)
+        question = load_question(self.question)
+        return [
+            marked(row, question.texts(conversation).values())
+            for row, conversation in zip(
+                judged_rows(model, self.rendering, question, conversations),
+                conversations,
+                strict=True,
+            )
+        ]
 
     def label(self) -> str:
         """Return what a progress bar calls it."""
@@ -53,6 +63,7 @@ class WordProbabilities(CausalFeature):
     """
 
     name = "word_probabilities"
+    version: ClassVar[int] = 2
     paper: ClassVar[Paper | NoPaper] = NoPaper(
         reason="how DEITA's scorers, SelectIT and Ask-LLM are read"
     )
@@ -69,6 +80,11 @@ class WordProbabilities(CausalFeature):
     """Whether the probabilities are among the words alone, or among all tokens."""
     spaced: bool = False
     """Count a word with a blank before it, too, where that is one token."""
+
+    @property
+    def shuns(self) -> Flag:  # type: ignore[override]  # a row's own prompt is no question to a judge
+        """A selection takes no row that speaks to the model that is asked about it."""
+        return Flag.INJECTION_SUSPECT if self.question else Flag.NONE
 
     @property
     def tolerance(self) -> float:
@@ -153,6 +169,13 @@ class WordProbabilities(CausalFeature):
         reasons[silent & np.isfinite(table).all(axis=1)] = 0
         flags = rows.flags(np.full(len(rows), np.inf))
         return Numbers.of_table(reasons, flags, [*self.words, _COVERAGE], table)
+
+
+def marked(row: TokenRow, texts: Iterable[str]) -> TokenRow:
+    """Return a question as tokens, flagged if what it shows of the data speaks to a judge."""
+    if any(map(suspicious, texts)):
+        return replace(row, flags=row.flags | Flag.INJECTION_SUSPECT)
+    return row
 
 
 def single_token(model: TextEncoding, before: str, word: str) -> int | None:
