@@ -4,7 +4,8 @@ Of rows with marks of a judge, nested as `{"id": 1, "scores": {"QA": {"All": {"C
 tenth is chosen by `ds2` over each mark and a twentieth by `distilled`, which learns from 200 of
 them; beside these stand the rows with the best marks and those with the shortest answers. Of a pool
 of single questions a twentieth is chosen by `row_variance`, with its most common beginning of an
-instruction; of conversations a twentieth by `n_constraints`. Times are not measured.
+instruction; of 800 drawn from them `superfiltering` lets all through that its rule admits; of
+conversations a twentieth is chosen by `n_constraints`. Times are not measured.
 
 Run: python benchmarks/chosen_rows.py ROWS.jsonl MARKS.jsonl QUESTIONS.jsonl CONVERSATIONS.jsonl
     --json benchmarks/results/chosen_rows.json
@@ -17,6 +18,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from harness import argument_parser, hardware
@@ -27,6 +29,8 @@ LOW = 4
 """Highest mark of ten that is called low."""
 BEGINNING_WORDS = 5
 JUDGED = 200
+READ = 800
+"""Rows that the language model reads."""
 
 Rows = list[dict[str, Any]]
 
@@ -45,8 +49,8 @@ class Pool:
             folder / file.stem, data=file, runtime=Runtime(cache=folder / "cache")
         )
 
-    def chosen(self, budget: str, **method: Any) -> Rows:
-        """Return the rows that a method chooses."""
+    def chosen(self, budget: str | None, **method: Any) -> Rows:
+        """Return the rows that a method chooses; without a budget all that its rule admits."""
         wanted = set(self._project.select(method, budget=budget).ids.tolist())
         places = self._project.frame([]).select("id", "record").rows()
         return [self.rows[record] for found, record in places if found in wanted]
@@ -127,6 +131,25 @@ def _beginning(row: dict[str, Any]) -> str:
     return " ".join(row["instruction"].split()[:BEGINNING_WORDS])
 
 
+def beyond_the_rule(questions: Path, folder: Path) -> dict[str, Any]:
+    """Return what the rule of `superfiltering` leaves out of rows drawn from a file."""
+    few = folder / "few.jsonl"
+    lines = questions.read_text(encoding="utf-8").splitlines(keepends=True)
+    few.write_text("".join(Random(0).sample(lines, READ)), encoding="utf-8")
+    pool = Pool(few, folder)
+    admitted = pool.chosen(None, method="superfiltering")
+    left = [row for row in pool.rows if row not in admitted]
+    kinds, left_kinds = (Counter(row["category"] for row in rows) for rows in (pool.rows, left))
+    return {
+        "file": questions.name,
+        "pool": _shape(pool.rows),
+        "left out": _shape(left),
+        "left out of each kind": {
+            kind: f"{left_kinds[kind]} of {count}" for kind, count in sorted(kinds.items())
+        },
+    }
+
+
 def main() -> None:
     """Choose, and write what was chosen."""
     parser = argument_parser(__doc__)
@@ -147,6 +170,7 @@ def main() -> None:
                 "pool": _shape(questions.rows),
                 "a twentieth": _shape(far) | beginnings(far, questions.rows),
             },
+            "superfiltering": beyond_the_rule(arguments.questions, folder),
             "n_constraints": {
                 "file": arguments.conversations.name,
                 "pool": _shape(talks.rows),
