@@ -185,7 +185,7 @@ class _LineTask:
         self._next = int(share * 10 + 1e-9) / 10 + 0.1
         done = self._done - self._before
         left = seconds_left(done, self._total - self._before, elapsed)
-        rate = f", {done / elapsed:,.0f} {self._unit}/s" if done > 0 else ""
+        rate = f", {_rate(done / elapsed)} {self._unit}/s" if done > 0 else ""
         rest = f", {format_seconds(left)} left" if left and share < 1 else ""
         self._stream.write(
             f"{self._label}: {share:.0%} of {self._total:,.0f} {self._unit}{rate}{rest}"
@@ -200,9 +200,14 @@ class _LineTask:
         self._next_count = elapsed + _COUNTED_SECONDS
         self._stream.write(
             f"{self._label}: {self._done:,.0f} {self._unit}, "
-            f"{self._done / elapsed:,.0f} {self._unit}/s{self._remark}\n"
+            f"{_rate(self._done / elapsed)} {self._unit}/s{self._remark}\n"
         )
         self._stream.flush()
+
+
+def _rate(per_second: float) -> str:
+    """Return a whole number, or two digits of what is less than one: 0 would say that it hangs."""
+    return f"{per_second:,.0f}" if per_second >= 1 else f"{per_second:.2g}"
 
 
 class Lines:

@@ -117,6 +117,18 @@ def test_work_that_is_quick_is_not_heard_of(clock: list[float]) -> None:
     assert stream.getvalue() == ""
 
 
+def test_work_of_several_seconds_a_piece_has_a_rate_that_is_not_nought(clock: list[float]) -> None:
+    stream = io.StringIO()
+
+    with Lines(stream).task("training", 10, unit="steps") as task:
+        for _ in range(10):
+            clock[0] += 4.0
+            task.advance(1)
+
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "training: 10% of 10 steps, 0.25 steps/s, 36 s left"
+
+
 def test_work_that_takes_long_is_heard_of_with_the_rate_since_then(clock: list[float]) -> None:
     stream = io.StringIO()
 

@@ -39,7 +39,8 @@ class LiftQuality(Combination):
         choose="After a judge that was asked for accuracy, explanation, clarity and difficulty, or "
         "for one of them, to rank what `lift` leaves.",
         avoid="With scores whose zero means nothing, such as log-probabilities: a share of the "
-        "best then means nothing either. `rank_mean` joins those.",
+        "best then means nothing either; and with one of a few huge values, such as mtld, unless "
+        "`best` says where it ends: the others' shares are all small. `rank_mean` joins those.",
         compared=(
             Comparison(
                 against="values worked out by hand",

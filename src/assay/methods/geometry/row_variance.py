@@ -34,8 +34,10 @@ class RowVariance(Scorer):
         "z: coordinates of x - mean along the k leading principal directions",
         choose="To prefer rows that say something else than most, as LIFT does before it looks at "
         "quality.",
-        avoid="As the only score: what lies far out is rare, and often broken. To cover a pool, "
-        "where `k_center` does not take ten rows of one odd kind.",
+        avoid="As the only score: what lies far out is rare, and often broken or all of one kind. "
+        "Of 5 % of Dolly's 15,011 rows, 229 of 750 ask which of two instruments is a string "
+        "instrument, and hardly more do so in the whole pool, 277. To cover a pool, where "
+        "`k_center` does not take ten rows of one odd kind.",
         compared=(
             Comparison(
                 against="a singular value decomposition by NumPy",

@@ -52,7 +52,10 @@ class Distilled(Scorer):
         "correlation "
         "with the marks of others of 0.37, 0.39, 0.40 and 0.41; the same head on lengths alone "
         "0.37, 0.39, 0.39 and 0.40, the length of the answer 0.27. Rows drawn at random taught as "
-        "much as these, and further rounds no more.",
+        "much as these, and further rounds no more. The twentieth that it then put first, by "
+        "complexity apart, was plain arithmetic with short answers (medians of 627 to 685 "
+        "characters, 1,050 in the pool), and its mean mark within 0.1 of that of the twentieth "
+        "with the shortest answers. So read what it puts first.",
         compared=(
             Comparison(
                 against="marks that were planted, by a judge over HTTP",

@@ -67,7 +67,11 @@ class DS2(Scorer):
         "and which of them come first is decided by rarity and not by id.",
         avoid="Where neighbours do not deserve the same score, such as good and bad answers to one "
         "question: then a right score is mended to a wrong one, most often to the score that most "
-        "rows have. Look at what was mended before you trust it. Before copies are removed "
+        "rows have. Of 1,000 rows of mathematics with seven marks of a judge, the tenth chosen by "
+        "correctness, relevance and meaningfulness had a mean mark of 9.1, 9.1 and 7.8, the pool "
+        "9.3, 9.5 and 7.8; by correctness 8 in 100 had a mark of 4 or less, twice the pool's "
+        "share: whether an answer is right does not show in others. Look at what was mended before "
+        "you trust it; `confidence=1.1` mends nothing. Before copies are removed "
         "(`deduplicate`): copies agree with each other, and the judge seems better than it is.",
         compared=(
             Comparison(

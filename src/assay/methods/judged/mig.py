@@ -49,7 +49,8 @@ class MIG(Selector):
         choose="Where rows come with tags, or a judge gives them some, to weigh what is covered "
         "against how good each row is, in one sum.",
         avoid="Where tags are few and coarse, such as ten categories: it then deals out rows of "
-        "each by score, which `quota` does in plain sight.",
+        "each by score, which `quota` does in plain sight. With a quality that has a few huge "
+        "values, such as a length: what a row adds is then that, whatever its tags.",
         compared=(
             Comparison(
                 against="the authors' code",

@@ -42,7 +42,10 @@ class Superfiltering(PromptComparison):
         choose="In place of IFD, where the model is small: it is the measure that the authors use "
         "with a small model.",
         avoid="For answers of a few tokens, whose mean is noise. It orders rows "
-        "otherwise than `ifd` does; the two agree on who is above 1.",
+        "otherwise than `ifd` does; the two agree on who is above 1. With a model as small as "
+        "`assay:lm` for stories: its rule left 76 of 800 rows of Dolly out, with answers of 560 "
+        "characters in the median where the pool has 179, and among them 8 of 33 of creative "
+        "writing.",
         compared=(
             against_authors("512 and 128"),
             AGAINST_PUBLISHED_COUNTS,

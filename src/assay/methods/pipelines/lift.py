@@ -36,8 +36,9 @@ class Lift(Selector):
         "choose rows of V by descending quality",
         choose="Where a pool holds many rows of one kind and a judge has scored quality, such as "
         "`lift_quality` of several scores.",
-        avoid="With an odd or a broken minority: it lies far from the middle, and the share is "
-        "made of it. Without a look at what the share leaves out.",
+        avoid="With an odd or a broken minority, such as a template that many rows share: it lies "
+        "far from the middle, and the share is made of it (`row_variance` has a figure). Without a "
+        "look at what the share leaves out.",
         compared=(
             Comparison(
                 against="both steps written out",

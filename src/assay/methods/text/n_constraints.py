@@ -38,7 +38,9 @@ class ConstraintCount(Scorer):
         "selection does.",
         avoid="Where some rows list their constraints and others do not: the two counts are not "
         "on one scale, so set `counted=read` or `counted=recorded`. Other languages than English "
-        "and Chinese read as demanding nothing.",
+        "and Chinese read as demanding nothing. On conversations of many turns, whose demands add "
+        "up: 5 % of 999 of ShareGPT in Chinese have 14.4 answers each, the pool 4.4, and "
+        "among them are prompts that tell a model to forget its rules, which demand much.",
         compared=(
             Comparison(
                 against="FollowBench's levels, each of which adds one constraint",

@@ -3,7 +3,8 @@
 What is counted are phrases that restrict the answer, besides the task itself: how long it may be,
 what form or order it has, what it must hold or avoid, for whom and in what manner it is written.
 One phrase of a sentence counts once for each kind, so "in at most 50 words, without adjectives"
-is two.
+is two. What is asked about the world is no demand: in "what should I visit" and "why can't a cat"
+the subject comes after the verb, as it never does where the answer is told what to be.
 """
 
 import re
@@ -17,6 +18,11 @@ _UNITS = (
     r"(?:words?|characters?|letters?|sentences?|paragraphs?|lines?|stanzas?|bullet points?|points?"
     r"|items?|examples?|steps?|pages?|syllables?|tokens?|reasons?|sections?|columns?|rows?)"
 )
+_NOT_ASKED = (
+    r"(?!\s+(?:i|we|you|he|she|they|it|one|someone|people|there|this|that|these|those|an?|the|my|our"
+    r"|your|his|her|their|its)\b)"
+)
+"""What no subject follows, as it does in a question."""
 _ENGLISH: Mapping[str, str] = {
     "amount": rf"\b{_NUMBER}(?:[ -]to[ -]|[ -]or[ -]|\s*-\s*|[ -])?(?:{_NUMBER}[ -])?{_UNITS}\b"
     rf"|\b{_UNITS}\s+long\b",
@@ -28,13 +34,13 @@ _ENGLISH: Mapping[str, str] = {
     r"|haiku|sonnet|report|essay|outline)|bullet(?:ed|s)|numbered|headings?|titles? each|bold"
     r"|italics?|uppercase|lowercase|capital letters|marker|separated by|quotation marks"
     r"|brackets)\b",
-    "must": r"\b(?:must|should|shall|needs? to|ha(?:s|ve) to|make sure|ensure|be sure|required?"
-    r"|remember to)\b",
+    "must": rf"\b(?:(?:must|should|shall)\b{_NOT_ASKED}|(?:needs? to|ha(?:s|ve) to|make sure|ensure"
+    r"|be sure|required?|remember to)\b)",
     "hold": r"\b(?:includ(?:e|es|ing)|contain(?:s|ing)?|mention(?:s|ing)?|incorporat(?:e|es|ing)"
     r"|using(?: only)?|use (?:the|only)|with the (?:words?|phrase)|add(?:ing)?|cover(?:s|ing)?"
     r"|cit(?:e|es|ing)|start(?:s|ing)? with|begin(?:s|ning)? with|end(?:s|ing)? with)\b",
-    "avoid": r"\b(?:do not|don't|doesn't|never|without|avoid(?:s|ing)?|exclud(?:e|es|ing)|except"
-    r"|cannot|can't|nor|rather than|instead of|no [a-z]+s\b)",
+    "avoid": rf"\b(?:(?:don't|doesn't|can't)\b{_NOT_ASKED}|do not|never|without|avoid(?:s|ing)?"
+    r"|exclud(?:e|es|ing)|except|cannot|nor|rather than|instead of|no [a-z]+s\b)",
     "only": r"\bonly\b",
     "manner": r"\b(?:in (?:the|an?) (?:\w+ ){0,3}(?:style|tone|voice|manner|way|persona|language"
     r"|perspective)|as if|pretend|imagine (?:you|that)|from the (?:point of view|perspective)"

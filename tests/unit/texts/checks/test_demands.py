@@ -8,6 +8,10 @@ from assay.texts.checks.demands import KINDS, count_demands, demanded
     [
         ("Write a story.", set()),
         ("Why do cats purr?", set()),
+        ("Which parks should I visit in Utah?", set()),
+        ("Why can't the whole world be one country?", set()),
+        ("How long should a child's seat face backwards?", set()),
+        ("Each line should rhyme, and don't name the bird", {"must", "avoid"}),
         ("Write a story of 100 words.", {"amount"}),
         ("Write a story. Use at most 40 words, and do not rhyme.", {"amount", "bound", "avoid"}),
         ("List rivers as a table, without lengths", {"form", "avoid"}),
