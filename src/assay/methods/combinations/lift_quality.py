@@ -49,8 +49,8 @@ class LiftQuality(Combination):
             ),
         ),
         differences={
-            "weights": "The paper's are not published: scores weigh the same unless told, and the "
-            "length a quarter of what they weigh together, a choice of ours.",
+            "weights": "Choices of ours, not the paper's: scores weigh the same unless told, and "
+            "the length a quarter of what they weigh together.",
             "judge": "Any scores, where the paper asks a language model for four. `rubric` with "
             "`prompt=lift` asks for these at once, in our own wording, and `main` says which of "
             "them is meant: four scores of one request.",
