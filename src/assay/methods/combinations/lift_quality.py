@@ -12,6 +12,7 @@ from assay.components.references import TokenizerRef
 from assay.errors import FeatureError
 from assay.features.text import token_counts
 from assay.methods.combinations.combination import Combination
+from assay.methods.geometry.row_variance import LIFT
 from assay.samples import FloatArray, Scores
 from assay.values import Numbers
 
@@ -27,12 +28,7 @@ class LiftQuality(Combination):
     """
 
     name = "lift_quality"
-    paper: ClassVar[Paper | NoPaper] = Paper(
-        title="Rethinking the Instruction Quality: LIFT is What You Need",
-        authors="Xu et al.",
-        year=2023,
-        arxiv="2312.11508",
-    )
+    paper: ClassVar[Paper | NoPaper] = LIFT
     guide: ClassVar[Guide | None] = Guide(
         formula="score = sum_i w_i s_i / best_i / sum_i w_i\n"
         "        + w min(1, log(1 + tokens) / log(1 + tokens of the 95th in 100))",
