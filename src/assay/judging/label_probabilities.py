@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.errors import ConfigError
 from assay.judging.scales import Parsed
 from assay.samples import Reason
 
@@ -98,28 +97,6 @@ def label_distribution(
     return Parsed(
         LabelDistribution(shares, min(coverage, 1.0), max(entropy, 0.0), bound), Reason.OK
     )
-
-
-def check_first_tokens(tokens: Mapping[str, Sequence[str | int]]) -> None:
-    """Refuse labels that begin with the same token, which then does not tell them apart.
-
-    Args:
-        tokens: of each label, as the judge's tokenizer divides it.
-
-    Raises:
-        ConfigError: if two begin alike, or one has no token.
-    """
-    owner: dict[str | int, str] = {}
-    for label, pieces in tokens.items():
-        if not pieces:
-            raise ConfigError(f"the judge's tokenizer makes no token of the label {label!r}")
-        first = pieces[0]
-        other = owner.setdefault(_bare(first) if isinstance(first, str) else first, label)
-        if other != label:
-            raise ConfigError(
-                f"the labels {other!r} and {label!r} begin with the same token of this judge",
-                hint="take a scale of single digits or letters, or another way of answering",
-            )
 
 
 def _bare(token: str) -> str:
