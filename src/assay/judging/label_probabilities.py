@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 from assay.judging.scales import Parsed
 from assay.samples import Reason
+from assay.solvers.label_shares import WRITTEN_BLANKS
 
 MIN_COVERAGE = 0.90
 """Least probability that has to fall on labels for their distribution to mean something."""
-_MARKS = " \t\r\n\u00a0\u2581\u0120\u010a"
-"""Blanks, and what vocabularies write for one: the low block, and the letters of byte-level BPE for
-a blank and a line break."""
-_PASSED_OVER = _MARKS + "*_`\"'#([:\uff1a"
+_PASSED_OVER = WRITTEN_BLANKS + "*_`\"'#([:\uff1a"
 _ABOVE_ONE = 1e-3
 
 
@@ -100,7 +98,7 @@ def label_distribution(
 
 
 def _bare(token: str) -> str:
-    return token.lstrip(_MARKS).rstrip(_MARKS)
+    return token.strip(WRITTEN_BLANKS)
 
 
 def _probabilities(candidates: Mapping[str, float]) -> dict[str, float] | None:
