@@ -3,7 +3,7 @@
 Nothing here changes a value, so nothing here is part of a key.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +175,14 @@ class Runtime:
             f"unasked {pinned}", lambda: open_unasked(pinned), small=True
         )
         return found
+
+    def about(self, pool: Path) -> "Runtime":
+        """Return the same for work about the rows of a pool: what it costs is counted for these.
+
+        Args:
+            pool: its file.
+        """
+        return replace(self, concerning=pool.stem)
 
     def judge(self, pinned: str) -> "Judge":
         """Return the judge that a pinned name stands for, asked from here on.

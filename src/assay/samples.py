@@ -81,6 +81,8 @@ class Reason(enum.IntEnum):
 
 UNFINISHED = tuple(int(reason) for reason in Reason if reason.kind == "unfinished")
 """Codes of rows whose work goes on in the next run; they are never stored as done."""
+TO_COME = tuple(code for code in UNFINISHED if code != Reason.NOT_ASKED)
+"""Of these, the codes of rows that the next run asks about by itself."""
 
 
 class Flag(enum.IntFlag):

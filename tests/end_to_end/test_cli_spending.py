@@ -89,6 +89,23 @@ def test_without_a_terminal_nothing_dear_is_sent_unless_the_line_says_so(
     assert len(judge.told) == _ROWS
 
 
+def test_comparisons_of_rows_are_told_and_agreed_to_like_any_question(
+    here: Here, judge: ScriptedJudge
+) -> None:
+    judge.compares = lambda first, second: "Verdict: A"
+    with serving_judge(judge) as base:
+        called = here("score", "rows.json", "qurating", "--judge", f"{base}#{NAME}@1", *_PRICED)
+
+    # Four rounds of twelve pairs, fewer where a pair comes twice, in both orders.
+    first = called.err.splitlines()[0]
+    told = re.match(rf"judged_pairs \({NAME}@1\): (\d+) requests, ", first)
+    assert told, called.err
+    assert 2 * 24 < int(told[1]) <= 2 * 48
+    assert called.code != 0
+    assert "there is no terminal to ask on" in called.err
+    assert judge.asked == []
+
+
 @pytest.mark.parametrize(
     "words",
     [("--price", "in=0.1,out=0.1"), (*_PRICED, "--confirm-above", "1000"), ()],

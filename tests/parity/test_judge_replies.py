@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from assay.judging.option_parser import parse_option
-from assay.judging.scales import FIRST_SECOND_TIE, Parsed, Scale
+from assay.judging.scales import Parsed, Scale
 from assay.judging.score_parser import parse_score
 from assay.samples import Reason
+from tests.spellings import FIRST_SECOND_TIE
 
 _DATA = Path(__file__).parents[2] / "../shared/data"
 _TABLE = _DATA / "parity/reference/judge_parsers/expected.json"

@@ -3,8 +3,6 @@
 import json
 import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -20,11 +18,13 @@ from assay.judging.option_parser import parse_option
 from assay.judging.prompt_files import known_prompts, load_prompt
 from assay.judging.prompt_form import Mode
 from assay.judging.prompts import Rendered
-from assay.judging.scales import FIRST_SECOND_TIE, Scale
+from assay.judging.replies import Reply
+from assay.judging.scales import Scale
 from assay.judging.score_parser import parse_score
 from assay.judging.suspicion import suspicious
 from assay.judging.verdicts import read_verdict
 from assay.samples import Reason
+from tests.spellings import FIRST_SECOND_TIE
 
 _SIGNS = st.sampled_from(
     ["Score: ", "score", "5", "4.5", "/", "\n", " ", "[RESULT]", "[[", "]]", "**", "分", "：", "５",
@@ -45,14 +45,6 @@ _ASKED = [
     if mode != "label"
     for dimension in ("", *[*load_prompt(name).form.dimensions][-1:])
 ]
-
-
-@dataclass(frozen=True)
-class _Echo:
-    text: str
-    finish: str = "stop"
-    outcome: Reason = Reason.OK
-    logprobs: tuple[Mapping[str, float], ...] = ()
 
 
 def _echoes(rendered: Rendered, payload: str) -> dict[str, str]:
@@ -81,9 +73,8 @@ def _says(payload: str, asked: tuple[str, Mode, str], shown: SlotMode) -> dict[s
     taken: dict[str, object] = {}
     for kind, said in _echoes(rendered, payload).items():
         for finish in ("stop", "length"):
-            verdict = read_verdict(
-                prompt, mode, _Echo(said, finish), dimension=dimension, slots=rendered.slots
-            )
+            echo = Reply(Reason.OK, said, finish)
+            verdict = read_verdict(prompt, mode, echo, dimension=dimension, slots=rendered.slots)
             if verdict.values is not None:
                 taken[kind] = verdict.values
     return taken

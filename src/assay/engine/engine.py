@@ -339,7 +339,7 @@ class Engine:
                 f"{feature.name} needs all rows at once",
                 hint=Phrase("run the other shards, then the same without {}", Parameter("shard")),
             )
-        value = feature.compute(view, self.runtime, **needs)
+        value = feature.compute(view, self.runtime.about(view.pool.path), **needs)
         if feature.stored:
             store.write(feature.pack(value))
         return value

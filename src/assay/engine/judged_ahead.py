@@ -1,15 +1,18 @@
 """What judges are still to be asked for some components: told before the first request is sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from assay.components.base import Component
+from assay.components.references import short_name
 from assay.components.walk import walk
 from assay.engine.asked import ahead
 from assay.engine.engine import Engine
 from assay.engine.row_steps import as_priced, bound, rows_of
-from assay.features.judging_pass import JudgedFeature, spending_scope
+from assay.features.judging_pass import AsksJudge, JudgedFeature, spending_scope
+from assay.features.passes import PoolFeature
 from assay.models.service import Price
+from assay.pool.view import PoolView
 
 
 class JudgedAhead(NamedTuple):
@@ -44,23 +47,30 @@ def judged_ahead(engine: Engine, components: Sequence[Component]) -> list[Judged
     if engine.runtime.offline:
         return []
     found = [_told(engine, each) for each in judged_features(engine, components)]
+    found += [_told_together(engine, each) for each in judged_together(engine, components)]
     return [each for each in found if each.price is None or each.price.most]
 
 
 def judged_features(engine: Engine, components: Sequence[Component]) -> Iterator[JudgedFeature]:
-    """Yield what judges are asked for, once for the same rows: all before some of them."""
-    skip = engine.is_stored
-    every = [
-        each
-        for each in walk(components, skip=skip, resolve=engine.resolve)
-        if isinstance(each, JudgedFeature)
-    ]
+    """Yield what judges are asked for row by row, once for the same rows: all before some."""
+    every = [each for each in _missing(engine, components) if isinstance(each, JudgedFeature)]
     seen: set[tuple[str, str]] = set()
     for feature in sorted(every, key=lambda each: each.chosen_by is not None):
         place = feature.dataset.key, repr(feature.reading())
         if place not in seen:
             seen.add(place)
             yield feature
+
+
+def judged_together(engine: Engine, components: Sequence[Component]) -> Iterator[PoolFeature]:
+    """Yield what judges are asked for about several rows at a time, such as which is better."""
+    for each in _missing(engine, components):
+        if isinstance(each, PoolFeature) and isinstance(each, AsksJudge):
+            yield each
+
+
+def _missing(engine: Engine, components: Sequence[Component]) -> Iterable[Component]:
+    return walk(components, skip=engine.is_stored, resolve=engine.resolve)
 
 
 def _told(engine: Engine, feature: JudgedFeature) -> JudgedAhead:
@@ -74,7 +84,20 @@ def _told(engine: Engine, feature: JudgedFeature) -> JudgedAhead:
     price = ahead(engine.runtime, view, [whole], anew=anew).price
     if price is not None and engine.runtime.shard is not None:
         price = price.times(1 / engine.runtime.shard[1])
-    kept = engine.runtime.kept_replies(whole.judge)
-    spent = kept.store.totals([spending_scope(whole, view.pool.path.stem)]).committed
     is_bound = feature.chosen_by is not None or not known
-    return JudgedAhead(whole.reading().label(), price, is_bound, spent)
+    return JudgedAhead(whole.reading().label(), price, is_bound, _spent(engine, whole, view))
+
+
+def _told_together(engine: Engine, feature: PoolFeature) -> JudgedAhead:
+    known = engine.rows_known(feature.dataset)
+    view = engine.view_shown(feature.dataset if known else feature.dataset.root)
+    priced = as_priced(engine, feature)
+    assert isinstance(priced, AsksJudge)  # noqa: S101  as it was before it was pinned
+    name = f"{priced.name} ({short_name(priced.judge)})"
+    price = priced.price(view, engine.runtime)
+    return JudgedAhead(name, price, not known, _spent(engine, priced, view))
+
+
+def _spent(engine: Engine, feature: AsksJudge, view: PoolView) -> int:
+    kept = engine.runtime.kept_replies(feature.judge)
+    return kept.store.totals([spending_scope(feature, view.pool.path.stem)]).committed

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from assay.components.base import Component
 from assay.engine.engine import Engine
-from assay.engine.judged_ahead import judged_features
+from assay.engine.judged_ahead import judged_features, judged_together
 from assay.engine.row_steps import as_priced, bound
 from assay.errors import DataError
 from assay.features.judging_pass import JudgedFeature, spending_scope
@@ -57,9 +57,15 @@ def judge_in_batches(
         An entry for each thing that is asked for, in the order in which it is needed.
 
     Raises:
-        DataError: if rows are still to be chosen or made.
+        DataError: if a judge is to compare rows, before anything is handed in; or if rows are
+            still to be chosen or made.
         AssayError: whatever stops the work, each with what to do about it.
     """
+    for feature in judged_together(engine, components):
+        raise DataError(
+            f"{feature.name}: a batch asks about single rows, and this compares several",
+            hint="leave out the batch",
+        )
     return [
         _batched(engine, each, price_share, hand_in=hand_in, wait=wait)
         for each in judged_features(engine, components)

@@ -6,7 +6,6 @@ import signal
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -68,7 +67,7 @@ def work_through(jobs: Sequence[Job], total: int, runtime: Runtime) -> Iterator[
         runtime: how to work.
     """
     reading = jobs[0].reading
-    runtime = replace(runtime, concerning=jobs[0].pool.stem)
+    runtime = runtime.about(jobs[0].pool)
     devices = reading.devices(runtime)
     if len(devices) > 1 and len(jobs) > 1:
         runtime.let_go()  # the processes open the model, and one of them on the same device

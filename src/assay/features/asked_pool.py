@@ -1,9 +1,10 @@
 """Questions to a judge that are of no single row: put many at a time, and priced beforehand."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from assay.components.references import short_name
+from assay.features.judging_pass import AsksJudge, spending_scope
 from assay.judging.asking import Asking, Batch
 from assay.judging.capabilities import Capabilities
 from assay.judging.questioning import Concluded, Questions, first_asked
@@ -16,18 +17,6 @@ PoolQuestions = Callable[[range, Capabilities], Iterable[Questions[Finding]]]
 """Makes the questions with some numbers for a judge of such capabilities."""
 _TOGETHER = 2048
 _PRICED = 200_000
-
-
-class AsksJudge(Protocol):
-    """A feature of all rows that asks a judge."""
-
-    @property
-    def judge(self) -> str:
-        """Return whom."""
-
-    @property
-    def row_key(self) -> str:
-        """Return what its money is counted under."""
 
 
 def ask_all(
@@ -50,7 +39,7 @@ def ask_all(
     judge = runtime.judge(feature.judge)
     found: list[Concluded[Finding]] = []
     label = f"pairs ({short_name(feature.judge)})"
-    with at_work(judge), judge.spending(f"{runtime.concerning}/{feature.row_key}"):
+    with at_work(judge), judge.spending(spending_scope(feature, runtime.concerning)):
         asking = Asking(judge, parallel=2 * judge.parallel)
         with runtime.progress.task(label, count, unit="pairs") as task:
             before: Batch[Finding] | None = None

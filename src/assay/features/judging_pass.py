@@ -3,7 +3,7 @@
 import contextlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from assay.components.component import Feature
 from assay.components.references import JudgeRef, short_name
@@ -70,7 +70,20 @@ class JudgedFeature(RowFeature):
         return JudgingPass(feature=self.model_copy(update=plain | {"chosen_by": None}))
 
 
-def spending_scope(feature: JudgedFeature, pool: str) -> str:
+@runtime_checkable
+class AsksJudge(Protocol):
+    """A feature that asks a judge, of single rows or of all together."""
+
+    @property
+    def judge(self) -> str:
+        """Return whom."""
+
+    @property
+    def row_key(self) -> str:
+        """Return what its money is counted under."""
+
+
+def spending_scope(feature: AsksJudge, pool: str) -> str:
     """Return what the cost of a feature is counted under: itself, for the rows of one pool.
 
     A cap is on what this score of these rows costs, in this run and those before it.

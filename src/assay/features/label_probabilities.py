@@ -14,7 +14,7 @@ from assay.errors import ConfigError
 from assay.features.causal_pass import CausalPass
 from assay.features.passes import Pass
 from assay.features.read_rows import ReadRows
-from assay.features.word_probabilities import JudgingPass, WordProbabilities, marked
+from assay.features.word_probabilities import QuestionPass, WordProbabilities, marked
 from assay.judging.row_questions import Turns, exchanges_of
 from assay.rendering.encoding import TextEncoding
 from assay.rendering.judged_rows import judged_rows
@@ -96,7 +96,7 @@ class LabelShares(RowValue):
         return worst
 
 
-class ExchangesPass(JudgingPass):
+class ExchangesPass(QuestionPass):
     """One forward of a causal language model over a question about every exchange of every row."""
 
     turns: Turns

@@ -13,6 +13,7 @@ from assay.components.base import NoPaper, Paper
 from assay.components.references import FileRef, name_of
 from assay.echo import Brief
 from assay.errors import DataError
+from assay.features.imported_column import folded
 from assay.features.passes import PoolFeature
 from assay.formats.columns import column_names, read_columns
 from assay.formats.conversations import PROMPTS
@@ -103,7 +104,7 @@ class RecordedFields(PoolFeature):
             keys = [_field(name, (meta,), at) for meta, at in zip(own, carried, strict=True)]
         else:
             keys = [row.prompt for _, block in view.blocks() for row in block]
-        found = [None if key is None else records.get(_folded(key)) for key in keys]
+        found = [None if key is None else records.get(folded(str(key))) for key in keys]
         if not any(found):
             by = f"the field {name!r}" if name else "the text of its instruction"
             raise DataError(
@@ -139,14 +140,10 @@ def _records(path: Path, fields: Sequence[str], key: str) -> Mapping[str, Fields
     by_key: dict[str, list[Fields]] = defaultdict(list)
     for place, value in enumerate(columns[name]):
         if value is not None:
-            by_key[_folded(value)].append({field: columns[field][place] for field in present})
+            by_key[folded(str(value))].append({field: columns[field][place] for field in present})
     return {value: _same(records) for value, records in by_key.items()}
 
 
 def _same(records: Iterable[Fields]) -> Fields | None:
     first, *others = records
     return first if all(repr(other) == repr(first) for other in others) else None
-
-
-def _folded(key: object) -> str:
-    return " ".join(str(key).split())

@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 from assay.components.base import Component
 from assay.errors import FeatureError
 from assay.pool.pool import HashArray
-from assay.samples import UNFINISHED, FloatArray, IndexArray, Reason, ReasonArray, Scores
+from assay.samples import TO_COME, FloatArray, IndexArray, ReasonArray, Scores
 from assay.values import Groups, Labels, Numbers, RowValue
-
-_TO_COME = tuple(code for code in UNFINISHED if code != Reason.NOT_ASKED)
 
 
 class RowLabels(NamedTuple):
@@ -83,7 +81,7 @@ def labels_of(
     reason = np.zeros(len(positions), np.uint8)
     if isinstance(value, (RowValue, Scores)):
         reason = value.reason[positions] if isinstance(value, Scores) else value.reason
-    waiting = np.flatnonzero(np.isin(reason, _TO_COME))
+    waiting = np.flatnonzero(np.isin(reason, TO_COME))
     if isinstance(value, (Labels, pl.Series)):
         words = value.values if isinstance(value, Labels) else value
         told = [word if word and word.strip() else None for word in words.cast(pl.String).to_list()]

@@ -14,12 +14,10 @@ from assay.errors import ConfigError, UnfinishedError
 from assay.features.passes import PoolFeature
 from assay.pool.view import PoolView
 from assay.runtime import Runtime
-from assay.samples import UNFINISHED, Float32Array, Reason
+from assay.samples import TO_COME, Float32Array
 from assay.solvers.nearest import Neighbors, neighbors_above
 from assay.tags import Tags
 from assay.wording import number_of
-
-_TO_COME = tuple(code for code in UNFINISHED if code != Reason.NOT_ASKED)
 
 
 class TagGraph(PoolFeature):
@@ -78,7 +76,7 @@ def checked_tags(component: Component, value: object) -> Tags:
             f"{component.name}: what its parameter tags names gives no tags",
             hint="name a feature that does, such as tag_field",
         )
-    waiting = int(np.isin(value.reason, _TO_COME).sum())
+    waiting = int(np.isin(value.reason, TO_COME).sum())
     if waiting:
         raise UnfinishedError(
             f"{number_of(waiting, 'row')} got no tags in this run", hint="run it again"

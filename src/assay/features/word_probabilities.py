@@ -29,7 +29,7 @@ BARE = Rendering(template="bare")
 _COVERAGE = "coverage"
 
 
-class JudgingPass(CausalPass):
+class QuestionPass(CausalPass):
     """One forward of a causal language model over a question about every row."""
 
     question: QuestionRef
@@ -106,7 +106,7 @@ class WordProbabilities(CausalFeature):
         if not self.question:
             return plain
         fields = {name: getattr(plain, name) for name in CausalPass.model_fields}
-        return JudgingPass(question=self.question, **fields)
+        return QuestionPass(question=self.question, **fields)
 
     def choice(self, model: LanguageModel) -> IndexArray:
         """Return the token of each word, and of the same after a blank. Shape (2 * words,).

@@ -101,7 +101,7 @@ class BatchRun:
         hand_in: bool,
         wait: bool,
     ) -> BatchOutcome:
-        asked: dict[bytes, Request] = {}
+        asked = self._next(rows())
         given_up: set[bytes] = set()
         handed_in = held_back = kept = 0
         batches = Batches(
@@ -109,7 +109,6 @@ class BatchRun:
             scope=self.scope,
         )  # fmt: skip
         while True:
-            asked |= self._next(rows())
             found = await batches.collect(wait=wait)
             kept += found.kept
             given_up |= set(found.unanswered)

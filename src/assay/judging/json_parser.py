@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from assay.formats.json_text import once_each
 from assay.judging.answer_places import answered
 from assay.judging.scales import Parsed, Scale
 from assay.samples import Reason
@@ -151,7 +152,7 @@ def _decoded(raw: str) -> dict[str, Any] | None:
     if raw.count("{") > 10_000 or _depth(raw) > _DEEPEST:
         return None
     try:
-        content = json.loads(raw, object_pairs_hook=_once, parse_constant=_no_number)
+        content = json.loads(raw, object_pairs_hook=once_each, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
@@ -167,13 +168,6 @@ def _depth(raw: str) -> int:
         elif sign in "}]":
             depth = max(0, depth - 1)
     return deepest
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a key stands twice, and which one counts nobody says")
-    return content
 
 
 def _no_number(name: str) -> float:

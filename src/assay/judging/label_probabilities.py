@@ -8,16 +8,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from assay.errors import ConfigError
 from assay.judging.scales import Parsed
 from assay.samples import Reason
+from assay.solvers.label_shares import WRITTEN_BLANKS
 
 MIN_COVERAGE = 0.90
 """Least probability that has to fall on labels for their distribution to mean something."""
-_MARKS = " \t\r\n\u00a0\u2581\u0120\u010a"
-"""Blanks, and what vocabularies write for one: the low block, and the letters of byte-level BPE for
-a blank and a line break."""
-_PASSED_OVER = _MARKS + "*_`\"'#([:\uff1a"
+_PASSED_OVER = WRITTEN_BLANKS + "*_`\"'#([:\uff1a"
 _ABOVE_ONE = 1e-3
 
 
@@ -100,30 +97,8 @@ def label_distribution(
     )
 
 
-def check_first_tokens(tokens: Mapping[str, Sequence[str | int]]) -> None:
-    """Refuse labels that begin with the same token, which then does not tell them apart.
-
-    Args:
-        tokens: of each label, as the judge's tokenizer divides it.
-
-    Raises:
-        ConfigError: if two begin alike, or one has no token.
-    """
-    owner: dict[str | int, str] = {}
-    for label, pieces in tokens.items():
-        if not pieces:
-            raise ConfigError(f"the judge's tokenizer makes no token of the label {label!r}")
-        first = pieces[0]
-        other = owner.setdefault(_bare(first) if isinstance(first, str) else first, label)
-        if other != label:
-            raise ConfigError(
-                f"the labels {other!r} and {label!r} begin with the same token of this judge",
-                hint="take a scale of single digits or letters, or another way of answering",
-            )
-
-
 def _bare(token: str) -> str:
-    return token.lstrip(_MARKS).rstrip(_MARKS)
+    return token.strip(WRITTEN_BLANKS)
 
 
 def _probabilities(candidates: Mapping[str, float]) -> dict[str, float] | None:

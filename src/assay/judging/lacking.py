@@ -4,10 +4,9 @@ from assay.components.money import amount_text
 from assay.components.references import name_of
 from assay.errors import Parameter, Phrase, UnfinishedError, Words
 from assay.judging.ledger import Ledger
+from assay.models.asking import AGAIN
 from assay.samples import Reason
 from assay.wording import number_of
-
-_AGAIN = "what is done is kept: run the same line again, and it goes on"
 
 
 class Lacking:
@@ -76,7 +75,7 @@ class Lacking:
                 ),
             )
         reported: Words = f"{self._judge} left {requests} without a reply: {said}"
-        raise UnfinishedError(reported, hint=hint or _AGAIN)
+        raise UnfinishedError(reported, hint=hint or AGAIN)
 
     def _money(self, nano: int) -> str:
         return amount_text(nano, self._currency)

@@ -12,8 +12,7 @@ from assay.backends.endpoint.answers import Answer, Attempt
 from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.failures import Cause, RefusedError, UnansweredError, cause_of
 from assay.backends.endpoint.file_routes import FileRoutes
-from assay.backends.endpoint.judge_address import Judge as Named
-from assay.backends.endpoint.judge_address import file_identity, find_judge
+from assay.backends.endpoint.judge_address import JudgeAddress, file_identity, find_judge
 from assay.backends.endpoint.judge_service import JudgeService
 from assay.backends.endpoint.judge_service import open_judge as open_service
 from assay.backends.endpoint.retries import Patience
@@ -160,7 +159,7 @@ def may_be_charged(attempt: Attempt) -> bool:
     return attempt.status in _MAYBE_CHARGED or 200 <= attempt.status < 300
 
 
-def kept_replies(pinned: str, runtime: Place) -> tuple[KeptReplies, Named]:
+def kept_replies(pinned: str, runtime: Place) -> tuple[KeptReplies, JudgeAddress]:
     """Return what a judge has replied so far, and what its name stands for. Nobody is asked.
 
     Raises:
@@ -318,11 +317,11 @@ def _last_word(status: int, body: Any) -> Reason | None:
     return _REASONS.get(cause)
 
 
-def _is_local(named: Named) -> bool:
+def _is_local(named: JudgeAddress) -> bool:
     return named.address is None or named.address.is_local
 
 
-def _price(named: Named, runtime: Place) -> Price:
+def _price(named: JudgeAddress, runtime: Place) -> Price:
     text = runtime.price
     typed = "=" in text and not text.endswith(".toml")
     address = named.address

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from assay.judging.capabilities import Finding
+from assay.judging.capabilities import Finding, Standing
 from assay.judging.probe_questions import CUT_AT, PROMPT
 from assay.judging.probe_reading import prompt_places, reply_of
 from assay.judging.replies import Reply
@@ -60,7 +60,7 @@ def best_of(tried: Mapping[str, Finding]) -> tuple[str, Finding]:
             return name, Finding.yes(f"{name}: {found.evidence}")
     told = "; ".join(f"{name}: {found}" for name, found in tried.items())
     first = next(iter(tried))
-    refused = all(found == Finding.no(found.evidence) for found in tried.values())
+    refused = all(found.standing is Standing.NO for found in tried.values())
     return first, Finding.no(told) if refused else Finding.ignored(told)
 
 

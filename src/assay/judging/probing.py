@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from assay.errors import ModelLoadError
-from assay.judging.capabilities import Capabilities, Finding
+from assay.judging.capabilities import Capabilities, Finding, Standing
 from assay.judging.probe_questions import (
     CANDIDATES,
     CHOICES,
@@ -323,7 +323,7 @@ class _Probe:
         self._found["raw_logprobs"] = seen
         # Divided by a temperature near 0, all probability goes to one token.
         collapsed = max(free.candidates.values()) > _COLLAPSED
-        return 1.0 if collapsed and seen == Finding.no(seen.evidence) else 0.0
+        return 1.0 if collapsed and seen.standing is Standing.NO else 0.0
 
     def _obey_schema(self) -> None:
         answer = self._chat(SHORT, response_format=SCHEMA_FORMAT)

@@ -28,6 +28,7 @@ from assay.judging.prompt_form import (
 )
 from assay.judging.prompt_wording import ASKS, MAX_TOKENS
 from assay.judging.prompts import Prompt
+from assay.judging.replies import Reply
 from assay.judging.verdicts import read_verdict
 from assay.samples import Reason
 
@@ -206,21 +207,12 @@ def _check_modes(name: str, prompt: Prompt) -> None:
         _check_echo(name, prompt, mode)
 
 
-class _Echo:
-    """A judge that repeats what it is told."""
-
-    outcome, finish = Reason.OK, "stop"
-    logprobs: tuple[dict[str, float], ...] = ()
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
 def _check_echo(name: str, prompt: Prompt, mode: Mode) -> None:
     for dimension in prompt.form.dimensions or ("",):
         messages = prompt.render({}, mode, dimension=dimension).messages
         for text in _echoes(messages):
-            if read_verdict(prompt, mode, _Echo(text), dimension=dimension).values is not None:
+            echo = Reply(Reason.OK, text, "stop")
+            if read_verdict(prompt, mode, echo, dimension=dimension).values is not None:
                 raise ConfigError(
                     f"the prompt {name}: its own words hold an answer: a judge that repeats them "
                     "would be taken at its word",

@@ -48,11 +48,6 @@ class Reply:
     logprobs: tuple[Mapping[str, float], ...] = ()
     usage: Usage = Usage()
 
-    @property
-    def is_last_word(self) -> bool:
-        """Whether it is kept: a reply, or a refusal that asking again would not mend."""
-        return self.outcome.kind != "unfinished"
-
 
 def read_reply(answer: Any) -> Reply:
     """Return the first choice of an answer of `chat/completions` or `completions`.

@@ -95,9 +95,12 @@ class RowQuestions:
             reason = Reason.EMPTY_RESPONSE
         if reason:
             return Found((), reason, flags)
-        asked = [self._requests(each.texts) for each in exchanges]
-        requests = [request for group in asked for request in group]
-        slots = [_data(each.texts) for each in exchanges for _ in range(self.repeats)]
+        asked = [
+            self.prompt.render(each.texts, self.mode, dimension=self.dimension)
+            for each in exchanges
+        ]
+        requests = [request for each in asked for request in self._requests(each.messages)]
+        slots = [each.slots for each in asked for _ in range(self.repeats)]
         verdicts = self._read((yield requests), slots)
         again = [place for place, each in enumerate(verdicts) if self._may_mend(each)]
         if again:
@@ -128,12 +131,11 @@ class RowQuestions:
         safe = {name: without_control_tokens(text) for name, text in shown.items()}
         return Exchange(safe, flags=flags)
 
-    def _requests(self, texts: Mapping[str, str]) -> list[Request]:
-        rendered = self.prompt.render(texts, self.mode, dimension=self.dimension)
+    def _requests(self, messages: tuple[Message, ...]) -> list[Request]:
         chats = self.capabilities.chat.holds
         route: Route = "chat/completions" if chats else "completions"
-        messages, params = self._for(rendered.messages), self._params
-        return [Request(messages, params, route, repeat=place) for place in range(self.repeats)]
+        taken, params = self._for(messages), self._params
+        return [Request(taken, params, route, repeat=place) for place in range(self.repeats)]
 
     def _for(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """Return messages as the judge takes them.
@@ -206,11 +208,6 @@ def mode_for(prompt: Prompt, capabilities: Capabilities, answers: str, dimension
             prompt.check(mode, dimension)
             wanted = WAYS[mode]
     return _MODE_OF[capabilities.choose([WAYS[mode] for mode in offered], wanted).mode]
-
-
-def _data(texts: Mapping[str, str]) -> tuple[str, ...]:
-    """Return what a judge is shown of a row: a reply that repeats it says nothing."""
-    return tuple(text for text in texts.values() if text)
 
 
 def exchanges_of(conversation: Conversation, turns: Turns) -> Iterator[Mapping[str, str]]:

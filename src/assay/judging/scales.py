@@ -81,10 +81,3 @@ class Scale:
 
 Spellings = Mapping[str, tuple[str, ...]]
 """Labels that a judge may choose from, each with the ways to write it; case does not count."""
-YES_NO: Spellings = {"yes": ("yes", "是", "是的"), "no": ("no", "否", "不是")}
-FIRST_SECOND_TIE: Spellings = {
-    "A": ("A", "response A", "assistant A", "text A", "answer A"),
-    "B": ("B", "response B", "assistant B", "text B", "answer B"),
-    "tie": ("tie", "C", "equal", "平局"),
-}
-FIRST_SECOND: Spellings = {label: FIRST_SECOND_TIE[label] for label in ("A", "B")}

@@ -2,36 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from assay.judging.json_parser import parse_object
-from assay.judging.label_probabilities import MIN_COVERAGE, LabelDistribution, label_distribution
+from assay.judging.label_probabilities import LabelDistribution, label_distribution
 from assay.judging.option_parser import parse_option
 from assay.judging.prompt_form import Mode
 from assay.judging.prompts import VERDICT, Prompt
+from assay.judging.replies import Reply
 from assay.judging.scales import Parsed
 from assay.judging.score_parser import parse_score
 from assay.samples import Reason
-
-
-class Replied(Protocol):
-    """What of a reply is read."""
-
-    @property
-    def outcome(self) -> Reason:
-        """OK, or why there is no reply."""
-
-    @property
-    def text(self) -> str:
-        """What the judge wrote, and nothing of what it was asked."""
-
-    @property
-    def finish(self) -> str:
-        """Why it ended: "stop", "length", ..."""
-
-    @property
-    def logprobs(self) -> Sequence[Mapping[str, float]]:
-        """Candidates of every generated token with their log-probabilities; empty for none."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +34,10 @@ class Verdict:
 def read_verdict(
     prompt: Prompt,
     mode: Mode,
-    reply: Replied,
+    reply: Reply,
     *,
     dimension: str = "",
     slots: Sequence[str] = (),
-    min_coverage: float = MIN_COVERAGE,
 ) -> Verdict:
     """Return what a reply says.
 
@@ -67,14 +47,13 @@ def read_verdict(
         reply: what it answered.
         dimension: what was judged; empty for the prompt's usual.
         slots: data that the judge was shown, as `Prompt.render` returns them.
-        min_coverage: least probability that has to fall on labels in the mode "label".
     """
     if reply.outcome is not Reason.OK:
         return Verdict(None, reply.outcome)
     name = prompt.names(dimension)[0]
     form = prompt.form_of(mode, dimension)
     if form is None:
-        return _of_labels(prompt, name, reply, min_coverage)
+        return _of_labels(prompt, name, reply)
     if form == "object":
         return _of_object(prompt, dimension, reply, slots)
     scale = prompt.scale(mode)
@@ -87,8 +66,8 @@ def read_verdict(
     return Verdict(None if parsed.value is None else {name: parsed.value}, parsed.reason)
 
 
-def _of_labels(prompt: Prompt, name: str, reply: Replied, min_coverage: float) -> Verdict:
-    parsed = label_distribution(reply.logprobs, prompt.labels, min_coverage=min_coverage)
+def _of_labels(prompt: Prompt, name: str, reply: Reply) -> Verdict:
+    parsed = label_distribution(reply.logprobs, prompt.labels)
     found = parsed.value
     if found is None:
         return Verdict(None, parsed.reason)
@@ -99,7 +78,7 @@ def _of_labels(prompt: Prompt, name: str, reply: Replied, min_coverage: float) -
     return Verdict({VERDICT: likeliest}, Reason.OK, found)
 
 
-def _of_object(prompt: Prompt, dimension: str, reply: Replied, slots: Sequence[str]) -> Verdict:
+def _of_object(prompt: Prompt, dimension: str, reply: Reply, slots: Sequence[str]) -> Verdict:
     parsed = parse_object(reply.text, prompt.schema(dimension), finish=reply.finish, slots=slots)
     if parsed.value is None:
         return Verdict(None, parsed.reason)

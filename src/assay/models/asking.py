@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 CHAT, COMPLETIONS = "chat/completions", "completions"
 """Where OpenAI-compatible services reply to conversations, and go on with texts."""
+AGAIN = "what is done is kept: run the same line again, and it goes on"
+"""What to do where a service gave no answer, and nothing else is known."""
 
 
 @dataclass(frozen=True)

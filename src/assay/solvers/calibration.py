@@ -61,6 +61,6 @@ def _steps(numbers: FloatArray) -> Iterator[IndexArray]:
         counts = np.cumsum(np.bincount(place))
         # The part that the middle of a number's rows falls into.
         middles = counts - np.bincount(place) / 2
-        place = np.minimum((middles / len(numbers) * MOST_STEPS).astype(np.int64), 9)[place]
+        place = (middles / len(numbers) * MOST_STEPS).astype(np.int64)[place]
     for step in np.unique(place):
         yield np.flatnonzero(place == step)

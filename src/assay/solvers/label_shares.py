@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-_MARKS = " \t\n\r▁Ġ"  # a space before a word, as tokenizers write it
+WRITTEN_BLANKS = " \t\r\n\u00a0\u2581\u0120\u010a"
+"""Blanks, and what vocabularies write for one: the low block, and the letters of byte-level BPE for
+a blank and a line break."""
 
 
 class LabelShares(NamedTuple):
@@ -37,7 +39,7 @@ def label_shares(candidates: Iterable[tuple[str, float]], labels: Iterable[str])
     known = set(labels)
     found: dict[str, list[float]] = {}
     for token, log_probability in candidates:
-        label = token.strip(_MARKS)
+        label = token.strip(WRITTEN_BLANKS)
         if label in known and not math.isnan(log_probability):
             found.setdefault(label, []).append(math.exp(log_probability))
     summed = {label: math.fsum(parts) for label, parts in found.items()}

@@ -33,7 +33,7 @@ def diverse_order(sets: TagSets, allowed: NDArray[np.bool_]) -> TagOrder:
         allowed: shape (n,), the rows that may be taken.
 
     Source:
-        Lu et al. 2023, arXiv 2308.07074, algorithm 1.
+        Lu et al. 2023, arXiv 2308.07074.
     """
     rows = np.flatnonzero(allowed & (sets.sizes > 0))
     rows = rows[np.argsort(-sets.sizes[rows], kind="stable")]

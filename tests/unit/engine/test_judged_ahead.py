@@ -12,7 +12,10 @@ from assay.errors import UnfinishedError
 from assay.features.judgments import Judgments
 from assay.methods.chance.random_rows import RandomSample
 from assay.methods.judged.alpagasus import AlpaGasus
-from tests.scripted_judge import judged
+from assay.methods.judged.qurating import QuRating
+from assay.runtime import Runtime
+from tests.scripted_judge import MARK, judged, verdicts
+from tests.unit.methods.planted import planted_engine
 
 SCRIPT = {f"r{number}": f"{number % 6}\nBecause." for number in range(12)}
 _DEAR: dict[str, Any] = {"price": "in=2000,out=4000"}
@@ -73,6 +76,43 @@ def test_a_share_of_the_work_is_priced_as_a_share(tmp_path: Path) -> None:
         told = judged_ahead(engine, [_judgments(address)])
 
     assert _requests(told) == len(SCRIPT) // 3
+
+
+def test_questions_about_rows_together_are_told_and_what_was_spent_on_them(tmp_path: Path) -> None:
+    with judged(tmp_path, SCRIPT, **_DEAR, max_cost="7") as (engine, address, judge):
+        judge.compares = lambda first, second: "Verdict: A"
+        scorer = QuRating(judge=address, rounds=1)
+        [before] = judged_ahead(engine, [scorer])
+        asked_by_then = list(judge.pairs)
+        with pytest.raises(UnfinishedError):
+            engine.value(scorer)
+        [after] = judged_ahead(_again(engine), [scorer])
+        verdicts(_again(engine, max_cost="500"), scorer)
+        at_last = judged_ahead(_again(engine, max_cost="500"), [scorer])
+
+    # A circle of twelve has twelve pairs, each asked for in both orders.
+    assert asked_by_then == []
+    assert _requests([before]) == 2 * len(SCRIPT)
+    assert before.name == "judged_pairs (stub@1)"
+    assert before.spent == 0
+    assert 0 < after.spent == (2 * len(SCRIPT) - _requests([after])) * 140_000_000
+    assert at_last == []
+
+
+def test_what_one_pool_has_cost_is_not_counted_against_the_cap_of_another(tmp_path: Path) -> None:
+    # Two dozen replies cost 3.4, and one may cost some 4.4: 10 is enough for one pool, not for two.
+    with judged(tmp_path, SCRIPT, **_DEAR, max_cost="10") as (engine, address, judge):
+        judge.compares = lambda first, second: "Verdict: A"
+        scorer = QuRating(judge=address, rounds=1)
+        verdicts(engine, scorer)
+        rows = [(f"{case}|Say more of it, {MARK}{case}.", "It is said.") for case in SCRIPT]
+        (tmp_path / "other").mkdir()
+        pool = planted_engine(tmp_path / "other", rows).pool
+        later = Runtime(cache=engine.runtime.cache, workers=1, max_cost="10", **_DEAR)
+        found = verdicts(Engine(pool, later, results=None), scorer)
+
+    assert len(judge.pairs) == 4 * len(SCRIPT)
+    assert all(isinstance(each, float) for each in found.values())
 
 
 def test_nothing_is_ahead_where_nobody_may_be_asked(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from assay.judging.batch_jobs import read_jobs
 from assay.judging.batch_run import BatchOutcome
 from assay.methods.chance.random_rows import RandomSample
 from assay.methods.judged.alpagasus import AlpaGasus
+from assay.methods.judged.qurating import QuRating
 from assay.samples import Reason
 from tests.batch_service import BatchStub, serving_batches
 from tests.judge_servers import NAME, OLD_OLLAMA
@@ -170,6 +171,15 @@ def test_rows_that_are_still_to_be_chosen_cannot_be_handed_in(tmp_path: Path) ->
         few = Judgments(judge=scorer.judge, prompt="alpagasus").among(RandomSample(budget=5))
         with pytest.raises(DataError, match="still to be chosen"):
             judge_in_batches(engine, [few])
+
+
+def test_comparisons_of_rows_cannot_be_handed_in_and_are_not_passed_over(tmp_path: Path) -> None:
+    with _serving(tmp_path) as (engine, scorer, stub):
+        both = [scorer, QuRating(judge=scorer.judge)]
+        with pytest.raises(DataError, match="judged_pairs: a batch asks about single rows"):
+            judge_in_batches(engine, both)
+
+    assert stub.batches == {}
 
 
 def test_a_judge_in_a_file_takes_no_batches(

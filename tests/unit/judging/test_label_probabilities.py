@@ -2,8 +2,7 @@ import math
 
 import pytest
 
-from assay.errors import ConfigError
-from assay.judging.label_probabilities import check_first_tokens, label_distribution
+from assay.judging.label_probabilities import label_distribution
 from assay.samples import Reason
 
 
@@ -86,12 +85,3 @@ def test_several_tokens_stand_for_a_label_and_case_counts() -> None:
     assert value.expectation({"yes": 1, "no": 0}) == pytest.approx(0.9 / 0.95)
     assert label_distribution([_of({"m": 0.5, "M": 0.5})], ("m", "M")).value is not None
     assert label_distribution([_of({"YES": 1.0})], labels).value is None
-
-
-def test_labels_that_begin_with_the_same_token_are_refused() -> None:
-    check_first_tokens({"1": ["1"], "2": [" 2"], "10": ["10"]})
-    check_first_tokens({"1": [16], "2": [17]})
-    with pytest.raises(ConfigError, match="'1' and '10' begin with the same token"):
-        check_first_tokens({"1": ["\u25811"], "10": ["1", "0"]})
-    with pytest.raises(ConfigError, match="no token of the label 'x'"):
-        check_first_tokens({"x": []})

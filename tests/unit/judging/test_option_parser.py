@@ -2,8 +2,8 @@ import pytest
 
 from assay.judging.answer_places import Form
 from assay.judging.option_parser import parse_option
-from assay.judging.scales import FIRST_SECOND, FIRST_SECOND_TIE, YES_NO
 from assay.samples import Reason
+from tests.spellings import FIRST_SECOND, FIRST_SECOND_TIE, YES_NO
 
 _YES_NO: dict[str, str | None] = {
     "yes": "yes", "Yes.": "yes", "**YES**": "yes", '"yes"': "yes", "Answer: no": "no", "是": "yes",

@@ -1,6 +1,5 @@
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pytest
 
@@ -9,6 +8,7 @@ from assay.judging.messages import NONCE
 from assay.judging.prompt_files import known_prompts, load_prompt
 from assay.judging.prompt_form import Mode
 from assay.judging.prompts import Prompt
+from assay.judging.replies import Reply
 from assay.judging.verdicts import read_verdict
 from assay.samples import Reason
 
@@ -18,12 +18,10 @@ _TEXTS = {
 }
 
 
-@dataclass(frozen=True)
-class _Reply:
-    text: str = ""
-    finish: str = "stop"
-    outcome: Reason = Reason.OK
-    logprobs: tuple[Mapping[str, float], ...] = ()
+def _reply(
+    text: str = "", outcome: Reason = Reason.OK, logprobs: tuple[Mapping[str, float], ...] = ()
+) -> Reply:
+    return Reply(outcome, text, "stop", logprobs)
 
 
 def _sent(prompt: Prompt, texts: Mapping[str, str], **asked: str) -> tuple[str, str]:
@@ -126,7 +124,7 @@ def _logs(**shares: float) -> tuple[Mapping[str, float], ...]:
 
 def test_a_label_is_read_as_the_mean_over_what_was_likely() -> None:
     verdict = read_verdict(
-        load_prompt("alpagasus"), "label", _Reply("4", logprobs=_logs(_4=0.5, _5=0.5))
+        load_prompt("alpagasus"), "label", _reply("4", logprobs=_logs(_4=0.5, _5=0.5))
     )
 
     assert verdict.values == {"accuracy": pytest.approx(4.5)}
@@ -136,7 +134,7 @@ def test_a_label_is_read_as_the_mean_over_what_was_likely() -> None:
 
 def test_a_word_is_read_as_the_likeliest_and_keeps_its_probability() -> None:
     verdict = read_verdict(
-        load_prompt("ask_llm"), "label", _Reply(logprobs=_logs(Yes=0.5, YES=0.1, No=0.4))
+        load_prompt("ask_llm"), "label", _reply(logprobs=_logs(Yes=0.5, YES=0.1, No=0.4))
     )
 
     assert verdict.values == {"verdict": "yes"}
@@ -145,7 +143,7 @@ def test_a_word_is_read_as_the_likeliest_and_keeps_its_probability() -> None:
 
 
 def test_a_label_without_probabilities_is_not_guessed_from_the_text() -> None:
-    verdict = read_verdict(load_prompt("alpagasus"), "label", _Reply("4"))
+    verdict = read_verdict(load_prompt("alpagasus"), "label", _reply("4"))
 
     assert (verdict.values, verdict.reason) == (None, Reason.PARSE_FAILED)
 
@@ -190,7 +188,7 @@ _READ: tuple[tuple[str, Mode, str, object], ...] = (
 def test_a_reply_is_read_as_its_prompt_has_asked(
     name: str, mode: Mode, text: str, expected: object
 ) -> None:
-    verdict = read_verdict(load_prompt(name), mode, _Reply(text))
+    verdict = read_verdict(load_prompt(name), mode, _reply(text))
 
     assert (verdict.values if verdict.reason is Reason.OK else verdict.reason) == expected
     assert (verdict.values is None) == (verdict.reason is not Reason.OK)
@@ -199,19 +197,19 @@ def test_a_reply_is_read_as_its_prompt_has_asked(
 def test_a_single_dimension_of_several_is_read_from_words() -> None:
     lift = load_prompt("lift")
 
-    verdict = read_verdict(lift, "text", _Reply("Clear.\nScore: 4"), dimension="clarity")
+    verdict = read_verdict(lift, "text", _reply("Clear.\nScore: 4"), dimension="clarity")
 
     assert verdict.values == {"clarity": 4}
 
 
 @pytest.mark.parametrize("outcome", [Reason.REFUSED, Reason.TOO_LONG, Reason.TRANSIENT])
 def test_without_a_reply_the_reason_is_passed_on(outcome: Reason) -> None:
-    verdict = read_verdict(load_prompt("humback"), "text", _Reply("Score: 5", outcome=outcome))
+    verdict = read_verdict(load_prompt("humback"), "text", _reply("Score: 5", outcome=outcome))
 
     assert (verdict.values, verdict.reason) == (None, outcome)
 
 
 def test_a_plain_refusal_is_no_answer() -> None:
-    verdict = read_verdict(load_prompt("humback"), "text", _Reply("I'm sorry, I cannot do that."))
+    verdict = read_verdict(load_prompt("humback"), "text", _reply("I'm sorry, I cannot do that."))
 
     assert verdict.reason is Reason.PARSE_FAILED

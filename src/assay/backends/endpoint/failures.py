@@ -11,8 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-AGAIN = "what is done is kept: run the same line again, and it goes on"
-"""What to do where nothing else is known."""
+from assay.models.asking import AGAIN
 
 _PASSING = {408, 409, 425, 429}
 _LASTING = {501, 505}  # of the codes from 500 on, those that say what a server cannot do at all

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.endpoint_address import Address, check_reachable, parse_address
-from assay.backends.endpoint.failures import AGAIN, Cause, RefusedError, UnansweredError
+from assay.backends.endpoint.failures import Cause, RefusedError, UnansweredError
 from assay.backends.endpoint.http_probe import MisreadError
 from assay.backends.endpoint.http_tokens import (
     MOST_TOKENS,
@@ -34,6 +34,7 @@ from assay.errors import (
     Phrase,
     UnfinishedError,
 )
+from assay.models.asking import AGAIN
 from assay.samples import Reason
 from assay.wording import number_of, one_line
 

@@ -21,8 +21,8 @@ _FORMS = Phrase("{}, " + JUDGES, Parameter("judge", "http://host:8000/v1#model@l
 _SUFFIX = ".gguf"
 
 
-class Judge(NamedTuple):
-    """A judge that is named.
+class JudgeAddress(NamedTuple):
+    """A judge as it is named: behind an address, or in a file.
 
     Attributes:
         pinned: the name with its label, or with the digest of its file.
@@ -45,7 +45,7 @@ class Judge(NamedTuple):
         return "" if self.file is None else self.file.name.removesuffix(_SUFFIX)
 
 
-def find_judge(text: str) -> Judge:
+def find_judge(text: str) -> JudgeAddress:
     """Return the judge of a name, pinned or not. No network is touched.
 
     Raises:
@@ -65,7 +65,7 @@ def find_judge(text: str) -> Judge:
     found = content_digest(file)
     if digest:
         check_same(name, found, digest)
-    return Judge(f"{name}@{found}", file_identity(found), file=file)
+    return JudgeAddress(f"{name}@{found}", file_identity(found), file=file)
 
 
 def file_identity(digest: str) -> str:
@@ -93,7 +93,7 @@ def _digest(file: Path, _size: int, _moment: int) -> str:
     return file_digest(file)
 
 
-def _behind(text: str) -> Judge:
+def _behind(text: str) -> JudgeAddress:
     address = parse_address(text)
     if address.tokenizer or address.window:
         option = "tokenizer" if address.tokenizer else "window"
@@ -101,7 +101,7 @@ def _behind(text: str) -> Judge:
             f"{text}: {option}= is for models whose tokens are counted, and no option of a judge",
             hint=str(address._replace(tokenizer="", window=0)),
         )
-    return Judge(str(address), str(address), address=address)
+    return JudgeAddress(str(address), str(address), address=address)
 
 
 def _no_file(path: Path) -> str:

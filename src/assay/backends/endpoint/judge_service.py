@@ -9,7 +9,7 @@ from assay.backends.endpoint.client import Client
 from assay.backends.endpoint.endpoint_address import Address, check_reachable
 from assay.backends.endpoint.failures import Cause, RefusedError, UnansweredError
 from assay.backends.endpoint.http_model import denied
-from assay.backends.endpoint.judge_address import Judge
+from assay.backends.endpoint.judge_address import JudgeAddress
 from assay.backends.endpoint.local_server import CONTEXT, LocalServer, Settings
 from assay.backends.endpoint.retries import Patience, judge_patience
 from assay.components.references import UNPINNED
@@ -43,7 +43,7 @@ class JudgeService:
 
     def __init__(
         self,
-        judge: Judge,
+        judge: JudgeAddress,
         address: Address,
         client: Client,
         server: LocalServer | None = None,
@@ -119,7 +119,7 @@ class JudgeService:
 
 
 def open_judge(
-    judge: Judge,
+    judge: JudgeAddress,
     runtime: "Workplace",
     *,
     threads: int,
@@ -149,7 +149,9 @@ def open_judge(
     return _served(judge, judge.file, Settings(context, slots or threads, threads), runtime)
 
 
-def _served(judge: Judge, file: "Path", settings: Settings, runtime: "Workplace") -> JudgeService:
+def _served(
+    judge: JudgeAddress, file: "Path", settings: Settings, runtime: "Workplace"
+) -> JudgeService:
     with runtime.progress.task(f"starts {judge.name}", None):
         server = LocalServer(file, settings)
     try:

@@ -12,6 +12,7 @@ from assay.components.references import TokenizerRef
 from assay.errors import FeatureError
 from assay.features.text import token_counts
 from assay.methods.combinations.combination import Combination
+from assay.methods.geometry.row_variance import LIFT
 from assay.samples import FloatArray, Scores
 from assay.values import Numbers
 
@@ -27,12 +28,7 @@ class LiftQuality(Combination):
     """
 
     name = "lift_quality"
-    paper: ClassVar[Paper | NoPaper] = Paper(
-        title="Rethinking the Instruction Quality: LIFT is What You Need",
-        authors="Xu et al.",
-        year=2023,
-        arxiv="2312.11508",
-    )
+    paper: ClassVar[Paper | NoPaper] = LIFT
     guide: ClassVar[Guide | None] = Guide(
         formula="score = sum_i w_i s_i / best_i / sum_i w_i\n"
         "        + w min(1, log(1 + tokens) / log(1 + tokens of the 95th in 100))",
@@ -50,8 +46,8 @@ class LiftQuality(Combination):
             ),
         ),
         differences={
-            "weights": "The paper's are not published: scores weigh the same unless told, and the "
-            "length a quarter of what they weigh together, a choice of ours.",
+            "weights": "Choices of ours, not the paper's: scores weigh the same unless told, and "
+            "the length a quarter of what they weigh together.",
             "judge": "Any scores, where the paper asks a language model for four. `rubric` with "
             "`prompt=lift` asks for these at once, in our own wording, and `main` says which of "
             "them is meant: four scores of one request.",

@@ -13,6 +13,13 @@ from assay.samples import Reason, Scores
 from assay.solvers.principal_energy import principal_energy
 from assay.values import Matrix
 
+LIFT = Paper(
+    title="Rethinking the Instruction Quality: LIFT is What You Need",
+    authors="Xu et al.",
+    year=2023,
+    arxiv="2312.11508",
+)
+
 
 class RowVariance(Scorer):
     """Mean square of a row's principal coordinates: its distance from the middle of all rows.
@@ -23,12 +30,7 @@ class RowVariance(Scorer):
 
     name = "row_variance"
     rowwise: ClassVar[bool] = False
-    paper: ClassVar[Paper | NoPaper] = Paper(
-        title="Rethinking the Instruction Quality: LIFT is What You Need",
-        authors="Xu et al.",
-        year=2023,
-        arxiv="2312.11508",
-    )
+    paper: ClassVar[Paper | NoPaper] = LIFT
     guide: ClassVar[Guide | None] = Guide(
         formula="score = (z_1^2 + ... + z_k^2) / k\n"
         "z: coordinates of x - mean along the k leading principal directions",

@@ -31,8 +31,7 @@ class AlpaGasus(Asked):
         choose="To leave out answers that are wrong or unhelpful, with a judge that can tell.",
         avoid="With a judge that was not tried on rows whose quality you know. Judges reward the "
         "qualities that they are asked for: the authors' own ratings by accuracy choose short "
-        "answers, those by helpfulness long ones. And the paper's filter removes most rows of "
-        "code.",
+        "answers, those by helpfulness long ones.",
         compared=(
             Comparison(
                 against="replies written by hand",

@@ -29,7 +29,8 @@ class Backtranslation(Asked):
         formula="score = judge(request, text) in [1, 5]; keep score >= 4.5",
         choose="For pairs whose requests were made for texts that were there before.",
         avoid="With a small judge in words: of 482,963 replies of a 7B model 322,324 held no "
-        "number at the place that was asked for. Probabilities of labels, or a schema, leave none.",
+        "number at the place that was asked for. Where its server holds replies to a schema, one "
+        "stands there.",
         compared=(
             Comparison(
                 against="replies written by hand",

@@ -10,7 +10,7 @@ from assay.components.budget import Allowance
 from assay.components.component import AnyFeature, AnyScorer, Selector
 from assay.components.guide import Comparison, Guide
 from assay.features.embeddings import Embeddings
-from assay.methods.geometry.row_variance import RowVariance
+from assay.methods.geometry.row_variance import LIFT, RowVariance
 from assay.samples import Reason, Scores, Selection
 from assay.solvers.ranks import best_first
 
@@ -25,12 +25,7 @@ class Lift(Selector):
     """
 
     name = "lift"
-    paper: ClassVar[Paper | NoPaper] = Paper(
-        title="Rethinking the Instruction Quality: LIFT is What You Need",
-        authors="Xu et al.",
-        year=2023,
-        arxiv="2312.11508",
-    )
+    paper: ClassVar[Paper | NoPaper] = LIFT
     guide: ClassVar[Guide | None] = Guide(
         formula="V: the share r of the rows with the largest row_variance\n"
         "choose rows of V by descending quality",

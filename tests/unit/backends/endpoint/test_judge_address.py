@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.backends.endpoint.judge_address import Judge, find_judge, pin_judge
+from assay.backends.endpoint.judge_address import JudgeAddress, find_judge, pin_judge
 from assay.errors import ModelLoadError
 from tests.gguf_headers import header_only
 
@@ -125,4 +125,4 @@ def test_a_file_that_is_no_gguf_file_is_told(tmp_path: Path) -> None:
 
 
 def test_a_judge_without_either_has_no_name() -> None:
-    assert Judge("x", "x").name == ""
+    assert JudgeAddress("x", "x").name == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assay.backends.endpoint import judge_service
-from assay.backends.endpoint.judge_address import Judge, find_judge
+from assay.backends.endpoint.judge_address import JudgeAddress, find_judge
 from assay.backends.endpoint.judge_service import JudgeService, open_judge
 from assay.backends.endpoint.local_server import Settings
 from assay.errors import ConfigError, ModelLoadError
@@ -141,7 +141,7 @@ def test_a_judge_on_another_machine_is_not_opened_offline() -> None:
 
 def test_a_judge_that_is_neither_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="neither"):
-        open_judge(Judge("x", "x"), Runtime(), threads=1)
+        open_judge(JudgeAddress("x", "x"), Runtime(), threads=1)
 
 
 class _Served:

@@ -10,8 +10,8 @@ from assay.components.rendering import Rendering
 from assay.engine.engine import Engine
 from assay.features.judgments import Judgments
 from assay.features.word_probabilities import WordProbabilities
-from assay.methods.judged.ask_llm import AskLLM
 from assay.methods.combinations.top_score import TopScore
+from assay.methods.judged.ask_llm import AskLLM
 from assay.outcomes import ScoreTable, SelectionRecord
 from assay.rendering.questions import load_question
 from assay.samples import Flag, Reason
@@ -72,9 +72,9 @@ def test_a_row_that_speaks_to_the_model_is_flagged_and_not_selected(
     record: SelectionRecord = engine.value(TopScore(by=asked, budget=2))
 
     bold = [attack in row.response for row in engine.pool.conversations(np.arange(2))]
-    flags = Flag(int(table.main.flags[bold.index(True)]))
-    assert flags == Flag.INJECTION_SUSPECT
-    assert table.main.flags[bold.index(False)] == 0
+    assert table.main.flags is not None
+    expected = [Flag.INJECTION_SUSPECT if each else Flag.NONE for each in bold]
+    assert table.main.flags.tolist() == expected
     assert np.isfinite(table.main.values).all()
     assert record.reason.tolist() == [Reason.FLAGGED if each else Reason.OK for each in bold]
 
