@@ -38,9 +38,10 @@ def _together(folder: Path, count: int, in_flight: int) -> dict[str, float]:
 
     async def work(ledger: Ledger, left: "list[int]") -> None:
         while left:
+            number = left.pop()
             reservation = await ledger.reserving(_WORST)
             assert reservation is not None
-            await ledger.settle(reservation, _COST, _reply(left.pop()))
+            await ledger.settle(reservation, _COST, _reply(number))
 
     async def run(ledger: Ledger) -> None:
         left = list(range(count))

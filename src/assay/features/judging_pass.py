@@ -171,7 +171,7 @@ class JudgingReading(StagedReading):
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
     ) -> Batch[Any]:
         """Begin to ask about the rows."""
-        return self._asking.submit([self._asker(each) for each in conversations])
+        return self._asking.submit(map(self._asker, conversations))
 
     def finish(
         self,

@@ -1,10 +1,12 @@
 """Puts the questions of rows to a judge, many at a time, over the borders of shards."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Generic, Protocol, TypeVar
 
 from assay.judging.questioning import Concluded, Questions
@@ -13,6 +15,8 @@ from assay.judging.requests import Request
 
 Found = TypeVar("Found")
 _TELL_SECONDS = 0.2
+_ROWS_AT_ONCE = 2
+_PAUSE_SECONDS = 0.001
 
 
 class Answering(Protocol):
@@ -26,7 +30,7 @@ class Answering(Protocol):
         """Return the replies that are at hand, by key; called from any thread."""
 
     async def reply(self, request: Request, key: bytes) -> Reply:
-        """Return the reply to a request, kept by then if it is a last word."""
+        """Return the reply to a request that is not at hand, kept by then if it is a last word."""
 
     def start(self, work: Coroutine[Any, Any, Any]) -> "Future[Any]":
         """Begin work in the loop in which requests are sent."""
@@ -69,6 +73,8 @@ class Batch(Generic[Found]):
     def __init__(self, rows: int) -> None:
         self.rows = rows
         self.done = 0
+        # Replies that were at hand when it began, and all that came since.
+        self.kept: dict[bytes, Reply] = {}
         self.work: Future[list[Concluded[Found]]] = Future()
 
     def wait(self, advance: Callable[[int], None]) -> list[Concluded[Found]]:
@@ -101,20 +107,29 @@ class Asking:
         self._slots = asyncio.Semaphore(parallel)
         self._turn = asyncio.Lock()
         self._under_way: dict[bytes, asyncio.Future[Reply]] = {}
+        self._batches: list[Batch[Any]] = []
 
-    def submit(self, rows: Sequence[Questions[Found]]) -> Batch[Found]:
-        """Begin to ask about some rows; called from any thread but the loop's."""
-        begun = [_Row(questions) for questions in rows]
-        for row in begun:
+    def submit(self, rows: Iterable[Questions[Found]]) -> Batch[Found]:
+        """Begin to ask about some rows; called from any thread but the loop's.
+
+        While others are under way it makes them ready a few at a time: whoever waits for an answer
+        has the processor in between.
+        """
+        begun = []
+        for questions in rows:
+            row = _Row(questions)
             row.go_on(self._judge.identity)
-        kept = self._judge.kept([key for row in begun for key in row.keys])
-        batch: Batch[Found] = Batch(len(rows))
-        batch.work = self._judge.start(self._all(begun, kept, batch))
+            begun.append(row)
+            if self._batches and len(begun) % _ROWS_AT_ONCE == 0:
+                time.sleep(_PAUSE_SECONDS)
+        batch: Batch[Found] = Batch(len(begun))
+        # What comes from now on is told to it; what came before is in the store.
+        self._batches.append(batch)
+        batch.kept |= self._judge.kept([key for row in begun for key in row.keys])
+        batch.work = self._judge.start(self._all(begun, batch))
         return batch
 
-    async def _all(
-        self, rows: Sequence[_Row], kept: dict[bytes, Reply], batch: Batch[Any]
-    ) -> list[Concluded[Any]]:
+    async def _all(self, rows: Sequence[_Row], batch: Batch[Any]) -> list[Concluded[Any]]:
         try:
             # Somebody waits for the rows that came first: those after them take what is left, so
             # that many of them are still to come when further ones are made ready.
@@ -124,28 +139,30 @@ class Asking:
                         batch.done += 1
                         continue
                     await self._slots.acquire()
-                    tasks.create_task(self._row(row, kept, batch))
+                    tasks.create_task(self._row(row, batch))
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
+        finally:
+            self._batches.remove(batch)
         return [row.concluded for row in rows if row.concluded is not None]
 
-    async def _row(self, row: _Row, kept: dict[bytes, Reply], batch: Batch[Any]) -> None:
+    async def _row(self, row: _Row, batch: Batch[Any]) -> None:
         try:
             while row.concluded is None:
-                replies = [kept.get(key) for key in row.wanted]
-                wanted = [place for place, reply in enumerate(replies) if reply is None]
-                asking = [self._reply(row.requests[at], row.wanted[at]) for at in wanted]
+                asking = [*map(self._reply, row.requests, row.wanted, repeat(batch))]
                 # One alone needs no task of its own.
-                asked = [await asking[0]] if len(asking) == 1 else await asyncio.gather(*asking)
-                for place, reply in zip(wanted, asked, strict=True):
-                    replies[place] = reply
-                row.go_on(self._judge.identity, [each for each in replies if each is not None])
+                replies = [await asking[0]] if len(asking) == 1 else await asyncio.gather(*asking)
+                row.go_on(self._judge.identity, replies)
+                if further := [key for key in row.wanted if key not in batch.kept]:
+                    batch.kept |= self._judge.kept(further)
             batch.done += 1
         finally:
             self._slots.release()
 
-    async def _reply(self, request: Request, key: bytes) -> Reply:
+    async def _reply(self, request: Request, key: bytes, batch: Batch[Any]) -> Reply:
         """Return a reply; equal requests that are under way together share one."""
+        if key in batch.kept:
+            return batch.kept[key]
         if key in self._under_way:
             return await asyncio.shield(self._under_way[key])
         shared = self._under_way[key] = asyncio.get_running_loop().create_future()
@@ -157,6 +174,9 @@ class Asking:
             raise
         else:
             shared.set_result(reply)
+            if reply.outcome.kind != "unfinished":
+                for each in tuple(self._batches):
+                    each.kept[key] = reply
             return reply
         finally:
             del self._under_way[key]

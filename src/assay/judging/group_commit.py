@@ -20,7 +20,14 @@ Change = Callable[[sqlite3.Connection], None]
 
 
 class Kept(Future[Value], Generic[Value]):
-    """Something that is on the disk once it has a result; it can be awaited, too."""
+    """Something that is on the disk once it has a result; it can be awaited, too.
+
+    Whoever waits may be cancelled; what is to be written is written all the same.
+    """
+
+    def cancel(self) -> bool:
+        """Return False: a change that was handed over is not called back."""
+        return False
 
     def __await__(self) -> Generator[object, None, Value]:
         """Wait for it inside of an event loop."""

@@ -1,7 +1,8 @@
 """What a judge has replied so far, and what further replies would cost."""
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,6 +34,15 @@ def read_stored(stored: StoredReply) -> Reply:
     return read_reply(json.loads(stored.response))
 
 
+def _readable(found: Mapping[bytes, StoredReply]) -> dict[bytes, Reply]:
+    read = {}
+    for key, stored in found.items():
+        # One that was brought here from elsewhere and holds none is as good as none.
+        with contextlib.suppress(NoReplyError, ValueError):
+            read[key] = read_stored(stored)
+    return read
+
+
 @dataclass(frozen=True)
 class KeptReplies:
     """The replies of a judge that are at hand.
@@ -56,13 +66,11 @@ class KeptReplies:
 
     def find(self, keys: Iterable[bytes]) -> dict[bytes, Reply]:
         """Return the replies that are at hand, by key."""
-        found = {}
-        for key, stored in self.store.find(keys).items():
-            try:
-                found[key] = read_stored(stored)
-            except (NoReplyError, ValueError):
-                continue  # it was brought here from elsewhere, and is as good as none
-        return found
+        return _readable(self.store.find(keys))
+
+    def find_elsewhere(self, keys: Collection[bytes]) -> dict[bytes, Reply]:
+        """Return those of them that other processes have kept."""
+        return _readable(self.store.find_elsewhere(keys))
 
     def worst(self, request: Request, size: int) -> int:
         """Return the most that a request can cost, in billionths.

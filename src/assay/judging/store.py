@@ -63,14 +63,28 @@ class ReplyStore:
             CacheError: if a file is damaged, or written by a newer version.
         """
         wanted = set(keys)
-
-        def read(path: Path, connection: sqlite3.Connection) -> list[StoredReply]:
-            # Of a few keys one question is enough, and it is put for every request.
-            held = wanted if len(wanted) <= _AT_ONCE else _held(connection, wanted)
-            return _replies(path, connection, held)
-
+        if len(wanted) > _AT_ONCE:
+            wanted = self.known(wanted)
         found: dict[bytes, StoredReply] = {}
-        for replies in self._in_every_file(read):
+        # Whoever waits to read one of them need not wait for all.
+        for part in _parts(wanted):
+            found |= self._find(part)
+        return found
+
+    def find_elsewhere(self, keys: Collection[bytes]) -> dict[bytes, StoredReply]:
+        """Return the replies to a few requests that other processes have kept.
+
+        The own file is not touched: to read it is to wait for what is being written to it, or to
+        have the writer wait.
+
+        Raises:
+            CacheError: if a file is damaged, or written by a newer version.
+        """
+        return self._find(keys, but=self.path)
+
+    def _find(self, keys: Collection[bytes], but: Path | None = None) -> dict[bytes, StoredReply]:
+        found: dict[bytes, StoredReply] = {}
+        for replies in self._in_every_file(lambda path, file: _replies(path, file, keys), but):
             for reply in replies:
                 before = found.get(reply.key)
                 if before is None or before.order < reply.order:
@@ -127,20 +141,28 @@ class ReplyStore:
         found = self._in_every_file(_lines)
         return sorted({line.scope for _, _, lines in found for line in lines})
 
-    def _in_every_file(self, read: Callable[[Path, sqlite3.Connection], Found]) -> list[Found]:
+    def _in_every_file(
+        self, read: Callable[[Path, sqlite3.Connection], Found], but: Path | None = None
+    ) -> list[Found]:
+        if but is not None and reply_files(self.folder) == [but]:
+            return []
         with self._reading:
             for _ in range(_TRIES):
                 # A merge removes files whose content it has put into another: look again.
                 with contextlib.suppress(FileNotFoundError):
-                    return self._read(read)
+                    return self._read(read, but)
         raise FileNotFoundError(f"the files of {self.folder} keep changing")
 
-    def _read(self, read: Callable[[Path, sqlite3.Connection], Found]) -> list[Found]:
+    def _read(
+        self, read: Callable[[Path, sqlite3.Connection], Found], but: Path | None
+    ) -> list[Found]:
         paths = reply_files(self.folder)
         for gone in self._readers.keys() - set(paths):
             self._readers.pop(gone).close()
         found = []
         for path in paths:
+            if path == but:
+                continue
             connection = self._readers.pop(path, None) or open_to_read(path)
             if connection is None:
                 continue
@@ -252,12 +274,11 @@ def _held(connection: sqlite3.Connection, wanted: set[bytes]) -> set[bytes]:
     return found
 
 
-def _replies(path: Path, connection: sqlite3.Connection, keys: set[bytes]) -> list[StoredReply]:
-    found: list[StoredReply] = []
-    for part in _parts(keys):
-        query = f"SELECT {_FIELDS} FROM replies WHERE key IN ({_marks(part)})"  # noqa: S608
-        found += [_sound(path, row) for row in connection.execute(query, part).fetchall()]
-    return found
+def _replies(
+    path: Path, connection: sqlite3.Connection, keys: Collection[bytes]
+) -> list[StoredReply]:
+    query = f"SELECT {_FIELDS} FROM replies WHERE key IN ({_marks(keys)})"  # noqa: S608
+    return [_sound(path, row) for row in connection.execute(query, tuple(keys)).fetchall()]
 
 
 def _sound(path: Path, row: tuple[object, ...]) -> StoredReply:
@@ -281,5 +302,5 @@ def _parts(keys: set[bytes]) -> Iterator[list[bytes]]:
         yield part
 
 
-def _marks(part: list[bytes]) -> str:
+def _marks(part: Collection[bytes]) -> str:
     return ", ".join("?" * len(part))

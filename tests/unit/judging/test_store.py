@@ -2,11 +2,13 @@
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
 from assay.errors import CacheError, DataError
+from assay.judging.group_commit import Kept
 from assay.judging.reply_file import FORMAT_VERSION, reply_files
 from assay.judging.store import ReplyStore
 from assay.samples import Reason
@@ -182,6 +184,45 @@ def test_a_change_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
 
         assert len(store.find(map(key_of, range(3)))) == 3
         assert len(claims) == 1
+
+
+def test_whoever_waits_for_a_reply_may_leave_and_it_is_kept(tmp_path: Path) -> None:
+    async def leave(store: ReplyStore) -> None:
+        begun, go_on = threading.Event(), threading.Event()
+
+        def hold(_: sqlite3.Connection) -> None:
+            begun.set()
+            go_on.wait()
+
+        store.change(hold)
+        begun.wait()
+        waiting = asyncio.ensure_future(_kept(store.keep(reply(1))))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        go_on.set()
+        await store.keep(reply(2))
+
+    with ReplyStore(tmp_path) as store:
+        asyncio.run(leave(store))
+        store.keep(reply(3)).result()
+
+        assert store.known(map(key_of, (1, 2, 3))) == set(map(key_of, (1, 2, 3)))
+
+
+async def _kept(kept: Kept[None]) -> None:
+    await kept
+
+
+def test_a_look_elsewhere_leaves_the_own_file_alone(tmp_path: Path) -> None:
+    with ReplyStore(tmp_path) as own, ReplyStore(tmp_path) as other:
+        assert own.find_elsewhere([key_of(1)]) == {}
+        own.keep(reply(1)).result()
+        other.keep(reply(2)).result()
+
+        assert own.find_elsewhere([key_of(1), key_of(2)]).keys() == {key_of(2)}
+        assert other.find_elsewhere([key_of(1), key_of(2)]).keys() == {key_of(1)}
 
 
 def test_a_full_disk_is_told_and_what_was_kept_stays(tmp_path: Path) -> None:
