@@ -84,9 +84,10 @@ class Tags(RowValue):
         return pl.DataFrame({"tags": pl.Series([[]] * count, dtype=_LISTS)})
 
     def difference(self, other: Self) -> float:
-        """Return 0 if all rows have equal tags in equal order, else infinity."""
-        alike = self.values.to_list() == other.values.to_list()
-        return 0.0 if alike and (self.reason == other.reason).all() else float("inf")
+        """Return the share of rows that have other tags, another order or reason, in [0, 1]."""
+        pairs = zip(self.values.to_list(), other.values.to_list(), strict=True)
+        alike = np.array([one == another for one, another in pairs], np.bool_)
+        return float(np.mean(~(alike & (self.reason == other.reason)))) if len(self) else 0.0
 
     def pack(self) -> dict[str, NDArray[Any]]:
         """Return arrays that `unpack` takes: of a value of all rows, which is kept as arrays."""

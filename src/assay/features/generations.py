@@ -134,7 +134,7 @@ class GenerationPass(ModelPass):
         return prompt.why
 
 
-class _Prepared(NamedTuple):
+class Prepared(NamedTuple):
     """Rows, and which of them the model is asked about."""
 
     rows: list[Prompt]
@@ -158,13 +158,13 @@ class GenerationReading(ModelReading[Generator]):
 
     def prepare(
         self, conversations: Sequence[Conversation], features: Sequence[RowFeature]
-    ) -> _Prepared:
+    ) -> Prepared:
         """Return the prompts of the rows, as tokens or as a server takes them."""
         return _prepared(self._model, self._pass, conversations, self._ends)
 
     def finish(
         self,
-        prepared: _Prepared,
+        prepared: Prepared,
         features: Sequence[RowFeature],
         advance: Callable[[int], None],
         kept: Kept = NOTHING_KEPT,
@@ -181,7 +181,7 @@ def _prepared(
     pass_: GenerationPass,
     conversations: Sequence[Conversation],
     ends: tuple[int, ...] = (),
-) -> _Prepared:
+) -> Prepared:
     """Return the prompts of some rows; `ends` are tokens that end a turn of the chat format."""
     decoding = pass_.decoding
     sends_chats = pass_.rendering.is_chat and model.takes_chats
@@ -200,7 +200,7 @@ def _prepared(
         if sends_chats
         else (),
     )
-    return _Prepared(flag_seen(pass_.model, rows, conversations), asked, wanted)
+    return Prepared(flag_seen(pass_.model, rows, conversations), asked, wanted)
 
 
 def _sent(conversation: Conversation, decoding: Decoding) -> Prompt:

@@ -17,7 +17,7 @@ from assay.judging.row_questions import Found
 from assay.judging.verdicts import Verdict
 from assay.samples import Flag, Reason
 from assay.tags import Tags
-from assay.texts.tag_lists import TagList, read_tags
+from assay.texts.tag_lists import TagList, is_echo, read_tags
 from assay.values import RowValue
 
 _LIST = "tags"
@@ -50,7 +50,7 @@ class JudgedTags(Prompted):
             return found
         whole = found.values is not None
         read = read_tags(found.values[_LIST]) if found.values else _of_text(reply)
-        if read.reason or (not whole and _is_echo(read, slots)):
+        if read.reason or (not whole and is_echo(read, slots)):
             return Verdict(None, found.reason or read.reason)
         content = {_LIST: read.tags, _CUT: read.is_cut}
         return Verdict(content, Reason.REPLY_TRUNCATED if read.is_cut else Reason.OK)
@@ -82,8 +82,3 @@ def _of_text(reply: Reply) -> TagList:
     # The object around the list was to be closed as well.
     *_, inner = _AROUND.split(text)
     return read_tags(inner)._replace(is_cut=True)
-
-
-def _is_echo(read: TagList, slots: Sequence[str]) -> bool:
-    """Return whether the data that the judge was shown hold the same list."""
-    return bool(read.tags) and any(read_tags(slot).tags == read.tags for slot in slots)

@@ -64,7 +64,8 @@ class NormalisedTags(PoolFeature):
     tells: ClassVar[bool] = True
 
     tags: AnyFeature
-    """What gives every row its tags, such as `tag_field` or `judged_tags`."""
+    """What gives every row its tags, such as `tag_field`, `judged_tags` or
+    `written_tags`."""
     alpha: Annotated[int, Field(ge=1)] = 20
     """Rows that a tag must be in to stay; fewer suit a pool of a few thousand rows."""
     eps: Annotated[float, Field(ge=0, lt=1)] = 0.05

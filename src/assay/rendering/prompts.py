@@ -80,6 +80,30 @@ def prompts(
     return [_prompt(row, known, context, rendering, (limit, most)) for row in rows]
 
 
+def prompt_excess(
+    model: TextEncoding,
+    rendering: Rendering,
+    conversations: Sequence[Conversation],
+    most: int,
+) -> list[int]:
+    """Return how many tokens each prompt would lose at its beginning; 0 for none.
+
+    Args are those of `prompts`, which raises the same.
+    """
+    check_rendering(rendering)
+    limit = min(rendering.max_tokens, model.window)
+    context = context_token(model, rendering)
+    rows = [_rendered(model, rendering, conversation) for conversation in conversations]
+    known = encoded(model, rows)
+    room = _room(limit, most, context)
+    return [
+        0
+        if isinstance(row.spans, NotFound)
+        else max(0, len(joined_ids(row.spans, known, context)) - room)
+        for row in rows
+    ]
+
+
 def check_rendering(rendering: Rendering) -> None:
     """Check that a rendering tells what stands before an answer.
 
@@ -134,6 +158,11 @@ def _rendered(model: TextEncoding, rendering: Rendering, conversation: Conversat
     return Rendered(found.spans, found.flags)
 
 
+def _room(limit: int, most: int, context: tuple[int, ...]) -> int:
+    """Return how many tokens a prompt may have besides the context."""
+    return max(1, limit - min(most, limit // 2) - len(context))
+
+
 def _prompt(
     row: Rendered,
     known: dict[tuple[str, bool], list[int]],
@@ -145,7 +174,7 @@ def _prompt(
         return Prompt(_NO_IDS, reason=row.spans.reason, why=row.spans.why, flags=row.flags)
     limit, most = limits
     body = joined_ids(row.spans, known, context)
-    room = max(1, limit - min(most, limit // 2) - len(context))
+    room = _room(limit, most, context)
     flags = row.flags
     if len(body) > room:
         if rendering.on_truncate == "drop":

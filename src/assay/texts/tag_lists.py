@@ -66,6 +66,11 @@ def read_tags(value: object) -> TagList:
     return _told([value]) if isinstance(value, (list, tuple, dict)) else _FAILED
 
 
+def is_echo(read: TagList, shown: Iterable[str]) -> bool:
+    """Return whether one of the texts that a model was shown holds the same list."""
+    return bool(read.tags) and any(read_tags(text).tags == read.tags for text in shown)
+
+
 class _Found:
     """What is gathered on the way through nested lists."""
 

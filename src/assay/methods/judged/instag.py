@@ -42,8 +42,10 @@ class InsTag(Scorer):
             ),
         ),
         differences={
-            "tags": "They come from the data, or from a judge (`judged_tags`) that is asked in our "
-            "own wording, which was not tried against the paper's judge.",
+            "tags": "They come from the data; from a judge (`judged_tags`) that is asked in our "
+            "own wording, which was not tried against the paper's judge; or from a tagger in "
+            "InsTagger's own format (`written_tags`), whose weights never ran here: what ran are "
+            "tiny models of the class.",
             "code": "The authors published none for what comes after the tagging, so the steps are "
             "built from their description and compared with no numbers of theirs.",
             "signs": "Those that end a word are kept, so that c++, c# and c stay three, and marks "
@@ -59,8 +61,8 @@ class InsTag(Scorer):
     )
 
     tags: AnyFeature
-    """What gives every row its tags, `tag_field` or `judged_tags`: raw ones are normalised as
-    `normalised_tags` does it by default; name that to say how."""
+    """What gives every row its tags, `tag_field`, `judged_tags` or `written_tags`: raw ones are
+    normalised as `normalised_tags` does it by default; name that to say how."""
 
     def requires(self) -> dict[str, Component]:
         """Return the normalised tags."""

@@ -58,8 +58,8 @@ class InsTagDiverse(Selector):
     )
 
     tags: AnyFeature
-    """What gives every row its tags, `tag_field` or `judged_tags`: raw ones are normalised as
-    `normalised_tags` does it by default; name that to say how."""
+    """What gives every row its tags, `tag_field`, `judged_tags` or `written_tags`: raw ones are
+    normalised as `normalised_tags` does it by default; name that to say how."""
 
     def requires(self) -> dict[str, Component]:
         """Return the normalised tags."""

@@ -80,8 +80,8 @@ class MIG(Selector):
     )
 
     tags: AnyFeature
-    """What gives every row its tags, `tag_field` or `judged_tags`, or `normalised_tags` of
-    these."""
+    """What gives every row its tags: `tag_field`, `judged_tags`, `written_tags`, or
+    `normalised_tags` of these."""
     quality: AnyScorer | None = None
     """Score of what a row has to tell, never negative; a row without it cannot be chosen."""
     encoder: EncoderRef = "assay:encoder"
