@@ -21,6 +21,8 @@ _GOLDEN = Path(__file__).with_name("golden_keys.json")
 NAMES_NO_MODEL = {"reward", "classes", "deita"}
 """Methods that read a model of which none is at hand by default: their own tests run them."""
 _MINIMUM: dict[str, dict[str, Any]] = {
+    "judged_variants": {"judge": "http://localhost:8000/v1#model@1", "group": "seed"},
+    "questioned": {"by": {"method": "record_field", "field": "mark"}},
     "written_tags": {"model": "some/model"},
     "alpagasus": {"judge": "http://localhost:8000/v1#model@1"},
     "answered": {"by": "generations"},

@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from assay.components.base import Component
-from assay.components.component import Chosen, Dataset, FileSet, Scorer, Selector
+from assay.components.component import (
+    Chosen,
+    Dataset,
+    Feature,
+    FileSet,
+    Scorer,
+    Selector,
+)
 from assay.components.walk import walk
 from assay.engine.choosing import allowance_of, ineligible, record_of, tied_at_cut
 from assay.engine.dataset_rows import DatasetRows, OpenFile
@@ -239,11 +246,10 @@ class Engine:
             record = self.chosen_by(selector)
         return np.sort(record.selection.indices)
 
-    def rows_and_value(self, feature: RowFeature) -> tuple[PoolView, RowValue]:
+    def rows_and_value(self, feature: Feature) -> tuple[PoolView, Any]:
         """Return all rows that a feature is of, those held out included, and its value."""
         feature = self.resolve(feature)
-        value: RowValue = self._value(feature)
-        return self.view(feature.dataset), value
+        return self.view(feature.dataset), self._value(feature)
 
     def rows_known(self, dataset: Dataset) -> bool:
         """Return whether the rows of a dataset are at hand, or nothing but reading a file away."""

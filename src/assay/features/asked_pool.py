@@ -20,7 +20,12 @@ _PRICED = 200_000
 
 
 def ask_all(
-    feature: AsksJudge, asked: PoolQuestions[Finding], count: int, runtime: Runtime
+    feature: AsksJudge,
+    asked: PoolQuestions[Finding],
+    count: int,
+    runtime: Runtime,
+    *,
+    unit: str = "pairs",
 ) -> list[Concluded[Finding]]:
     """Return what was found of all questions; those of the next part are under way before these.
 
@@ -32,19 +37,20 @@ def ask_all(
         asked: makes questions.
         count: how many there are.
         runtime: how to work.
+        unit: what a progress bar counts.
 
     Raises:
         UnfinishedError: if a question got no reply in this run.
     """
     judge = runtime.judge(feature.judge)
     found: list[Concluded[Finding]] = []
-    label = f"pairs ({short_name(feature.judge)})"
+    label = f"{unit} ({short_name(feature.judge)})"
     with at_work(judge), judge.spending(spending_scope(feature, runtime.concerning)):
         asking = Asking(judge, parallel=2 * judge.parallel)
-        with runtime.progress.task(label, count, unit="pairs") as task:
+        with runtime.progress.task(label, count, unit=unit) as task:
             before: Batch[Finding] | None = None
             for places in _parts(count):
-                batch = asking.submit(list(asked(places, judge.capabilities)))
+                batch = asking.submit(asked(places, judge.capabilities))
                 if before is not None:
                     found += before.wait(task.advance)
                 before = batch

@@ -104,7 +104,7 @@ class ExchangesPass(QuestionPass):
     def rows(self, model: TextEncoding, conversations: Sequence[Conversation]) -> list[TokenRow]:
         """Return the questions about each row as tokens, a window each."""
         found = [list(exchanges_of(row, self.turns)) for row in conversations]
-        asked = [_exchange(texts) for exchanges in found for texts in exchanges]
+        asked = [one_exchange(texts) for exchanges in found for texts in exchanges]
         question = load_question(self.question)
         read = iter(judged_rows(model, self.rendering, question, asked))
         texts = iter(asked)
@@ -174,7 +174,8 @@ class LabelProbabilities(WordProbabilities):
         return LabelShares(reasons, flags, lists, coverage)
 
 
-def _exchange(texts: Mapping[str, str]) -> Conversation:
+def one_exchange(texts: Mapping[str, str]) -> Conversation:
+    """Return a question and its answer as a row of their own, as a question shows them."""
     return Conversation((Message("user", texts["query"]), Message("assistant", texts["response"])))
 
 

@@ -5,27 +5,26 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from assay.components.base import Component, NoPaper, Paper
-from assay.components.component import AnyDataset, Dataset, Given
+from assay.components.component import AnyDataset, Dataset, Feature, Given
 from assay.errors import DataError
-from assay.features.passes import RowFeature
 from assay.pool.made_rows import Change
 from assay.pool.pool import hash_array, leading_words
 from assay.pool.row_ids import DIGITS, LEAST_DIGITS, ids_that_begin
 from assay.pool.view import PoolView
 from assay.random_numbers import text_uniform
 from assay.samples import Conversation, FloatArray, Message
-from assay.values import RowValue
 
 RowsOf = Callable[[Dataset], PoolView]
 """Returns the rows of a dataset."""
-ValueOf = Callable[[RowFeature], tuple[PoolView, RowValue]]
-"""Returns all rows that a feature is of, those held out included, and its value."""
+ValueOf = Callable[[Feature], tuple[PoolView, Any]]
+"""Returns all rows that a feature is of, those held out included, and its value; of a feature that
+needs the whole pool the value is of the others alone."""
 
 _words = re.compile(r"\S+").findall
 

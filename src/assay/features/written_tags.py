@@ -48,7 +48,7 @@ class WrittenTags(Generations):
     value: ClassVar[type[RowValue]] = Tags
     shuns: ClassVar[Flag] = Flag.INJECTION_SUSPECT
 
-    model: ModelRef = ""
+    model: ModelRef
     """Causal language model that was trained to write tags, such as OFA-Sys/InsTagger: a folder
     with safetensors, org/name, an address, or one that is made on the way."""
     question: QuestionRef = "instagger"
@@ -64,14 +64,9 @@ class WrittenTags(Generations):
         """Return the pass that writes the tags.
 
         Raises:
-            ConfigError: if no model is named, the question has no place for a query, or the
-                rendering or number format cannot be had.
+            ConfigError: if the question has no place for a query, or the rendering or number
+                format cannot be had.
         """
-        if not self.model:
-            raise ConfigError(
-                f"{self.name} needs a model that was trained to write tags",
-                hint="model=OFA-Sys/InsTagger, or a folder; a judge writes some for judged_tags",
-            )
         if load_question(self.question).fields != {_QUERY}:
             raise ConfigError(f"a question to a tagger holds {{{_QUERY}}} and no other text")
         plain = super().reading()

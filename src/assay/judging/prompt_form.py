@@ -21,8 +21,12 @@ SLOTS = {
     "response": "the answer to be learned",
     "query": "one turn of the user",
     "conversation": "all turns",
-    "first": "one of two texts",
-    "second": "the other of two texts",
+    "first": "one of several texts",
+    "second": "another one",
+    "third": "the third of several texts",
+    "fourth": "the fourth",
+    "fifth": "the fifth",
+    "sixth": "the sixth",
     "reference": "an answer known to be good",
 }
 """Texts of a row that a prompt may show, each between fences."""

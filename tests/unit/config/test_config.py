@@ -32,6 +32,8 @@ from assay.methods.text.longest import LongestResponse
 from assay.runtime import Runtime
 
 _MINIMUM: dict[str, dict[str, Any]] = {
+    "judged_variants": {"judge": "judge.gguf", "group": "seed", "orders": 3},
+    "questioned": {"by": {"method": "record_field", "field": "mark"}},
     "written_tags": {"model": "some/model", "turns": "last"},
     "band": {"by": "compression_ifd", "low": 0.25},
     "alpagasus": {"judge": "http://localhost:8000/v1#model@1", "dimension": "helpfulness"},

@@ -90,7 +90,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return read
 
 
-def _decoded(model: Any, ids: Sequence[int]) -> str:
+def _decoded(model: Any, ids: Any) -> str:
     return str(model._tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
@@ -173,8 +173,8 @@ def test_an_untrained_model_gives_reasons_and_no_tags(tagger: Path, tmp_path: Pa
 
 def test_instag_counts_them(tagger: Path, tmp_path: Path, told: list[str]) -> None:
     rows = [turns("How do I cook rice?", "Boil it."), turns("Prose", "Yes."), turns("x", "y")]
-    tagger = {"method": "written_tags", "model": str(tagger)}
-    tags = {"method": "normalised_tags", "tags": tagger, "alpha": 1}
+    writer = {"method": "written_tags", "model": str(tagger)}
+    tags = {"method": "normalised_tags", "tags": writer, "alpha": 1}
     scorer = build({"method": "instag", "tags": tags}, "scorer")
     assert isinstance(scorer, InsTag)
 
@@ -185,8 +185,8 @@ def test_instag_counts_them(tagger: Path, tmp_path: Path, told: list[str]) -> No
 
 
 def test_a_tagger_has_to_be_named_and_to_be_asked_about_a_query(tagger: Path) -> None:
-    with pytest.raises(ConfigError, match="needs a model that was trained to write tags"):
-        WrittenTags().reading()
+    with pytest.raises(AssayError, match="model"):
+        build({"method": "written_tags"}, "feature")
     with pytest.raises(ConfigError, match=r"holds \{instruction\}"):
         WrittenTags(model=str(tagger), question="deita_quality").reading()
     with pytest.raises(AssayError):

@@ -6,16 +6,13 @@ import pytest
 from assay.errors import ConfigError
 from assay.judging.messages import NONCE
 from assay.judging.prompt_files import known_prompts, load_prompt
-from assay.judging.prompt_form import Mode
+from assay.judging.prompt_form import SLOTS, Mode
 from assay.judging.prompts import Prompt
 from assay.judging.replies import Reply
 from assay.judging.verdicts import read_verdict
 from assay.samples import Reason
 
-_TEXTS = {
-    slot: f"the {slot}"
-    for slot in ("instruction", "input", "response", "query", "conversation", "first", "second")
-}
+_TEXTS = {slot: f"the {slot}" for slot in SLOTS}
 
 
 def _reply(

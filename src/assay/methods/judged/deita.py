@@ -12,7 +12,7 @@ from assay.components.guide import Comparison, Guide
 from assay.components.references import DType
 from assay.features.judgments import Judged
 from assay.features.label_probabilities import LabelProbabilities, LabelShares
-from assay.features.made_models import ModelRef
+from assay.features.made_models import MadeModel, ModelRef
 from assay.methods.judged.asked import Asked
 from assay.samples import FloatArray, Reason, Scores
 
@@ -62,6 +62,12 @@ class Deita(Asked):
                 test="tests/unit/methods/judged/test_deita.py",
             ),
             Comparison(
+                against="scores that it was trained on",
+                compared="what a tiny model says of six variants after its training",
+                tolerance="0.5",
+                test="tests/unit/methods/judged/test_deita_trained.py",
+            ),
+            Comparison(
                 against="replies written by hand",
                 compared="score and reason of each, and the selection, worked out beside them",
                 tolerance="exact",
@@ -77,6 +83,10 @@ class Deita(Asked):
             "training.",
             "length": "A question that is too long loses the end of the row's longest text in it, "
             "and is flagged; its own words stay. The published code cuts nothing.",
+            "training": "`judged_variants` has a judge score variants of a seed side by side, in "
+            "our own wording, and a model that is tuned on what `questioned` makes of that is a "
+            "scorer; what was run are tiny models and scripted replies. Evolving the variants is "
+            "left to whoever has the seeds.",
             "turns": "By role, a system message apart; a last question without an answer does not "
             "count. The published code takes every second message, and an empty answer.",
             "failures": "A row without a number has a reason; the published code writes 3.",
@@ -124,7 +134,13 @@ class Deita(Asked):
         models = {"complexity": self.complexity_model, "quality": self.quality_model}
         return {
             part: LabelProbabilities(
-                model=models[part], question=f"deita_{part}", turns=self.turns, dtype=self.dtype
+                model=models[part],
+                question=f"deita_{part}",
+                turns=self.turns,
+                dtype=self.dtype,
+                # What is trained here reads prompt and label apart, so that with some tokenizers
+                # the label begins with a blank; the published scorers learned it without.
+                spaced=isinstance(models[part], MadeModel),
             )
             for part in self._parts
         }
