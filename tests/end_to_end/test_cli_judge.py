@@ -375,3 +375,48 @@ def test_a_cut_reply_is_named_as_such(assay: Here, judge: Judge) -> None:
 
     assert "reply truncated" in found.out
     assert "0%" in found.out
+
+
+# Rows that are compared with each other
+
+
+def test_comparisons_are_reported_shown_counted_and_handed_on(
+    assay: Here, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, stub = judge
+    stub.compares = lambda first, second: f"Verdict: {'A' if int(first) > int(second) else 'B'}"
+    words = ("score", "data.json", "qurating", "--judge", address, *_PRICE, "--set", "rounds=3")
+    assert assay(*words, "--name", "strong").code == 0
+    asked = len(stub.pairs)
+
+    report = assay("judge", "report", "data.json", "strong", "--json").document
+    [account] = assay("status", "data.json", "--json").document[0]["judges"]
+    best = assay("show", "data.json", "strong", "--json").document["rows"][0]["id"]
+    [replied] = assay("show", "data.json", best, "--json").document[0]["judged"]
+    written = assay("judge", "export", "replies.jsonl", "-p", "data.assay")
+
+    [part] = report["asked"]
+    assert (part["feature"], part["spending"]["replies"]) == ("judged_pairs", asked)
+    assert part["spending"]["cost"] == pytest.approx(asked * 70e-6)
+    assert report["verdicts"]["consistency"]["value"] == 1.0
+    assert report["verdicts"]["first_place"]["value"] == pytest.approx(0.5)
+    assert account["scores"] == ["strong"]
+    # In three circles a row is in six pairs, each asked for in both orders; some meet twice.
+    own = [pair for pair in stub.pairs if "59" in pair]
+    assert len(replied["replies"]) == len(own)
+    assert len(own) in (8, 10, 12)
+    assert {next(iter(read.values())) for read in replied["read"]} == {"A", "B"}
+    assert f"{asked} replies written" in written.out
+    monkeypatch.setenv("ASSAY_CACHE", str(tmp_path / "elsewhere"))
+    assay("judge", "import", "replies.jsonl")
+    again = assay(*words, "-p", "other.assay", "--offline")
+    assert again.code == 0, again.err
+    assert len(stub.pairs) == asked
+
+
+def test_a_pilot_of_single_rows_tells_nothing_of_comparisons(assay: Here, judge: Judge) -> None:
+    found = assay("judge", "data.json", "qurating", "--judge", judge[0], *_PRICE)
+
+    assert found.code == 2
+    assert "asks a judge about several rows at a time" in found.err
+    assert "assay judge report" in found.err

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from assay.components.walk import walk
 from assay.echo import Brief
 from assay.engine.row_work import RowWork
 from assay.errors import AssayError
+from assay.features.asked_pool import AsksTogether
 from assay.features.judging_pass import JudgedFeature
 from assay.features.judgments import Judged
 from assay.judging.kept import read_stored
 from assay.judging.known_capabilities import known
 from assay.judging.opening import judge_identity
-from assay.judging.questioning import Concluded, answered
+from assay.judging.questioning import Concluded, Questions, answered
 from assay.judging.replies import NoReplyError, Reply
 from assay.judging.store import ReplyStore
 from assay.judging.stored_reply import StoredReply
@@ -28,12 +29,15 @@ from assay.samples import Conversation, IndexArray, Reason
 from assay.workspace.stored import stored_results, stored_scorer
 from assay.workspace.workspace import Workspace
 
+JudgeFeature: TypeAlias = JudgedFeature | AsksTogether
+"""What a judge is asked for, of single rows or of several at a time."""
 
-def judged_features(project: Workspace, component: Component) -> list[JudgedFeature]:
+
+def judge_features(project: Workspace, component: Component) -> list[JudgeFeature]:
     """Return what judges are asked for, so that a component has a value."""
     resolve = project.engine.resolve
     found = walk([resolve(component)], resolve=resolve)
-    return [item for item in found if isinstance(item, JudgedFeature)]
+    return [item for item in found if isinstance(item, (JudgedFeature, AsksTogether))]
 
 
 def replies_of(project: Workspace) -> ReplyStore:
@@ -68,7 +72,7 @@ class Replies:
         feature: what a judge was asked for; settled.
     """
 
-    def __init__(self, project: Workspace, feature: JudgedFeature) -> None:
+    def __init__(self, project: Workspace, feature: JudgeFeature) -> None:
         self.feature = feature
         self.store = replies_of(project)
         self.identity = judge_identity(feature.judge)
@@ -80,8 +84,32 @@ class Replies:
 
     def concluded(self, conversation: Conversation) -> Concluded[Any]:
         """Return what the kept replies to a row come to, and their keys. Nobody is asked."""
+        assert isinstance(self.feature, JudgedFeature)  # noqa: S101  of several rows there is none
         questions = self.feature.questions(conversation, self._capabilities)
         return answered(questions, self.identity, self._find)
+
+    def about(self, place: int) -> list[Concluded[Any]]:
+        """Return what the kept replies come to that are about a row, alone or with others.
+
+        Args:
+            place: position of the row in the pool.
+        """
+        if isinstance(self.feature, JudgedFeature):
+            [conversation] = self._project.pool.conversations(np.array([place]))
+            return [self.concluded(conversation)]
+        return [
+            answered(questions, self.identity, self._find)
+            for rows, questions in self._together()
+            if place in rows
+        ]
+
+    def _together(self) -> Iterator[tuple[list[int], Questions[Any]]]:
+        """Yield all questions about several rows, with the positions of these in the pool."""
+        assert isinstance(self.feature, AsksTogether)  # noqa: S101  whoever calls has looked
+        view = self._project.engine.view_shown(self.feature.dataset)
+        positions = view.positions
+        for rows, questions in self.feature.asked_together(view, self._capabilities):
+            yield positions[np.array(rows, np.int64)].tolist(), questions
 
     def _find(self, key: bytes) -> Reply | None:
         stored = self.store.find([key]).get(key)
@@ -94,10 +122,18 @@ class Replies:
 
     def value(self, view: PoolView) -> Any:
         """Return the value of the rows in view as it is kept; raises as `RowWork.read`."""
+        assert isinstance(self.feature, JudgedFeature)  # noqa: S101  others have one of all rows
         return RowWork(self._project.runtime).read(view, self.feature)
 
     def keys(self, view: PoolView) -> list[tuple[bytes, ...]]:
         """Return the keys of the replies of each row in view."""
+        if not isinstance(self.feature, JudgedFeature):
+            keys: dict[int, tuple[bytes, ...]] = {}
+            for rows, questions in self._together():
+                own = answered(questions, self.identity, self._find).keys
+                for row in rows:
+                    keys[row] = keys.get(row, ()) + own
+            return [keys.get(row, ()) for row in view.positions.tolist()]
         value = self.value(view)
         if isinstance(value, Judged):
             return [tuple(keys or ()) for keys in value.keys.to_list()]
@@ -137,7 +173,7 @@ def told_of(finding: Any) -> Iterator[Mapping[str, Any] | Reason]:
 
 
 def rows_in_view(
-    project: Workspace, feature: JudgedFeature, sample: IndexArray | None = None
+    project: Workspace, feature: JudgeFeature, sample: IndexArray | None = None
 ) -> PoolView:
     """Return the rows that a feature is about, all or those at some positions of the pool."""
     view: PoolView = project.engine.view(feature.dataset)
@@ -158,11 +194,11 @@ def replies_used(project: Workspace) -> list[bytes]:
     return sorted(keys)
 
 
-def judged_scores(project: Workspace) -> Iterator[tuple[str, JudgedFeature]]:
+def judged_scores(project: Workspace) -> Iterator[tuple[str, JudgeFeature]]:
     """Yield the names of the stored scores, each with all that judges were asked for it."""
     for found in stored_results(project.results, project.pool.context):
         if found.current and found.kind == "score":
             # What another version or a file that is not loaded has made is passed over.
             with contextlib.suppress(AssayError):
-                for feature in judged_features(project, stored_scorer(project, found)):
+                for feature in judge_features(project, stored_scorer(project, found)):
                     yield found.name, feature

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from assay.agreement.agreement import partial
-from assay.agreement.judge_replies import Replies, judged_features, rows_in_view
+from assay.agreement.judge_replies import JudgeFeature, Replies, judge_features, rows_in_view
 from assay.agreement.judge_spending import Spending, spending_of
 from assay.agreement.label_coverage import Coverage, coverage_of
 from assay.agreement.length_control import LengthControl, length_control, words_of
@@ -18,8 +18,7 @@ from assay.components.references import name_of
 from assay.components.rule import Rule
 from assay.echo import Brief
 from assay.errors import Parameter, Phrase, UsageError
-from assay.features.judging_pass import JudgedFeature
-from assay.features.judgments import Judgments
+from assay.features.judged_pairs import Compared, JudgedPairs
 from assay.methods.judged.imported import Imported
 from assay.outcomes import reason_counts
 from assay.pool.view import PoolView
@@ -210,7 +209,7 @@ def judge_report(
         BudgetError: if the budget is above the rows.
     """
     scorer, scores = _stored(project, name)
-    features = judged_features(project, scorer)
+    features = judge_features(project, scorer)
     if not features and not _imported(scorer):
         raise UsageError(
             f"{name} was given by no judge, nor imported",
@@ -230,7 +229,7 @@ def judge_report(
         histogram=_histogram(scores.values),
         cut=_cut(scorer, scores.values, budget, len(view)),
         lengths=_lengths(view, scores.values),
-        verdicts=_verdicts(project, scorer),
+        verdicts=_verdicts(project, scorer, features),
         against=_against(project, view, scorer, scores.values, against) if against else None,
         asked=[_asked(project, each) for each in features],
     )
@@ -333,7 +332,13 @@ def _correlation(first: FloatArray, second: FloatArray) -> Share:
     return Share(spearman(first, second), *spearman_interval(first, second, rng))
 
 
-def _verdicts(project: Workspace, scorer: Scorer) -> Verdicts | None:
+def _verdicts(
+    project: Workspace, scorer: Scorer, features: Sequence[JudgeFeature]
+) -> Verdicts | None:
+    for feature in features:
+        if isinstance(feature, JudgedPairs) and project.engine.is_stored(feature):
+            compared: Compared = project.engine.value(feature)
+            return compared.verdicts()
     declared = (project.folder / "imports" / f"{scorer.name}.json").is_file()
     if not isinstance(scorer, Imported) or not declared:
         return None
@@ -370,7 +375,7 @@ def _alike(first: FloatArray, second: FloatArray) -> bool:
     return bool(first.min() == second.min() and first.max() == second.max())
 
 
-def _asked(project: Workspace, feature: JudgedFeature) -> Asked:
+def _asked(project: Workspace, feature: JudgeFeature) -> Asked:
     replies = Replies(project, feature)
     view = rows_in_view(project, feature)
     try:
@@ -378,7 +383,7 @@ def _asked(project: Workspace, feature: JudgedFeature) -> Asked:
         return Asked(
             judge=name_of(feature.judge),
             feature=feature.name,
-            prompt=name_of(feature.prompt) if isinstance(feature, Judgments) else "",
+            prompt=name_of(getattr(feature, "prompt", "")),
             spending=spending_of(replies.store, keys, project.pool.path.stem, feature),
             coverage=coverage_of(replies, keys),
             retest=retest_of(replies, view),

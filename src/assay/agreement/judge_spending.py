@@ -10,14 +10,14 @@ import numpy as np
 from assay.components.money import amount_text
 from assay.components.references import name_of
 from assay.echo import Brief
-from assay.features.judging_pass import JudgedFeature
+from assay.features.judging_pass import AsksJudge
 from assay.judging.known_capabilities import currency_of
 from assay.judging.opening import judge_identity
 from assay.judging.store import ReplyStore
 from assay.judging.stored_reply import StoredReply
 
 _AT_ONCE = 4000
-Asking: TypeAlias = Iterable[tuple[str, JudgedFeature]]
+Asking: TypeAlias = Iterable[tuple[str, AsksJudge]]
 """Names of scores, each with something that a judge is asked for."""
 
 
@@ -58,7 +58,7 @@ class Money(Brief):
         return ", ".join(parts)
 
 
-def scope_of(pool: str, feature: JudgedFeature) -> str:
+def scope_of(pool: str, feature: AsksJudge) -> str:
     """Return what spending is counted under.
 
     Args:
@@ -68,7 +68,7 @@ def scope_of(pool: str, feature: JudgedFeature) -> str:
     return f"{pool}/{feature.row_key}"
 
 
-def money_of(store: ReplyStore, pool: str, feature: JudgedFeature) -> Money:
+def money_of(store: ReplyStore, pool: str, feature: AsksJudge) -> Money:
     """Return what was spent on a feature of the rows of a pool; see `scope_of`."""
     return _money(store, [scope_of(pool, feature)], judge_identity(feature.judge))
 
@@ -103,7 +103,7 @@ def accounts_of(store: ReplyStore, pools: Collection[str], scores: Asking) -> li
         scores: names of scores with what judges are asked for them; settled.
     """
     names: dict[str, list[str]] = {}
-    features: dict[str, JudgedFeature] = {}
+    features: dict[str, AsksJudge] = {}
     for name, feature in scores:
         names.setdefault(feature.row_key, []).append(name)
         features[feature.row_key] = feature
@@ -159,7 +159,7 @@ class Spending(Brief):
 
 
 def spending_of(
-    store: ReplyStore, keys: Iterable[bytes], pool: str, feature: JudgedFeature
+    store: ReplyStore, keys: Iterable[bytes], pool: str, feature: AsksJudge
 ) -> Spending:
     """Return what the replies under some keys have taken.
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from assay.agreement.judge_replies import Replies
+from assay.features.judged_pairs import JudgedPairs
 from assay.features.judgments import Judgments
 from assay.judging.kept import read_stored
 from assay.judging.label_probabilities import MIN_COVERAGE, label_distribution
@@ -42,7 +43,7 @@ def coverage_of(replies: Replies, keys: Sequence[bytes]) -> Coverage | None:
         replies: of a feature.
         keys: of its replies.
     """
-    if not isinstance(replies.feature, Judgments):
+    if not isinstance(replies.feature, (Judgments, JudgedPairs)):
         return None
     labels = load_prompt(replies.feature.prompt).labels
     if not labels:

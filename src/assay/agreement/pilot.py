@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.agreement.judge_replies import Exchange, Replies, judged_features, rows_in_view, told_of
+from assay.agreement.judge_replies import Exchange, Replies, judge_features, rows_in_view, told_of
 from assay.agreement.judge_spending import Spending, spending_of
 from assay.agreement.label_coverage import Coverage, coverage_of
 from assay.agreement.sample_reading import SampleReading, sampled_rows
@@ -149,7 +149,14 @@ def pilot(project: Workspace, scorer: Scorer, *, sample: int, seed: int = 0) -> 
         UsageError: if it asks no judge.
         UnfinishedError: if a row got no reply, such as for the cap.
     """
-    features = judged_features(project, scorer)
+    asked = judge_features(project, scorer)
+    features = [each for each in asked if isinstance(each, JudgedFeature)]
+    if len(features) < len(asked):
+        raise UsageError(
+            f"{scorer.name} asks a judge about several rows at a time, and a sample of single ones "
+            "tells nothing of that",
+            hint="score a file of some fifty rows by it, and look at `assay judge report`",
+        )
     if not features:
         raise UsageError(
             f"{scorer.name} asks no judge", hint="`assay methods judged` lists those that do"

@@ -1,7 +1,7 @@
 """Questions to a judge that are of no single row: put many at a time, and priced beforehand."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from assay.components.references import short_name
 from assay.features.judging_pass import AsksJudge, spending_scope
@@ -10,6 +10,7 @@ from assay.judging.capabilities import Capabilities
 from assay.judging.questioning import Concluded, Questions, first_asked
 from assay.models.language_model import at_work
 from assay.models.service import Price
+from assay.pool.view import PoolView
 from assay.runtime import Runtime
 
 Finding = TypeVar("Finding")
@@ -17,6 +18,16 @@ PoolQuestions = Callable[[range, Capabilities], Iterable[Questions[Finding]]]
 """Makes the questions with some numbers for a judge of such capabilities."""
 _TOGETHER = 2048
 _PRICED = 200_000
+
+
+@runtime_checkable
+class AsksTogether(AsksJudge, Protocol):
+    """A feature that asks a judge about several rows at a time."""
+
+    def asked_together(
+        self, view: PoolView, capabilities: Capabilities
+    ) -> Iterator[tuple[Sequence[int], Questions[Any]]]:
+        """Yield all questions, each with the places in view of the rows that it is about."""
 
 
 def ask_all(

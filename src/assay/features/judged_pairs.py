@@ -44,7 +44,7 @@ from assay.solvers.bradley_terry import (
     strengths_against,
 )
 from assay.solvers.pair_drawing import pairs_in_circles
-from assay.solvers.verdicts import CONSISTENT, summary, two_order_verdict
+from assay.solvers.verdicts import CONSISTENT, Verdicts, summary, two_order_verdict
 from assay.values import RowValue
 from assay.wording import number_of
 
@@ -66,6 +66,7 @@ class Compared(RowValue):
         forward: shape (m,): share of replies for the second where it was shown second; NaN for
             none.
         backward: shape (m,): share of replies for the first where that was shown second.
+        converged: whether the strengths are those that explain the comparisons best. Shape (1,).
     """
 
     strength: FloatArray
@@ -74,10 +75,16 @@ class Compared(RowValue):
     second: IndexArray
     forward: FloatArray
     backward: FloatArray
+    converged: NDArray[np.bool_]
 
     def frame(self) -> pl.DataFrame:
         """Return the columns that have a number per row."""
         return pl.DataFrame({"strength": self.strength, "comparisons": self.comparisons})
+
+    def verdicts(self) -> Verdicts:
+        """Return how far the judge contradicts itself, and where it leans to."""
+        lead, other = _signs(1.0 - self.forward), _signs(self.backward)
+        return summary(lead, other, two_order_verdict(lead, other))
 
 
 class _Texts(NamedTuple):
@@ -110,6 +117,7 @@ class JudgedPairs(PoolFeature):
     """
 
     name = "judged_pairs"
+    version: ClassVar[int] = 2
     tells: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="QuRating: Selecting High-Quality Data for Training Language Models",
@@ -165,18 +173,29 @@ class JudgedPairs(PoolFeature):
         pairs = self._pairs(found)
         return price_of_all(self, self._asked(found, pairs), len(pairs), runtime)
 
+    def asked_together(
+        self, view: PoolView, capabilities: Capabilities
+    ) -> Iterator[tuple[Sequence[int], Questions[Found]]]:
+        """Yield the questions about pairs, each with the rows in view that have its texts."""
+        found = self._texts(view, capabilities)
+        pairs = self._pairs(found)
+        rows = [np.flatnonzero(found.place == text).tolist() for text in range(len(found.texts))]
+        asked = self._asked(found, pairs)(range(len(pairs)), capabilities)
+        for (first, second), questions in zip(pairs.tolist(), asked, strict=True):
+            yield [*rows[first], *rows[second]], questions
+
     def told(self, value: Compared) -> str:
         """Return how far the judge contradicts itself, and where it leans to."""
-        lead, other = _signs(1.0 - value.forward), _signs(value.backward)
-        found = summary(lead, other, two_order_verdict(lead, other))
+        found = value.verdicts()
         if not found.both_orders:
             return f"none of {number_of(len(value.first), 'pair')} was judged in both orders"
         share = found.consistency.value
         warning = "" if share >= CONSISTENT else ", so what it says is mostly one of places"
+        unsettled = "" if value.converged.all() else "; the strengths have not settled"
         return (
             f"of {number_of(found.both_orders, 'pair')} the judge said the same in both orders of "
             f"{share:.0%}{warning}; {found.first_place.value:.0%} of its replies were for the text "
-            f"shown first; {number_of(found.without, 'pair')} had no reply in both"
+            f"shown first; {number_of(found.without, 'pair')} had no reply in both{unsettled}"
         )
 
     def pack(self, value: Compared) -> dict[str, NDArray[Any]]:
@@ -278,7 +297,8 @@ def _value(found: _Texts, pairs: IndexArray, said: Sequence[Found], repeats: int
         too_few=repeats // 2,
     )  # fmt: skip
     comparisons = Comparisons(pairs[:, 0], pairs[:, 1], probability)
-    strength, group = _strengths(comparisons, found)
+    strength, fitted = _strengths(comparisons, found)
+    group = fitted.group
     counted = ~np.isnan(probability)
     met = np.bincount(pairs[counted].ravel(), minlength=len(found.texts))
     reason = np.where(np.isnan(strength), _reasons(pairs, failed, counted, group), 0)
@@ -292,6 +312,7 @@ def _value(found: _Texts, pairs: IndexArray, said: Sequence[Found], repeats: int
         found.row[pairs[:, 1]],
         shares[0],
         shares[1],
+        np.array([fitted.converged]),
     )
 
 
@@ -308,8 +329,8 @@ def _failure(found: Found) -> Reason:
     return found.reason or next((each.reason for each in every if each.reason), Reason.OK)
 
 
-def _strengths(comparisons: Comparisons, found: _Texts) -> tuple[FloatArray, IndexArray]:
-    """Return the strength of each text, NaN for none, and a text of those linked with it.
+def _strengths(comparisons: Comparisons, found: _Texts) -> tuple[FloatArray, Strengths]:
+    """Return the strength of each text, NaN for none, and the fit of those that count.
 
     Those that speak to the judge move nobody: their strengths are found against the others'.
     """
@@ -324,7 +345,7 @@ def _strengths(comparisons: Comparisons, found: _Texts) -> tuple[FloatArray, Ind
     one, other = np.where(turned, second, first), np.where(turned, first, second)
     lost = np.where(turned, 1.0 - probability, probability)
     own = strengths_against(Comparisons(one, other, lost), strength, count)
-    return np.where(aside, own, strength), fitted.group
+    return np.where(aside, own, strength), fitted
 
 
 def _largest(fitted: Strengths) -> NDArray[np.bool_]:

@@ -144,6 +144,17 @@ class JudgedVariants(PoolFeature):
         shown = self._orders(found.groups)
         return price_of_all(self, self._asked(found.groups, shown), len(shown), runtime)
 
+    def asked_together(
+        self, view: PoolView, capabilities: Capabilities
+    ) -> Iterator[tuple[Sequence[int], Questions[Found]]]:
+        """Yield the questions about groups, each with the rows in view that have its texts."""
+        found = self._groups(view, capabilities)
+        shown = self._orders(found.groups)
+        asked = self._asked(found.groups, shown)(range(len(shown)), capabilities)
+        for (group, _), questions in zip(shown, asked, strict=True):
+            rows = [variant.row for variant in found.groups[group]]
+            yield np.flatnonzero(np.isin(found.like, rows)).tolist(), questions
+
     def told(self, value: Rated) -> str:
         """Return how much the place in which a variant was shown moves its score."""
         known = value.lean[np.isfinite(value.lean)]

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from assay.components.component import Feature
+from assay.components.component import Dataset, Feature
 from assay.components.references import JudgeRef, short_name
 from assay.features.passes import Pass, Reading, RowFeature, StagedReading
 from assay.judging.asking import Asking, Batch
@@ -74,9 +74,19 @@ class JudgedFeature(RowFeature):
 class AsksJudge(Protocol):
     """A feature that asks a judge, of single rows or of all together."""
 
+    name: ClassVar[str]
+
     @property
     def judge(self) -> str:
         """Return whom."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """Return of which rows."""
+
+    @property
+    def key(self) -> str:
+        """Return the key of its value."""
 
     @property
     def row_key(self) -> str:

@@ -35,9 +35,9 @@ def judged_row(project: "Workspace", place: int) -> list[dict[str, Any]]:
             continue
         replies = Replies(project, feature)
         try:
-            [conversation] = project.pool.conversations(np.array([place]))
-            concluded = replies.concluded(conversation)
-            exchanges = replies.exchanges(concluded.keys)
+            concluded = replies.about(place)
+            exchanges = [each for one in concluded for each in replies.exchanges(one.keys)]
+            told = [each for one in concluded for each in told_of(one.finding)]
         except AssayError:
             continue  # its prompt is not here any more, or it cannot be asked so now
         finally:
@@ -48,8 +48,8 @@ def judged_row(project: "Workspace", place: int) -> list[dict[str, Any]]:
                     "score": name,
                     "judge": name_of(feature.judge),
                     "replies": [described_exchange(each) for each in exchanges],
-                    "read": [described_read(each) for each in told_of(concluded.finding)],
-                    "words": [read_words(each) for each in told_of(concluded.finding)],
+                    "read": [described_read(each) for each in told],
+                    "words": [read_words(each) for each in told],
                 }
             )
     return found

@@ -396,3 +396,14 @@ def test_a_prompt_that_compares_nothing_is_refused(tmp_path: Path) -> None:
         pytest.raises(ConfigError, match="the prompt tegit does not compare two texts"),
     ):
         engine.value(JudgedPairs(judge=address, prompt="tegit"))
+
+
+def test_strengths_that_have_not_settled_are_told(tmp_path: Path) -> None:
+    with judged(tmp_path, FIVE) as (engine, address, judge):
+        judge.compares = _better(STEPS)
+        feature = JudgedPairs(judge=address)
+        found = _compared(engine, feature)
+
+    assert found.converged.tolist() == [True]
+    assert "settled" not in feature.told(found)
+    assert feature.told(replace(found, converged=np.array([False]))).endswith("have not settled")
