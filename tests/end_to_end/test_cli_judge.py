@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.batch_service import BatchStub, serving_batches
 from tests.end_to_end.in_process import Here, calls_in
 from tests.judge_servers import LLAMA_CPP, NAME, OLD_OLLAMA, Personality, serving_judge
 from tests.scripted_judge import MARK, ScriptedJudge, cut, labelled, refusal
@@ -420,3 +421,42 @@ def test_a_pilot_of_single_rows_tells_nothing_of_comparisons(assay: Here, judge:
     assert found.code == 2
     assert "asks a judge about several rows at a time" in found.err
     assert "assay judge report" in found.err
+
+
+# Batches
+
+
+def test_a_batch_is_handed_in_taken_down_and_paid_for_once(
+    assay: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assay.judging.batch._FIRST_WAIT_SECONDS", 0.01)
+    script = {str(place): f"{place % 6}\nSo." for place in range(_ROWS)}
+    stub = BatchStub(ScriptedJudge(OLD_OLLAMA, script=script), polls=2)
+    with serving_batches(stub) as base:
+        words = ("data.json", "alpagasus", "--judge", f"{base}#{NAME}@1", *_PRICE)
+        dry = assay("judge", "batch", *words, "-n")
+        assert not stub.batches
+        first = assay("judge", "batch", *words, "--price-share", "0.5")
+        [last] = assay("judge", "batch", *words, "--price-share", "0.5", "--wait",
+                       "--json").document  # fmt: skip
+        done = assay("judge", "batch", *words)
+        told = sum(stub.judge.told.values())
+        scored = assay("score", *words, "--json")
+
+    assert "60 requests" in dry.out + dry.err
+    assert "handed in   60 requests" in first.out
+    assert "next: assay judge batch data.json" in first.err + first.out
+    assert (last["kept"], last["open"], last["currency"]) == (60, 0, "USD")
+    assert last["spent"] == pytest.approx(60 * 70e-6 / 2)
+    assert "handed in   0 requests" in done.out
+    assert "next: assay score data.json" in done.err + done.out
+    assert scored.code == 0, scored.err
+    assert sum(stub.judge.told.values()) == told == 60
+    assert len(stub.batches) == 1
+
+
+def test_options_of_batches_are_of_no_other_action(assay: Here, judge: Judge) -> None:
+    found = assay("judge", "probe", judge[0], "--wait")
+
+    assert found.code == 2
+    assert "--wait goes with `assay judge batch`" in found.err

@@ -23,6 +23,7 @@ def complete_judge_words(incomplete: str) -> list[tuple[str, str]]:
     does = [
         ("probe", "what a judge can do"),
         ("report", "what a score of a judge is worth"),
+        ("batch", "requests by batches of the service"),
         ("export", "replies to a file"),
         ("import", "replies from a file"),
     ]

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from assay.components.component import Scorer
     from assay.project import Project
 
-ACTIONS = ("probe", "report", "export", "import")
+ACTIONS = ("probe", "report", "batch", "export", "import")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,14 @@ class Judging:
         typer.Option("-o", "--output", metavar="PAGE.html", show_default=False,
                      help="With report: write one self-contained HTML page."),
     ] = None  # fmt: skip
+    price_share: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, show_default=False,
+                     help="With batch: what it costs of --price, such as 0.5; 1 by default."),
+    ] = 1.0  # fmt: skip
+    wait: Annotated[
+        bool, typer.Option("--wait", help="With batch: until nothing is under way.")
+    ] = False
     leave_out: Annotated[
         bool,
         typer.Option("--leave-out", help="With export: without replies that hold what looks like "
@@ -71,6 +79,7 @@ class Judging:
         "assay judge probe http://localhost:8000/v1#qwen",
         "assay judge alpaca_data.json alpagasus --sample 50 --judge http://localhost:8000/v1#qwen",
         "assay judge report alpaca_data.json alpagasus --against labels -o judge.html",
+        "assay judge batch alpaca_data.json alpagasus --judge https://api.example.com/v1#m --wait",
         "assay judge export replies.jsonl -p alpaca_data.assay",
         "assay judge import replies.jsonl",
     ),
@@ -100,6 +109,9 @@ def judge(
     therefore asked. `report SCORE` says of a score that a judge gave, or that was imported: ties
     at the cut, how much of it is length, how far it agrees with another one, what it has cost.
 
+    `batch DATA METHOD` hands requests in by the service's batches, which cost less and take up to
+    a day, and takes down what is over; called again it goes on, and then `assay score` asks nobody.
+
     `export FILE` writes replies and what is known of their judges to a file, those of the project
     that -p names or else all; `import FILE` takes them in, and with --offline they are replayed
     without a network. ./probe is a file of that name.
@@ -117,8 +129,17 @@ def judge(
         _probe(given[1:], judging, everywhere, working)
     elif action == "report":
         _report(given[1:], judging, everywhere)
+    elif action == "batch":
+        _batch(given[1:], judging, reading, everywhere, working)
     elif action:
-        _move(action, given[1:], judging, everywhere, working)
+        from assay.cli.handed_replies import export_replies, import_replies
+
+        if len(given) != 2:
+            raise UsageError(f"{action} takes one file", hint=f"assay judge {action} replies.jsonl")
+        if action == "export":
+            export_replies(Path(given[1]), everywhere, working, leave_out=judging.leave_out)
+        else:
+            import_replies(Path(given[1]), everywhere, working)
     else:
         _pilot(given, judging, reading, everywhere, working)
 
@@ -131,18 +152,20 @@ def _check_options(action: str, judging: Judging) -> None:
     """
     from assay.errors import UsageError
 
-    of = {
-        "--again": ("probe", judging.again),
-        "--against": ("report", judging.against is not None),
-        "--budget": ("report", judging.budget is not None),
-        "-o": ("report", judging.output is not None),
-        "--leave-out": ("export", judging.leave_out),
-        "--judge": ("", judging.judge is not None),
-        "--set": ("", bool(judging.settings)),
+    of: dict[str, tuple[tuple[str, ...], bool]] = {
+        "--again": (("probe",), judging.again),
+        "--against": (("report",), judging.against is not None),
+        "--budget": (("report",), judging.budget is not None),
+        "-o": (("report",), judging.output is not None),
+        "--price-share": (("batch",), judging.price_share != 1.0),
+        "--wait": (("batch",), judging.wait),
+        "--leave-out": (("export",), judging.leave_out),
+        "--judge": (("", "batch"), judging.judge is not None),
+        "--set": (("", "batch"), bool(judging.settings)),
     }
     for option, (own, is_given) in of.items():
-        if is_given and own != action:
-            goes = f"`assay judge {own}`" if own else "a pilot: assay judge DATA METHOD"
+        if is_given and action not in own:
+            goes = f"`assay judge {own[0]}`" if own[0] else "a pilot: assay judge DATA METHOD"
             raise UsageError(f"{option} goes with {goes}")
 
 
@@ -178,7 +201,66 @@ def _probe(
         )
 
 
-# A pilot
+# A pilot, and batches
+
+
+def _opened(
+    words: Sequence[str],
+    judging: Judging,
+    reading: Loading,
+    everywhere: Everywhere,
+    working: Working,
+) -> "tuple[Project, Scorer]":
+    """Return the project that some words name, and the one method to be asked for."""
+    from assay.cli.options.grammar import parse_words
+    from assay.cli.options.models import check_work
+    from assay.cli.options.opening import open_words
+    from assay.errors import UsageError
+
+    parsed = parse_words(words, everywhere.project)
+    if len(parsed.methods) != 1:
+        named = ", ".join(parsed.methods) or "none is named"
+        raise UsageError(
+            f"one method is tried at a time: {named}",
+            hint="`assay methods judged` lists what asks",
+        )
+    project, _files = open_words(parsed, everywhere, reading, working, settings=judging.settings)
+    scorer = _scorer(project, parsed.methods, judging)
+    check_work(project, [scorer])
+    return project, scorer
+
+
+def _batch(
+    words: Sequence[str],
+    judging: Judging,
+    reading: Loading,
+    everywhere: Everywhere,
+    working: Working,
+) -> None:
+    from assay.cli.printing.batch_report import batch_parts, describe_batches, next_after
+    from assay.cli.printing.planning_report import print_plan
+    from assay.cli.recording import recorded
+    from assay.cli.shell import command_line
+    from assay.engine.judged_batches import judge_in_batches
+
+    project, scorer = _opened(words, judging, reading, everywhere, working)
+    if working.dry_run:
+        print_plan(project, [scorer])
+        return
+    with recorded(project, "judge", sys.argv[2:], [scorer]):
+        found = judge_in_batches(
+            project.engine, [scorer], price_share=judging.price_share, wait=judging.wait
+        )
+    page = terminal()
+    if page.settings.as_json:
+        page.document(describe_batches(found))
+        return
+    for part in batch_parts(found):
+        page.result(part)
+    if not found:
+        page.note("all of it is at hand; nothing was handed in")
+    again = command_line(sys.argv[1:])
+    page.next(next_after(found, again, _whole(words, judging, everywhere, working)))
 
 
 def _pilot(
@@ -190,23 +272,11 @@ def _pilot(
 ) -> None:
     from assay.agreement.pilot import pilot
     from assay.agreement.sample_reading import SampleReading, sampled_rows
-    from assay.cli.options.grammar import parse_words
-    from assay.cli.options.models import check_work
-    from assay.cli.options.opening import open_words
     from assay.cli.printing.pilot_report import describe_pilot, pilot_parts
     from assay.cli.printing.planning_report import print_steps
     from assay.cli.recording import recorded
-    from assay.errors import UsageError
 
-    parsed = parse_words(words, everywhere.project)
-    if len(parsed.methods) != 1:
-        named = ", ".join(parsed.methods) or "none is named"
-        raise UsageError(
-            f"a pilot tries one method: {named}", hint="`assay methods judged` lists what asks"
-        )
-    project, _files = open_words(parsed, everywhere, reading, working, settings=judging.settings)
-    scorer = _scorer(project, parsed.methods, judging)
-    check_work(project, [scorer])
+    project, scorer = _opened(words, judging, reading, everywhere, working)
     if working.dry_run:
         rows = sampled_rows(project, judging.sample, seed=judging.seed)
         print_steps([SampleReading(project, rows).priced(scorer)])
@@ -282,91 +352,3 @@ def _report(words: Sequence[str], judging: Judging, everywhere: Everywhere) -> N
         write_text(judging.output, judge_page(found))
         remember(project.runtime.cache, [judging.output])
         page.note(f"wrote {shown_path(judging.output)}", style="dim")
-
-
-# Replies that are handed on
-
-
-def _move(
-    action: str,
-    words: Sequence[str],
-    judging: Judging,
-    everywhere: Everywhere,
-    working: Working,
-) -> None:
-    from assay.errors import UsageError
-
-    if len(words) != 1:
-        raise UsageError(f"{action} takes one file", hint=f"assay judge {action} replies.jsonl")
-    path = Path(words[0])
-    if action == "export":
-        _export(path, judging, everywhere, working)
-    else:
-        _import(path, everywhere, working)
-
-
-def _export(path: Path, judging: Judging, everywhere: Everywhere, working: Working) -> None:
-    from assay.agreement.judge_replies import replies_of, replies_used
-    from assay.cli.options.opening import open_project, runtime_of
-    from assay.cli.options.replacing import check_replaceable
-    from assay.errors import DataError
-    from assay.judging.cassette import export_cassette
-    from assay.judging.secret import folder_secret
-    from assay.judging.store import ReplyStore
-
-    if everywhere.project is None:
-        store = ReplyStore(runtime_of(everywhere).cache / "judge")
-        keys = store.keys()
-    else:
-        project = open_project([], everywhere, as_loaded=True)
-        store = replies_of(project)
-        keys = replies_used(project)
-    with store:
-        if not keys:
-            raise DataError(
-                "no reply of a judge is kept here"
-                if everywhere.project is None
-                else f"no score of {everywhere.project} rests on a judge's replies",
-                hint="assay judge DATA METHOD --judge ADDRESS asks for some",
-            )
-        if working.dry_run:
-            _told(path, len(keys), "would be written", dry=True)
-            return
-        check_replaceable(path, yes=everywhere.yes)
-        count = export_cassette(
-            store, path, keys, secret=folder_secret(store.folder), leave_out=judging.leave_out
-        )
-    _told(path, count, "written")
-    terminal().next(f"assay judge import {path}")
-
-
-def _import(path: Path, everywhere: Everywhere, working: Working) -> None:
-    from assay.cli.options.opening import runtime_of
-    from assay.judging.cassette import import_capabilities, import_cassette, read_cassette
-    from assay.judging.store import ReplyStore
-
-    with ReplyStore(runtime_of(everywhere).cache / "judge") as store:
-        if working.dry_run:
-            found = {reply.key for reply in read_cassette(path)}
-            _told(path, len(found - store.known(found)), "would be taken in", dry=True)
-            return
-        count = import_cassette(store, path)
-        _, others = import_capabilities(store, path)
-    for judge in others:
-        terminal().warn(
-            f"{judge} was found to be otherwise here, and that stays: where it is asked otherwise, "
-            "these replies do not count"
-        )
-    _told(path, count, "taken in")
-
-
-def _told(path: Path, count: int, what: str, *, dry: bool = False) -> None:
-    from assay.cli.naming import shown_path
-
-    page = terminal()
-    described: dict[str, Any] = {"file": str(path), "replies": count, "done": not dry}
-    if page.settings.as_json:
-        page.document(described)
-    else:
-        counted = "1 reply" if count == 1 else f"{count:,} replies"
-        page.result(f"{counted} {what}: {shown_path(path)}")
