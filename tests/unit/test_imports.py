@@ -28,7 +28,7 @@ FLOORS = (
     ("methods", "engine"),
     ("testing",),
     ("workspace",),
-    ("agreement", "assessment", "compare"),
+    ("agreement", "assessment", "compare", "evaluation"),
     ("reports", "project"),
     ("config",),
     ("cli", "assay"),

@@ -23,7 +23,7 @@ from assay.version import __version__
 
 VERBS = (
     "load", "methods", "score", "select", "export", "tune", "show", "diff", "agree",
-    "judge", "compare", "assess",
+    "judge", "compare", "evaluate", "assess",
     "run", "init", "schema", "status", "import_scores", "cache", "doctor",
 )  # fmt: skip
 """Modules of `verbs` that register a verb, in the order in which help lists them."""

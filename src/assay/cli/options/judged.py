@@ -1,5 +1,6 @@
 """Options about records of judges, and the file that they stand in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -118,7 +119,7 @@ def judged_file(path: Path, column: str, judging: Judging) -> JudgedFile | None:
         path,
         layout=layout.name,
         candidate=judging.candidate,
-        where=_where(judging),
+        where=where_of(judging.where),
         swapped=judging.swapped,
         rows_of=judging.rows,
     )
@@ -147,11 +148,16 @@ def _layout(path: Path, column: str, judging: Judging) -> "JudgedLayout | None":
         return None
 
 
-def _where(judging: Judging) -> dict[str, str]:
+def where_of(given: Sequence[str] | None) -> dict[str, str]:
+    """Return the fields that records must have, and what these must say.
+
+    Raises:
+        UsageError: if one is not written FIELD=VALUE.
+    """
     from assay.errors import UsageError
 
     found: dict[str, str] = {}
-    for each in judging.where or []:
+    for each in given or []:
         name, equals, value = each.partition("=")
         if not equals or not name:
             raise UsageError(f"--where {each!r}", hint="FIELD=VALUE, such as turn=1")

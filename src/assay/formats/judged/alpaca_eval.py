@@ -35,6 +35,9 @@ def _read(record: Fields, reading: Reading) -> Judged:
         response=text_of(record, f"output_{reading.candidate}"),
         values=values,
         about=f"{own} against {other}",
+        names=(own, other),
+        rival=text_of(record, f"output_{3 - reading.candidate}"),
+        dataset=text_of(record, "dataset") or "",
     )
 
 

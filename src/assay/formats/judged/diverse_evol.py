@@ -5,6 +5,7 @@ from assay.formats.judged.layout import (
     JudgedLayout,
     Reading,
     both_orders,
+    both_places,
     has,
     key_of,
     text_of,
@@ -23,6 +24,10 @@ def _read(record: Fields, reading: Reading) -> Judged:
         about=f"{names[candidate]} against {names[1 - candidate]}",
         orders=both_orders(
             two_numbers(record["eval_QUERY0"]), two_numbers(record["eval_QUERY1"]), reading
+        ),
+        names=(names[candidate], names[1 - candidate]),
+        replies=both_places(
+            text_of(record, "response_QUERY0"), text_of(record, "response_QUERY1"), reading
         ),
     )
 

@@ -101,6 +101,18 @@ def in_order(pair: Pair, reading: Reading) -> Orders:
     return Orders(second=turned(pair))
 
 
+def in_places(reply: str | None, reading: Reading) -> tuple[str | None, str | None]:
+    """Return where a reply goes of which one order is known."""
+    return (reply, None) if reading.candidate == 1 else (None, reply)
+
+
+def both_places(
+    first: str | None, second: str | None, reading: Reading
+) -> tuple[str | None, str | None]:
+    """Return where two replies go: that of answer 1 shown first, and of answer 2 shown first."""
+    return (first, second) if reading.candidate == 1 else (second, first)
+
+
 def both_orders(first: Pair, second: Pair, reading: Reading) -> Orders:
     """Return where two pairs go.
 

@@ -34,6 +34,7 @@ def _read_single(record: Fields, reading: Reading) -> Judged:
         response=response,
         values={f"turn_{record.get('turn', 1)}": score},
         about=str(record["model"]),
+        names=(str(record["model"]), ""),
     )
 
 
@@ -69,13 +70,17 @@ def _read_pair(record: Fields, reading: Reading) -> Judged:
     names = (str(record["model_1"]), str(record["model_2"]))
     own, other = names[reading.candidate - 1], names[2 - reading.candidate]
     first, second = (_outcome(record[name], names) for name in ("g1_winner", "g2_winner"))
-    prompt, response = _texts(record.get("g1_user_prompt"), f"Assistant {'AB'[own != names[0]]}")
+    shown = record.get("g1_user_prompt")
+    prompt, response = _texts(shown, f"Assistant {'AB'[own != names[0]]}")
+    _, rival = _texts(shown, f"Assistant {'BA'[own != names[0]]}")
     return Judged(
         key=key_of(record, "question_id"),
         prompt=prompt,
         response=response,
         about=f"{own} against {other}, turn {record.get('turn', 1)}",
         orders=both_orders(first, second, reading),
+        names=(own, other),
+        rival=rival,
     )
 
 

@@ -35,6 +35,13 @@ def _sides(record: Fields, reading: Reading) -> tuple[str | None, str | None]:
     return question_of(record), answer
 
 
+def _names(record: Fields, reading: Reading) -> tuple[str, str]:
+    """Return what the two answers are called; the key of a pair names both models."""
+    models = (text_of(record, "cmp_key") or "").split("_")
+    first, second = models if len(models) == 2 else ("response1", "response2")
+    return (first, second) if reading.candidate == 1 else (second, first)
+
+
 def _read_people(record: Fields, reading: Reading) -> Judged:
     votes = [_vote(record[name]) for name in _PEOPLE]
     prompt, response = _sides(record, reading)
@@ -45,6 +52,8 @@ def _read_people(record: Fields, reading: Reading) -> Judged:
         response=response,
         values=dict(zip(_PEOPLE, map(sign_of, own), strict=True)),
         orders=in_order(_majority(votes), reading),
+        names=_names(record, reading),
+        rival=text_of(record, f"response{3 - reading.candidate}"),
     )
 
 
@@ -72,6 +81,8 @@ def _read_judge(record: Fields, reading: Reading) -> Judged:
         response=response,
         values=values,
         orders=in_order(_vote(record[names[0]]), reading),
+        names=_names(record, reading),
+        rival=text_of(record, f"response{3 - reading.candidate}"),
     )
 
 

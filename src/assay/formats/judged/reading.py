@@ -5,8 +5,10 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from assay.echo import Brief
 from assay.errors import DataError, FormatError, Parameter, Phrase
 from assay.formats import streams
 from assay.formats.containers import SAMPLED_RECORDS, file_records, sniff
@@ -31,7 +33,7 @@ def layout_of(path: Path) -> JudgedLayout | None:
     """
     if is_pickled(path):
         return score_lists.LAYOUT  # no other is published so, and a pickle is read as a whole
-    records = [value for value, _ in itertools.islice(_values(path), SAMPLED_RECORDS)]
+    records = [value for value, _ in itertools.islice(values_of(path), SAMPLED_RECORDS)]
     return find_layout([each for each in records if not isinstance(each, BadRecord)])
 
 
@@ -64,10 +66,7 @@ def read_judged(
     """
     chosen = judged_layout(layout) if layout else layout_of(path)
     if chosen is None:
-        raise FormatError(
-            f"{path}: no layout of judge records fits",
-            hint=f"known are {', '.join(each.name for each in LAYOUTS)}",
-        )
+        raise _unknown(path)
     if candidate is not None and not chosen.candidate:
         raise DataError(f"{path}: {chosen.name} has no pairs, so no candidate among them")
     if swapped is not None and not chosen.one_order:
@@ -96,6 +95,51 @@ def read_judged(
     return table_of(chosen.name, rows, scored=chosen.scored, faults=faults)
 
 
+@dataclass(frozen=True, repr=False)
+class Records(Brief):
+    """The records of a file one by one, each about the answer that stands first in it.
+
+    Attributes:
+        path: of the file.
+        layout: by which it was read.
+        rows: what each record says, in the order of the file.
+    """
+
+    path: Path
+    layout: JudgedLayout
+    rows: Sequence[Judged]
+
+
+def read_records(
+    path: Path, *, layout: str | None = None, where: Mapping[str, str] | None = None
+) -> Records:
+    """Return the records of a file, which may be about many pairs.
+
+    Args:
+        path: as of `read_judged`.
+        layout: name of its layout, or None to find it.
+        where: fields and what they must say, as text; records that say something else are left.
+
+    Raises:
+        FormatError: if the layout is not known, or no record is of it.
+        DataError: if a record cannot be read; it is named.
+    """
+    chosen = judged_layout(layout) if layout else layout_of(path)
+    if chosen is None:
+        raise _unknown(path)
+    faults: list[str] = []
+    rows = _rows(path, chosen, Reading(1, _names(path, chosen)), where or {}, faults)
+    if faults:
+        more = f"; {len(faults) - 1:,} more" if len(faults) > 1 else ""
+        raise DataError(f"{faults[0]}{more}", hint="mend the file, or take the record out of it")
+    return Records(path, chosen, rows)
+
+
+def _unknown(path: Path) -> FormatError:
+    known = ", ".join(each.name for each in LAYOUTS)
+    return FormatError(f"{path}: no layout of judge records fits", hint=f"known are {known}")
+
+
 def _names(path: Path, layout: JudgedLayout) -> tuple[str, str]:
     """Return what the name of a file calls its two answers; empty where it need not."""
     if not layout.named:
@@ -119,7 +163,7 @@ def _rows(
 ) -> list[Judged]:
     rows: list[Judged] = []
     left = 0
-    for count, (value, place) in enumerate(_values(path), start=1):
+    for count, (value, place) in enumerate(values_of(path), start=1):
         try:
             if not _says(value, where):
                 left += 1
@@ -165,7 +209,7 @@ def _nothing(
     return FormatError(f"{path}: no record can be read as {layout.name}{first}")
 
 
-def _values(path: Path) -> Iterator[tuple[object, str]]:
+def values_of(path: Path) -> Iterator[tuple[object, str]]:
     """Yield the records of a file, and the place of those that are broken."""
     if is_pickled(path):
         content = plain_pickle(path)

@@ -5,8 +5,10 @@ from assay.formats.judged.layout import (
     JudgedLayout,
     Reading,
     both_orders,
+    both_places,
     has,
     in_order,
+    in_places,
     key_of,
     missing,
     question_of,
@@ -24,17 +26,25 @@ def _read_cherry(record: Fields, reading: Reading) -> Judged:
         prompt=question_of(record),
         response=answers[reading.candidate - 1],
         orders=both_orders(shown, Pair(swapped.other, swapped.candidate), reading),
+        names=("Answer1", "Answer2") if reading.candidate == 1 else ("Answer2", "Answer1"),
+        rival=answers[2 - reading.candidate],
+        replies=both_places(text_of(record, "review"), text_of(record, "review_reverse"), reading),
     )
 
 
 def _read_review(record: Fields, reading: Reading) -> Judged:
     places = ("answer1_id", "answer2_id")
+    own, other = (
+        key_of(record, places[at - 1]) for at in (reading.candidate, 3 - reading.candidate)
+    )
     return Judged(
         key=key_of(record, "question_id"),
         prompt=text_of(record, "question"),  # `text` is the review
-        answer=key_of(record, places[reading.candidate - 1]),
-        other=key_of(record, places[2 - reading.candidate]),
+        answer=own,
+        other=other,
         orders=in_order(two_numbers(record["score"]), reading),
+        names=(own, other),
+        replies=in_places(text_of(record, "text"), reading),
     )
 
 
@@ -42,14 +52,17 @@ def _read_named(record: Fields, reading: Reading) -> Judged:
     for name in reading.names:
         if text_of(record, name) is None:
             raise missing(name)
-    own = reading.names[reading.candidate - 1]
+    own, other = (reading.names[at - 1] for at in (reading.candidate, 3 - reading.candidate))
     return Judged(
         key=key_of(record, "question_id", "id"),
         prompt=question_of(record),
         response=text_of(record, own),
         answer=own,
-        other=reading.names[2 - reading.candidate],
+        other=other,
         orders=in_order(two_numbers(record["score"]), reading),
+        names=(own, other),
+        rival=text_of(record, other),
+        replies=in_places(text_of(record, "review"), reading),
     )
 
 

@@ -50,6 +50,11 @@ class Judged:
         answer: name or id of the candidate's answer, that the two files of both orders share.
         other: name or id of the other answer.
         words: lists of words by the name of their column, such as tags.
+        names: of a pair, what the candidate and the other are called; of one answer, its model.
+        rival: the other answer of a pair, None if the record does not say.
+        dataset: the set of questions that a record says it is of; empty if it does not.
+        replies: what the judge wrote where the candidate was shown first, and where second; None
+            where the record does not hold it.
     """
 
     key: str = ""
@@ -62,6 +67,10 @@ class Judged:
     answer: str = ""
     other: str = ""
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    names: tuple[str, str] = ("", "")
+    rival: str | None = None
+    dataset: str = ""
+    replies: tuple[str | None, str | None] = (None, None)
 
     @property
     def conversation(self) -> str | None:

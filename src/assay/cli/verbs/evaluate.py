@@ -1,0 +1,150 @@
+"""``assay evaluate``: who wins, recomputed from what judges said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assay.cli.app import LOOK, verb
+from assay.cli.console import terminal
+from assay.cli.options.groups import Everywhere
+
+if TYPE_CHECKING:
+    from assay.evaluation.outcomes import Rule
+
+ACTIONS = ("import",)
+
+
+@dataclass(frozen=True)
+class Evaluating:
+    """Options that say whose records are taken, and by which rule."""
+
+    candidate: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Whose score it is: a model or an answer that the records, or the name "
+                     "of the file, name; on whichever side."),
+    ] = None  # fmt: skip
+    versus: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", show_default=False,
+                     help="Take pairs with this reference only; all of them by default."),
+    ] = None  # fmt: skip
+    questions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", show_default=False,
+                     help="All that was asked, with sets or categories: what was never judged is "
+                     "told."),
+    ] = None  # fmt: skip
+    rule: Annotated[
+        str,
+        typer.Option(metavar="RULE",
+                     help="How two orders become one outcome: sum-sign, agree-else-tie or "
+                     "mean-score. The others are printed beside it."),
+    ] = "sum-sign"  # fmt: skip
+    judged: Annotated[
+        str | None,
+        typer.Option(metavar="LAYOUT", show_default=False,
+                     help="Layout of the records, instead of finding it."),
+    ] = None  # fmt: skip
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=VALUE", show_default=False,
+                     help="Take records that say this, such as turn=1. Repeatable."),
+    ] = None  # fmt: skip
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="REPORT.json", show_default=False,
+                     help="Write all figures as JSON."),
+    ] = None  # fmt: skip
+
+
+@verb(
+    "evaluate",
+    panel=LOOK,
+    examples=(
+        "assay evaluate import vicuna_wrap_reviews_gpt4.json --candidate Answer1",
+        "assay evaluate import ours_vs_chatgpt.jsonl chatgpt_vs_ours.jsonl --candidate ours",
+        "assay evaluate import annotations.json --candidate LMCocktail-10.7B-v1 -o report.json",
+    ),
+)
+def evaluate(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WORD", show_default=False,
+                       help="What to do, and the files it is done with."),
+    ],
+    evaluating: Evaluating,
+    everywhere: Everywhere,
+) -> None:  # fmt: skip
+    """Say who wins, how sure that is, and what it rests on.
+
+    `import FILE...` recomputes everything from records in which judges' replies are published;
+    layouts are those of `import-scores`. Two files of one order each are joined by what they say.
+    A reply that says nothing is a failure and never a tie, and the score is given for the worst
+    and the best that it could have been. Nobody is asked, and nothing is needed but the files.
+    """
+    from assay.errors import UsageError
+
+    given = list(words or [])
+    if not given or given[0] not in ACTIONS:
+        raise UsageError(
+            f"evaluate does not know {given[0]!r}" if given else "nothing is named",
+            hint="assay evaluate import FILE --candidate NAME",
+        )
+    _import(given[1:], evaluating, everywhere)
+
+
+def _import(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere) -> None:
+    from assay.cli.naming import shown_path
+    from assay.cli.options.judged import where_of
+    from assay.cli.options.replacing import check_replaceable
+    from assay.cli.printing.evaluation_report import describe_evaluation, evaluation_parts
+    from assay.errors import UsageError
+    from assay.evaluation.recorded import read_recorded
+    from assay.evaluation.report import report_on
+    from assay.files import write_text
+    from assay.wording import json_text
+
+    if not words:
+        raise UsageError("no file is named", hint="assay evaluate import FILE --candidate NAME")
+    if not evaluating.candidate:
+        raise UsageError("whose score is it?", hint="--candidate NAME, of a model or an answer")
+    rule = _rule(evaluating.rule)
+    paths = [Path(word) for word in words]
+    if evaluating.output is not None:
+        check_replaceable(evaluating.output, yes=everywhere.yes, inputs=paths)
+    recorded = read_recorded(
+        paths,
+        evaluating.candidate,
+        versus=evaluating.versus,
+        questions=evaluating.questions,
+        layout=evaluating.judged,
+        where=where_of(evaluating.where),
+    )
+    found = report_on(recorded, rule=rule)
+    described = describe_evaluation(found, paths)
+    page = terminal()
+    if page.settings.as_json:
+        page.document(described)
+    else:
+        for part in evaluation_parts(found):
+            page.result(part)
+    for note in found.notes:
+        page.warn(note)
+    if evaluating.output is not None:
+        write_text(evaluating.output, json_text(described) + "\n")
+        page.note(f"wrote {shown_path(evaluating.output)}", style="dim")
+
+
+def _rule(word: str) -> "Rule":
+    from assay.errors import UsageError, did_you_mean
+    from assay.evaluation.outcomes import RULES
+
+    found = next((rule for rule in RULES if rule == word), None)
+    if found is None:
+        hint = did_you_mean(word, RULES) or f"one of {', '.join(RULES)}"
+        raise UsageError(f"--rule {word!r}", hint=hint)
+    return found

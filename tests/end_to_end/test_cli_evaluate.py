@@ -1,0 +1,90 @@
+"""Who wins is said on the command line, and all figures are in the document."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.in_process import Here, calls_in
+from tests.unit.formats.judged.records import rated, review, write
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Here]:
+    records = [review(f"q{n}", [9, 7], [7, 9] if n < 20 else [9, 7]) for n in range(30)]
+    records[0] |= {"scores": [-1, -1], "review": "no"}
+    write(tmp_path, records, "koala_reviews.json")
+    yield from calls_in(tmp_path, monkeypatch, capsys)
+
+
+def test_the_answer_comes_first_and_failures_are_told(here: Here) -> None:
+    called = here("evaluate", "import", "koala_reviews.json", "--candidate", "Answer1")
+
+    assert called.code == 0, called.err
+    assert called.out.startswith("Answer1 against Answer2: wins beyond chance\n")
+    assert "koala     19     10        0      1   1.6552" in called.out
+    assert "1 unparsed" in called.out
+    assert "1 pair has a reply that says nothing, which is no tie" in called.err
+
+
+def test_the_document_has_every_figure_and_the_file_the_same(here: Here) -> None:
+    words = ("evaluate", "import", "koala_reviews.json", "--candidate", "answer2", "--json")
+    found = here(*words, "-o", "report.json").document
+
+    assert found == json.loads(Path("report.json").read_text())
+    total = found["total"]
+    assert (total["wins"], total["ties"], total["losses"], total["unparsed"]) == (0, 10, 19, 1)
+    assert total["other_rules"]["agree-else-tie"]["losses"] == 19
+    assert total["orders"] == {"both": 29, "one": 1, "not_recorded": 0}
+    assert found["sets"]["koala"]["win_score"] == total["win_score"]
+
+
+def test_the_rule_is_an_option_and_recorded(here: Here) -> None:
+    words = ("evaluate", "import", "koala_reviews.json", "--candidate", "Answer1", "--json")
+    found = here(*words, "--rule", "mean-score").document
+    refused = here(*words, "--rule", "mean-scores")
+
+    assert found["rule"] == "mean-score"
+    assert "sum-sign" in found["total"]["other_rules"]
+    assert refused.code == 2
+    assert "mean-score" in refused.err
+
+
+def test_ratings_of_one_answer_have_a_mean(here: Here) -> None:
+    write(Path(), [rated(n, 7 + n % 2, model="m") for n in range(10)], "rated.jsonl")
+
+    called = here("evaluate", "import", "rated.jsonl", "--candidate", "m")
+
+    assert called.out.startswith("m is rated 7.50 on average\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "nothing is named"),
+        (("weigh", "koala_reviews.json"), "does not know 'weigh'"),
+        (("import",), "no file is named"),
+        (("import", "koala_reviews.json"), "whose score is it?"),
+        (("import", "no.json", "--candidate", "a"), "'no.json' is not a file"),
+        (("import", "koala_reviews.json", "--candidate", "gpt"), "no record is about gpt"),
+        (("import", "koala_reviews.json", "--candidate", "gpt", "--where", "x"), "--where 'x'"),
+    ],
+)
+def test_what_is_missing_is_said(here: Here, words: tuple[str, ...], said: str) -> None:
+    called = here("evaluate", *words)
+
+    assert called.code == 2
+    assert said in called.err
+
+
+def test_a_file_that_was_judged_is_never_written_over(here: Here) -> None:
+    before = Path("koala_reviews.json").read_text()
+
+    called = here("evaluate", "import", "koala_reviews.json", "--candidate", "Answer1", "-y",
+                  "-o", "koala_reviews.json")  # fmt: skip
+
+    assert called.code != 0
+    assert Path("koala_reviews.json").read_text() == before
