@@ -411,8 +411,8 @@ MUTANTS = (
     Mutant(
         "a key that stands twice",
         "judging/json_parser.py",
-        "if len(content) != len(pairs):",
-        "if False:",
+        "object_pairs_hook=once_each, ",
+        "",
         (_JUDGING + "test_json_parser.py",),
     ),
     Mutant(
