@@ -2,12 +2,30 @@
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assay.cli.printing.which_method import GUIDE, Advice
 from tests.end_to_end.cli_helpers import assay, write_dolly
+from tests.judge_servers import NAME, OLD_OLLAMA, StubJudge, serving_judge
+
+
+class _Grading(StubJudge):
+    """Grades answers by their length, and takes the first of two texts."""
+
+    def answer(self, route: str, question: Mapping[str, Any]) -> tuple[int, Any]:
+        """Return status and JSON."""
+        shown = json.dumps(question)
+        if "[BEGIN" not in shown:
+            return super().answer(route, question)
+        grade = min(5, len(shown.partition("[BEGIN response")[2]) // 200)
+        said = "Verdict: A" if "[BEGIN first" in shown else f"{grade}\nSo it is."
+        message = {"role": "assistant", "content": said}
+        usage = {"prompt_tokens": 50, "completion_tokens": 5}
+        return 200, {"choices": [{"message": message, "finish_reason": "stop"}], "usage": usage}
 
 
 @pytest.fixture
@@ -29,11 +47,14 @@ def folder(tmp_path: Path) -> Path:
 def test_its_lines_work_as_they_stand(folder: Path, advice: Advice) -> None:
     if "org/name" in advice.line:
         pytest.skip("it needs a model of the reader's own")
-    for line in advice.line.split(" && "):
-        # This file's ratings go by the place of a row.
-        words = shlex.split(line.replace(" --id id", ""))
-        done = assay(folder, *words[1:])
-        assert done.code == 0, done.err
+    with serving_judge(_Grading(OLD_OLLAMA)) as base:
+        for line in advice.line.split(" && "):
+            # This file's ratings go by the place of a row, and it has fewer than are judged.
+            words = shlex.split(line.replace(" --id id", "").replace("rows=300", "rows=40"))
+            words = [word.replace("https://api.example.com/v1#model", f"{base}#{NAME}@1")
+                     for word in words]  # fmt: skip
+            done = assay(folder, *words[1:])
+            assert done.code == 0, done.err
     output = words[words.index("-o") + 1]
     assert (folder / output).stat().st_size > 2
 

@@ -35,7 +35,9 @@ BETTER_HALF = """'within={"method": "band", "by": "substance", "low": 0.5}'"""
 _DATA = "nothing but the data"
 _MODEL = "a small model, or a GPU"
 _TARGET = "examples of the target"
+_JUDGE = "a judge that may be asked"
 _SCORES = "numbers of a judge"
+_ADDRESS = "--judge https://api.example.com/v1#model --price in=0.15,out=0.6"
 _SOURCES = "several sources"
 
 GUIDE = (
@@ -125,6 +127,25 @@ GUIDE = (
         "-o mid.json",
         "The middle by perplexity.",
         "Made for pre-training data.",
+    ),
+    Advice(
+        _JUDGE, "the rows that it grades best",
+        f"assay select data.json alpagasus {_ADDRESS} --budget 5% --max-cost 5 -o best.json",
+        "Each row gets a grade; the price comes first, and no reply is paid for twice.",
+        "Few different grades, so many rows tie at the cut. Try fifty rows by `assay judge` first.",
+    ),
+    Advice(
+        _JUDGE, "a finer order than grades give",
+        f"assay select data.json qurating {_ADDRESS} --budget 5% --max-cost 20 -o strong.json",
+        "Two rows side by side, in both orders, and the strengths behind that.",
+        "Eight requests a row, where a grade takes one.",
+    ),
+    Advice(
+        _JUDGE, "its grades of all for the price of some",
+        f"assay select data.json distilled --set of=alpagasus --set rows=300 {_ADDRESS} "
+        "--budget 5% --max-cost 1 -o learned.json",
+        "Some rows are judged, and a small head learns the rest; held-out rows tell how well.",
+        "Refuses where it learns no more than chance; often no more than lengths tell.",
     ),
     Advice(
         _SCORES, "the best of them, but diverse",
