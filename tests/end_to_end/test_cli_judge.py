@@ -85,7 +85,7 @@ def test_a_probe_asks_anew_where_it_is_told_to(assay: Here, judge: Judge) -> Non
         (("probe",), "one judge is probed at a time"),
         (("probe", "nothing"), "names no judge"),
         (("probe", "http://127.0.0.1:9/v1#m"), "127.0.0.1:9"),
-        (("data.json",), "a pilot tries one method: none is named"),
+        (("data.json",), "one method is tried at a time: none is named"),
         (("data.json", "mtld"), "mtld asks no judge"),
         (("data.json", "alpagasus"), "alpagasus asks a judge, and none is named"),
         (("report", "data.json", "nothing"), "neither a score nor a selection"),
