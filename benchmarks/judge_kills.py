@@ -7,7 +7,7 @@ to hold is checked, and the script fails where it does not. Then the score is fi
 files are compared with those of a run that nobody disturbed. The same follows with a cap that is
 too small, and against servers that bill more than a request may cost.
 
-Run: python benchmarks/judge_kills.py [--kills 100] [--rows 3000] [--json results/judge_kills.json]
+Run: python benchmarks/judge_kills.py [--kills 100] [--rows 6000] [--json results/judge_kills.json]
 """
 
 import json
@@ -109,7 +109,7 @@ def greedy(folder: Path, rows: int, manners: Manners) -> dict[str, Any]:
 def main() -> None:
     parser = argument_parser(__doc__)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--rows", type=int, default=3000)
+    parser.add_argument("--rows", type=int, default=6000)
     options = parser.parse_args()
     begun = time.perf_counter()
     result: dict[str, Any] = {

@@ -72,6 +72,8 @@ class Scoring:
         words = ["score", "data.json", "alpagasus", "--judge", address, "--price", PRICE]
         if self.cap is not None:
             words += ["--max-cost", f"{self.cap / _NANO:.9f}"]
+        else:
+            words += ["-y"]  # it may cost more than what is spent without asking
         settings = {
             "ASSAY_CACHE": str(self.folder / "cache"),
             "ASSAY_ENDPOINT_PARALLEL": str(PARALLEL),

@@ -460,3 +460,21 @@ def test_options_of_batches_are_of_no_other_action(assay: Here, judge: Judge) ->
 
     assert found.code == 2
     assert "--wait goes with `assay judge batch`" in found.err
+
+
+# Names
+
+
+def test_the_name_of_a_method_stands_for_its_only_score(assay: Here, judge: Judge) -> None:
+    address, _ = judge
+    words = ("score", "data.json", "alpagasus", "--judge", address, *_PRICE,
+             "--max-unscored", "100%")  # fmt: skip
+    assay(*words)
+    named = assay("judge", "report", "data.json", "alpagasus", "--json").document
+    assay(*words, "--set", "dimension=helpfulness")
+    several = assay("judge", "report", "data.json", "alpagasus")
+
+    assert named["scored"] == 58
+    assert several.code == 1
+    assert "alpagasus has given 2 scores" in several.err
+    assert several.err.count("alpagasus-") == 2

@@ -85,12 +85,22 @@ def stored_results(results: Results, context: str, *, every: bool = False) -> li
 def find_result(project: Workspace, name: str) -> StoredResult:
     """Return the stored score or selection of a name.
 
+    The name of a method stands for its score where it has one alone, whatever its parameters.
+
     Raises:
-        DataError: if there is none, or it was made from other rows.
+        DataError: if there is none or several, or it was made from other rows.
     """
     found = stored_results(project.results, project.pool.context, every=True)
     stored = {item.name: item for item in found}
     if name not in stored:
+        of_method = [each for each in found if _is_score_of(each, name)]
+        if len(of_method) == 1:
+            return of_method[0]
+        if of_method:
+            raise DataError(
+                f"{name} has given {len(of_method)} scores of {project.folder.name}",
+                hint=f"name one: {', '.join(each.name for each in of_method)}",
+            )
         known = ", ".join(stored) or "nothing is stored yet"
         raise DataError(
             f"{name!r} is neither a score nor a selection of {project.folder.name}",
@@ -102,6 +112,11 @@ def find_result(project: Workspace, name: str) -> StoredResult:
             hint="make it again",
         )
     return stored[name]
+
+
+def _is_score_of(result: StoredResult, method: str) -> bool:
+    is_plain = result.kind == "score" and result.current and not result.inner
+    return is_plain and result.description.get("method") == method
 
 
 def stored_selection(project: Workspace, name: str) -> NamedSelection:
