@@ -13,14 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from assay.components.base import Component
-from assay.components.component import (
-    Chosen,
-    Dataset,
-    Feature,
-    FileSet,
-    Scorer,
-    Selector,
-)
+from assay.components.component import Chosen, Dataset, Feature, FileSet, Scorer, Selector
 from assay.components.walk import walk
 from assay.engine.choosing import allowance_of, ineligible, record_of, tied_at_cut
 from assay.engine.dataset_rows import DatasetRows, OpenFile

@@ -10,12 +10,13 @@ from assay.components.base import NoPaper, Paper
 from assay.components.references import PromptRef
 from assay.features.normalised_tags import INSTAG
 from assay.features.prompted import Prompted
+from assay.features.turn_tags import tags_of_turns
 from assay.judging.answer_places import answered
 from assay.judging.questioning import Concluded
 from assay.judging.replies import Reply
 from assay.judging.row_questions import Found
 from assay.judging.verdicts import Verdict
-from assay.samples import Flag, Reason
+from assay.samples import Reason
 from assay.tags import Tags
 from assay.texts.tag_lists import TagList, is_echo, read_tags
 from assay.values import RowValue
@@ -57,21 +58,20 @@ class JudgedTags(Prompted):
 
     def collect(self, rows: Sequence[Concluded[Found]]) -> Tags:
         """Return the tags of rows, each once, in the order of turns."""
-        lists: list[list[str]] = []
-        reasons = np.zeros(len(rows), np.uint8)
-        flags = np.array([int(row.finding.flags) for row in rows], np.uint16)
-        for place, row in enumerate(rows):
-            turns = [verdict for group in row.finding.verdicts for verdict in group]
-            told = [each.values for each in turns if each.values is not None]
-            lists.append([])
-            if row.finding.reason or len(told) < len(turns):
-                lacking = (each.reason for each in turns if each.values is None)
-                reasons[place] = row.finding.reason or next(lacking)
-                continue
-            if any(values[_CUT] for values in told):
-                flags[place] |= np.uint16(Flag.TEXT_TRUNCATED)
-            lists[place] = list(dict.fromkeys(tag for values in told for tag in values[_LIST]))
-        return Tags.of(lists, reasons, flags)
+        return tags_of_turns(
+            [
+                [_read(verdict) for group in row.finding.verdicts for verdict in group]
+                for row in rows
+            ],
+            np.array([row.finding.reason for row in rows], np.uint8),
+            np.array([int(row.finding.flags) for row in rows], np.uint16),
+        )
+
+
+def _read(verdict: Verdict) -> TagList:
+    if verdict.values is None:
+        return TagList((), verdict.reason)
+    return TagList(verdict.values[_LIST], is_cut=verdict.values[_CUT])
 
 
 def _of_text(reply: Reply) -> TagList:

@@ -15,6 +15,7 @@ from assay.components.references import FieldRef, JudgeRef, PromptRef, name_of, 
 from assay.errors import ConfigError, DataError
 from assay.features.asked_pool import PoolQuestions, ask_all, price_of_all
 from assay.features.judging_pass import Answers
+from assay.features.label_probabilities import DEITA
 from assay.features.passes import PoolFeature
 from assay.features.record_field import check_field
 from assay.judging.capabilities import Capabilities
@@ -92,14 +93,7 @@ class JudgedVariants(PoolFeature):
 
     name = "judged_variants"
     tells: ClassVar[bool] = True
-    paper: ClassVar[Paper | NoPaper] = Paper(
-        title="What Makes Good Data for Alignment? A Comprehensive Study of Automatic Data "
-        "Selection in Instruction Tuning",
-        authors="Liu et al.",
-        year=2024,
-        arxiv="2312.15685",
-        code="https://github.com/hkust-nlp/deita",
-    )
+    paper: ClassVar[Paper | NoPaper] = DEITA
     shuns: ClassVar[Flag] = Flag.INJECTION_SUSPECT
 
     judge: JudgeRef = ""

@@ -32,6 +32,14 @@ from assay.samples import (
 )
 from assay.values import RowValue
 
+DEITA = Paper(
+    title="What Makes Good Data for Alignment? A Comprehensive Study of Automatic Data "
+    "Selection in Instruction Tuning",
+    authors="Liu et al.",
+    year=2024,
+    arxiv="2312.15685",
+    code="https://github.com/hkust-nlp/deita",
+)
 _COVERAGE = "coverage"
 _LISTS = pl.List(pl.Float64)
 

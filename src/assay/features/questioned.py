@@ -10,7 +10,7 @@ from assay.components.base import Component, NoPaper, Paper
 from assay.components.component import AnyFeature, Feature
 from assay.components.references import QuestionRef
 from assay.errors import ConfigError
-from assay.features.label_probabilities import one_exchange
+from assay.features.label_probabilities import DEITA, one_exchange
 from assay.features.made_rows import MadeRows, RowsOf, ValueOf
 from assay.features.passes import PoolFeature, RowFeature
 from assay.features.row_labels import labels_of
@@ -30,14 +30,7 @@ class Questioned(MadeRows):
     """
 
     name: ClassVar[str] = "questioned"
-    paper: ClassVar[Paper | NoPaper] = Paper(
-        title="What Makes Good Data for Alignment? A Comprehensive Study of Automatic Data "
-        "Selection in Instruction Tuning",
-        authors="Liu et al.",
-        year=2024,
-        arxiv="2312.15685",
-        code="https://github.com/hkust-nlp/deita",
-    )
+    paper: ClassVar[Paper | NoPaper] = DEITA
     reads_values: ClassVar[bool] = True
 
     by: AnyFeature

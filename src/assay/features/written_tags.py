@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from assay.features.generations import GenerationPass, GenerationReading, Genera
 from assay.features.made_models import ModelRef
 from assay.features.normalised_tags import INSTAG
 from assay.features.passes import Pass, Reading, RowFeature
+from assay.features.turn_tags import tags_of_turns
 from assay.features.word_probabilities import BARE
 from assay.judging.row_questions import Turns, exchanges_of
 from assay.judging.suspicion import suspicious
@@ -22,7 +24,7 @@ from assay.models.generation import Generator, Writer
 from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.models.service import Price, Unasked
 from assay.rendering.judged_rows import fit_texts
-from assay.rendering.prompts import prompt_excess
+from assay.rendering.prompts import prompts
 from assay.rendering.questions import Question, load_question
 from assay.runtime import Runtime
 from assay.samples import Conversation, Flag, Message, Reason
@@ -174,7 +176,8 @@ def _asked(model: Writer, tagging: TaggingPass, conversations: Sequence[Conversa
 
     def excess(places: Sequence[int]) -> list[int]:
         shown = [_shown(question, texts[place]) for place in places]
-        return prompt_excess(model, tagging.rendering, shown, tagging.decoding.max_new_tokens)
+        most = tagging.decoding.max_new_tokens
+        return [each.cut for each in prompts(model, tagging.rendering, shown, most)]
 
     flags = fit_texts(model, texts, excess)
     return _Asked(
@@ -192,22 +195,18 @@ def _shown(question: Question, texts: dict[str, str]) -> Conversation:
 def _tags(asked: _Asked, written: RowValue) -> Tags:
     """Return the tags of rows, each once, in the order of turns."""
     assert isinstance(written, Texts)  # noqa: S101  what generations are
-    said = list(map(_read, written.values.to_list(), written.reason.tolist(), asked.queries))
-    lists: list[list[str]] = []
-    reasons = np.zeros(len(asked.counts), np.uint8)
+    read = map(_read, written.values.to_list(), written.reason.tolist(), asked.queries)
+    queries = zip(asked.queries, asked.flags, read, strict=True)
+    turns: list[list[TagList]] = []
     flags = np.zeros(len(asked.counts), np.uint16)
-    first = 0
-    for place, turns in enumerate(asked.counts):
-        own = slice(first, first := first + turns)
-        for cut, read in zip(asked.flags[own], said[own], strict=True):
-            flags[place] |= np.uint16(cut | (Flag.TEXT_TRUNCATED if read.is_cut else Flag.NONE))
-        if any(map(suspicious, asked.queries[own])):
-            flags[place] |= np.uint16(Flag.INJECTION_SUSPECT)
-        lacking = [read.reason for read in said[own] if read.reason]
-        reasons[place] = next(iter(lacking), Reason.OK if turns else Reason.EMPTY_PROMPT)
-        tags = () if reasons[place] else (tag for read in said[own] for tag in read.tags)
-        lists.append(list(dict.fromkeys(tags)))
-    return Tags.of(lists, reasons, flags)
+    for place, count in enumerate(asked.counts):
+        own = list(islice(queries, count))
+        for query, cut, _ in own:
+            suspect = Flag.INJECTION_SUSPECT if suspicious(query) else Flag.NONE
+            flags[place] |= np.uint16(cut | suspect)
+        turns.append([tags for _, _, tags in own])
+    silent = np.where(np.array(asked.counts) == 0, Reason.EMPTY_PROMPT, Reason.OK)
+    return tags_of_turns(turns, silent.astype(np.uint8), flags)
 
 
 def _read(text: str, lacking: int, query: str) -> TagList:

@@ -28,6 +28,7 @@ class Prompt:
     Attributes:
         ids: shape (t,); empty where `reason` says why.
         most: tokens that the reply may have.
+        cut: tokens that did not fit: those at the beginning, or all are left out for them.
         reason: why there is no prompt.
         why: the same in words, where they say more.
         flags: what happened on the way.
@@ -35,6 +36,7 @@ class Prompt:
 
     ids: TokenIds
     most: int = 0
+    cut: int = 0
     reason: Reason = Reason.OK
     why: str = ""
     flags: Flag = Flag.NONE
@@ -78,30 +80,6 @@ def prompts(
     rows = [_rendered(model, rendering, conversation) for conversation in conversations]
     known = encoded(model, rows)
     return [_prompt(row, known, context, rendering, (limit, most)) for row in rows]
-
-
-def prompt_excess(
-    model: TextEncoding,
-    rendering: Rendering,
-    conversations: Sequence[Conversation],
-    most: int,
-) -> list[int]:
-    """Return how many tokens each prompt would lose at its beginning; 0 for none.
-
-    Args are those of `prompts`, which raises the same.
-    """
-    check_rendering(rendering)
-    limit = min(rendering.max_tokens, model.window)
-    context = context_token(model, rendering)
-    rows = [_rendered(model, rendering, conversation) for conversation in conversations]
-    known = encoded(model, rows)
-    room = _room(limit, most, context)
-    return [
-        0
-        if isinstance(row.spans, NotFound)
-        else max(0, len(joined_ids(row.spans, known, context)) - room)
-        for row in rows
-    ]
 
 
 def check_rendering(rendering: Rendering) -> None:
@@ -158,11 +136,6 @@ def _rendered(model: TextEncoding, rendering: Rendering, conversation: Conversat
     return Rendered(found.spans, found.flags)
 
 
-def _room(limit: int, most: int, context: tuple[int, ...]) -> int:
-    """Return how many tokens a prompt may have besides the context."""
-    return max(1, limit - min(most, limit // 2) - len(context))
-
-
 def _prompt(
     row: Rendered,
     known: dict[tuple[str, bool], list[int]],
@@ -174,14 +147,15 @@ def _prompt(
         return Prompt(_NO_IDS, reason=row.spans.reason, why=row.spans.why, flags=row.flags)
     limit, most = limits
     body = joined_ids(row.spans, known, context)
-    room = _room(limit, most, context)
+    room = max(1, limit - min(most, limit // 2) - len(context))
     flags = row.flags
-    if len(body) > room:
+    cut = max(0, len(body) - room)
+    if cut:
         if rendering.on_truncate == "drop":
-            return Prompt(_NO_IDS, reason=Reason.TOO_LONG, flags=flags)
+            return Prompt(_NO_IDS, cut=cut, reason=Reason.TOO_LONG, flags=flags)
         flags |= Flag.PROMPT_TRUNCATED
-        body = body[len(body) - room :]
+        body = body[cut:]
     ids = np.array([*context, *body], np.int32)
     if not len(ids):
         return Prompt(ids, reason=Reason.EMPTY_PROMPT, flags=flags | Flag.EMPTY_PROMPT)
-    return Prompt(ids, most=min(most, limit - len(ids)), flags=flags)
+    return Prompt(ids, most=min(most, limit - len(ids)), cut=cut, flags=flags)

@@ -11,7 +11,7 @@ from assay.components.base import NoPaper, Paper
 from assay.components.guide import Comparison, Guide
 from assay.components.references import DType
 from assay.features.judgments import Judged
-from assay.features.label_probabilities import LabelProbabilities, LabelShares
+from assay.features.label_probabilities import DEITA, LabelProbabilities, LabelShares
 from assay.features.made_models import MadeModel, ModelRef
 from assay.methods.judged.asked import Asked
 from assay.samples import FloatArray, Reason, Scores
@@ -30,14 +30,7 @@ class Deita(Asked):
 
     name = "deita"
     extra: ClassVar[str] = "models"
-    paper: ClassVar[Paper | NoPaper] = Paper(
-        title="What Makes Good Data for Alignment? A Comprehensive Study of Automatic Data "
-        "Selection in Instruction Tuning",
-        authors="Liu et al.",
-        year=2024,
-        arxiv="2312.15685",
-        code="https://github.com/hkust-nlp/deita",
-    )
+    paper: ClassVar[Paper | NoPaper] = DEITA
     guide: ClassVar[Guide | None] = Guide(
         formula="score = sum over turns t of c_t q_t\n"
         "c_t, q_t = sum over k = 1..6 of k p(k),  p: softmax over six logits",

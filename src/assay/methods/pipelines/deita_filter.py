@@ -35,14 +35,7 @@ class DeitaFilter(Selector):
     """
 
     name = "deita_filter"
-    paper: ClassVar[Paper | NoPaper] = Paper(
-        title="What Makes Good Data for Alignment? A Comprehensive Study of Automatic Data "
-        "Selection in Instruction Tuning",
-        authors="Liu et al.",
-        year=2024,
-        arxiv="2312.15685",
-        code="https://github.com/hkust-nlp/deita",
-    )
+    paper: ClassVar[Paper | NoPaper] = Deita.paper
     guide: ClassVar[Guide | None] = Guide(
         formula="walk down the score; take x if max over s in S of cos(x, s) <= threshold",
         choose="To take the best rows of a score that you trust, without near copies among them.",
