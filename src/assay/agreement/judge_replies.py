@@ -14,7 +14,7 @@ from assay.components.walk import walk
 from assay.echo import Brief
 from assay.engine.row_work import RowWork
 from assay.errors import AssayError
-from assay.features.asked_pool import AsksTogether
+from assay.features.asked_together import AskedTogether
 from assay.features.judging_pass import JudgedFeature
 from assay.features.judgments import Judged
 from assay.judging.kept import read_stored
@@ -29,7 +29,7 @@ from assay.samples import Conversation, IndexArray, Reason
 from assay.workspace.stored import stored_results, stored_scorer
 from assay.workspace.workspace import Workspace
 
-JudgeFeature: TypeAlias = JudgedFeature | AsksTogether
+JudgeFeature: TypeAlias = JudgedFeature | AskedTogether[Any]
 """What a judge is asked for, of single rows or of several at a time."""
 
 
@@ -37,7 +37,7 @@ def judge_features(project: Workspace, component: Component) -> list[JudgeFeatur
     """Return what judges are asked for, so that a component has a value."""
     resolve = project.engine.resolve
     found = walk([resolve(component)], resolve=resolve)
-    return [item for item in found if isinstance(item, (JudgedFeature, AsksTogether))]
+    return [item for item in found if isinstance(item, (JudgedFeature, AskedTogether))]
 
 
 def replies_of(project: Workspace) -> ReplyStore:
@@ -105,7 +105,7 @@ class Replies:
 
     def _together(self) -> Iterator[tuple[list[int], Questions[Any]]]:
         """Yield all questions about several rows, with the positions of these in the pool."""
-        assert isinstance(self.feature, AsksTogether)  # noqa: S101  whoever calls has looked
+        assert isinstance(self.feature, AskedTogether)  # noqa: S101  whoever calls has looked
         view = self._project.engine.view_shown(self.feature.dataset)
         positions = view.positions
         for rows, questions in self.feature.asked_together(view, self._capabilities):

@@ -1,7 +1,7 @@
 """What judges are still to be asked for some components: told before the first request is sent."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from assay.components.base import Component
 from assay.components.references import short_name
@@ -9,8 +9,8 @@ from assay.components.walk import walk
 from assay.engine.asked import ahead
 from assay.engine.engine import Engine
 from assay.engine.row_steps import as_priced, bound, rows_of
+from assay.features.asked_together import AskedTogether
 from assay.features.judging_pass import AsksJudge, JudgedFeature, spending_scope
-from assay.features.passes import PoolFeature
 from assay.models.service import Price
 from assay.pool.view import PoolView
 
@@ -62,10 +62,12 @@ def judged_features(engine: Engine, components: Sequence[Component]) -> Iterator
             yield feature
 
 
-def judged_together(engine: Engine, components: Sequence[Component]) -> Iterator[PoolFeature]:
+def judged_together(
+    engine: Engine, components: Sequence[Component]
+) -> Iterator[AskedTogether[Any]]:
     """Yield what judges are asked for about several rows at a time, such as which is better."""
     for each in _missing(engine, components):
-        if isinstance(each, PoolFeature) and isinstance(each, AsksJudge):
+        if isinstance(each, AskedTogether):
             yield each
 
 
@@ -88,11 +90,10 @@ def _told(engine: Engine, feature: JudgedFeature) -> JudgedAhead:
     return JudgedAhead(whole.reading().label(), price, is_bound, _spent(engine, whole, view))
 
 
-def _told_together(engine: Engine, feature: PoolFeature) -> JudgedAhead:
+def _told_together(engine: Engine, feature: AskedTogether[Any]) -> JudgedAhead:
     known = engine.rows_known(feature.dataset)
     view = engine.view_shown(feature.dataset if known else feature.dataset.root)
     priced = as_priced(engine, feature)
-    assert isinstance(priced, AsksJudge)  # noqa: S101  as it was before it was pinned
     name = f"{priced.name} ({short_name(priced.judge)})"
     price = priced.price(view, engine.runtime)
     return JudgedAhead(name, price, not known, _spent(engine, priced, view))

@@ -1,7 +1,7 @@
 """Strengths of rows behind a judge's comparisons of two, each asked for in both orders."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -11,21 +11,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from assay.components.base import NoPaper, Paper
-from assay.components.references import JudgeRef, PromptRef, short_name
+from assay.components.references import PromptRef, short_name
 from assay.errors import ConfigError
-from assay.features.asked_pool import PoolQuestions, ask_all, price_of_all
+from assay.features.asked_together import AskedTogether, LaidOut, rows_labelled
 from assay.features.judging_pass import Answers
-from assay.features.passes import PoolFeature
 from assay.judging.capabilities import Capabilities
 from assay.judging.prompt_files import load_prompt
 from assay.judging.prompts import VERDICT
-from assay.judging.questioning import Questions
 from assay.judging.row_questions import Found, RowQuestions, mode_for, spoken
 from assay.judging.verdicts import Verdict
-from assay.models.service import Price
 from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
-from assay.runtime import Runtime
 from assay.samples import (
     Conversation,
     Flag,
@@ -101,7 +97,14 @@ class _Texts(NamedTuple):
     place: IndexArray
 
 
-class JudgedPairs(PoolFeature):
+class _Pairs(NamedTuple):
+    """Texts, and which of them are compared: places in them, shape (m, 2)."""
+
+    texts: _Texts
+    places: IndexArray
+
+
+class JudgedPairs(AskedTogether[_Pairs]):
     """How strong rows are in a quality, by what a judge says when it is shown two of them.
 
     In every round the rows lie in a circle in an order of chance, and each is compared with both
@@ -118,7 +121,6 @@ class JudgedPairs(PoolFeature):
 
     name = "judged_pairs"
     version: ClassVar[int] = 2
-    tells: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = Paper(
         title="QuRating: Selecting High-Quality Data for Training Language Models",
         authors="Wettig, Gupta, Malik and Chen",
@@ -126,11 +128,7 @@ class JudgedPairs(PoolFeature):
         arxiv="2402.09739",
         code="https://github.com/princeton-nlp/QuRating",
     )
-    shuns: ClassVar[Flag] = Flag.INJECTION_SUSPECT
 
-    judge: JudgeRef = ""
-    """Model that is asked: an address such as http://host:8000/v1#model@label, a GGUF file, or
-    package:NAME."""
     prompt: PromptRef = "qurating"
     """What is asked: the name of a prompt that shows a first and a second text and wants A or B, or
     the path of a .toml file of your own."""
@@ -146,43 +144,20 @@ class JudgedPairs(PoolFeature):
     a schema, or in words; by default the first of these that it was found to be able to."""
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     """How often each order of a pair is asked for; the share of replies counts."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
-    """Temperature of the sampling; above 0 where it is asked several times."""
-    max_characters: Annotated[int, Field(ge=200)] = 4_000
-    """Longest text that a judge is shown; of a longer one the middle is left out, and it is
-    flagged."""
-    seed: int = 0
-    """Seed of the circles."""
 
-    def compute(self, view: PoolView, runtime: Runtime) -> Compared:
-        """Return the strengths of the rows in view.
-
-        Raises:
-            UnfinishedError: if a pair got no reply in this run; what was replied is kept.
-            ConfigError: if the prompt compares no two texts.
-        """
-        # What it can do is found out first: by how it answers, rows are looked at for orders to it.
-        found = self._texts(view, runtime.judge(self.judge).capabilities)
+    def laid_out(self, view: PoolView, questions: RowQuestions) -> LaidOut[_Pairs]:
+        """Return the pairs of the texts of the rows in view."""
+        found = self._texts(view, questions)
         pairs = self._pairs(found)
-        said = ask_all(self, self._asked(found, pairs), len(pairs), runtime)
-        return _value(found, pairs, [each.finding for each in said], self.repeats)
 
-    def price(self, view: PoolView, runtime: Runtime) -> Price:
-        """Return what is still to be asked for the rows in view; replies at hand cost nothing."""
-        found = self._texts(view, runtime.kept_replies(self.judge).capabilities)
-        pairs = self._pairs(found)
-        return price_of_all(self, self._asked(found, pairs), len(pairs), runtime)
+        def texts(number: int) -> list[dict[str, str]]:
+            one, other = (found.texts[place] for place in pairs[number].tolist())
+            return [{"first": one, "second": other}, {"first": other, "second": one}]
 
-    def asked_together(
-        self, view: PoolView, capabilities: Capabilities
-    ) -> Iterator[tuple[Sequence[int], Questions[Found]]]:
-        """Yield the questions about pairs, each with the rows in view that have its texts."""
-        found = self._texts(view, capabilities)
-        pairs = self._pairs(found)
-        rows = [np.flatnonzero(found.place == text).tolist() for text in range(len(found.texts))]
-        asked = self._asked(found, pairs)(range(len(pairs)), capabilities)
-        for (first, second), questions in zip(pairs.tolist(), asked, strict=True):
-            yield [*rows[first], *rows[second]], questions
+        rows = rows_labelled(found.place)
+        return LaidOut(
+            _Pairs(found, pairs), len(pairs), texts, lambda number: rows(pairs[number].tolist())
+        )
 
     def told(self, value: Compared) -> str:
         """Return how far the judge contradicts itself, and where it leans to."""
@@ -198,6 +173,10 @@ class JudgedPairs(PoolFeature):
             f"shown first; {number_of(found.without, 'pair')} had no reply in both{unsettled}"
         )
 
+    def valued(self, things: _Pairs, said: Sequence[Found]) -> Compared:
+        """Return the strengths behind what was said."""
+        return _value(things, said, self.repeats)
+
     def pack(self, value: Compared) -> dict[str, NDArray[Any]]:
         """Return the arrays that are stored."""
         return {field.name: getattr(value, field.name) for field in fields(value)}
@@ -208,8 +187,7 @@ class JudgedPairs(PoolFeature):
 
     # Texts and pairs
 
-    def _texts(self, view: PoolView, capabilities: Capabilities) -> _Texts:
-        questions = self._questions(capabilities)
+    def _texts(self, view: PoolView, questions: RowQuestions) -> _Texts:
         keys: dict[bytes, int] = {}
         texts: list[str] = []
         row: list[int] = []
@@ -249,17 +227,12 @@ class JudgedPairs(PoolFeature):
         )
         return pairs_in_circles(rounds, aside)
 
-    def _asked(self, found: _Texts, pairs: IndexArray) -> PoolQuestions[Found]:
-        def asked(places: range, capabilities: Capabilities) -> Iterator[Questions[Found]]:
-            questions = self._questions(capabilities)
-            for first, second in pairs[places.start : places.stop].tolist():
-                one, other = found.texts[first], found.texts[second]
-                orders = [{"first": one, "second": other}, {"first": other, "second": one}]
-                yield questions.about(orders)
+    def asker(self, capabilities: Capabilities) -> RowQuestions:
+        """Return how two texts are put to a judge.
 
-        return asked
-
-    def _questions(self, capabilities: Capabilities) -> RowQuestions:
+        Raises:
+            ConfigError: if the prompt compares no two texts.
+        """
         prompt = load_prompt(self.prompt)
         if set(prompt.slots) != _SLOTS or set(prompt.form.options) != _WORDS:
             raise ConfigError(
@@ -280,8 +253,9 @@ class JudgedPairs(PoolFeature):
 # What the replies come to
 
 
-def _value(found: _Texts, pairs: IndexArray, said: Sequence[Found], repeats: int) -> Compared:
+def _value(compared: _Pairs, said: Sequence[Found], repeats: int) -> Compared:
     """Return the strengths of rows by what was said of pairs of their texts."""
+    found, pairs = compared
     shares = np.full((2, len(pairs)), np.nan)
     votes = np.zeros((2, len(pairs)), np.int64)
     failed = np.zeros(len(pairs), np.uint8)

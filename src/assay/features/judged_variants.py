@@ -1,7 +1,7 @@
 """Scores of rows that are variants of each other, by a judge that is shown them side by side."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, ClassVar, NamedTuple
@@ -11,23 +11,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from assay.components.base import NoPaper, Paper
-from assay.components.references import FieldRef, JudgeRef, PromptRef, name_of, short_name
+from assay.components.references import FieldRef, PromptRef, name_of, short_name
 from assay.errors import ConfigError, DataError
-from assay.features.asked_pool import PoolQuestions, ask_all, price_of_all
+from assay.features.asked_together import AskedTogether, LaidOut, rows_labelled
 from assay.features.judging_pass import Answers
 from assay.features.label_probabilities import DEITA
-from assay.features.passes import PoolFeature
 from assay.features.record_field import check_field
 from assay.judging.capabilities import Capabilities
 from assay.judging.prompt_files import load_prompt
-from assay.judging.questioning import Questions
 from assay.judging.replies import Reply
 from assay.judging.row_questions import Found, RowQuestions, exchanges_of, mode_for
 from assay.judging.verdicts import Verdict
-from assay.models.service import Price
 from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
-from assay.runtime import Runtime
 from assay.samples import (
     Conversation,
     Flag,
@@ -77,7 +73,14 @@ class _Groups(NamedTuple):
     like: IndexArray
 
 
-class JudgedVariants(PoolFeature):
+class _Shown(NamedTuple):
+    """Groups, and the orders in which they are shown: a group, and places of its variants."""
+
+    found: _Groups
+    orders: list[tuple[int, IndexArray]]
+
+
+class JudgedVariants(AskedTogether[_Shown]):
     """How complex variants of a request are, or how good answers to one, compared side by side.
 
     Rows that share a field's value are variants of one thing: what a seed was evolved into. The
@@ -92,13 +95,9 @@ class JudgedVariants(PoolFeature):
     """
 
     name = "judged_variants"
-    tells: ClassVar[bool] = True
     paper: ClassVar[Paper | NoPaper] = DEITA
-    shuns: ClassVar[Flag] = Flag.INJECTION_SUSPECT
+    asks: ClassVar[str] = "groups"
 
-    judge: JudgeRef = ""
-    """Model that is asked: an address such as http://host:8000/v1#model@label, a GGUF file, or
-    package:NAME."""
     group: FieldRef
     """Field of the records that variants of one thing share, such as the id of their seed."""
     prompt: PromptRef = "deita_complexity_variants"
@@ -110,44 +109,32 @@ class JudgedVariants(PoolFeature):
     answers: Answers = "auto"
     """How the judge answers: by an object that its server holds to a schema, or in words; by
     default the first of these that it was found to be able to."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
-    """Temperature of the sampling."""
-    max_characters: Annotated[int, Field(ge=200)] = 4_000
-    """Longest text that a judge is shown; of a longer one the middle is left out, and it is
-    flagged."""
-    seed: int = 0
-    """Seed of the orders."""
 
-    def compute(self, view: PoolView, runtime: Runtime) -> Rated:
-        """Return the scores of the rows in view.
+    def laid_out(self, view: PoolView, questions: RowQuestions) -> LaidOut[_Shown]:
+        """Return the groups of the rows in view, each in every order in which it is shown.
 
         Raises:
-            UnfinishedError: if a group got no reply in this run; what was replied is kept.
-            ConfigError: if the prompt shows no variants, or no record has the field.
+            ConfigError: if no record has the field.
             DataError: if a group has more variants than the prompt shows, or answers to different
                 requests.
         """
-        found = self._groups(view, runtime.judge(self.judge).capabilities)
-        shown = self._orders(found.groups)
-        said = ask_all(self, self._asked(found.groups, shown), len(shown), runtime, unit="groups")
-        return _value(found, shown, [each.finding for each in said])
+        found = self._groups(view, questions)
+        orders = self._orders(found.groups)
 
-    def price(self, view: PoolView, runtime: Runtime) -> Price:
-        """Return what is still to be asked for the rows in view; replies at hand cost nothing."""
-        found = self._groups(view, runtime.kept_replies(self.judge).capabilities)
-        shown = self._orders(found.groups)
-        return price_of_all(self, self._asked(found.groups, shown), len(shown), runtime)
+        def texts(number: int) -> list[dict[str, str]]:
+            group, order = orders[number]
+            return [_texts([found.groups[group][each] for each in order.tolist()])]
 
-    def asked_together(
-        self, view: PoolView, capabilities: Capabilities
-    ) -> Iterator[tuple[Sequence[int], Questions[Found]]]:
-        """Yield the questions about groups, each with the rows in view that have its texts."""
-        found = self._groups(view, capabilities)
-        shown = self._orders(found.groups)
-        asked = self._asked(found.groups, shown)(range(len(shown)), capabilities)
-        for (group, _), questions in zip(shown, asked, strict=True):
-            rows = [variant.row for variant in found.groups[group]]
-            yield np.flatnonzero(np.isin(found.like, rows)).tolist(), questions
+        rows = rows_labelled(found.like)
+
+        def about(number: int) -> list[int]:
+            return rows(variant.row for variant in found.groups[orders[number][0]])
+
+        return LaidOut(_Shown(found, orders), len(orders), texts, about)
+
+    def valued(self, things: _Shown, said: Sequence[Found]) -> Rated:
+        """Return the scores that were given, over all orders."""
+        return _value(things, said)
 
     def told(self, value: Rated) -> str:
         """Return how much the place in which a variant was shown moves its score."""
@@ -172,8 +159,7 @@ class JudgedVariants(PoolFeature):
 
     # Groups and orders
 
-    def _groups(self, view: PoolView, capabilities: Capabilities) -> _Groups:
-        questions = self._questions(capabilities)
+    def _groups(self, view: PoolView, questions: RowQuestions) -> _Groups:
         of_answers = _QUERY in questions.prompt.slots
         named = check_field(view, name_of(self.group)).to_list()
         reason = np.full(len(view), Reason.NOT_IMPORTED, np.uint8)
@@ -226,18 +212,12 @@ class JudgedVariants(PoolFeature):
                 found.append((place, np.argsort(drawn, kind="stable")))
         return found
 
-    def _asked(
-        self, groups: Sequence[Sequence[_Variant]], shown: Sequence[tuple[int, IndexArray]]
-    ) -> PoolQuestions[Found]:
-        def asked(places: range, capabilities: Capabilities) -> Iterator[Questions[Found]]:
-            questions = self._questions(capabilities)
-            for group, order in shown[places.start : places.stop]:
-                variants = [groups[group][each] for each in order.tolist()]
-                yield questions.about([_texts(variants)])
+    def asker(self, capabilities: Capabilities) -> RowQuestions:
+        """Return how variants are put to a judge.
 
-        return asked
-
-    def _questions(self, capabilities: Capabilities) -> RowQuestions:
+        Raises:
+            ConfigError: if the prompt shows no variants.
+        """
         prompt = load_prompt(self.prompt)
         fits = {*PLACES[:2]} <= set(prompt.slots) <= {*PLACES, _QUERY}
         if not fits or _SCORES not in {field.name for field in prompt.form.fields}:
@@ -293,13 +273,14 @@ def _of_each(found: Verdict, reply: Reply, slots: Sequence[str], *, before: int)
     return Verdict({_SCORES: scores}, Reason.OK)
 
 
-def _value(found: _Groups, shown: Sequence[tuple[int, IndexArray]], said: Sequence[Found]) -> Rated:
+def _value(shown: _Shown, said: Sequence[Found]) -> Rated:
     """Return the mean of what was said of each row, over the orders in which it was shown."""
+    found, orders = shown
     count = len(found.reason)
     total, times = np.zeros(count), np.zeros(count, np.int64)
     failed = np.zeros(count, np.uint8)
     above, used = np.zeros(len(PLACES)), np.zeros(len(PLACES), np.int64)
-    for (group, order), each in zip(shown, said, strict=True):
+    for (group, order), each in zip(orders, said, strict=True):
         rows = np.array([found.groups[group][place].row for place in order.tolist()], np.int64)
         verdict = each.verdicts[0][0] if each.verdicts else Verdict(None, each.reason)
         scores = verdict.values and verdict.values[_SCORES]

@@ -3,7 +3,7 @@
 import contextlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol
 
 from assay.components.component import Dataset, Feature
 from assay.components.references import JudgeRef, short_name
@@ -70,7 +70,6 @@ class JudgedFeature(RowFeature):
         return JudgingPass(feature=self.model_copy(update=plain | {"chosen_by": None}))
 
 
-@runtime_checkable
 class AsksJudge(Protocol):
     """A feature that asks a judge, of single rows or of all together."""
 
