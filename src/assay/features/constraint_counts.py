@@ -22,7 +22,7 @@ class ConstraintCounts(MarkedByRule):
     """
 
     name = "constraint_counts"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     paper: ClassVar[Paper | NoPaper] = NoPaper(reason="a count of what records and words say")
     wanted: ClassVar[tuple[str, ...]] = (*cello.FIELDS, "level", "example_id", *_LISTS)
     columns: ClassVar[tuple[str, ...]] = ("recorded", "read")

@@ -40,7 +40,7 @@ _ENGLISH: Mapping[str, str] = {
     r"|using(?: only)?|use (?:the|only)|with the (?:words?|phrase)|add(?:ing)?|cover(?:s|ing)?"
     r"|cit(?:e|es|ing)|start(?:s|ing)? with|begin(?:s|ning)? with|end(?:s|ing)? with)\b",
     "avoid": rf"\b(?:(?:don't|doesn't|can't)\b{_NOT_ASKED}|do not|never|without|avoid(?:s|ing)?"
-    r"|exclud(?:e|es|ing)|except|cannot|nor|rather than|instead of|no [a-z]+s\b)",
+    r"|exclud(?:e|es|ing)|except|cannot|nor|rather than|instead of|no [a-z]+s)\b",
     "only": r"\bonly\b",
     "manner": r"\b(?:in (?:the|an?) (?:\w+ ){0,3}(?:style|tone|voice|manner|way|persona|language"
     r"|perspective)|as if|pretend|imagine (?:you|that)|from the (?:point of view|perspective)"

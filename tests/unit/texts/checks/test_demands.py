@@ -11,6 +11,8 @@ from assay.texts.checks.demands import KINDS, count_demands, demanded
         ("Which parks should I visit in Utah?", set()),
         ("Why can't the whole world be one country?", set()),
         ("How long should a child's seat face backwards?", set()),
+        ("What is normally grown in North Dakota, and what is exceptional?", set()),
+        ("Write it with neither verbs nor nouns", {"avoid"}),
         ("Each line should rhyme, and don't name the bird", {"must", "avoid"}),
         ("Write a story of 100 words.", {"amount"}),
         ("Write a story. Use at most 40 words, and do not rhyme.", {"amount", "bound", "avoid"}),
