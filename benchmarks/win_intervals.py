@@ -22,13 +22,13 @@ from assay.evaluation.outcomes import RULES, Rule, outcomes
 from assay.samples import FloatArray
 from assay.solvers.equal_length import at_equal_length, length_term
 from assay.solvers.paired_scores import (
-    QUANTILE,
     percentiles,
     resampled,
     score_interval,
     sign_test,
     standard_error,
 )
+from assay.solvers.proportions import QUANTILE
 
 REPEATS = 2000
 RESAMPLES = 1000

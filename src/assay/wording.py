@@ -114,9 +114,14 @@ def whole_percent(share: float) -> str:
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
+_CONSONANT_Y = re.compile(r"(?<=[^aeiou])y$")
+
+
 def number_of(count: int, what: str) -> str:
-    """Return how many there are: 1 seed, 3 seeds."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    """Return how many there are: 1 seed, 3 seeds, 3 replies."""
+    if count == 1:
+        return f"{count:,} {what}"
+    return f"{count:,} {_CONSONANT_Y.sub('ie', what)}s"
 
 
 def listed(words: Sequence[str]) -> str:

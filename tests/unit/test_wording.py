@@ -86,6 +86,8 @@ def test_lists() -> None:
 def test_counts_agree_with_their_noun() -> None:
     assert words.number_of(1, "seed") == "1 seed"
     assert words.number_of(1_200, "run") == "1,200 runs"
+    assert words.number_of(2, "reply") == "2 replies"
+    assert words.number_of(2, "day") == "2 days"
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,10 @@ from assay.outcomes import reason_counts
 from assay.pool.pool import format_id
 from assay.pool.view import PoolView
 from assay.samples import FloatArray, IndexArray, Reason
-from assay.solvers.proportions import Share, share_of
+from assay.solvers.proportions import QUANTILE, Share, share_of
 from assay.workspace.workspace import Workspace
 
 _RATED_REQUESTS = 8  # of fewer a rate says nothing
-_NORMAL = 1.959963984540054
 
 
 @dataclass(frozen=True, repr=False)
@@ -317,7 +316,7 @@ def _student(freedom: int) -> float:
     Source:
         Abramowitz and Stegun, Handbook of mathematical functions, 26.7.5.
     """
-    z = _NORMAL
+    z = QUANTILE
     terms = (
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,

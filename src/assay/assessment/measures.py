@@ -13,6 +13,7 @@ from assay.assessment.records import Distribution, Histogram, MakeUp, Share, Var
 from assay.outcomes import reason_counts
 from assay.samples import FloatArray, Scores
 from assay.solvers.nearest import nearest_neighbors
+from assay.solvers.proportions import QUANTILE
 from assay.solvers.similarity import AnyFloatArray, exact_unit_vectors, zero_rows
 
 QUANTILES: Mapping[str, float] = {
@@ -27,7 +28,6 @@ PERPLEXITY_EDGES: Sequence[float] = tuple(2 ** (step / 2) for step in range(41))
 VARIETY_ROWS: Sequence[int] = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Sizes of the samples whose variety is measured."""
 
-_Z = 1.959963984540054  # 97.5 % of a normal distribution lie below it
 _DIGITS = 6
 _LISTED = 12
 
@@ -49,9 +49,11 @@ def share_of(count: int, of: int, *, whole: bool = True) -> Share:
     share = count / of
     if whole:
         return Share(count, of, share, share, share)
-    square = _Z * _Z
+    square = QUANTILE * QUANTILE
     centre = (share + square / (2 * of)) / (1 + square / of)
-    half = _Z * math.sqrt(share * (1 - share) / of + square / (4 * of * of)) / (1 + square / of)
+    half = (
+        QUANTILE * math.sqrt(share * (1 - share) / of + square / (4 * of * of)) / (1 + square / of)
+    )
     # At the ends the interval reaches them, and rounding must not fall short of it.
     low = 0.0 if count == 0 else max(0.0, centre - half)
     high = 1.0 if count == of else min(1.0, centre + half)

@@ -13,8 +13,10 @@ from assay.evaluation.round_robin import Standing, standings
 from assay.evaluation.winning import Pairs, Score, Winning, winning
 from assay.formats.judged.tables import Pair, Value, sign_of
 from assay.samples import FloatArray, Reason
-from assay.solvers.paired_scores import QUANTILE, standard_error
+from assay.solvers.paired_scores import standard_error
+from assay.solvers.proportions import QUANTILE
 from assay.solvers.verdicts import CONSISTENT
+from assay.wording import number_of
 
 _CONSTANT_SHARE = 0.5
 _CONSTANT_ROWS = 5
@@ -216,10 +218,7 @@ def _notes(recorded: Recorded, total: Winning) -> list[str]:
 
 def _have(count: int, what: str, one: str, several: str) -> str:
     """Return a count with its noun and its verb."""
-    if count == 1:
-        return f"1 {what} {one}"
-    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
-    return f"{count:,} {plural} {several}"
+    return f"{number_of(count, what)} {one if count == 1 else several}"
 
 
 def _contradictions(recorded: Recorded) -> list[str]:

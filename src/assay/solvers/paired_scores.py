@@ -5,10 +5,8 @@ import math
 import numpy as np
 
 from assay.samples import FloatArray, IndexArray
-from assay.solvers.proportions import Share
+from assay.solvers.proportions import QUANTILE, Share
 
-QUANTILE = 1.959963984540054
-"""Of the normal distribution, for 95 %."""
 POWER_QUANTILE = 0.8416212335729143
 """Of the normal distribution, for 80 %."""
 RESAMPLES = 10_000

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-_QUANTILE = 1.959963984540054  # of the normal distribution, for 95 %
+QUANTILE = 1.959963984540054
+"""Of the normal distribution, for 95 %."""
 
 
 class Share(NamedTuple):
@@ -23,10 +24,10 @@ def share_of(count: int, total: int) -> Share:
     """
     if not total:
         return Share(float("nan"), float("nan"), float("nan"))
-    share, square = count / total, _QUANTILE**2
+    share, square = count / total, QUANTILE**2
     middle = (share + square / (2 * total)) / (1 + square / total)
     spread = np.sqrt(share * (1 - share) / total + square / (4 * total**2))
-    half = float(_QUANTILE * spread / (1 + square / total))
+    half = float(QUANTILE * spread / (1 + square / total))
     # At either end one bound is the end itself; floating point would miss it by a hair.
     low = 0.0 if count == 0 else middle - half
     high = 1.0 if count == total else middle + half
