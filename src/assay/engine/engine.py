@@ -14,13 +14,14 @@ import numpy as np
 
 from assay.components.base import Component
 from assay.components.component import Chosen, Dataset, Feature, FileSet, Scorer, Selector
+from assay.components.extras import check_modules
 from assay.components.walk import walk
 from assay.engine.choosing import allowance_of, ineligible, record_of, tied_at_cut
 from assay.engine.dataset_rows import DatasetRows, OpenFile
 from assay.engine.handing import Handing
 from assay.engine.read_files import FileReading, reading_of
 from assay.engine.resolution import Resolution
-from assay.engine.row_work import RowWork, by_pass
+from assay.engine.row_work import RowWork, by_pass, row_stages
 from assay.engine.settled_models import SettledModels
 from assay.engine.settling import (
     check_unscored,
@@ -33,7 +34,7 @@ from assay.engine.settling import (
 from assay.engine.shown_rows import ShownRows
 from assay.engine.unread_rows import why_unread
 from assay.errors import DamagedError, IncompleteError, Parameter, Phrase, PlanError
-from assay.features.made_models import MadeModel, stage
+from assay.features.made_models import MadeModel
 from assay.features.made_rows import MadeRows
 from assay.features.passes import PoolFeature, RowFeature
 from assay.files.checksums import warn
@@ -143,15 +144,12 @@ class Engine:
 
     def _fill_rows(self, wanted: Iterable[Component]) -> None:
         """Run the row-scope passes of all that is wanted, equal passes together."""
-        stages: dict[int, list[RowFeature]] = {}
-        known: dict[str, int] = {}
-        for component in walk(wanted, skip=self.is_stored, resolve=self.resolve):
-            if isinstance(component, RowFeature) and component.chosen_by is None:
-                if component.dataset.is_chosen:
-                    continue
-                stages.setdefault(stage(component, known), []).append(component)
-        for number in sorted(stages):
-            for features in by_pass(map(self.settled, stages[number])):
+        needed = list(walk(wanted, skip=self.is_stored, resolve=self.resolve))
+        for component in needed:
+            if isinstance(component, PoolFeature):
+                check_modules(component)
+        for stage in row_stages(needed):
+            for features in by_pass(map(self.settled, stage)):
                 self._rows.fill(self.view(features[0].dataset), features)
 
     def is_stored(self, component: Component) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from assay.components.base import Component
 from assay.components.references import asks_a_service, shown_names
 from assay.engine.row_shards import (
     Job,
@@ -21,6 +22,7 @@ from assay.errors import (
     Parameter,
     Phrase,
 )
+from assay.features.made_models import stage
 from assay.features.passes import Pass, RowFeature
 from assay.files.checksums import warn
 from assay.models.service import Price
@@ -40,6 +42,22 @@ _MEASURED_ROWS = 64
 # to be worth a file.
 _FEWEST_SHARDS = 16
 _MOST_SHARDS = 4096
+
+
+def row_stages(components: Iterable[Component]) -> list[list[RowFeature]]:
+    """Return what is read of rows that are known beforehand, by what has to be made first.
+
+    Args:
+        components: with all they require, requirements first.
+    """
+    stages: dict[int, list[RowFeature]] = {}
+    known: dict[str, int] = {}
+    for component in components:
+        if not isinstance(component, RowFeature) or component.chosen_by is not None:
+            continue
+        if not component.dataset.is_chosen:
+            stages.setdefault(stage(component, known), []).append(component)
+    return [stages[number] for number in sorted(stages)]
 
 
 def by_pass(features: Iterable[RowFeature]) -> list[list[RowFeature]]:

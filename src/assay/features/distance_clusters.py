@@ -55,6 +55,10 @@ class DistanceClusters(PoolFeature):
         """Return the vectors of the rows that are clustered."""
         return {"vectors": self.vectors.at(self.dataset)}
 
+    def modules(self) -> tuple[str, ...]:
+        """Return what fits them."""
+        return ("sklearn",)
+
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return the products of rows with centroids in all rounds."""
         width = vector_width(self.vectors, runtime)

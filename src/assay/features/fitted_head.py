@@ -119,6 +119,10 @@ class FittedHead(PoolFeature, HeadParameters):
             needs["groups"] = _placed(self.groups, self.dataset)
         return needs
 
+    def modules(self) -> tuple[str, ...]:
+        """Return what fits this kind of head."""
+        return ("sklearn", "torch") if self.head == "attention" else ("sklearn",)
+
     def operations(self, rows: int, runtime: Runtime) -> float:
         """Return the products of all fits, as if every row had a label."""
         fits = self.folds + 1.0

@@ -47,6 +47,10 @@ class HeadDoubt(PoolFeature):
         """Return the labels and the inputs."""
         return {"labels": self.labels, "inputs": inputs_at(self.inputs, self.dataset)}
 
+    def modules(self) -> tuple[str, ...]:
+        """Return what fits them."""
+        return ("sklearn",)
+
     def compute(
         self, view: PoolView, runtime: Runtime, *, labels: object, inputs: Sequence[object]
     ) -> Numbers:

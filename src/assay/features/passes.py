@@ -199,6 +199,10 @@ class PoolFeature(Feature):
     if TYPE_CHECKING:  # its keywords differ from feature to feature
         compute: ClassVar[Callable[..., Any]]
 
+    def modules(self) -> tuple[str, ...]:
+        """Return the optional modules that `compute` cannot do without, whatever its model is."""
+        return ()
+
     @property
     def drawn_from(self) -> Dataset:
         """The rows that those in view were chosen from: what `PoolView.positions` are places in."""

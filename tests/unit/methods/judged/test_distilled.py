@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from assay.components import extras
 from assay.components.base import Component, NoPaper, Paper
 from assay.components.component import Scorer, build
 from assay.components.flags import shunned
 from assay.engine.engine import Engine
 from assay.engine.planning import plan
-from assay.errors import ConfigError, FeatureError, UnfinishedError
+from assay.errors import ConfigError, FeatureError, MissingExtraError, UnfinishedError
 from assay.features.gathered_labels import GatheredLabels
 from assay.features.head_doubt import HeadDoubt
 from assay.features.judgments import Judgments
@@ -92,6 +93,24 @@ def test_marks_of_chance_are_refused(tmp_path: Path) -> None:
         pytest.raises(FeatureError, match=r"distilled: fitted on 40 labelled rows; held-out"),
     ):
         _values(engine, _distilled(address))
+
+
+def test_nothing_is_asked_where_no_head_could_be_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = extras.importlib.util.find_spec  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        extras.importlib.util,  # type: ignore[attr-defined]
+        "find_spec",
+        lambda name: None if name == "sklearn" else found(name),
+    )
+    with (
+        _judging(tmp_path) as (engine, address, judge),
+        pytest.raises(MissingExtraError, match="needs the optional extra 'models'"),
+    ):
+        _values(engine, _distilled(address))
+
+    assert not judge.told
 
 
 def test_a_stopped_run_goes_on_and_asks_nothing_twice(tmp_path: Path) -> None:
