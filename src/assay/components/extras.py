@@ -4,12 +4,8 @@ import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from assay.errors import MissingExtraError
-
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-    from assay.features.passes import PoolFeature
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "models": ("torch", "transformers", "gguf", "sentence_transformers", "sklearn"),
@@ -22,16 +18,6 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 def is_installed(extra: str) -> bool:
     """Return whether an optional group of dependencies is there."""
     return importlib.util.find_spec(EXTRAS[extra][0]) is not None
-
-
-def check_modules(feature: "PoolFeature") -> None:
-    """Check that what computes a feature is installed, before anything is paid for what it reads.
-
-    Raises:
-        MissingExtraError: if a module is missing.
-    """
-    if any(importlib.util.find_spec(module) is None for module in feature.modules()):
-        raise MissingExtraError(feature.name, feature.extra)
 
 
 def needed_extra(component: "BaseModel") -> str:

@@ -14,7 +14,6 @@ import numpy as np
 
 from assay.components.base import Component
 from assay.components.component import Chosen, Dataset, Feature, FileSet, Scorer, Selector
-from assay.components.extras import check_modules
 from assay.components.walk import walk
 from assay.engine.choosing import allowance_of, ineligible, record_of, tied_at_cut
 from assay.engine.dataset_rows import DatasetRows, OpenFile
@@ -147,7 +146,7 @@ class Engine:
         needed = list(walk(wanted, skip=self.is_stored, resolve=self.resolve))
         for component in needed:
             if isinstance(component, PoolFeature):
-                check_modules(component)
+                component.check_modules()
         for stage in row_stages(needed):
             for features in by_pass(map(self.settled, stage)):
                 self._rows.fill(self.view(features[0].dataset), features)

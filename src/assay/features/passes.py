@@ -1,6 +1,7 @@
 """What a feature author writes: row features and their passes, and pool features."""
 
 import contextlib
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
@@ -9,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from assay.components.component import Chosen, Dataset, Feature
+from assay.errors import MissingExtraError
 from assay.models.language_model import NOTHING_KEPT, Kept
 from assay.models.service import Price
 from assay.pool.view import PoolView
@@ -202,6 +204,15 @@ class PoolFeature(Feature):
     def modules(self) -> tuple[str, ...]:
         """Return the optional modules that `compute` cannot do without, whatever its model is."""
         return ()
+
+    def check_modules(self) -> None:
+        """Check that they are installed, before anything is paid for what is read.
+
+        Raises:
+            MissingExtraError: if one is missing.
+        """
+        if any(importlib.util.find_spec(module) is None for module in self.modules()):
+            raise MissingExtraError(self.name, self.extra)
 
     @property
     def drawn_from(self) -> Dataset:
