@@ -88,3 +88,25 @@ def test_a_file_that_was_judged_is_never_written_over(here: Here) -> None:
 
     assert called.code != 0
     assert Path("koala_reviews.json").read_text() == before
+
+
+def test_a_table_that_cannot_be_right_is_told_line_by_line(here: Here) -> None:
+    Path("table.csv").write_text(
+        "candidate,reference,set,score\n"
+        "ours,theirs,Vicuna,1.25\nours,theirs,Koala,1.10\nours,theirs,Total,1.25\n"
+    )
+    Path("sound.csv").write_text("candidate,set,wins,ties,losses\na,x,5,4,1\n")
+    called = here("evaluate", "check", "table.csv")
+    found = here("evaluate", "check", "table.csv", "--json", "-o", "found.json").document
+    sound = here("evaluate", "check", "sound.csv")
+
+    assert called.code == 1
+    assert called.out.startswith("1 finding in 3 lines cannot be right\n")
+    assert "contradiction" in called.out
+    assert "Vicuna 80 and Koala 180 by their usual sizes" in called.out
+    assert found == json.loads(Path("found.json").read_text())
+    assert found["findings"][0]["lines"] == [2, 3, 4]
+    assert found["possible"] is False
+    assert sound.code == 0
+    assert "1 line: nothing in the table contradicts itself" in sound.out
+    assert here("evaluate", "check").code == 2

@@ -14,7 +14,8 @@ from assay.cli.options.groups import Everywhere
 if TYPE_CHECKING:
     from assay.evaluation.outcomes import Rule
 
-ACTIONS = ("import",)
+ACTIONS = ("import", "check")
+IMPOSSIBLE = 1
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Evaluating:
         "assay evaluate import vicuna_wrap_reviews_gpt4.json --candidate Answer1",
         "assay evaluate import ours_vs_chatgpt.jsonl chatgpt_vs_ours.jsonl --candidate ours",
         "assay evaluate import annotations.json --candidate LMCocktail-10.7B-v1 -o report.json",
+        "assay evaluate check table.csv",
     ),
 )
 def evaluate(
@@ -85,6 +87,10 @@ def evaluate(
     layouts are those of `import-scores`. Two files of one order each are joined by what they say.
     A reply that says nothing is a failure and never a tie, and the score is given for the worst
     and the best that it could have been. Nobody is asked, and nothing is needed but the files.
+
+    `check TABLE.csv` says whether a published table can be right: scores that no counts give,
+    totals that contradict their sets, and conclusions that hang on the judge or the rule. It ends
+    with code 1 where a line is impossible or contradicts others.
     """
     from assay.errors import UsageError
 
@@ -92,9 +98,42 @@ def evaluate(
     if not given or given[0] not in ACTIONS:
         raise UsageError(
             f"evaluate does not know {given[0]!r}" if given else "nothing is named",
-            hint="assay evaluate import FILE --candidate NAME",
+            hint="assay evaluate import FILE --candidate NAME, or check TABLE.csv",
         )
-    _import(given[1:], evaluating, everywhere)
+    if given[0] == "check":
+        _check(given[1:], evaluating, everywhere)
+    else:
+        _import(given[1:], evaluating, everywhere)
+
+
+def _check(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere) -> None:
+    from assay.cli.naming import shown_path
+    from assay.cli.options.replacing import check_replaceable
+    from assay.cli.printing.table_check_report import check_parts, describe_check
+    from assay.errors import UsageError
+    from assay.evaluation.table_check import check_table
+    from assay.evaluation.win_table import read_win_table
+    from assay.files import write_text
+    from assay.wording import json_text
+
+    if len(words) != 1:
+        raise UsageError("one table is checked at a time", hint="assay evaluate check TABLE.csv")
+    path = Path(words[0])
+    if evaluating.output is not None:
+        check_replaceable(evaluating.output, yes=everywhere.yes, inputs=[path])
+    found = check_table(read_win_table(path))
+    described = describe_check(found, path)
+    page = terminal()
+    if page.settings.as_json:
+        page.document(described)
+    else:
+        for part in check_parts(found):
+            page.result(part)
+    if evaluating.output is not None:
+        write_text(evaluating.output, json_text(described) + "\n")
+        page.note(f"wrote {shown_path(evaluating.output)}", style="dim")
+    if not found.is_possible:
+        raise typer.Exit(IMPOSSIBLE)
 
 
 def _import(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere) -> None:
