@@ -53,7 +53,7 @@ def _arm(row: Row) -> dict[str, Any]:
         "budget": row.budget,
         "rows": _rounded(row.rows, 1),
         "tokens": _rounded(row.tokens, 0),
-        "loss": _rounded(row.loss.value if row.loss else None, 4),
+        "loss": _rounded(row.mean.value if row.mean else None, 4),
         "to_random": {key: _rounded(difference[key], 4) for key in ("value", "low", "high")}
         if difference
         else None,

@@ -58,6 +58,11 @@ def bounds(low: float, high: float) -> str:
     return f"[{low:.2f}, {high:.2f}]"
 
 
+def capitalised(text: str) -> str:
+    """Return a text that begins with a capital: "Win rate"; `str.capitalize` lowers the rest."""
+    return text[:1].upper() + text[1:]
+
+
 def p_value(p: float) -> str:
     """Return a p-value: 0.013, or < 0.001."""
     return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -169,7 +169,7 @@ def _same(one: Comparison, other: Comparison) -> None:
             theirs.arm, theirs.draw, theirs.seed, theirs.rows, theirs.tokens, theirs.subset
         )  # fmt: skip
         assert mine.training_flops == theirs.training_flops
-        assert np.array_equal(mine.losses[HELD_OUT], theirs.losses[HELD_OUT])
+        assert np.array_equal(mine.values[HELD_OUT], theirs.values[HELD_OUT])
 
 
 def test_a_comparison_that_is_killed_goes_on_and_ends_the_same(

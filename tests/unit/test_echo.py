@@ -159,7 +159,7 @@ def test_a_comparison_shows_its_arms() -> None:
     part = EvaluationSet("held", "held_out", np.arange(3, dtype=np.uint64), np.ones(3, np.int64))
     losses = {"held": np.array([1.0, 2.0, np.nan])}
     trials = [
-        Trial(name, "5%", 10, 100, None, seed, "done", losses=losses)
+        Trial(name, "5%", 10, 100, None, seed, "done", values=losses)
         for name in ("<b>mine</b>", "random")
         for seed in range(2)
     ]
@@ -175,7 +175,7 @@ def test_a_comparison_shows_its_arms() -> None:
     text = _checked(compared._repr_html_())
     assert "<b>mine</b>|5%|2|1.5000" in text
     assert len(repr(trials)) < 1500
-    assert "losses={'held': <3 float64>}" in repr(trials[0])
+    assert "values={'held': <3 float64>}" in repr(trials[0])
 
 
 def test_arrays_tables_and_long_texts_are_told_in_a_few_words() -> None:

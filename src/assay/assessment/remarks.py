@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from assay.assessment.records import DatasetRecord, MakeUp, PairRecord, Share
 from assay.assessment.wording import language_name
-from assay.wording import amount, listed, number_of, part, percent
+from assay.wording import amount, capitalised, listed, number_of, part, percent
 
 SEVERAL_ANSWERS = 0.05
 EMPTY = 0.001
@@ -77,7 +77,7 @@ def _sentence(share: Share, what: str) -> str:
     if share.low != share.high and said != "all":
         said = f"about {said}"
     rows = "rows" if said == "all" else "of rows"
-    return f"{said[0].upper()}{said[1:]} {rows} {what}"
+    return f"{capitalised(said)} {rows} {what}"
 
 
 def _language(record: DatasetRecord) -> Iterator[str]:
@@ -116,7 +116,7 @@ def _common(pairs: Sequence[PairRecord]) -> Iterator[str]:
             said = part(pair.near.share or 0)
             of = " " if said == "all" else " of "
             yield (
-                f"{said[0].upper()}{said[1:]}{of}its rows ({pair.near.count:,}) are in "
+                f"{capitalised(said)}{of}its rows ({pair.near.count:,}) are in "
                 f"{pair.within}, too, equal or nearly so."
             )
         elif (pair.alike.share or 0) >= ALIKE:
@@ -130,7 +130,7 @@ def _answers(record: DatasetRecord) -> Iterator[str]:
     tasks = [(word, share) for word, share in _shares(record.tasks, record.rows) if word]
     if tasks and record.tasks.distinct > 1 and tasks[0][1] >= TASK:
         said = part(tasks[0][1])
-        yield f"{said[0].upper()}{said[1:]} of rows are of one task, {tasks[0][0]}."
+        yield f"{capitalised(said)} of rows are of one task, {tasks[0][0]}."
 
 
 def _likelihood(record: DatasetRecord) -> Iterator[str]:

@@ -8,6 +8,7 @@ from assay.compare.records import Arm, ArmKind, BudgetAxis
 from assay.components.base import Component
 from assay.components.budget import Budget
 from assay.components.component import Scorer, Selector
+from assay.components.decoding import Decoding
 from assay.components.descriptions import describe, method_text
 from assay.components.registry import find
 from assay.errors import ConfigError, did_you_mean
@@ -33,6 +34,8 @@ class Experiment:
         draws: random samples at every budget; each is trained on once, by the seeds in turn.
         recipe: how the base model is tuned.
         others: files of questions from other sources.
+        primary: the file of `others` that claims are made on; by default the rows held out.
+        answers: how every model answers the questions, which is kept; None if it does not.
         hold_out: share of rows kept for measuring where the project holds out none; by default
             some 500, at least 2 % and at most 20 % of all.
         questions: most rows of a set of questions; a random part of a larger one is measured.
@@ -53,6 +56,8 @@ class Experiment:
     draws: int = LEAST_DRAWS
     recipe: Recipe = field(default_factory=Recipe)
     others: tuple[str, ...] = ()
+    primary: str = ""
+    answers: Decoding | None = None
     hold_out: float | None = None
     questions: int = QUESTIONS
     full: bool = True
@@ -74,6 +79,12 @@ class Experiment:
                 f"the budget axis {self.axis!r} is not known",
                 hint=did_you_mean(self.axis, known) or f"one of {', '.join(known)}",
             )
+        if self.primary and self.primary not in self.others:
+            files = ", ".join(self.others) or "no file is named"
+            raise ConfigError(
+                f"claims are to be made on {self.primary!r}, which is not measured on",
+                hint=did_you_mean(self.primary, self.others) or f"other sources: {files}",
+            )
         for budget in self.budgets:
             _check_unit(budget, self.axis)
         if self.seeds < 1 or self.questions < 2:
@@ -85,6 +96,11 @@ class Experiment:
             )
         if self.axis == "steps" and self.recipe.steps is not None:
             raise ConfigError("the axis of steps sets the recipe's steps: leave them out")
+
+    @property
+    def place_of_primary(self) -> int:
+        """Place of the set that claims are made on: rows held out come first, then the files."""
+        return 1 + self.others.index(self.primary) if self.primary else 0
 
     def contenders(self) -> "list[Contender]":
         """Return the arms in the order of the report, each with what chooses its rows.
@@ -125,6 +141,11 @@ class Contender(NamedTuple):
 
     arm: Arm
     selector: Selector | None
+
+
+def answering(most: int | None) -> Decoding | None:
+    """Return how answers of so many tokens at most are written: greedily; None for none."""
+    return None if most is None else Decoding(max_new_tokens=most)
 
 
 def _check_unit(budget: Budget, axis: BudgetAxis) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from assay.compare.answers import writing
 from assay.compare.division import Division
 from assay.compare.experiment import Contender, Experiment
 from assay.compare.ledger import cold_seconds
@@ -256,30 +257,37 @@ def _asking(
     """Return the work on the questions that comes before the trainings."""
     near = plan_components(engine.over_all_rows(), [DuplicateGroups(match="near")]).steps
     scored = engine.resolve(scoring(experiment.base, experiment.recipe))
-    missing = [engine.missing_in(view, scored) for _, _, view in sets]
-    asked = Step(
-        "base model's answers",
-        sum(len(view) for _, _, view in sets),
-        sum(missing),
-        sum(missing) * rates.scoring_seconds,
-    )
-    return [*(step._replace(name="rows like questions") for step in near), asked]
+    missing = sum(engine.missing_in(view, scored) for _, _, view in sets)
+    questions = sum(len(view) for _, _, view in sets)
+    asked = Step("base model's losses", questions, missing, missing * rates.scoring_seconds)
+    steps = [*(step._replace(name="rows like questions") for step in near), asked]
+    if experiment.answers is not None and experiment.untuned:
+        feature = engine.resolve(writing(experiment.base, experiment.recipe, experiment.answers))
+        missing = sum(engine.missing_in(view, feature) for _, _, view in sets)
+        seconds = missing * rates.writing_seconds
+        steps.append(Step("base model's answers", questions, missing, seconds))
+    return steps
 
 
 class _Rates(NamedTuple):
-    """Tokens of a row, the seconds it takes in training, and those it takes to be scored."""
+    """Tokens of a row, and the seconds that training on it, scoring and answering it take."""
 
     tokens: float
     training_seconds: float
     scoring_seconds: float
+    writing_seconds: float
 
 
 def _rates(project: Workspace, engine: Engine, experiment: Experiment) -> _Rates:
     plain = experiment.recipe.model_copy(update={"epochs": 1, "steps": None, "checkpoints": "last"})
     found = price(project.engine, TunedModel(base=experiment.base, recipe=plain))
     scored = engine.resolve(scoring(experiment.base, experiment.recipe))
-    seconds = cold_seconds(engine, scored) / max(len(engine.pool.unique[0]), 1)
-    return _Rates(found.tokens / found.rows, found.seconds / found.rows, seconds)
+    rows = max(len(engine.pool.unique[0]), 1)
+    seconds, writing_seconds = cold_seconds(engine, scored) / rows, 0.0
+    if experiment.answers is not None:
+        feature = engine.resolve(writing(experiment.base, experiment.recipe, experiment.answers))
+        writing_seconds = cold_seconds(engine, feature) / rows
+    return _Rates(found.tokens / found.rows, found.seconds / found.rows, seconds, writing_seconds)
 
 
 def _priced(job: Job, rates: _Rates, division: Division, questions: int) -> Job:
@@ -288,5 +296,6 @@ def _priced(job: Job, rates: _Rates, division: Division, questions: int) -> Job:
     recipe = job.recipe
     rows = job.size.rows if job.size else float(division.trainable)
     read = rows * recipe.epochs if recipe.steps is None else recipe.steps * recipe.batch_size
-    seconds = read * rates.training_seconds + questions * rates.scoring_seconds
+    asked = questions * (rates.scoring_seconds + rates.writing_seconds)
+    seconds = read * rates.training_seconds + asked
     return replace(job, tokens=read * rates.tokens, seconds=seconds)

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 
 from assay.compare.incomplete_beta import log_incomplete_beta
-from assay.compare.records import PowerCheck
+from assay.compare.records import EvaluationSet, PowerCheck
 from assay.samples import FloatArray
 from assay.wording import nats, number_of, whole_percent
 
@@ -21,7 +21,7 @@ _HALVINGS = 64
 
 
 def power_check(
-    set_name: str,
+    primary: EvaluationSet,
     base: FloatArray,
     *,
     seeds: int,
@@ -34,28 +34,33 @@ def power_check(
     """Return the smallest difference to random that a comparison shows with a given probability.
 
     Args:
-        set_name: the primary set.
-        base: shape (q,), losses of the untuned model in nats; NaN where not scored.
+        primary: the set that claims are made on. Where its values have bounds, the noise of
+            questions without a pilot is the largest there can be: how much the answers of the
+            untuned model differ tells little, if it gets nearly none right.
+        base: shape (q,), values of the untuned model; NaN where there is none.
         seeds: tuned models per arm.
         draws: random draws they are compared with.
         claims: arms times budgets.
         paired: shape (q,), differences of two tuned models of a pilot; without them the two models
             are taken as unrelated, which bounds the noise of questions from above.
-        seed_sd: standard deviation of an arm's mean loss between seeds, from a pilot; without it
+        seed_sd: standard deviation of an arm's mean between seeds, from a pilot; without it
             the result is question noise only.
-        questions: how many there are, where `base` holds the losses of some of them only.
+        questions: how many there are, where `base` holds the values of some of them only.
 
     Raises:
-        ValueError: if fewer than two questions have a loss.
+        ValueError: if fewer than two questions have a value.
 
     Source:
         `detectable`, with the variance of paired questions as in Miller 2024, arXiv 2411.00640.
     """
     known = base[np.isfinite(base)] if paired is None else paired[np.isfinite(paired)]
     if len(known) < 2:
-        raise ValueError("a power check needs at least two questions with a loss")
-    factor = math.sqrt(2) if paired is None else 1.0
-    question_sd = factor * float(known.std(ddof=1))
+        raise ValueError("a power check needs at least two questions with a value")
+    question_sd = float(known.std(ddof=1))
+    if paired is None:
+        limits = primary.bounds
+        alone = question_sd if limits is None else (limits[1] - limits[0]) / 2
+        question_sd = math.sqrt(2) * alone
     asked = len(known) if questions is None else questions
     parts = [(question_sd**2 / asked, len(known) - 1)]
     if seed_sd is not None:
@@ -65,7 +70,7 @@ def power_check(
     freedom = variance**2 / error if error > 0 else math.inf
 
     return PowerCheck(
-        set=set_name,
+        set=primary.name,
         questions=asked,
         seeds=seeds,
         draws=draws,
@@ -77,6 +82,10 @@ def power_check(
         power=POWER,
         detectable=detectable(math.sqrt(variance), freedom),
         detectable_first=detectable(math.sqrt(variance), freedom, LEVEL / max(1, claims)),
+        measure=primary.measure,
+        better=primary.better,
+        unit=primary.unit,
+        bounds=primary.bounds,
     )
 
 
@@ -157,10 +166,11 @@ def _softplus(value: float) -> float:
 
 def power_words(check: PowerCheck) -> str:
     """Return a power check as sentences for people."""
+    measure = check.measured
     text = (
         f"With {number_of(check.questions, 'question')} of {check.set}, "
         f"{number_of(check.seeds, 'seed')} per arm and {number_of(check.draws, 'random draw')}, a "
-        f"true difference of {nats(check.detectable)} nats per token is shown with a probability "
+        f"true difference of {measure.value(check.detectable)} is shown with a probability "
         f"of {whole_percent(check.power)} (two-sided {whole_percent(check.level)})"
     )
     text += (
@@ -169,7 +179,12 @@ def power_words(check: PowerCheck) -> str:
         if check.claims > 1
         else "."
     )
-    if not check.paired:
+    if not check.paired and check.bounds is not None:
+        text += (
+            " This is an upper bound on the noise of questions, from the range of the values: arms "
+            "tuned from one base mostly answer alike, and their difference varies less."
+        )
+    elif not check.paired:
         text += (
             " This is an upper bound on the noise of questions, from the base model's own losses:"
             " arms tuned from one base find the same questions hard, and their difference varies"

@@ -18,6 +18,7 @@ from assay.engine.row_work import RowWork
 from assay.errors import DamagedError, DataError, FeatureError
 from assay.features.log_probs import ResponseLogProbs
 from assay.features.made_models import model_name
+from assay.features.passes import RowFeature
 from assay.features.training_tokens import TrainingTokens
 from assay.files.checksums import read_json, warn, write_json
 from assay.models.recipe import Recipe
@@ -25,7 +26,7 @@ from assay.pool.view import PoolView
 from assay.random_numbers import row_uniform
 from assay.runtime import Runtime
 from assay.samples import FloatArray
-from assay.values import LogProbs
+from assay.values import LogProbs, RowValue
 
 HELD_OUT = "held-out rows"
 _BATCHES = "token_budgets"
@@ -146,10 +147,21 @@ def losses(
     return -value.mean()
 
 
-def _read(view: PoolView, feature: ResponseLogProbs, runtime: Runtime) -> LogProbs:
+def row_values(view: PoolView, feature: RowFeature, runtime: Runtime) -> RowValue:
+    """Return the value of rows, which are read where they are not at hand.
+
+    Args:
+        view: the rows.
+        feature: resolved.
+        runtime: with the cache that keeps what is read.
+    """
     rows = RowWork(runtime)
     rows.fill(view, [feature])
-    value = rows.read(view, feature)
+    return rows.read(view, feature)
+
+
+def _read(view: PoolView, feature: ResponseLogProbs, runtime: Runtime) -> LogProbs:
+    value = row_values(view, feature, runtime)
     assert isinstance(value, LogProbs)  # noqa: S101  narrows what the store returns
     return value
 

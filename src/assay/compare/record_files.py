@@ -1,13 +1,15 @@
 """Records on disk: one file per trial while a comparison runs, and one folder when it is done.
 
-The folder holds `comparison.json`, `questions.parquet` and `losses.parquet`: enough to make every
-number and the report again, offline and without the package's own code.
+The folder holds `comparison.json`, `questions.parquet` and `values.parquet`, and `answers.parquet`
+where models wrote answers: enough to make every number and the report again, offline and without
+the package's own code. In what an earlier version wrote, all values are losses, and lie in a column
+and a file of that name.
 """
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,11 @@ from assay.files.checksums import damaged, read_json, write_json
 from assay.files.frames import read_frame, read_metadata, write_frame
 from assay.samples import FloatArray
 
-_FORMAT = 1
-_LOSS_SCHEMA = {"trial": pl.Int64, "set": pl.String, "question": pl.Int64, "loss": pl.Float64}
-_ARRAYS = {"losses", "sets", "trials", "arms", "power"}
+_FORMAT, _OF_LOSSES = 2, 1
+_ANSWERS = "answers.parquet"
+_SCHEMA = {"trial": pl.Int64, "set": pl.String, "question": pl.Int64, "value": pl.Float64}
+_ARRAYS = {"values", "answers", "sets", "trials", "arms", "power"}
+_OF_A_SET = ("name", "kind", "measure", "better", "unit", "bounds")
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
@@ -33,9 +37,21 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         )
         for part in comparison.sets
     ]
-    losses = [_loss_frame(place, trial) for place, trial in enumerate(comparison.trials)]
+    values = [_frame(place, trial) for place, trial in enumerate(comparison.trials)]
     write_frame(folder / "questions.parquet", pl.concat(questions))
-    write_frame(folder / "losses.parquet", pl.concat([pl.DataFrame(schema=_LOSS_SCHEMA), *losses]))
+    write_frame(folder / "values.parquet", pl.concat([pl.DataFrame(schema=_SCHEMA), *values]))
+    answers = [
+        frame.select(
+            pl.lit(place, pl.Int64).alias("trial"),
+            pl.lit(name).alias("set"),
+            pl.int_range(pl.len(), dtype=pl.Int64).alias("question"),
+            pl.all(),
+        )
+        for place, trial in enumerate(comparison.trials)
+        for name, frame in trial.answers.items()
+    ]
+    if answers:
+        write_frame(folder / _ANSWERS, pl.concat(answers))
     # Last, for a folder counts as a comparison once this file is there.
     write_json(folder / "comparison.json", to_json(comparison))
 
@@ -48,22 +64,24 @@ def read_comparison(folder: Path) -> Comparison:
     """
     data = read_json(folder / "comparison.json")
     questions = read_frame(folder / "questions.parquet")
-    losses = read_frame(folder / "losses.parquet")
-    if data.get("format") != _FORMAT:
+    form = data.get("format")
+    if form not in (_FORMAT, _OF_LOSSES):
         raise CacheError(
             f"{folder} was written by assay {data.get('assay_version')} in a form of its own",
             hint="read it with that version, or run the comparison again",
         )
+    values = read_frame(folder / ("values.parquet" if form == _FORMAT else "losses.parquet"))
     try:
-        return from_json(data, questions, losses)
+        found = from_json(data, questions, _renamed(values))
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder, error) from error
+    return _with_answers(found, folder / _ANSWERS)
 
 
 def write_trial(path: Path, trial: Trial) -> None:
-    """Store one trial as one Parquet file: its losses, and the rest as metadata."""
+    """Store one trial as one Parquet file: its values, and the rest as metadata."""
     facts = json.dumps(_plain(trial), ensure_ascii=False, allow_nan=False)
-    write_frame(path, _loss_frame(0, trial), {"trial": facts})
+    write_frame(path, _frame(0, trial), {"trial": facts})
 
 
 def read_trial(path: Path) -> Trial:
@@ -75,14 +93,14 @@ def read_trial(path: Path) -> Trial:
     """
     try:
         facts = json.loads(read_metadata(path)["trial"])
-        return _trial(facts, _losses(read_frame(path)))
+        return _trial(facts, _values(_renamed(read_frame(path))))
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise damaged(path, str(error)) from error
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """Return all but the arrays as JSON: unknown numbers are null, arrays lie in the frames."""
-    sets = [{"name": part.name, "kind": part.kind} for part in comparison.sets]
+    sets = [{name: getattr(part, name) for name in _OF_A_SET} for part in comparison.sets]
     power = asdict(comparison.power) if comparison.power else None
     return {
         "format": _FORMAT,
@@ -94,24 +112,24 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def from_json(data: Mapping[str, Any], questions: pl.DataFrame, losses: pl.DataFrame) -> Comparison:
+def from_json(data: Mapping[str, Any], questions: pl.DataFrame, values: pl.DataFrame) -> Comparison:
     """Return the comparison that `to_json` made.
 
     Args:
         data: what `to_json` returned.
-        questions: columns set, id (uint64) and tokens, in the order of the losses.
-        losses: columns trial (its place), set, question (its place in the set) and loss.
+        questions: columns set, id (uint64) and tokens, in the order of the values.
+        values: columns trial (its place), set, question (its place in the set) and value.
     """
     plain = {field.name: data[field.name] for field in fields(Comparison) if field.name in data}
     parts = []
     for entry in data["sets"]:
         rows = questions.filter(pl.col("set") == entry["name"])
         ids, tokens = rows["id"].to_numpy(), rows["tokens"].to_numpy()
-        parts.append(EvaluationSet(entry["name"], entry["kind"], ids, tokens))
-    of_trial = {key[0]: frame for key, frame in losses.group_by("trial", maintain_order=True)}
-    none = losses.clear()
+        parts.append(EvaluationSet(ids=ids, tokens=tokens, **_of_a_set(entry)))
+    of_trial = {key[0]: frame for key, frame in values.group_by("trial", maintain_order=True)}
+    none = values.clear()
     trials = [
-        _trial(entry, _losses(of_trial.get(place, none)))
+        _trial(entry, _values(of_trial.get(place, none)))
         for place, entry in enumerate(data["trials"])
     ]
     changed: dict[str, Any] = {
@@ -119,9 +137,39 @@ def from_json(data: Mapping[str, Any], questions: pl.DataFrame, losses: pl.DataF
         "sets": tuple(parts),
         "arms": tuple(Arm(**entry) for entry in data["arms"]),
         "trials": tuple(trials),
-        "power": PowerCheck(**data["power"]) if data["power"] else None,
+        "power": PowerCheck(**_paired(data["power"])) if data["power"] else None,
     }
     return Comparison(**{**plain, **changed})
+
+
+def _with_answers(comparison: Comparison, path: Path) -> Comparison:
+    """Return a comparison with what its models wrote, if they did."""
+    if not path.is_file():
+        return comparison
+    of_trial: dict[int, dict[str, pl.DataFrame]] = {}
+    for (trial, name), part in read_frame(path).group_by("trial", "set", maintain_order=True):
+        frame = part.sort("question").drop("trial", "set", "question")
+        of_trial.setdefault(int(str(trial)), {})[str(name)] = frame
+    trials = [
+        replace(trial, answers=of_trial.get(place, {}))
+        for place, trial in enumerate(comparison.trials)
+    ]
+    return replace(comparison, trials=tuple(trials))
+
+
+def _of_a_set(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a set's entry tells; an earlier version did not say that it is of losses."""
+    return _paired({name: entry[name] for name in _OF_A_SET if name in entry})
+
+
+def _paired(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry whose bounds are a pair again; JSON has lists."""
+    bounds = entry.get("bounds")
+    return {**entry, "bounds": None if bounds is None else (bounds[0], bounds[1])}
+
+
+def _renamed(values: pl.DataFrame) -> pl.DataFrame:
+    return values.rename({"loss": "value"}, strict=False)
 
 
 def _plain(record: Comparison | Trial) -> dict[str, Any]:
@@ -131,34 +179,34 @@ def _plain(record: Comparison | Trial) -> dict[str, Any]:
     return {n: dict(v) if isinstance(v, Mapping) else v for n, v in plain.items()}
 
 
-def _trial(facts: Mapping[str, Any], losses: Mapping[str, FloatArray]) -> Trial:
+def _trial(facts: Mapping[str, Any], values: Mapping[str, FloatArray]) -> Trial:
     numbers = {
         name: math.nan if facts[name] is None else float(facts[name])
         for name in facts
         if name.endswith(("_seconds", "_flops"))
     }
-    return Trial(**{**facts, **numbers, "losses": losses})
+    return Trial(**{**facts, **numbers, "values": values})
 
 
-def _loss_frame(place: int, trial: Trial) -> pl.DataFrame:
+def _frame(place: int, trial: Trial) -> pl.DataFrame:
     parts = [
         pl.DataFrame(
             {
-                "trial": np.full(len(losses), place, np.int64),
-                "set": [name] * len(losses),
-                "question": np.arange(len(losses)),
-                "loss": np.asarray(losses, np.float64),
+                "trial": np.full(len(values), place, np.int64),
+                "set": [name] * len(values),
+                "question": np.arange(len(values)),
+                "value": np.asarray(values, np.float64),
             },
-            schema=_LOSS_SCHEMA,
+            schema=_SCHEMA,
         )
-        for name, losses in trial.losses.items()
+        for name, values in trial.values.items()
     ]
-    return pl.concat([pl.DataFrame(schema=_LOSS_SCHEMA), *parts])
+    return pl.concat([pl.DataFrame(schema=_SCHEMA), *parts])
 
 
-def _losses(frame: pl.DataFrame) -> dict[str, FloatArray]:
+def _values(frame: pl.DataFrame) -> dict[str, FloatArray]:
     parts = frame.group_by("set", maintain_order=True)
-    return {str(key[0]): part.sort("question")["loss"].to_numpy() for key, part in parts}
+    return {str(key[0]): part.sort("question")["value"].to_numpy() for key, part in parts}
 
 
 def _damaged(path: Path, error: Exception) -> CacheError:

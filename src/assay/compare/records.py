@@ -1,15 +1,17 @@
 """What a comparison measured: plain records, from which every number and report can be rebuilt.
 
-A trial is one tuned model, or the base model as it is. Its losses are kept per question, so the
+A trial is one tuned model, or the base model as it is. Its values are kept per question, so the
 statistics need neither the models nor the data. `record_files` keeps them on disk.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
+import polars as pl
 
+from assay.compare.measure import LOSS, Better, Measure
 from assay.echo import Brief, card
 from assay.html import Column
 from assay.samples import FloatArray, IdArray, IndexArray
@@ -27,25 +29,43 @@ BUDGETLESS: tuple[ArmKind, ...] = ("full", "base")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EvaluationSet(Brief):
-    """Questions whose answers are scored.
+    """An endpoint: questions, and what is measured of each answer.
 
     Attributes:
         name: unique in a comparison.
         kind: whether the questions were held out of the pool, or come from another source.
         ids: shape (q,), uint64; no id twice.
-        tokens: shape (q,), int64; scored tokens of each answer.
+        tokens: shape (q,), int64; scored tokens of each answer, 0 where none is scored.
+        measure: what a value is called: "loss", "accuracy", "win rate".
+        better: whether low or high values are better.
+        unit: of a value; empty where it has none.
+        bounds: the least and the most that a value can be, such as 0 and 1; None without limits.
     """
 
     name: str
     kind: SetKind
     ids: IdArray
     tokens: IndexArray
+    measure: str = LOSS.name
+    better: Better = LOSS.better
+    unit: str = LOSS.unit
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.tokens):
             raise ValueError(f"{self.name}: {len(self.ids)} ids, {len(self.tokens)} token counts")
         if len(set(self.ids.tolist())) != len(self.ids):
             raise ValueError(f"{self.name}: an id occurs twice")
+        if self.better not in get_args(Better):
+            raise ValueError(f"{self.name}: {self.better!r} is not better, but low or high may be")
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise ValueError(f"{self.name}: no value lies between {self.bounds[0]} and "
+                             f"{self.bounds[1]}")  # fmt: skip
+
+    @property
+    def measured(self) -> Measure:
+        """Name, direction and unit of the measure."""
+        return Measure(self.measure, self.better, self.unit)
 
     def __len__(self) -> int:
         """Return the number of questions."""
@@ -80,8 +100,10 @@ class Trial(Brief):
         seed: of the training.
         status: a failed trial has an error and enters no average.
         error: why it failed.
-        losses: of each evaluation set, shape (q,): mean negative log-likelihood per scored token
-            in nats; NaN where a question has no score.
+        values: of each evaluation set, shape (q,), as its measure says; NaN where a question has
+            no value. A loss is the mean negative log-likelihood per scored token, in nats.
+        answers: to each evaluation set, if models wrote any: q rows of text, tokens and finish, as
+            `assay.compare.answers` has them.
         selection_seconds: wall time of choosing.
         selection_flops: arithmetic of choosing; NaN if unknown.
         training_seconds: wall time of training.
@@ -97,7 +119,7 @@ class Trial(Brief):
     seed: int
     status: Literal["done", "failed"]
     error: str | None = None
-    losses: Mapping[str, FloatArray] = field(default_factory=dict)
+    values: Mapping[str, FloatArray] = field(default_factory=dict)
     selection_seconds: float = 0.0
     selection_flops: float = 0.0
     training_seconds: float = 0.0
@@ -107,6 +129,7 @@ class Trial(Brief):
     read_tokens: int = 0
     cut_rows: int = 0
     steps: int = 0
+    answers: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,18 +138,23 @@ class PowerCheck:
 
     Attributes:
         set: name of the primary set.
-        questions: questions with a score.
+        questions: questions with a value.
         seeds: tuned models per arm.
         draws: random draws they are compared with.
         claims: arm-by-budget claims that Holm's correction will count.
-        question_sd: standard deviation over questions of the difference of two models, in nats.
-        paired: whether it was measured on pairs; else it is a bound, from one model's losses.
-        seed_sd: standard deviation of an arm's mean loss between seeds; None if not known, and
+        question_sd: standard deviation over questions of the difference of two models, in the
+            unit of the measure.
+        paired: whether it was measured on pairs; else it is a bound, from one model's values.
+        seed_sd: standard deviation of an arm's mean between seeds; None if not known, and
             then the numbers below are question noise only.
         level: two-sided.
         power: probability of showing a difference of that size.
-        detectable: in nats, of one claim alone.
-        detectable_first: in nats, of the claim that Holm tests first, at `level / claims`.
+        detectable: in the unit of the measure, of one claim alone.
+        detectable_first: the same, of the claim that Holm tests first, at `level / claims`.
+        measure: what is measured.
+        better: whether low or high values are better.
+        unit: of the values.
+        bounds: between which they lie, if they do.
     """
 
     set: str
@@ -141,6 +169,15 @@ class PowerCheck:
     power: float
     detectable: float
     detectable_first: float
+    measure: str = LOSS.name
+    better: Better = LOSS.better
+    unit: str = LOSS.unit
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def measured(self) -> Measure:
+        """Name, direction and unit of the measure."""
+        return Measure(self.measure, self.better, self.unit)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -206,17 +243,18 @@ class Comparison:
         rows = []
         for arm in self.arms:
             for budget in ("",) if arm.kind in BUDGETLESS else self.budgets:
-                losses = self.mean_losses(arm.name, budget)
-                loss = nats(float(np.mean(losses))) if losses else NOTHING
-                rows.append((arm.name, budget, len(losses), loss))
-        columns: tuple[Column, ...] = ("arm", "budget", ("models", "right"), ("mean loss", "right"))
+                values = self.mean_values(arm.name, budget)
+                mean = nats(float(np.mean(values))) if values else NOTHING
+                rows.append((arm.name, budget, len(values), mean))
+        measured = f"mean {self.set(self.primary).measure}"
+        columns: tuple[Column, ...] = ("arm", "budget", ("models", "right"), (measured, "right"))
         return card(self.title or "Comparison", facts, columns, rows)
 
-    def mean_losses(self, arm: str, budget: str = "") -> list[float]:
-        """Return of each finished trial the mean loss on the primary set, in nats."""
-        found = (trial.losses.get(self.primary) for trial in self.trials_of(arm, budget))
-        known = [losses[np.isfinite(losses)] for losses in found if losses is not None]
-        return [float(losses.mean()) for losses in known if len(losses)]
+    def mean_values(self, arm: str, budget: str = "") -> list[float]:
+        """Return of each finished trial the mean on the primary set, in the unit of its measure."""
+        found = (trial.values.get(self.primary) for trial in self.trials_of(arm, budget))
+        known = [values[np.isfinite(values)] for values in found if values is not None]
+        return [float(values.mean()) for values in known if len(values)]
 
     def _check(self, trial: Trial) -> None:
         kind = self.arm(trial.arm).kind
@@ -225,9 +263,15 @@ class Comparison:
             raise ValueError(f"{trial.arm}: {trial.budget!r} is not one of the budgets {known}")
         if (trial.status == "failed") != (trial.error is not None):
             raise ValueError(f"{trial.arm}: a trial has an error if, and only if, it failed")
-        for name, losses in trial.losses.items():
-            if losses.shape != (len(self.set(name)),):
-                raise ValueError(f"{trial.arm}: losses of {name!r} have shape {losses.shape}")
+        for name, values in trial.values.items():
+            part = self.set(name)
+            if values.shape != (len(part),):
+                raise ValueError(f"{trial.arm}: values of {name!r} have shape {values.shape}")
+            found = values[np.isfinite(values)]
+            if len(trial.answers.get(name, values)) != len(part):
+                raise ValueError(f"{trial.arm}: not every question of {name!r} has an answer")
+            if part.bounds and ((found < part.bounds[0]) | (found > part.bounds[1])).any():
+                raise ValueError(f"{trial.arm}: values of {name!r} lie outside {part.bounds}")
 
     def arm(self, name: str) -> Arm:
         """Return the arm of that name."""

@@ -76,29 +76,30 @@ def against_more_data(rows: Sequence[Row], of_random: Sequence[Row], row: Row) -
 
     Args:
         rows: the summary of the primary set.
-        of_random: those of random rows that have a loss.
+        of_random: those of random rows that have a mean.
         row: whose difference to random rows is looked at.
     """
     here = next((each for each in of_random if each.budget == row.budget), None)
-    if here is None or here.loss is None or row.difference is None:
+    if here is None or here.mean is None or row.difference is None:
         return
     larger = sorted(
         (each for each in of_random if each.size > here.size), key=lambda each: each.size
     )
-    full = [each for each in rows if each.kind == "full" and each.loss is not None]
+    full = [each for each in rows if each.kind == "full" and each.mean is not None]
     more = (larger or full)[:1]
-    if not more or more[0].loss is None:
+    if not more or more[0].mean is None:
         return
     words = f"{more[0].budget} of them" if larger else "all rows"
-    gain = here.loss.value - more[0].loss.value
+    gain, measure = here.as_loss - more[0].as_loss, row.measure
     if gain <= 0:
         yield (
             f"More data does not help here: with {words} in place of {here.budget} random rows the "
-            f"loss is {nats(-gain)} nats higher."
+            f"{measure.name} is {measure.difference(nats(-gain))} {measure.behind}."
         )
         return
     part = abs(row.difference.value) / gain
     yield (
-        f"For scale: {words} in place of {here.budget} random rows lower the loss by "
-        f"{nats(gain)} nats, and the difference of {row.label} is {times(part)} times that."
+        f"For scale: {words} in place of {here.budget} random rows {measure.improve} the "
+        f"{measure.name} by {measure.difference(nats(gain))}, and the difference of {row.label} "
+        f"is {times(part)} times that."
     )

@@ -16,7 +16,7 @@ from assay.compare.experiment import Experiment, selector_of
 from assay.compare.ledger import Ledger
 from assay.compare.plan import ComparisonPlan, Job, make_plan
 from assay.compare.power import power_check
-from assay.compare.questions import HELD_OUT, QuestionSet, ask_base, candidates, scoring
+from assay.compare.questions import QuestionSet, ask_base, candidates, scoring
 from assay.compare.record_files import write_comparison
 from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, SetKind, Trial
 from assay.compare.remarks import few_steps
@@ -139,13 +139,13 @@ class Runner:
 
     @cached_property
     def power(self) -> PowerCheck:
-        """What difference the comparison is able to show on the rows held out."""
-        return self._power(self.questions[0])
+        """What difference the comparison is able to show on the set that claims are made on."""
+        return self._power(self.questions[self.experiment.place_of_primary])
 
     @cached_property
     def foretold_power(self) -> PowerCheck | None:
         """About that difference, by the answers to a few questions; None if those tell nothing."""
-        (name, kind, view), *_ = self._candidates
+        name, kind, view = self._candidates[self.experiment.place_of_primary]
         places = np.linspace(0, len(view) - 1, min(_FORETELLING_QUESTIONS, len(view)))
         few = PoolView(view.pool, view.positions[np.unique(places.astype(np.int64))])
         try:
@@ -159,7 +159,7 @@ class Runner:
             each.arm.kind not in ("random", *BUDGETLESS) for each in self.plan.contenders
         )
         return power_check(
-            primary.record.name,
+            primary.record,
             primary.base,
             seeds=self.experiment.seeds,
             draws=self.experiment.draws,
@@ -171,6 +171,12 @@ class Runner:
     def asked(self) -> Sequence[tuple[str, SetKind, int]]:
         """Name, kind and number of the questions of every set, some of which may go unanswered."""
         return [(name, kind, len(view)) for name, kind, view in self._candidates]
+
+    @property
+    def primary(self) -> str:
+        """Name of the set that claims are made on."""
+        name: str = self._candidates[self.experiment.place_of_primary][0]
+        return name
 
     @cached_property
     def choices(self) -> Choices:
@@ -197,9 +203,7 @@ class Runner:
         return self.write()
 
     def _steps(self) -> Iterator[Step]:
-        bench = Bench(
-            self.engine, self.experiment, self.choices, self.questions, self.folder / "trials"
-        )
+        bench = Bench(self.engine, self.experiment, self.choices, self.questions, self.folder)
         jobs = self.plan.jobs
         done = spent = 0.0
         self.trials = []
@@ -228,7 +232,7 @@ class Runner:
             tune_seeds=experiment.seeds,
             recipe=recipe_words(experiment.recipe, equal_steps=experiment.axis == "steps"),
             sets=tuple(asked.record for asked in self.questions),
-            primary=HELD_OUT,
+            primary=self.primary,
             arms=tuple(each.arm for each in self.plan.contenders),
             trials=tuple(self.trials),
             models=self._models(),
@@ -258,6 +262,11 @@ class Runner:
             "runs": [self.experiment.seeds, self.experiment.draws],
             "sets": [asked.digest for asked in self.questions],
         }
+        # What is usual is left out, so that a comparison of an earlier version keeps its folder.
+        if self.experiment.primary:
+            terms["primary"] = self.questions[self.experiment.place_of_primary].digest
+        if self.experiment.answers is not None:
+            terms["answers"] = self.experiment.answers.model_dump(mode="json")
         text = json.dumps(terms, sort_keys=True).encode()
         return self.folder / f"comparison-{hashlib.blake2b(text, digest_size=4).hexdigest()}"
 

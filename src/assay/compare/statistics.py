@@ -15,10 +15,11 @@ from assay.compare.bootstrap import (
     question_resamples,
 )
 from assay.compare.cost import data_efficiency, pareto_front
-from assay.compare.losses import Cell, LossTable, cells, loss_table
+from assay.compare.measure import LOSS, Measure
 from assay.compare.multiplicity import holm
 from assay.compare.power import LEVEL, detectable
 from assay.compare.records import ArmKind, Comparison, Trial
+from assay.compare.value_table import Cell, ValueTable, cells, value_table
 from assay.echo import Brief
 from assay.random_numbers import generator
 
@@ -39,21 +40,22 @@ class Row(Brief):
         chosen_tokens: mean tokens of the rows chosen, before the recipe's limit cuts them; 0 here
             and below where they were not counted.
         read_tokens: mean tokens of these rows that the training reads in one epoch.
-        runs: mean loss of each finished run, by draw and seed.
-        loss: mean loss; None if no run was finished.
-        difference: to random rows of the same budget, negative is better; None for random itself
-            and where there is nothing to compare.
+        runs: mean value of each finished run, by draw and seed.
+        mean: over the runs; None if no run was finished.
+        difference: to random rows of the same budget; None for random itself and where there is
+            nothing to compare.
         p_holm: p-value of the difference after Holm's correction; on the primary set only.
-        efficiency: budget at which random rows reach the loss, divided by this budget; None if
-            that lies outside what was run.
+        efficiency: budget at which random rows do as well, divided by this budget; None if that
+            lies outside what was run.
         selection_seconds: mean wall time of choosing.
         selection_flops: mean arithmetic of choosing.
         training_seconds: mean wall time of one training.
         training_flops: mean arithmetic of one training.
-        pareto: whether no other arm reaches as low a loss for as little arithmetic.
+        pareto: whether no other arm does as well for as little arithmetic.
         faults: why runs are missing, in words.
         cut_rows: mean rows of which the recipe's limit cuts something off.
         steps: mean optimiser steps of a training; 0 where they were not counted.
+        measure: what the values are, and which way is better.
     """
 
     set: str
@@ -67,7 +69,7 @@ class Row(Brief):
     chosen_tokens: float
     read_tokens: float
     runs: tuple[float, ...]
-    loss: Estimate | None
+    mean: Estimate | None
     difference: Estimate | None
     p_holm: float | None
     efficiency: float | None
@@ -79,6 +81,23 @@ class Row(Brief):
     faults: tuple[str, ...]
     cut_rows: float = 0.0
     steps: float = 0.0
+    measure: Measure = LOSS
+
+    @property
+    def as_loss(self) -> float:
+        """Mean, turned so that low is better; infinite if no run was finished."""
+        return math.inf if self.mean is None else self.measure.sign * self.mean.value
+
+    @property
+    def gain(self) -> float:
+        """By how much it is better than random rows, negative if it is worse.
+
+        Raises:
+            ValueError: if it was not compared.
+        """
+        if self.difference is None:
+            raise ValueError(f"{self.label} was not compared")
+        return -self.measure.sign * self.difference.value
 
     @property
     def is_claim(self) -> bool:
@@ -118,14 +137,14 @@ def summary(comparison: Comparison, set_name: str | None = None) -> list[Row]:
 
     Arms are compared with random rows of the same budget only. Claims are made on the primary set
     only, and Holm's correction counts every one that was planned: an arm without a result counts,
-    with a p-value of 1. The result depends on the losses alone, not on the order of trials.
+    with a p-value of 1. The result depends on the values alone, not on the order of trials.
 
     Args:
         comparison: finished or not.
         set_name: an evaluation set; None for the primary one.
     """
     name = set_name or comparison.primary
-    table = loss_table(comparison, name)
+    table = value_table(comparison, name)
     found = _estimates(comparison, name, table)
     rows = [_row(comparison, name, cell, table, found) for cell in cells(comparison)]
     rows = _with_cost(rows)
@@ -145,11 +164,11 @@ def find(rows: list[Row], arm: str, budget: str) -> Row | None:
 
 @dataclass(frozen=True)
 class _Estimates:
-    losses: Mapping[Cell, Estimate]
+    means: Mapping[Cell, Estimate]
     differences: Mapping[Cell, Estimate]
 
 
-def _estimates(comparison: Comparison, name: str, table: LossTable) -> _Estimates:
+def _estimates(comparison: Comparison, name: str, table: ValueTable) -> _Estimates:
     if table.questions < 2 or not table.units:
         return _Estimates({}, {})
     draws = generator(seed=0, purpose=f"compare: questions of {name}")
@@ -163,19 +182,21 @@ def _estimates(comparison: Comparison, name: str, table: LossTable) -> _Estimate
     }
     # Each cell has draws of its own: another arm more or less changes no other number.
     chance = random_arm(comparison)
-    losses, differences = {}, {}
+    means, differences = {}, {}
     for cell, side in sides.items():
         purpose = f"{name}, {cell[0]}, {cell[1]}"
         own = generator(seed=0, purpose=f"compare: mean of {purpose}")
-        losses[cell] = mean(side, generator=own, level=LEVEL)
+        means[cell] = mean(side, generator=own, level=LEVEL)
         against = (chance or "", cell[1])
         if cell[1] and cell[0] != chance and against in sides:
             own = generator(seed=0, purpose=f"compare: difference of {purpose}")
             differences[cell] = difference(side, sides[against], generator=own, level=LEVEL)
-    return _Estimates(losses, differences)
+    return _Estimates(means, differences)
 
 
-def _row(comparison: Comparison, name: str, cell: Cell, table: LossTable, found: _Estimates) -> Row:
+def _row(
+    comparison: Comparison, name: str, cell: Cell, table: ValueTable, found: _Estimates
+) -> Row:
     arm = comparison.arm(cell[0])
     trials = table.trials.get(cell, ())
     return Row(
@@ -191,8 +212,8 @@ def _row(comparison: Comparison, name: str, cell: Cell, table: LossTable, found:
         read_tokens=_mean([trial.read_tokens for trial in trials]),
         cut_rows=_mean([trial.cut_rows for trial in trials]),
         steps=_mean([trial.steps for trial in trials]),
-        runs=tuple(float(loss) for loss in table.runs.get(cell, ())),
-        loss=found.losses.get(cell),
+        runs=tuple(float(run) for run in table.runs.get(cell, ())),
+        mean=found.means.get(cell),
         difference=found.differences.get(cell),
         p_holm=None,
         efficiency=None,
@@ -202,10 +223,11 @@ def _row(comparison: Comparison, name: str, cell: Cell, table: LossTable, found:
         training_flops=_mean([trial.training_flops for trial in trials]),
         pareto=False,
         faults=table.faults.get(cell, ()),
+        measure=comparison.set(name).measured,
     )
 
 
-def _size(comparison: Comparison, cell: Cell, table: LossTable) -> float:
+def _size(comparison: Comparison, cell: Cell, table: ValueTable) -> float:
     """Return the place of a budget on the axis: that of random rows, or the mean of all arms."""
     chance = (random_arm(comparison) or "", cell[1])
     same = [
@@ -219,18 +241,18 @@ def _size(comparison: Comparison, cell: Cell, table: LossTable) -> float:
 
 def _with_cost(rows: list[Row]) -> list[Row]:
     curve = sorted(
-        (row.size, row.loss.value)
+        (row.size, row.as_loss)
         for row in rows
-        if row.kind in ("random", "full") and row.loss and row.size > 0
+        if row.kind in ("random", "full") and row.mean and row.size > 0
     )
     sizes, losses = [size for size, _ in curve], [loss for _, loss in curve]
-    trained = [row.loss.value if row.loss and row.kind != "base" else math.nan for row in rows]
+    trained = [row.as_loss if row.mean and row.kind != "base" else math.nan for row in rows]
     front = pareto_front([row.total_flops for row in rows], np.array(trained))
     changed = []
     for row, best in zip(rows, front, strict=True):
         ratio = None
-        if row.is_claim and row.loss and row.size > 0:
-            ratio = data_efficiency(row.loss.value, row.size, sizes, losses)
+        if row.is_claim and row.mean and row.size > 0:
+            ratio = data_efficiency(row.as_loss, row.size, sizes, losses)
         changed.append(replace(row, efficiency=ratio, pareto=bool(best)))
     return changed
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from assay.compare.answers import FOLDER as ANSWERS
+from assay.compare.answers import AnswerBook
 from assay.compare.experiment import Experiment
 from assay.compare.ledger import Cost, Ledger
 from assay.compare.plan import Job
@@ -97,15 +99,16 @@ def rows_digest(engine: Engine, choice: Choice) -> str:
 class Bench:
     """Runs trials, and keeps each as a file by what it depends on: rows, recipe, seed, base.
 
-    The file of a trial holds the losses on every set of questions, by the set's digest. Where they
-    are at hand nothing is trained, so the tuned model itself can go once it is measured.
+    The file of a trial holds the losses on every set of questions, by the set's digest; answers lie
+    in files of their own, one per set. Where all are at hand nothing is trained, so the tuned model
+    itself can go once it is measured.
 
     Args:
         engine: computes.
         experiment: recipe and base model.
         choices: the rows.
         sets: the questions.
-        folder: where trials are kept.
+        folder: where trials and answers are kept, in folders of their own.
     """
 
     def __init__(
@@ -120,12 +123,14 @@ class Bench:
         self._experiment = experiment
         self._choices = choices
         self._sets = sets
-        self._folder = folder
+        self._folder = folder / "trials"
+        self._book = AnswerBook(engine, experiment, sets, folder / ANSWERS)
 
     def base(self, job: Job) -> Trial:
         """Return the trial of the base model as it is."""
         own = {asked.record.name: asked.base for asked in self._sets}
-        return Trial(job.arm.name, "", 0, 0, None, job.seed, "done", losses=own)
+        answers = self._book.of_base(self._experiment.base)
+        return Trial(job.arm.name, "", 0, 0, None, job.seed, "done", values=own, answers=answers)
 
     def run(self, job: Job) -> tuple[Trial, bool]:
         """Return the trial of a job, and whether it was at hand.
@@ -142,11 +147,14 @@ class Bench:
         path = self._folder / f"{place.parent.name}-{place.name}.parquet"
         stored = _read(path)
         wanted = {asked.digest for asked in self._sets}
-        reused = stored is not None and wanted <= set(stored.losses)
+        answers = self._book.read(path.stem)
+        reused = stored is not None and wanted <= set(stored.values) and answers is not None
         if stored is None or not reused:
             stored = self._measured(tuned, view, path, stored)
+            answers = self._book.read(path.stem)
         self._clear(path, place)
-        return self._named(job, choice, stored, tuned), reused
+        found = self._named(job, choice, stored, tuned)
+        return replace(found, answers=answers or {}), reused
 
     def _tuned(self, job: Job, choice: Choice) -> TunedModel:
         return self._engine.resolve(
@@ -167,13 +175,14 @@ class Bench:
         if not tuned.store(self._engine.runtime.cache, view).holds():
             write_text(path.with_suffix(_NOTE), f"{folder}\n")
         value: Tuned = self._engine.value(tuned)
-        known: dict[str, FloatArray] = dict(stored.losses) if stored else {}
+        known: dict[str, FloatArray] = dict(stored.values) if stored else {}
         answers = path.with_suffix(_ANSWERS)
         for asked in self._sets:
             if asked.digest not in known:
                 known[asked.digest] = losses(
                     value.last, asked, self._experiment, self._engine, cache=answers
                 )
+        self._book.write(path.stem, str(value.last), answers)
         self._engine.runtime.let_go()  # it is not asked again, and its folder may go
         trial = Trial(
             arm="",
@@ -183,7 +192,7 @@ class Bench:
             draw=None,
             seed=value.seed,
             status="done",
-            losses=known,
+            values=known,
             training_seconds=stored.training_seconds if stored else value.seconds,
             training_flops=value.flops,
             steps=value.steps,
@@ -206,7 +215,7 @@ class Bench:
         note.unlink()
 
     def _named(self, job: Job, choice: Choice, stored: Trial, tuned: TunedModel) -> Trial:
-        own = {asked.record.name: stored.losses[asked.digest] for asked in self._sets}
+        own = {asked.record.name: stored.values[asked.digest] for asked in self._sets}
         counting = as_trained(model_name(tuned.base), tuned.recipe).at(tuned.dataset)
         tokens: Numbers = self._engine.value(counting)
         return replace(
@@ -221,7 +230,7 @@ class Bench:
             steps=stored.steps or job.recipe.all_steps(len(choice.record.selection.indices)),
             draw=job.draw,
             seed=job.seed,
-            losses=own,
+            values=own,
             selection_seconds=choice.cost.seconds,
             selection_flops=choice.cost.flops,
         )

@@ -1,5 +1,6 @@
 """What to conclude: one arm, one budget, one sentence that the numbers carry."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,7 +41,7 @@ class Verdict(Brief):
 
 
 def verdict(comparison: Comparison, rows: list[Row] | None = None) -> Verdict:
-    """Return the winner: of all arms that beat random rows, the one with the lowest loss.
+    """Return the winner: of all arms that beat random rows, the one that does best.
 
     If none does, it is random rows, the cheapest arm, at the budget where they do best.
 
@@ -50,21 +51,21 @@ def verdict(comparison: Comparison, rows: list[Row] | None = None) -> Verdict:
     """
     rows = summary(comparison) if rows is None else rows
     chance = random_arm(comparison)
-    of_random = [row for row in rows if row.arm == chance and row.loss]
+    of_random = [row for row in rows if row.arm == chance and row.mean]
     claims = [row for row in rows if row.is_claim and row.difference]
     if not of_random or not claims:
         return _no_verdict(comparison, of_random)
-    better = [row for row in claims if row.significant and _found(row).value < 0]
-    worse = [row for row in claims if row.significant and _found(row).value > 0]
+    better = [row for row in claims if row.significant and row.gain > 0]
+    worse = [row for row in claims if row.significant and row.gain < 0]
     notes = _caveats(comparison, rows, of_random)
     count = sum(row.is_claim for row in rows)
     if better:
-        best = min(better, key=_loss)
+        best = min(better, key=_as_loss)
         context = _context(comparison, rows, best, better, worse)
         notes = (*context, *against_more_data(rows, of_random, best), *notes)
         return Verdict("better", best.arm, best.budget, *_won(comparison, best, count), notes)
-    cheapest = min(of_random, key=_loss)
-    nearest = min(claims, key=lambda row: (row.p_holm or 0.0, _found(row).value))
+    cheapest = min(of_random, key=_as_loss)
+    nearest = min(claims, key=lambda row: (row.p_holm or 0.0, -row.gain))
     notes = (*against_more_data(rows, of_random, nearest), *notes)
     if worse:
         words = _random_won(comparison, worse, count)
@@ -80,17 +81,17 @@ def _no_verdict(comparison: Comparison, of_random: list[Row]) -> Verdict:
         None,
         "",
         "No claim can be made",
-        f"No {lacking} has a finished run with losses on {comparison.primary}, so there is nothing "
+        f"No {lacking} has a finished run with values on {comparison.primary}, so there is nothing "
         "to compare.",
         tuple(f"{row.label}: {fault}" for row in summary(comparison) for fault in row.faults[:1]),
     )
 
 
 def _won(comparison: Comparison, best: Row, claims: int) -> tuple[str, str]:
-    against = _loss(best) - _found(best).value
+    here, measure = _mean(best), best.measure
     claim = (
-        f"With {best.arm} at {best.budget}, the loss on {comparison.primary} is "
-        f"{nats(_loss(best))} nats per token, against {nats(against)} with random rows of the "
+        f"With {best.arm} at {best.budget}, the {measure.name} on {comparison.primary} is "
+        f"{measure.value(here)}, against {nats(here - _found(best).value)} with random rows of the "
         f"same budget: a difference of {_numbers(best, claims)}."
     )
     limit = "" if _found(best).noise == "questions and seeds" else ", as far as one seed shows"
@@ -98,7 +99,7 @@ def _won(comparison: Comparison, best: Row, claims: int) -> tuple[str, str]:
 
 
 def _random_won(comparison: Comparison, worse: list[Row], claims: int) -> tuple[str, str]:
-    worst = max(worse, key=lambda row: _found(row).value)
+    worst = min(worse, key=lambda row: row.gain)
     names = listed(sorted({row.arm for row in worse}))
     claim = (
         f"No arm is better than random rows of the same budget, and {names} "
@@ -110,12 +111,12 @@ def _random_won(comparison: Comparison, worse: list[Row], claims: int) -> tuple[
 
 
 def _undecided(comparison: Comparison, claims: list[Row], count: int) -> tuple[str, str]:
-    nearest = min(claims, key=lambda row: (row.p_holm or 0.0, _found(row).value))
+    nearest = min(claims, key=lambda row: (row.p_holm or 0.0, -row.gain))
     limit = max(row.detectable for row in claims)
     claim = (
         f"On {comparison.primary}, no arm can be told from random rows of the same budget. The "
         f"nearest to it is {nearest.label}: {_numbers(nearest, count)}. A difference of "
-        f"{nats(limit)} nats would have been seen with a "
+        f"{nearest.measure.difference(nats(limit))} would have been seen with a "
         f"probability of {whole_percent(POWER)} or more, "
         "before the correction. Random rows are the cheapest arm."
     )
@@ -126,7 +127,7 @@ def _numbers(row: Row, claims: int) -> str:
     found = _found(row)
     noise = "" if found.noise == "questions and seeds" else f", {found.noise}"
     return (
-        f"{signed(found.value)} nats ({whole_percent(1 - LEVEL)} interval "
+        f"{row.measure.difference(signed(found.value))} ({whole_percent(1 - LEVEL)} interval "
         f"{interval(found.low, found.high)}{noise}; Holm p {_equal(p_value(row.p_holm or 0.0))} "
         f"over {number_of(claims, 'claim')})"
     )
@@ -148,17 +149,19 @@ def _context(
         )
     if worse:
         notes.append(f"Worse than random rows: {listed([row.label for row in worse])}.")
-    lower = [
-        f"{_plain_label(row)} ({nats(_loss(row))})"
+    ahead = [
+        f"{_plain_label(row)} ({nats(_mean(row))})"
         for row in rows
-        if row.kind in ("random", "full") and row.loss and _loss(row) < _loss(best)
+        if row.kind in ("random", "full") and row.mean and row.as_loss < best.as_loss
     ]
-    if lower:
-        notes.append(f"More data has a lower loss still: {listed(lower)}.")
+    if ahead:
+        measure = best.measure
+        notes.append(f"More data has a {measure.ahead} {measure.name} still: {listed(ahead)}.")
     notes += _tokens_note(comparison, rows, best)
     if best.efficiency is not None:
         notes.append(
-            f"Random rows need {times(best.efficiency)} times this budget for the same loss "
+            f"Random rows need {times(best.efficiency)} times this budget for the same "
+            f"{best.measure.name} "
             "(between the budgets that were run, on a logarithmic scale)."
         )
     return tuple(notes)
@@ -194,8 +197,8 @@ def _caveats(comparison: Comparison, rows: list[Row], of_random: list[Row]) -> t
     missing = [row.label for row in rows if row.faults]
     if missing:
         notes.append(f"Runs are missing, and enter no average: {listed(missing)}.")
-    untuned = next((_loss(row) for row in rows if row.kind == "base"), float("inf"))
-    tuned = [_loss(row) for row in rows if row.budget and row.loss]
+    untuned = next((row.as_loss for row in rows if row.kind == "base"), math.inf)
+    tuned = [row.as_loss for row in rows if row.budget and row.mean]
     if tuned and min(tuned) > untuned:
         notes.append(
             "Every tuned model answers worse than the base model as it is: the recipe decides "
@@ -208,8 +211,12 @@ def _plain_label(row: Row) -> str:
     return f"random rows at {row.budget}" if row.kind == "random" else "the full data"
 
 
-def _loss(row: Row) -> float:
-    return row.loss.value if row.loss else float("inf")
+def _as_loss(row: Row) -> float:
+    return row.as_loss
+
+
+def _mean(row: Row) -> float:
+    return row.mean.value if row.mean else math.nan
 
 
 def _found(row: Row) -> Estimate:

@@ -67,7 +67,7 @@ def build_comparison(
 def _experiment(
     document: Document, sections: Sections, section: CompareSection, folder: Path
 ) -> "Experiment":
-    from assay.compare.experiment import Experiment  # noqa: PLC0415  loads the project
+    from assay.compare.experiment import Experiment, answering  # noqa: PLC0415  loads the project
 
     named: Mapping[str, Description] = (
         {name: name for name in sections.selections} if section.methods is None else section.methods
@@ -82,6 +82,8 @@ def _experiment(
         draws=section.draws,
         recipe=recipe.model_copy(update={"template": _path(recipe.template, folder)}),
         others=tuple(str(folder / file) for file in section.other_sources),
+        primary="" if section.primary is None else str(folder / section.primary),
+        answers=answering(section.answers),
         hold_out=section.hold_out,
         questions=section.questions,
         full=section.full_data,
@@ -126,6 +128,8 @@ def comparison_section(
         "tune_seeds": experiment.seeds,
         "draws": experiment.draws,
         "other_sources": [_moved(file, folder) for file in experiment.others],
+        "primary": _moved(experiment.primary, folder) if experiment.primary else None,
+        "answers": experiment.answers.max_new_tokens if experiment.answers else None,
         "hold_out": experiment.hold_out,
         "questions": experiment.questions,
         "full_data": experiment.full,

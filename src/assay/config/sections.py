@@ -238,6 +238,11 @@ class CompareSection(Section):
         BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...]),
     ] = ()
     """Files of questions from other sources."""
+    primary: str | None = None
+    """The one of these that claims are made on; by default the rows held out."""
+    answers: int | None = Field(default=None, ge=1)
+    """Longest answer, in tokens, that every model writes to every question, which is kept; without
+    it none is written."""
     hold_out: Share | None = None
     """Share of rows kept to measure on, where `data` holds out none."""
     questions: int = Field(default=1000, ge=2)

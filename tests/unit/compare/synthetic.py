@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,25 @@ POOL_ROWS = 52_000
 EFFECTS = {"ifd": -0.02, "k_center": -0.004, "longest_response": 0.012}
 KINDS: dict[str, ArmKind] = {"longest_response": "longest_response"}
 QUESTION_SD, SEED_SD, RESIDUAL_SD = 0.6, 0.002, 0.05
+
+
+def endpoint(name: str = "held out", questions: int = 3, **facts: Any) -> EvaluationSet:
+    """Return a set of some questions, of losses unless said otherwise."""
+    ids = np.arange(questions, dtype=np.uint64)
+    return EvaluationSet(name, "held_out", ids, np.full(questions, 9), **facts)
+
+
+def turned(comparison: Comparison) -> Comparison:
+    """Return a comparison of which all is the same but that high values are the better ones."""
+    facts: dict[str, Any] = {"measure": "accuracy", "better": "high", "unit": ""}
+    return replace(
+        comparison,
+        sets=tuple(replace(part, **facts) for part in comparison.sets),
+        trials=tuple(
+            replace(trial, values={name: -found for name, found in trial.values.items()})
+            for trial in comparison.trials
+        ),
+    )
 
 
 def synthetic(
@@ -64,7 +84,7 @@ def synthetic(
         trials=tuple(trials),
         models={"assay:lm": "embedded, 6.8 M parameters, made for Assay"},
         assay_version="0.1.0",
-        power=power_check("held out", primary, seeds=seeds, draws=draws, claims=claims)
+        power=power_check(endpoint("held out"), primary, seeds=seeds, draws=draws, claims=claims)
         if questions > 1
         else None,
     )
@@ -74,7 +94,7 @@ def failing(comparison: Comparison, arm: str, budget: str, error: str) -> Compar
     """Return the comparison with the first run of an arm failed."""
     place = next(i for i, t in enumerate(comparison.trials) if (t.arm, t.budget) == (arm, budget))
     trials = list(comparison.trials)
-    trials[place] = replace(trials[place], status="failed", error=error, losses={})
+    trials[place] = replace(trials[place], status="failed", error=error, values={})
     return replace(comparison, trials=tuple(trials))
 
 
@@ -118,7 +138,7 @@ def _trial(
         draw=draw,
         seed=seed,
         status="done",
-        losses=losses,
+        values=losses,
         selection_seconds=240.0 if scored else 0.0,
         selection_flops=2 * 6.8e6 * POOL_ROWS * 120 * 2 if scored else 0.0,
         training_seconds=tokens / 9_000,

@@ -1,11 +1,13 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from assay.compare.power import power_check, power_words, student_quantile
+from tests.unit.compare.synthetic import endpoint
 
 FIXTURE = Path(__file__).parents[2] / "parity" / "fixtures" / "student_quantiles.json"
 
@@ -50,7 +52,7 @@ def test_without_limit_of_freedom_it_is_the_normal_quantile() -> None:
 def test_by_hand() -> None:
     paired = np.tile([0.3, -0.3], 5_000)
 
-    found = power_check("held out", paired, seeds=3, draws=5, claims=1, paired=paired)
+    found = power_check(endpoint("held out"), paired, seeds=3, draws=5, claims=1, paired=paired)
 
     # 0.3 / sqrt(10,000) = 0.003, times 1.96 + 0.84.
     assert found.detectable == pytest.approx(0.003 * (1.959964 + 0.841621), rel=1e-3)
@@ -60,7 +62,7 @@ def test_by_hand() -> None:
 def test_without_pairs_the_noise_is_that_of_unrelated_models() -> None:
     base = np.random.default_rng(0).normal(2, 0.5, 900)
 
-    found = power_check("held out", base, seeds=3, draws=5, claims=4)
+    found = power_check(endpoint("held out"), base, seeds=3, draws=5, claims=4)
 
     assert not found.paired
     assert found.question_sd == pytest.approx(math.sqrt(2) * base.std(ddof=1))
@@ -70,12 +72,12 @@ def test_without_pairs_the_noise_is_that_of_unrelated_models() -> None:
 def test_questions_without_a_score_do_not_count() -> None:
     base = np.array([1.0, 2.0, np.nan, 4.0])
 
-    assert power_check("x", base, seeds=1, draws=5, claims=1).questions == 3
+    assert power_check(endpoint("x"), base, seeds=1, draws=5, claims=1).questions == 3
 
 
 def test_too_few_questions_are_refused() -> None:
     with pytest.raises(ValueError, match="at least two questions"):
-        power_check("x", np.array([1.0, np.nan]), seeds=1, draws=5, claims=1)
+        power_check(endpoint("x"), np.array([1.0, np.nan]), seeds=1, draws=5, claims=1)
 
 
 @pytest.mark.parametrize(("seeds", "draws"), [(3, 5), (8, 8)])
@@ -88,7 +90,13 @@ def test_the_detectable_difference_is_shown_four_times_in_five(
     pilot = rng.normal(0, sd, questions)
     pilot *= sd / pilot.std(ddof=1)
     check = power_check(
-        "held out", pilot, seeds=seeds, draws=draws, claims=1, paired=pilot, seed_sd=seed_sd
+        endpoint("held out"),
+        pilot,
+        seeds=seeds,
+        draws=draws,
+        claims=1,
+        paired=pilot,
+        seed_sd=seed_sd,
     )
 
     # The analysis of a comparison: questions, and the seeds of both sides, each estimated.
@@ -103,9 +111,11 @@ def test_the_detectable_difference_is_shown_four_times_in_five(
 
 def test_words_say_what_is_not_known() -> None:
     base = np.random.default_rng(0).normal(2, 0.5, 900)
-    bound = power_words(power_check("held out", base, seeds=1, draws=5, claims=9))
+    bound = power_words(power_check(endpoint("held out"), base, seeds=1, draws=5, claims=9))
     measured = power_words(
-        power_check("held out", base, seeds=3, draws=5, claims=1, paired=base / 100, seed_sd=0.01)
+        power_check(
+            endpoint("held out"), base, seeds=3, draws=5, claims=1, paired=base / 100, seed_sd=0.01
+        )
     )
 
     assert "900 questions of held out, 1 seed per arm and 5 random draws" in bound
@@ -115,3 +125,21 @@ def test_words_say_what_is_not_known() -> None:
     assert "upper bound" not in measured
     assert "not known" not in measured
     assert "first of" not in measured
+
+
+def test_few_right_answers_of_the_base_model_promise_nothing() -> None:
+    facts: dict[str, Any] = {
+        "measure": "accuracy",
+        "better": "high",
+        "unit": "",
+        "bounds": (0.0, 1.0),
+    }
+    part = endpoint("sums", 400, **facts)
+    found = power_check(part, np.zeros(400), seeds=3, draws=5, claims=1)
+
+    # Two unrelated models of which each gets half of the questions right.
+    assert found.question_sd == pytest.approx(math.sqrt(0.5))
+    words = power_words(found)
+    assert f"a true difference of {found.detectable:.4f} is shown" in words
+    assert "from the range of the values" in words
+    assert "nats" not in words

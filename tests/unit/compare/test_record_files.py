@@ -1,10 +1,13 @@
 import math
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
+from assay.compare.measure import LOSS, Measure
 from assay.compare.record_files import (
     read_comparison,
     read_trial,
@@ -14,7 +17,7 @@ from assay.compare.record_files import (
 from assay.compare.records import Comparison, EvaluationSet, Trial
 from assay.errors import CacheError
 from assay.files.checksums import read_json, write_json
-from tests.unit.compare.synthetic import failing, synthetic
+from tests.unit.compare.synthetic import failing, synthetic, turned
 
 SMALL = failing(synthetic(questions=6, seeds=1, draws=2), "ifd", "5%", "out of memory: ä")
 
@@ -62,14 +65,14 @@ def test_unknown_cost_and_question_without_score_come_back(tmp_path: Path) -> No
     trial = replace(
         SMALL.trials[0],
         training_flops=math.nan,
-        losses={"held out": np.array([1.5, np.nan, 0.25])},
+        values={"held out": np.array([1.5, np.nan, 0.25])},
     )
 
     write_trial(tmp_path / "t.parquet", trial)
 
     found = read_trial(tmp_path / "t.parquet")
     assert math.isnan(found.training_flops)
-    np.testing.assert_array_equal(found.losses["held out"], [1.5, np.nan, 0.25])
+    np.testing.assert_array_equal(found.values["held out"], [1.5, np.nan, 0.25])
 
 
 def test_a_trial_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -82,9 +85,9 @@ def test_a_trial_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_a_damaged_folder_is_named_with_its_remedy(tmp_path: Path) -> None:
     write_comparison(tmp_path, SMALL)
-    (tmp_path / "losses.parquet").write_bytes(b"PAR1")
+    (tmp_path / "values.parquet").write_bytes(b"PAR1")
 
-    with pytest.raises(CacheError, match=r"losses\.parquet is damaged") as caught:
+    with pytest.raises(CacheError, match=r"values\.parquet is damaged") as caught:
         read_comparison(tmp_path)
 
     assert caught.value.hint is not None
@@ -94,7 +97,7 @@ def test_a_damaged_folder_is_named_with_its_remedy(tmp_path: Path) -> None:
 def test_a_later_form_is_refused(tmp_path: Path) -> None:
     write_comparison(tmp_path, SMALL)
     path = tmp_path / "comparison.json"
-    write_json(path, read_json(path) | {"format": 2})
+    write_json(path, read_json(path) | {"format": 3})
 
     with pytest.raises(CacheError, match="in a form of its own"):
         read_comparison(tmp_path)
@@ -106,3 +109,44 @@ def test_a_damaged_trial_is_a_cache_error(tmp_path: Path, content: bytes) -> Non
 
     with pytest.raises(CacheError):
         read_trial(tmp_path / "t")
+
+
+OLD = Path(__file__).parents[2] / "fixtures" / "comparison_of_format_1"
+
+
+def test_what_an_earlier_version_wrote_is_of_losses() -> None:
+    found = read_comparison(OLD)
+    losses = pl.read_parquet(OLD / "losses.parquet")["loss"].to_list()
+
+    assert {part.measured for part in found.sets} == {LOSS}
+    assert {part.bounds for part in found.sets} == {None}
+    assert [each for trial in found.trials for part in found.sets
+            for each in trial.values.get(part.name, [])] == losses  # fmt: skip
+    assert found.power is not None
+    assert found.power.measured == LOSS
+
+
+def test_a_trial_of_an_earlier_version_comes_back() -> None:
+    found = read_trial(OLD / "trial.parquet")
+    losses = pl.read_parquet(OLD / "trial.parquet")["loss"].to_list()
+
+    assert [each for values in found.values.values() for each in values] == losses
+
+
+def test_what_is_measured_comes_back(tmp_path: Path) -> None:
+    facts: dict[str, Any] = {
+        "measure": "accuracy",
+        "better": "high",
+        "unit": "",
+        "bounds": (-9.0, 0.0),
+    }
+    high = turned(SMALL)
+    given = replace(
+        high, sets=tuple(replace(part, bounds=(-9.0, 0.0), **facts) for part in high.sets)
+    )
+    write_comparison(tmp_path, given)
+
+    found = read_comparison(tmp_path)
+    assert [part.bounds for part in found.sets] == [(-9.0, 0.0)] * len(found.sets)
+    assert found.sets[0].measured == Measure("accuracy", "high", "")
+    assert all(map(_same, found.trials, given.trials))

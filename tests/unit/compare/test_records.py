@@ -39,8 +39,8 @@ def test_the_primary_set_is_one_of_the_sets() -> None:
         ({"budget": ""}, "'' is not one of the budgets"),
         ({"status": "failed"}, "an error if, and only if, it failed"),
         ({"error": "odd"}, "an error if, and only if, it failed"),
-        ({"losses": {"held out": np.zeros(5)}}, "have shape"),
-        ({"losses": {"lima": np.zeros(6)}}, "no evaluation set is called 'lima'"),
+        ({"values": {"held out": np.zeros(5)}}, "have shape"),
+        ({"values": {"lima": np.zeros(6)}}, "no evaluation set is called 'lima'"),
     ],
 )
 def test_a_trial_fits_its_comparison(changes: dict[str, object], message: str) -> None:

@@ -10,7 +10,7 @@ from assay.compare.statistics import summary
 from assay.compare.verdict import verdict
 from assay.errors import spelled
 from assay.models.recipe import Recipe
-from tests.unit.compare.synthetic import synthetic, without
+from tests.unit.compare.synthetic import endpoint, synthetic, without
 
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -96,7 +96,7 @@ def test_a_difference_is_told_beside_what_more_random_rows_give() -> None:
     made = synthetic({"ifd": -0.05}, seeds=5, budgets=("1%", "5%"))
     rows = summary(made)
     few, more = (
-        row.loss.value for row in rows if row.arm == "random" and row.loss is not None
+        row.mean.value for row in rows if row.arm == "random" and row.mean is not None
     )  # fmt: skip
     (found,) = [row for row in rows if row.label == f"ifd at {verdict(made).budget}"]
     assert found.difference is not None
@@ -135,10 +135,12 @@ def test_without_more_data_there_is_nothing_to_set_a_difference_beside() -> None
 
 
 def test_power_by_some_questions_is_that_of_all() -> None:
-    losses = synthetic().trials[0].losses["held out"]
+    losses = synthetic().trials[0].values["held out"]
 
-    all_of_them = power_check("held out", losses, seeds=3, draws=5, claims=4)
-    by_some = power_check("held out", losses[:40], seeds=3, draws=5, claims=4, questions=200)
+    all_of_them = power_check(endpoint("held out"), losses, seeds=3, draws=5, claims=4)
+    by_some = power_check(
+        endpoint("held out"), losses[:40], seeds=3, draws=5, claims=4, questions=200
+    )
 
     assert by_some.questions == 200
     assert by_some.detectable == pytest.approx(all_of_them.detectable, rel=0.4)

@@ -70,8 +70,8 @@ def _equal(one: Sequence[Trial], other: Sequence[Trial]) -> bool:
              t.selection_seconds, t.training_seconds, t.training_flops) for t in one] == [
             (t.arm, t.budget, t.draw, t.seed, t.rows, t.tokens, t.status, t.subset,
              t.selection_seconds, t.training_seconds, t.training_flops) for t in other] and all(
-        np.array_equal(a.losses[name], b.losses[name])
-        for a, b in zip(one, other, strict=True) for name in a.losses)  # fmt: skip
+        np.array_equal(a.values[name], b.values[name])
+        for a, b in zip(one, other, strict=True) for name in a.values)  # fmt: skip
 
 
 def test_every_arm_that_is_asked_for_has_its_trials(tmp_path: Path, llama_folder: Path) -> None:
@@ -146,7 +146,7 @@ def test_losses_are_those_of_a_plain_loop_over_the_tuned_weights(
     (asked,) = runner.questions
     for name, model, found in (
         ("base", llama_folder, asked.base),
-        ("random", folder / "epoch-1", trial.losses[HELD_OUT]),
+        ("random", folder / "epoch-1", trial.values[HELD_OUT]),
     ):
         loop = PlainLoop.open(model)
         scored = [given_prompt(loop, each, 256) for each in asked.view.conversations()]
@@ -166,7 +166,7 @@ def test_the_base_arm_has_the_losses_of_the_untuned_model(
     made = runner.run()
 
     (base,) = trials_of(made, "base")
-    assert np.array_equal(base.losses[HELD_OUT], runner.questions[0].base)
+    assert np.array_equal(base.values[HELD_OUT], runner.questions[0].base)
     assert (base.rows, base.tokens, base.training_seconds) == (0, 0, 0.0)
 
 
@@ -227,7 +227,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_an_undisturbed_one(
         assert (mine.arm, mine.draw, mine.seed, mine.subset) == (
             other.arm, other.draw, other.seed, other.subset
         )  # fmt: skip
-        assert np.array_equal(mine.losses[HELD_OUT], other.losses[HELD_OUT])
+        assert np.array_equal(mine.values[HELD_OUT], other.values[HELD_OUT])
 
 
 def test_the_order_of_the_rows_in_the_file_does_not_matter(
@@ -242,7 +242,7 @@ def test_the_order_of_the_rows_in_the_file_does_not_matter(
     one, other = made
     for mine, theirs in zip(one.trials, other.trials, strict=True):
         assert (mine.arm, mine.subset) == (theirs.arm, theirs.subset)
-        assert np.abs(mine.losses[HELD_OUT] - theirs.losses[HELD_OUT]).max() < 1e-5
+        assert np.abs(mine.values[HELD_OUT] - theirs.values[HELD_OUT]).max() < 1e-5
     assert np.array_equal(one.set(HELD_OUT).ids, other.set(HELD_OUT).ids)
 
 

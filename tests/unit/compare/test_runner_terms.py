@@ -8,6 +8,7 @@ import pytest
 from assay.compare.experiment import Experiment
 from assay.compare.questions import HELD_OUT
 from assay.compare.runner import Runner, compare, recipe_words
+from assay.compare.statistics import summary
 from assay.components.budget import Budget
 from assay.errors import ConfigError, PlanError
 from assay.methods.combinations.top_score import TopScore
@@ -41,6 +42,7 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"draws": 4}, "4 random draws"),
         ({"seeds": 0}, "at least one seed"),
         ({"axis": "rows"}, "'rows' is not known"),
+        ({"primary": "dolly.jsonl"}, "claims are to be made on 'dolly.jsonl', which is not"),
         ({"axis": "steps", "recipe": Recipe(steps=3)}, "leave them out"),
     ],
 )
@@ -103,8 +105,32 @@ def test_questions_of_another_file_are_measured_and_not_trained_on(
 
     asked = made.set("other.json")
     assert (asked.kind, len(asked)) == ("other_source", 2)
-    assert all(trial.losses["other.json"].shape == (2,) for trial in made.trials)
+    assert all(trial.values["other.json"].shape == (2,) for trial in made.trials)
     assert made.primary == HELD_OUT
+
+
+def test_claims_are_made_on_the_file_that_is_named(tmp_path: Path, llama_folder: Path) -> None:
+    project = project_of(tmp_path, write_rows(tmp_path))
+    files = []
+    for name, count in (("small.json", 3), ("large.json", 7)):
+        rows = [{"instruction": f"How many of {name} are {n}?", "output": f"{n} are."}
+                for n in range(count)]  # fmt: skip
+        (tmp_path / name).write_text(json.dumps(rows))
+        files.append(str(tmp_path / name))
+    terms = {"others": tuple(files), "full": False}
+    usual = Runner(project, experiment(llama_folder, **terms))
+    named = Runner(project, experiment(llama_folder, primary=files[1], **terms))
+    foretold = named.foretold_power
+    made = named.run()
+
+    assert made.primary == "large.json"
+    assert (named.power.set, named.power.questions) == ("large.json", 7)
+    assert foretold is not None
+    assert foretold.set == "large.json"
+    assert named.records != usual.records
+    claims = {part.name: [row.p_holm is not None for row in summary(made, part.name)
+                          if row.is_claim] for part in made.sets}  # fmt: skip
+    assert claims == {HELD_OUT: [False] * 2, "small.json": [False] * 2, "large.json": [True] * 2}
 
 
 def test_rows_that_repeat_a_question_of_another_source_are_no_arm_s(

@@ -6,7 +6,7 @@ import pytest
 
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row, find, summary
-from tests.unit.compare.synthetic import failing, synthetic, without
+from tests.unit.compare.synthetic import failing, synthetic, turned, without
 
 EFFECTS = {"ifd": -0.02, "k_center": 0.0, "longest_response": 0.02}
 PLANTED = synthetic(EFFECTS, questions=300, seeds=5)
@@ -20,7 +20,7 @@ def _row(rows: list[Row], arm: str, budget: str) -> Row:
 
 
 def _numbers(rows: list[Row]) -> dict[tuple[str, str], object]:
-    return {(row.arm, row.budget): (row.loss, row.difference, row.tokens) for row in rows}
+    return {(row.arm, row.budget): (row.mean, row.difference, row.tokens) for row in rows}
 
 
 @pytest.mark.parametrize("budget", ["1%", "5%", "25%"])
@@ -37,9 +37,9 @@ def test_losses_and_costs_are_means_over_finished_runs() -> None:
     row = _row(ROWS, "ifd", "5%")
 
     trials = PLANTED.trials_of("ifd", "5%")
-    runs = [trial.losses["held out"].mean() for trial in trials]
-    assert row.loss is not None
-    assert row.loss.value == pytest.approx(np.mean(runs), abs=1e-6)
+    runs = [trial.values["held out"].mean() for trial in trials]
+    assert row.mean is not None
+    assert row.mean.value == pytest.approx(np.mean(runs), abs=1e-6)
     assert row.runs == pytest.approx(runs, abs=1e-6)
     assert row.total_flops == trials[0].selection_flops + trials[0].training_flops
     assert row.total_seconds == trials[0].selection_seconds + trials[0].training_seconds
@@ -49,8 +49,8 @@ def test_losses_and_costs_are_means_over_finished_runs() -> None:
 def test_difference_is_the_one_to_random_rows_of_the_same_budget() -> None:
     for row in ROWS:
         chance = find(ROWS, "random", row.budget)
-        if row.difference and row.loss and chance and chance.loss:
-            expected = row.loss.value - chance.loss.value
+        if row.difference and row.mean and chance and chance.mean:
+            expected = row.mean.value - chance.mean.value
             assert row.difference.value == pytest.approx(expected, abs=1e-9)
 
 
@@ -104,7 +104,7 @@ def test_an_arm_without_a_run_has_a_row_without_numbers() -> None:
     short = replace(PLANTED, trials=tuple(t for t in PLANTED.trials if t.arm != "ifd"))
     row = _row(summary(short), "ifd", "5%")
 
-    assert row.loss is None
+    assert row.mean is None
     assert row.difference is None
     assert math.isnan(row.total_flops)
     assert row.size == 2_600
@@ -150,4 +150,26 @@ def test_an_unfinished_comparison_has_all_its_rows(trials: int) -> None:
 def test_a_set_of_one_question_has_no_estimates() -> None:
     tiny: Comparison = synthetic({"ifd": 0.0}, questions=1, others=())
 
-    assert all(row.loss is None for row in summary(tiny))
+    assert all(row.mean is None for row in summary(tiny))
+
+
+def test_where_high_is_better_all_is_the_same_but_the_signs() -> None:
+    for low, high in zip(ROWS, summary(turned(PLANTED)), strict=True):
+        assert (low.label, low.p_holm, low.significant, low.pareto, low.efficiency) == (
+            high.label, high.p_holm, high.significant, high.pareto, high.efficiency
+        )  # fmt: skip
+        assert low.as_loss == high.as_loss
+        if low.difference and high.difference:
+            assert low.gain == high.gain
+            assert high.difference.value == -low.difference.value
+            assert high.difference.low == pytest.approx(-low.difference.high, abs=1e-9)
+            assert high.difference.high == pytest.approx(-low.difference.low, abs=1e-9)
+
+
+def test_the_better_arm_has_the_higher_value_where_high_is_better() -> None:
+    row = _row(summary(turned(PLANTED)), "ifd", "25%")
+
+    assert row.difference is not None
+    assert row.difference.value > 0
+    assert row.gain > 0
+    assert row.significant

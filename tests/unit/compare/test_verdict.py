@@ -1,8 +1,10 @@
 from dataclasses import replace
 
+import pytest
+
 from assay.compare.statistics import summary
 from assay.compare.verdict import verdict
-from tests.unit.compare.synthetic import failing, synthetic, without
+from tests.unit.compare.synthetic import failing, synthetic, turned, without
 
 
 def test_the_arm_that_beats_random_with_the_lowest_loss_wins() -> None:
@@ -12,9 +14,9 @@ def test_the_arm_that_beats_random_with_the_lowest_loss_wins() -> None:
     assert (found.outcome, found.arm, found.budget) == ("better", "ifd", "25%")
     assert found.headline == "ifd beats random rows at 25%"
     row = next(r for r in summary(comparison) if r.label == "ifd at 25%")
-    assert row.loss is not None
+    assert row.mean is not None
     assert row.difference is not None
-    assert f"{row.loss.value:.4f} nats per token" in found.claim
+    assert f"{row.mean.value:.4f} nats per token" in found.claim
     assert f"{abs(row.difference.value):.4f} nats (95\N{NO-BREAK SPACE}% interval" in found.claim
     assert "over 6 claims" in found.claim
     assert any("no claim is made" in note for note in found.caveats)
@@ -113,7 +115,7 @@ def test_tuning_that_only_harms_is_told() -> None:
     harmed = replace(
         comparison,
         trials=tuple(
-            replace(trial, losses={name: one + 5.0 for name, one in trial.losses.items()})
+            replace(trial, values={name: one + 5.0 for name, one in trial.values.items()})
             if trial.arm != "base"
             else trial
             for trial in comparison.trials
@@ -122,3 +124,27 @@ def test_tuning_that_only_harms_is_told() -> None:
 
     assert any("worse than the base model" in note for note in verdict(harmed).caveats)
     assert not any("worse than the base model" in note for note in verdict(comparison).caveats)
+
+
+@pytest.mark.parametrize(
+    "effects",
+    [{"ifd": -0.05, "k_center": -0.03}, {"ifd": 0.0, "k_center": 0.0}, {"longest_response": 0.05}],
+)
+def test_where_high_is_better_the_conclusion_is_the_same(effects: dict[str, float]) -> None:
+    low = verdict(synthetic(effects, seeds=5))
+    high = verdict(turned(synthetic(effects, seeds=5)))
+
+    assert (low.outcome, low.arm, low.budget, low.headline) == (
+        high.outcome, high.arm, high.budget, high.headline
+    )  # fmt: skip
+    assert len(low.caveats) == len(high.caveats)
+    assert "nats" not in f"{high.claim} {high.caveats}"
+    assert "loss" not in f"{high.claim} {high.caveats}"
+
+
+def test_an_accuracy_is_told_as_one() -> None:
+    found = verdict(turned(synthetic({"ifd": -0.02}, seeds=5, questions=400)))
+
+    assert "the accuracy on held out is " in found.claim
+    assert "a difference of +0.0" in found.claim
+    assert any(note.startswith("More data has a higher accuracy still") for note in found.caveats)

@@ -194,8 +194,9 @@ def print_outcome(project: "Workspace", outcome: "Outcome", recipe: "Recipe") ->
 
 
 def _columns(outcome: "Outcome", name: str) -> list[Column]:
+    measure = outcome.comparison.set(name).measure
     columns: list[Column] = ["arm", "budget", ("rows", "right"), ("their tokens", "right"),
-                             ("trained on", "right"), ("loss", "right"), ("to random", "right"),
+                             ("trained on", "right"), (measure, "right"), ("to random", "right"),
                              ("95 % interval", "right")]  # fmt: skip
     if name == outcome.comparison.primary:
         columns.append(("Holm p", "right"))
@@ -207,7 +208,7 @@ def _cells(outcome: "Outcome", name: str) -> Iterator[Sequence[object]]:
     for row in outcome.rows[name]:
         claim = [] if not primary else ["" if row.p_holm is None else p_value(row.p_holm)]
         yield (row.arm, row.budget, count(row.rows), _tokens(row.chosen_tokens),
-               _tokens(row.read_tokens), _loss(row), *_difference(row), *claim,
+               _tokens(row.read_tokens), _mean(row), *_difference(row), *claim,
                seconds(row.selection_seconds), seconds(row.training_seconds),
                flops(row.total_flops))  # fmt: skip
 
@@ -216,10 +217,10 @@ def _tokens(number: float) -> str:
     return short_count(number) if number > 0 else ""
 
 
-def _loss(row: "Row") -> str:
-    if row.loss is None:
+def _mean(row: "Row") -> str:
+    if row.mean is None:
         return "failed" if row.faults else ""
-    return nats(row.loss.value) + ("*" if row.faults else "")
+    return nats(row.mean.value) + ("*" if row.faults else "")
 
 
 def _difference(row: "Row") -> tuple[str, str]:

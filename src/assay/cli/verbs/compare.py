@@ -59,6 +59,18 @@ class Terms:
         typer.Option("--on", metavar="FILE", show_default=False, rich_help_panel=_WHAT,
                      help="Questions of another source to measure on, too. Repeatable."),
     ] = None  # fmt: skip
+    primary: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", show_default=False, rich_help_panel=_WHAT,
+                     help="The one of these that claims are made on; by default the rows held out "
+                     "of the data."),
+    ] = None  # fmt: skip
+    answers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="TOKENS", show_default=False, rich_help_panel=_WHAT,
+                     help="Let every model write an answer of at most so many tokens to every "
+                     "question, and keep it with the records."),
+    ] = None  # fmt: skip
     questions: Annotated[
         int,
         typer.Option(min=2, rich_help_panel=_WHAT,
@@ -186,7 +198,7 @@ def _experiment(
     reading: Loading,
 ) -> "Experiment":
     from assay.cli.options.parsing import parse_share
-    from assay.compare.experiment import Experiment
+    from assay.compare.experiment import Experiment, answering
     from assay.components.budget import Budget
 
     texts = [part for text in terms.budget or [] for part in text.split(",") if part.strip()]
@@ -200,6 +212,8 @@ def _experiment(
         draws=terms.draws,
         recipe=recipe_of(recipes, dtype=models.dtype),
         others=tuple(terms.others or ()),
+        primary=terms.primary or "",
+        answers=answering(terms.answers),
         hold_out=None if hold_out is None else parse_share(hold_out, "--hold-out"),
         questions=terms.questions,
         full=not terms.no_full_data,

@@ -1,10 +1,11 @@
-"""The charts of a report, as inline SVG: learning curves, and loss against cost."""
+"""The charts of a report, as inline SVG: learning curves, and values against cost."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from assay.compare.measure import Measure
 from assay.compare.statistics import Row
 from assay.html import Html, element
 from assay.reports.comparison.chart_parts import (
@@ -19,7 +20,7 @@ from assay.reports.comparison.chart_parts import (
     text_width,
     ticks,
 )
-from assay.wording import flops, nats, power_sign, short_count
+from assay.wording import capitalised, flops, nats, power_sign, short_count
 
 _WIDTH, _HEIGHT = 520.0, 320.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 136.0, 14.0, 46.0
@@ -47,7 +48,7 @@ class _Frame:
 
 
 def curves(rows: Sequence[Row], chart_styles: Mapping[str, Style], axis: str) -> Html | None:
-    """Return the chart of loss over budget on one evaluation set; None without a finished run.
+    """Return the chart of values over budget on one evaluation set; None without a finished run.
 
     Random rows are a band from the lowest to the highest run, arms are lines with a whisker over
     their runs, the full data and the base model are dashed lines.
@@ -57,16 +58,17 @@ def curves(rows: Sequence[Row], chart_styles: Mapping[str, Style], axis: str) ->
         chart_styles: of every arm.
         axis: what is counted, such as "rows".
     """
-    drawn = [row for row in rows if row.loss and row.budget]
+    drawn = [row for row in rows if row.mean and row.budget]
     if not drawn:
         return None
-    references = [row for row in rows if row.loss and not row.budget]
-    core = [loss for row in drawn for loss in row.runs]
+    references = [row for row in rows if row.mean and not row.budget]
+    core = [value for row in drawn for value in row.runs]
     margin = (max(core) - min(core)) * _FAR
-    near = [r for r in references if min(core) - margin <= _loss(r) <= max(core) + margin]
-    frame = _frame([row.size for row in drawn], core + [_loss(row) for row in near])
+    near = [r for r in references if min(core) - margin <= _mean(r) <= max(core) + margin]
+    frame = _frame([row.size for row in drawn], core + [_mean(row) for row in near])
     names = list(dict.fromkeys(row.arm for row in drawn if row.kind != "random"))
-    parts = [_loss_axis(frame), _budget_axis(frame, drawn, axis)]
+    measure = rows[0].measure
+    parts = [_value_axis(frame, measure), _budget_axis(frame, drawn, axis)]
     parts += [_reference(frame, row, chart_styles) for row in near]
     parts.append(_band(frame, [row for row in drawn if row.kind == "random"], chart_styles))
     step = 5.0 if len(names) < 6 else 3.0
@@ -76,19 +78,19 @@ def curves(rows: Sequence[Row], chart_styles: Mapping[str, Style], axis: str) ->
         parts.append(_line(frame, mine, chart_styles[name], shift))
     parts.append(_names(frame, drawn, near, chart_styles))
     parts.append(_far_away(frame, [row for row in references if row not in near]))
-    title = f"Loss over budget on {rows[0].set}"
+    title = f"{capitalised(measure.name)} over budget on {rows[0].set}"
     return _svg(title, parts)
 
 
 def pareto(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html | None:
-    """Return the chart of loss against the arithmetic of choosing and training.
+    """Return the chart of values against the arithmetic of choosing and training.
 
     A pale line leads from the cost of training alone to the total. None if no cost is known.
     """
     drawn = [
         row
         for row in rows
-        if row.loss and row.kind != "base" and math.isfinite(row.total_flops) and row.total_flops
+        if row.mean and row.kind != "base" and math.isfinite(row.total_flops) and row.total_flops
     ]
     if not drawn:
         return None
@@ -96,29 +98,31 @@ def pareto(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html | Non
     low, high = math.log10(min(costs)), math.log10(max(costs))
     margin = max(0.06 * (high - low), 0.1)
     x = Scale(10 ** (low - margin), 10 ** (high + margin), _LEFT, _WIDTH - 24, log=True)
-    y_low, y_high = padded([_loss(row) for row in drawn], 0.1)
+    y_low, y_high = padded([_mean(row) for row in drawn], 0.1)
     frame = _Frame(x, Scale(y_low, y_high, _HEIGHT - _BOTTOM, _TOP))
     front = sorted((row for row in drawn if row.pareto), key=lambda row: row.total_flops)
-    parts = [_loss_axis(frame), _flops_axis(frame), _front(frame, front)]
+    measure = drawn[0].measure
+    parts = [_value_axis(frame, measure), _flops_axis(frame), _front(frame, front)]
     for row in drawn:
-        place, loss = x(row.total_flops), frame.y(_loss(row))
+        place, height = x(row.total_flops), frame.y(_mean(row))
         begin = _tail(frame, row)[0]
-        parts.append(element("path", d=_path([(begin, loss), (place, loss)]), class_="tail"))
-        words = f"{row.label}: {nats(_loss(row))} nats, {flops(row.total_flops)} FLOPs"
-        parts.append(marker(chart_styles[row.arm], place, loss, words))
+        parts.append(element("path", d=_path([(begin, height), (place, height)]), class_="tail"))
+        value = measure.difference(nats(_mean(row)))
+        words = f"{row.label}: {value}, {flops(row.total_flops)} FLOPs"
+        parts.append(marker(chart_styles[row.arm], place, height, words))
     parts.append(_front_names(frame, front, drawn))
-    return _svg("Loss against total cost", parts)
+    return _svg(f"{capitalised(measure.name)} against total cost", parts)
 
 
-def _frame(sizes: Sequence[float], losses: Sequence[float]) -> _Frame:
+def _frame(sizes: Sequence[float], values: Sequence[float]) -> _Frame:
     low, high = math.log(min(sizes)), math.log(max(sizes))
     margin = (high - low) * 0.08 or 0.5
     x = Scale(math.exp(low - margin), math.exp(high + margin), _LEFT, _WIDTH - _RIGHT, log=True)
-    bottom, top = padded(losses)
+    bottom, top = padded(values)
     return _Frame(x, Scale(bottom, top, _HEIGHT - _BOTTOM, _TOP))
 
 
-def _loss_axis(frame: _Frame) -> Html:
+def _value_axis(frame: _Frame, measure: Measure) -> Html:
     marks = ticks(frame.y.low, frame.y.high)
     digits = max(2, digits_for(marks))
     parts = []
@@ -130,9 +134,7 @@ def _loss_axis(frame: _Frame) -> Html:
         )
     middle = (frame.top + frame.bottom) / 2
     turn = f"rotate(-90 11 {middle:.0f})"
-    parts.append(
-        element("text", "loss, nats per token", x=11, y=middle, transform=turn, class_="axis")
-    )
+    parts.append(element("text", measure.axis(), x=11, y=middle, transform=turn, class_="axis"))
     return element("g", parts)
 
 
@@ -186,31 +188,31 @@ def _band(frame: _Frame, rows: Sequence[Row], chart_styles: Mapping[str, Style])
     if len(rows) == 1:  # a band needs two ends
         (x, top), (_, bottom) = upper[0], lower[0]
         upper, lower = [(x - 14, top), (x + 14, top)], [(x - 14, bottom), (x + 14, bottom)]
-    middle = [(frame.x(row.size), frame.y(_loss(row))) for row in rows]
+    middle = [(frame.x(row.size), frame.y(_mean(row))) for row in rows]
     parts = [element("path", d=_path(upper + lower[::-1]) + "Z", class_="band")]
     parts.append(element("path", d=_path(middle), class_="line random"))
     for row in rows:
-        for number, loss in enumerate(row.runs):
-            title = f"{row.label}, run {number + 1}: {nats(loss)}"
-            x, y = frame.x(row.size), frame.y(loss)
+        for number, value in enumerate(row.runs):
+            title = f"{row.label}, run {number + 1}: {nats(value)}"
+            x, y = frame.x(row.size), frame.y(value)
             parts.append(marker(chart_styles[row.arm], x, y, title, size=2.6))
     return element("g", parts)
 
 
 def _line(frame: _Frame, rows: Sequence[Row], style: Style, shift: float) -> Html:
-    points = [(frame.x(row.size) + shift, frame.y(_loss(row))) for row in rows]
+    points = [(frame.x(row.size) + shift, frame.y(_mean(row))) for row in rows]
     parts = [element("path", d=_path(points), class_=f"line {style.colour}")]
     for row, (x, y) in zip(rows, points, strict=True):
         ends = [(x, frame.y(min(row.runs))), (x, frame.y(max(row.runs)))]
         parts.append(element("path", d=_path(ends), class_=f"whisker {style.colour}"))
         runs = f"{len(row.runs)} run" + ("s" if len(row.runs) > 1 else "")
-        parts.append(marker(style, x, y, f"{row.label}: {nats(_loss(row))} ({runs})"))
+        parts.append(marker(style, x, y, f"{row.label}: {nats(_mean(row))} ({runs})"))
     return element("g", parts)
 
 
 def _reference(frame: _Frame, row: Row, chart_styles: Mapping[str, Style]) -> Html:
-    y, colour = frame.y(_loss(row)), chart_styles[row.arm].colour
-    hint = element("title", f"{row.arm}: {nats(_loss(row))}")
+    y, colour = frame.y(_mean(row)), chart_styles[row.arm].colour
+    hint = element("title", f"{row.arm}: {nats(_mean(row))}")
     ends = [(frame.x.start, y), (frame.x.end, y)]
     return element("path", hint, d=_path(ends), class_=f"dashed {colour}")
 
@@ -221,7 +223,7 @@ def _names(
     """Return the name of each arm beside its last point, kept apart."""
     last = {row.arm: row for row in rows} | {row.arm: row for row in near}
     ends = {
-        name: (frame.x(row.size) + 6 if row.budget else frame.x.end, frame.y(_loss(row)))
+        name: (frame.x(row.size) + 6 if row.budget else frame.x.end, frame.y(_mean(row)))
         for name, row in last.items()
     }
     places = spread([y for _, y in ends.values()], _LINE, frame.top + 4, frame.bottom)
@@ -244,13 +246,13 @@ def _far_away(frame: _Frame, rows: Sequence[Row]) -> Html:
     parts = []
     above, below = frame.top + 10, frame.bottom - 8
     for row in rows:
-        higher = _loss(row) > frame.y.high
+        higher = _mean(row) > frame.y.high
         arrow = "\N{UPWARDS ARROW}" if higher else "\N{DOWNWARDS ARROW}"
-        words = f"{arrow} {shortened(row.arm, _NAME_LENGTH)} at {nats(_loss(row))}"
-        # Losses fall from left to right, so these corners are the empty ones.
-        x, y, anchor = (
-            (frame.x.end - 4, above, "end") if higher else (frame.x.start + 6, below, "start")
-        )
+        words = f"{arrow} {shortened(row.arm, _NAME_LENGTH)} at {nats(_mean(row))}"
+        # Losses fall from left to right, and accuracies rise: these corners are the empty ones.
+        at_end = higher == (row.measure.better == "low")
+        x, anchor = (frame.x.end - 4, "end") if at_end else (frame.x.start + 6, "start")
+        y = above if higher else below
         above, below = (above + _LINE, below) if higher else (above, below - _LINE)
         parts.append(element("text", words, x=x, y=y, text_anchor=anchor, class_="far"))
     return element("g", parts)
@@ -264,19 +266,19 @@ def _front(frame: _Frame, front: Sequence[Row]) -> Html:
 def _steps(frame: _Frame, front: Sequence[Row]) -> list[tuple[float, float]]:
     points: list[tuple[float, float]] = []
     for row in front:
-        place = (frame.x(row.total_flops), frame.y(_loss(row)))
+        place = (frame.x(row.total_flops), frame.y(_mean(row)))
         points += [(place[0], points[-1][1]), place] if points else [place]
     return points
 
 
 def _tail(frame: _Frame, row: Row) -> _Box:
     begin = frame.x(max(row.training_flops, frame.x.low))
-    place, loss = frame.x(row.total_flops), frame.y(_loss(row))
-    return min(begin, place), loss - 1, place, loss + 1
+    place, height = frame.x(row.total_flops), frame.y(_mean(row))
+    return min(begin, place), height - 1, place, height + 1
 
 
 def _around_point(frame: _Frame, row: Row) -> _Box:
-    x, y = frame.x(row.total_flops), frame.y(_loss(row))
+    x, y = frame.x(row.total_flops), frame.y(_mean(row))
     return x - 5, y - 5, x + 5, y + 5
 
 
@@ -291,7 +293,7 @@ def _front_names(frame: _Frame, front: Sequence[Row], drawn: Sequence[Row]) -> H
     parts = []
     for row in front:
         words = shortened(row.label, 2 * _NAME_LENGTH)
-        x, y = frame.x(row.total_flops), frame.y(_loss(row))
+        x, y = frame.x(row.total_flops), frame.y(_mean(row))
         width = text_width(words)
         for left, base in _around(x, y, width):
             box = (left, base - 9, left + width, base + 3)
@@ -324,5 +326,5 @@ def _svg(title: str, parts: Sequence[Html]) -> Html:
     return element("svg", parts, viewBox=box, role="img", aria_label=title)
 
 
-def _loss(row: Row) -> float:
-    return row.loss.value if row.loss else math.nan
+def _mean(row: Row) -> float:
+    return row.mean.value if row.mean else math.nan

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from assay.compare.measure import Measure
 from assay.compare.statistics import Row
 from assay.html import Html, element
 from assay.reports.comparison.chart_parts import Scale, Style, digits_for, marker, padded, ticks
@@ -27,7 +28,7 @@ def forest(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html | Non
         for row in drawn:
             if row.budget == budget:
                 parts += _cells(row, chart_styles[row.arm], scale)
-    return element("div", parts, _axis(scale), class_="forest")
+    return element("div", parts, _axis(scale, drawn[0].measure), class_="forest")
 
 
 def key(style: Style) -> Html:
@@ -59,16 +60,17 @@ def _cells(row: Row, style: Style, scale: Scale) -> list[Html]:
     return [element("div", key(style), row.arm, class_="who"), track, numbers]
 
 
-def _axis(scale: Scale) -> list[Html]:
+def _axis(scale: Scale, measure: Measure) -> list[Html]:
     marks = ticks(scale.low, scale.high, 6)
     digits = max(2, digits_for(marks))
     labels = []
     for value in marks:
         words = "0" if abs(value) < 1e-12 else f"{value:+.{digits}f}".replace("-", _MINUS)
         labels.append(element("span", words, style=f"left:{scale(value):.2f}%"))
+    left, right = ("better", "worse") if measure.better == "low" else ("worse", "better")
     sides = [
-        element("span", "\N{LEFTWARDS ARROW} better than random"),
-        element("span", "worse \N{RIGHTWARDS ARROW}"),
+        element("span", f"\N{LEFTWARDS ARROW} {left} than random"),
+        element("span", f"{right} \N{RIGHTWARDS ARROW}"),
     ]
     blank = element("div", class_="blank")
     return [

@@ -57,7 +57,7 @@ class Outcome(Brief):
         }
 
     def facts(self) -> dict[str, Any]:
-        """Return all of it as plain values, but for the losses, which lie with the records."""
+        """Return all of it as plain values, but for the values, which lie with the records."""
         rows = {name: [asdict(row) for row in rows] for name, rows in self.rows.items()}
         reported: dict[str, Any] = jsonable({"rows": rows, "comparison": to_json(self.comparison)})
         return self.brief() | reported

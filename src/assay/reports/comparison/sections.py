@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-from assay.compare.losses import loss_table, run_words
 from assay.compare.power import LEVEL, POWER, power_words
 from assay.compare.records import Comparison, EvaluationSet
 from assay.compare.statistics import Row
+from assay.compare.value_table import run_words, value_table
 from assay.compare.verdict import Verdict
 from assay.html import Html, element
 from assay.reports.comparison.chart_parts import Style
 from assay.reports.comparison.charts import curves, pareto
 from assay.reports.comparison.forest import forest, key
 from assay.reports.comparison.table import result_table
-from assay.wording import count, listed, nats, number_of, whole_percent
+from assay.wording import capitalised, count, listed, nats, number_of, whole_percent
 
 _AXIS_WORDS = {
     "samples": (
@@ -25,11 +25,15 @@ _AXIS_WORDS = {
     ),
     "steps": "equal numbers of optimiser steps",
 }
-_READING = (
-    (
+_MEASURES = {
+    "loss": (
         "The loss of a question is the mean negative log-likelihood of its answer per token; that "
-        "of a model is the mean over questions, each counting once."
+        "of a model is the mean over questions, each counting once. It measures how well answers "
+        "like those of the questions are predicted, and is not a judge's preference, nor a "
+        "benchmark."
     ),
+}
+_READING = (
     (
         "An interval covers two kinds of chance: other questions, and other seeds or other random "
         "draws. Both are resampled 10,000 times, and few seeds make it wider. With one seed of an "
@@ -37,12 +41,8 @@ _READING = (
     ),
     (
         "Arms are compared at the same budget only, on the same questions. The intervals of the "
-        "losses themselves are wide, since some questions are hard for every model; those of the "
+        "values themselves are wide, since some questions are hard for every model; those of the "
         "differences are not."
-    ),
-    (
-        "A loss measures how well answers like those of the questions are predicted. It is not a "
-        "judge's preference, nor a benchmark."
     ),
     "Runs that failed enter no average.",
 )
@@ -132,14 +132,20 @@ def learning_curves(
             groups.append(element("h3", title))
             groups.append(element("div", panels, class_="panels"))
     none = element("p", "No run with a budget is finished.") if not groups else None
+    measures = list(dict.fromkeys(part.measured for part in comparison.sets))
+    named = listed([each.name for each in measures])
+    ways = [
+        f"{each.ahead} is better" + (f" ({each.name})" if len(measures) > 1 else "")
+        for each in measures
+    ]
     return element(
         "section",
-        element("h2", "Loss over budget"),
+        element("h2", f"{capitalised(named)} over budget"),
         element(
             "p",
-            "Lower is better. The grey band reaches from the lowest to the highest run of random "
-            "rows, each a dot; whiskers do the same for the seeds of an arm. Which differences "
-            "count is shown by the next figure, since questions vary, too.",
+            f"{capitalised(listed(ways))}. The grey band reaches from the lowest to the highest "
+            "run of random rows, each a dot; whiskers do the same for the seeds of an arm. Which "
+            "differences count is shown by the next figure, since questions vary, too.",
         ),
         groups,
         none,
@@ -156,7 +162,7 @@ def _panel(
     chart = curves(rows[part.name], chart_styles, axis)
     if chart is None:
         return None
-    found = loss_table(comparison, part.name)
+    found = value_table(comparison, part.name)
     words = number_of(found.questions, "question")
     if found.dropped:
         words += f"; {found.dropped} more without a score"
@@ -175,13 +181,20 @@ def differences(
         return None
     claims = number_of(sum(row.is_claim for row in rows), "claim")
     words = (
-        f"In nats per token on {comparison.primary}, with {whole_percent(1 - LEVEL)} "
+        f"{_in_unit(comparison)} on {comparison.primary}, with {whole_percent(1 - LEVEL)} "
         "intervals, paired "
         f"by question. p is corrected by Holm's method over {claims}; faint lines do not stand "
         "after it."
     )
     title = element("h2", "Difference to random rows of the same budget")
     return element("section", title, element("p", words), plot)
+
+
+def _in_unit(comparison: Comparison, *, named: bool = False) -> str:
+    """Return what the values of the primary set are: "In nats per token", or with their name."""
+    measure = comparison.set(comparison.primary).measured
+    words = f"{measure.name} in {measure.unit}" if named else f"in {measure.unit}"
+    return capitalised(words if measure.unit else measure.name)
 
 
 def other_sets(
@@ -206,9 +219,9 @@ def other_sets(
 def table(comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html:
     """Return all numbers of the primary set."""
     words = (
-        f"Loss in nats per token on {comparison.primary}. Tokens read are those that one epoch "
-        "trains on, prompts included, beside those that the rows have before the recipe's limit "
-        "cuts them. Costs are of choosing once and of one "
+        f"{_in_unit(comparison, named=True)} on {comparison.primary}. Tokens read are those that "
+        "one epoch trains on, prompts included, beside those that the rows have before the "
+        "recipe's limit cuts them. Costs are of choosing once and of one "
         'training, as FLOPs and wall time. "Worth" is the budget at which random rows reach the '
         "same loss, divided by the arm's."
     )
@@ -217,13 +230,15 @@ def table(comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str
 
 
 def cost(rows: Sequence[Row], chart_styles: Mapping[str, Style]) -> Html:
-    """Return the chart of loss against cost, or a sentence that no cost is known."""
+    """Return the chart of values against cost, or a sentence that no cost is known."""
     chart = pareto(rows, chart_styles)
-    title = element("h2", "Loss against total cost")
+    measure = rows[0].measure
+    title = element("h2", f"{capitalised(measure.name)} against total cost")
     if chart is None:
         return element("section", title, element("p", "No cost was recorded."))
     words = (
-        "Every point is an arm at a budget. Nothing lies below and to the left of the dotted line: "
+        "Every point is an arm at a budget. Nothing lies "
+        f"{'below' if measure.better == 'low' else 'above'} and to the left of the dotted line: "
         "named points are the best for what they cost. The pale line at a point is the part of its "
         "cost that is choosing, which several trainings can share."
     )
@@ -238,9 +253,10 @@ def power(comparison: Comparison, rows: Sequence[Row]) -> Html | None:
     shown = [row.detectable for row in rows if row.difference]
     if shown:
         sizes = list(dict.fromkeys((nats(min(shown)), nats(max(shown)))))
+        range_of_all = rows[0].measure.difference(" to ".join(sizes))
         words = (
-            f"From the runs themselves, the arms could show differences of {' to '.join(sizes)} "
-            f"nats with a probability of {whole_percent(POWER)}, one claim at a time."
+            f"From the runs themselves, the arms could show differences of {range_of_all} with a "
+            f"probability of {whole_percent(POWER)}, one claim at a time."
         )
         parts.append(element("p", element("b", "As it turned out. "), words))
     title = element("h2", "What this comparison was able to show")
@@ -271,7 +287,9 @@ def scores(comparison: Comparison) -> Html | None:
 
 def reading(comparison: Comparison) -> Html:
     """Return how to read the page."""
-    lines = [*_READING, _CLAIM.format(primary=comparison.primary)]
+    measures = {part.measure for part in comparison.sets}
+    known = [line for name, line in _MEASURES.items() if name in measures]
+    lines = [*known, *_READING, _CLAIM.format(primary=comparison.primary)]
     items = [element("li", line) for line in lines]
     return element("section", element("h2", "How to read this page"), element("ul", items))
 

@@ -9,6 +9,7 @@ from assay.reports.comparison.chart_parts import Style
 from assay.reports.comparison.forest import key
 from assay.wording import (
     NOTHING,
+    capitalised,
     count,
     flops,
     interval,
@@ -21,7 +22,7 @@ from assay.wording import (
 )
 
 _HEADINGS = (
-    "Arm", "Loss", "Difference to random", "Holm p", "Worth", "Rows", "Tokens read",
+    "Arm", "", "Difference to random", "Holm p", "Worth", "Rows", "Tokens read",
     "Choosing", "Training", "Total",
 )  # fmt: skip
 
@@ -30,7 +31,9 @@ def result_table(
     comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str, Style]
 ) -> Html:
     """Return one line per arm and budget; arms with missing runs are red and say why."""
-    head = element("thead", element("tr", [element("th", word) for word in _HEADINGS]))
+    name = capitalised(comparison.set(rows[0].set).measure) if rows else ""
+    headings = [word or name for word in _HEADINGS]
+    head = element("thead", element("tr", [element("th", word) for word in headings]))
     lines: list[Html] = []
     for budget in (*comparison.budgets, ""):
         mine = [row for row in rows if row.budget == budget]
@@ -40,15 +43,15 @@ def result_table(
         heading = element("th", title, colspan=str(len(_HEADINGS)))
         lines.append(element("tr", heading, class_="budget"))
         for row in mine:
-            lines += _lines(row, chart_styles[row.arm])
+            lines += _lines(row, chart_styles[row.arm], headings)
     return element("div", element("table", head, element("tbody", lines)), class_="scroll")
 
 
-def _lines(row: Row, style: Style) -> list[Html]:
+def _lines(row: Row, style: Style, headings: Sequence[str]) -> list[Html]:
     kind = "with-fault" if row.faults else "stands" if row.significant else None
     name = element("td", _key(style), " ", row.arm, element("small", _runs(row)))
     # A narrow screen shows a row as a list, in which every number has its heading beside it.
-    labelled = zip(_HEADINGS[1:], [*_measured(row), *_spent(row)], strict=True)
+    labelled = zip(headings[1:], [*_measured(row), *_spent(row)], strict=True)
     cells = [element("td", element("div", cell), data_label=heading) for heading, cell in labelled]
     lines = [element("tr", name, cells, class_=kind)]
     if row.faults:
@@ -64,15 +67,15 @@ def _runs(row: Row) -> str:
 
 
 def _measured(row: Row) -> list[list[Child]]:
-    loss, found = row.loss, row.difference
-    around = f"{nats(loss.low)} to {nats(loss.high)}" if loss else ""
+    mean, found = row.mean, row.difference
+    around = f"{nats(mean.low)} to {nats(mean.high)}" if mean else ""
     note = element("small", found.noise) if found and found.noise == "question noise only" else None
     between = element("small", interval(found.low, found.high)) if found else None
     worth = NOTHING
     if row.efficiency is not None:
         worth = f"{times(row.efficiency)}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}"
     return [
-        [nats(loss.value) if loss else NOTHING, element("small", around)],
+        [nats(mean.value) if mean else NOTHING, element("small", around)],
         [signed(found.value) if found else NOTHING, between, note],
         [NOTHING if row.p_holm is None else p_value(row.p_holm)],
         [worth],

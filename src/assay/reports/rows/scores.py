@@ -11,7 +11,7 @@ from assay.reports.rows.groups import Group
 from assay.reports.rows.parts import STYLE, figures, making
 from assay.reports.rows.side_by_side import beside_each_other, by_meaning, what_rows_are
 from assay.samples import Reason, Scores
-from assay.wording import number_text
+from assay.wording import capitalised, number_text
 from assay.workspace.workspace import Workspace
 
 _SHOWN = 10
@@ -50,7 +50,7 @@ def score_page(
         what_rows_are(project, groups),
         by_meaning(project, groups, [scorer for scorer, _ in scores.values()]),
         *(_ends(project, name, found, why) for name, found in tables.items()),
-        making(stages, command, *(f"{remark[:1].upper()}{remark[1:]}." for remark in remarks)),
+        making(stages, command, *(f"{capitalised(remark)}." for remark in remarks)),
     ]  # fmt: skip
     return page(f"Assay: {title}", *parts, style=STYLE)
 

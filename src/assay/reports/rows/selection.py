@@ -11,7 +11,7 @@ from assay.reports.rows.groups import GREY, Group
 from assay.reports.rows.parts import STYLE, figures, making, warnings
 from assay.reports.rows.side_by_side import beside_each_other, by_meaning, numbers_of, what_rows_are
 from assay.samples import Flag, Reason
-from assay.wording import amount, number_text, percent, times
+from assay.wording import amount, capitalised, number_text, percent, times
 from assay.workspace.named_selection import NamedSelection
 from assay.workspace.shapes import TINY
 
@@ -133,7 +133,7 @@ def _why(selection: NamedSelection, position: int, why: Callable[[int], str]) ->
 
 
 def _sentence(remark: str) -> str:
-    return f"{remark[:1].upper()}{remark[1:]}."
+    return f"{capitalised(remark)}."
 
 
 def _cost(described: Mapping[str, Any]) -> str:

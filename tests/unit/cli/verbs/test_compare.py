@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from assay.compare.questions import ask_base
+from assay.compare.record_files import read_comparison
 from assay.project import Project
 from tests.comparisons import (
     TRAINED,
@@ -92,8 +93,33 @@ def test_a_program_gets_one_document(here: Here) -> None:
     }  # fmt: skip
     assert document["verdict"]["outcome"] in ("better", "random", "undecided")
     assert Path(document["report"]).is_file()
-    assert (Path(document["records"]) / "losses.parquet").is_file()
+    assert (Path(document["records"]) / "values.parquet").is_file()
     assert len(document["comparison"]["trials"]) == 10
+
+
+def test_claims_on_a_file_and_answers_are_kept_and_asked_for_again(here: Here) -> None:
+    rows = [{"instruction": f"Why is {n} a number?", "output": f"{n} is one."} for n in range(4)]
+    Path("other.json").write_text(json.dumps(rows))
+    line = ["compare", "rows.json", "--base", "tiny", "--budget", "20%", "--on", "other.json",
+            "--primary", "other.json", "--answers", "3", *_SHORT]  # fmt: skip
+    called = here(*line, "--json", "-q")
+    assert called.code == 0, called.err
+    records = Path(called.document["records"])
+    written = pl.read_parquet(records / "answers.parquet")
+    (config,) = Path("rows.assay").glob("runs/*/config.yaml")
+    TRAINED.clear()
+    again = here("run", str(config), "--json", "-q")
+
+    assert called.document["comparison"]["primary"] == "other.json"
+    trials = len(called.document["comparison"]["trials"])
+    assert len(written) == trials * (4 + len(read_comparison(records).sets[0]))
+    assert written["tokens"].max() == 3
+    assert again.code == 0, again.err
+    assert TRAINED == []
+    assert pl.read_parquet(records / "answers.parquet").equals(written)
+    refused = here(*line[:-2], "--primary", "another.json")
+    assert refused.code != 0
+    assert "'another.json', which is not measured on" in refused.err
 
 
 def test_a_dry_run_prices_the_work_and_trains_nothing(here: Here) -> None:
@@ -129,8 +155,8 @@ def test_a_dry_run_lets_the_base_model_read_a_few_questions_and_counts_the_other
     assert asked == [3]
     assert planned.document["sets"][0]["questions"] == 11
     assert planned.document["power"]["questions"] == 11
-    assert steps["base model's answers"]["missing"] == 11
-    assert steps["base model's answers"]["seconds"] > 0
+    assert steps["base model's losses"]["missing"] == 11
+    assert steps["base model's losses"]["seconds"] > 0
     assert "rows like questions" in steps
 
 

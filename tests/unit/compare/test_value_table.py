@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from assay.compare.losses import cells, loss_table
 from assay.compare.records import Comparison, Trial
+from assay.compare.value_table import cells, value_table
 from assay.samples import FloatArray
 from tests.unit.compare.synthetic import failing, synthetic
 
@@ -14,7 +14,7 @@ SET = SMALL.primary
 
 def _with_losses(comparison: Comparison, place: int, losses: FloatArray) -> Comparison:
     trials = list(comparison.trials)
-    trials[place] = replace(trials[place], losses={SET: losses})
+    trials[place] = replace(trials[place], values={SET: losses})
     return replace(comparison, trials=tuple(trials))
 
 
@@ -24,10 +24,10 @@ def _place(arm: str, seed: int = 0) -> int:
 
 
 def test_questions_are_in_order_of_their_ids() -> None:
-    table = loss_table(SMALL, SET)
+    table = value_table(SMALL, SET)
 
     order = np.argsort(SMALL.set(SET).ids)
-    expected = [trial.losses[SET][order] for trial in SMALL.trials_of("ifd", "5%")]
+    expected = [trial.values[SET][order] for trial in SMALL.trials_of("ifd", "5%")]
     np.testing.assert_allclose(table.units["ifd", "5%"], expected, atol=1e-7)
 
 
@@ -35,10 +35,10 @@ def test_order_of_trials_and_questions_changes_nothing() -> None:
     order = np.array([3, 0, 5, 1, 4, 2])
     part = SMALL.set(SET)
     moved = replace(part, ids=part.ids[order], tokens=part.tokens[order])
-    trials = [replace(t, losses={SET: t.losses[SET][order]}) for t in SMALL.trials[::-1]]
+    trials = [replace(t, values={SET: t.values[SET][order]}) for t in SMALL.trials[::-1]]
     turned = replace(SMALL, sets=(moved,), trials=tuple(trials))
 
-    one, other = loss_table(SMALL, SET), loss_table(turned, SET)
+    one, other = value_table(SMALL, SET), value_table(turned, SET)
 
     assert list(one.units) == list(other.units)
     for cell, units in one.units.items():
@@ -47,16 +47,16 @@ def test_order_of_trials_and_questions_changes_nothing() -> None:
 
 def test_a_draw_is_one_unit_whatever_its_seeds() -> None:
     extra = [replace(trial, seed=trial.seed + 10) for trial in SMALL.trials_of("random", "5%")]
-    table = loss_table(replace(SMALL, trials=SMALL.trials + tuple(extra)), SET)
+    table = value_table(replace(SMALL, trials=SMALL.trials + tuple(extra)), SET)
 
     np.testing.assert_allclose(
-        table.units["random", "5%"], loss_table(SMALL, SET).units["random", "5%"], atol=1e-7
+        table.units["random", "5%"], value_table(SMALL, SET).units["random", "5%"], atol=1e-7
     )
     assert len(table.runs["random", "5%"]) == 6
 
 
 def test_a_failed_trial_enters_no_average_and_is_named() -> None:
-    table = loss_table(failing(SMALL, "ifd", "5%", "out of memory"), SET)
+    table = value_table(failing(SMALL, "ifd", "5%", "out of memory"), SET)
 
     assert len(table.units["ifd", "5%"]) == 1
     assert table.faults == {("ifd", "5%"): ("seed 0 failed: out of memory",)}
@@ -64,11 +64,11 @@ def test_a_failed_trial_enters_no_average_and_is_named() -> None:
 
 def test_a_question_without_score_is_left_out_for_all() -> None:
     trials = [
-        replace(trial, losses={SET: np.where(np.arange(6) == 2, np.nan, trial.losses[SET])})
+        replace(trial, values={SET: np.where(np.arange(6) == 2, np.nan, trial.values[SET])})
         for trial in SMALL.trials
     ]
 
-    table = loss_table(replace(SMALL, trials=tuple(trials)), SET)
+    table = value_table(replace(SMALL, trials=tuple(trials)), SET)
 
     assert (table.questions, table.dropped, table.faults) == (5, 1, {})
     assert {units.shape[1] for units in table.units.values()} == {5}
@@ -77,20 +77,20 @@ def test_a_question_without_score_is_left_out_for_all() -> None:
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_run_that_diverged_on_a_part_takes_no_question_from_others(value: float) -> None:
     place = _place("ifd")
-    losses = SMALL.trials[place].losses[SET].copy()
+    losses = SMALL.trials[place].values[SET].copy()
     losses[:3] = value
 
-    table = loss_table(_with_losses(SMALL, place, losses), SET)
+    table = value_table(_with_losses(SMALL, place, losses), SET)
 
     assert (table.questions, table.dropped) == (6, 0)
-    assert table.faults["ifd", "5%"] == ("seed 0 has no loss on questions others answer",)
+    assert table.faults["ifd", "5%"] == ("seed 0 has no value on questions others answer",)
     assert len(table.units["ifd", "5%"]) == 1
 
 
 def test_a_run_without_any_loss_is_named() -> None:
-    table = loss_table(_with_losses(SMALL, _place("full"), np.full(6, np.nan)), SET)
+    table = value_table(_with_losses(SMALL, _place("full"), np.full(6, np.nan)), SET)
 
-    assert table.faults["full", ""] == (f"seed 0 has no losses of {SET}",)
+    assert table.faults["full", ""] == (f"seed 0 has no values of {SET}",)
 
 
 def test_runs_that_were_not_done_are_named() -> None:
@@ -99,14 +99,14 @@ def test_runs_that_were_not_done_are_named() -> None:
 
     short = replace(SMALL, trials=tuple(filter(is_there, SMALL.trials)))
 
-    assert loss_table(short, SET).faults == {
+    assert value_table(short, SET).faults == {
         ("k_center", "5%"): ("1 of 2 runs not done",),
         ("full", ""): ("2 of 2 runs not done",),
     }
 
 
 def test_a_comparison_without_trials_has_an_empty_table() -> None:
-    table = loss_table(replace(SMALL, trials=()), SET)
+    table = value_table(replace(SMALL, trials=()), SET)
 
     assert (table.questions, table.units) == (0, {})
     assert len(table.faults) == len(cells(SMALL))

@@ -1,4 +1,4 @@
-"""From trials to tables: the losses of each arm and budget, ready to be compared.
+"""From trials to tables: the values of each arm and budget, ready to be compared.
 
 Two runs are compared on the questions both answered. One that failed, or that diverged on a part of
 the questions, would take these away from everyone; it is left out instead, and named.
@@ -19,15 +19,15 @@ Cell = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class LossTable:
-    """Losses on one evaluation set.
+class ValueTable:
+    """Values on one evaluation set.
 
     Attributes:
         questions: how many are compared.
-        dropped: questions of the set that have no score.
+        dropped: questions of the set that have no value.
         units: of each cell, shape (u, questions): one row per seed, or per random draw over its
             seeds; cells without a finished run are absent.
-        runs: of each cell, mean loss of each run.
+        runs: of each cell, mean of each run.
         trials: of each cell, the trials behind `runs`.
         faults: of each cell, why runs are missing, in words.
     """
@@ -40,11 +40,11 @@ class LossTable:
     faults: Mapping[Cell, tuple[str, ...]]
 
 
-def loss_table(comparison: Comparison, name: str) -> LossTable:
-    """Return the losses of a set in canonical order: questions by id, runs by draw and seed.
+def value_table(comparison: Comparison, name: str) -> ValueTable:
+    """Return the values of a set in canonical order: questions by id, runs by draw and seed.
 
-    A question counts if at least half of the finished runs have a score of it, and a run if it has
-    a score of every such question.
+    A question counts if at least half of the finished runs have a value of it, and a run if it has
+    a value of every such question.
     """
     ordered = sorted(comparison.trials, key=_place)
     faults: dict[Cell, list[str]] = defaultdict(list)
@@ -52,28 +52,28 @@ def loss_table(comparison: Comparison, name: str) -> LossTable:
     for trial in ordered:
         if trial.status == "failed":
             faults[_cell(trial)].append(f"{run_words(trial)} failed: {trial.error}")
-        elif not np.isfinite(trial.losses.get(name, np.empty(0))).any():
-            faults[_cell(trial)].append(f"{run_words(trial)} has no losses of {name}")
+        elif not np.isfinite(trial.values.get(name, np.empty(0))).any():
+            faults[_cell(trial)].append(f"{run_words(trial)} has no values of {name}")
         else:
             scored.append(trial)
     part = comparison.set(name)
-    losses = np.array([trial.losses[name] for trial in scored]).reshape(len(scored), len(part))
-    losses = losses[:, np.argsort(part.ids)]
-    finite = np.isfinite(losses)
+    values = np.array([trial.values[name] for trial in scored]).reshape(len(scored), len(part))
+    values = values[:, np.argsort(part.ids)]
+    finite = np.isfinite(values)
     kept = 2 * finite.sum(axis=0) >= max(1, len(scored))
     whole = finite[:, kept].all(axis=1)
     for trial in np.array(scored, object)[~whole]:
-        faults[_cell(trial)].append(f"{run_words(trial)} has no loss on questions others answer")
+        faults[_cell(trial)].append(f"{run_words(trial)} has no value on questions others answer")
     table = _Gathered()
-    for trial, row in zip(np.array(scored, object)[whole], losses[whole][:, kept], strict=True):
+    for trial, row in zip(np.array(scored, object)[whole], values[whole][:, kept], strict=True):
         table.add(trial, on_grid(row))
     _name_absent(comparison, table, faults)
     questions = int(kept.sum())
-    return LossTable(
+    return ValueTable(
         questions,
         len(part) - questions,
-        {cell: _units(trials, table.losses[cell]) for cell, trials in table.trials.items()},
-        {cell: np.array([row.mean() for row in rows]) for cell, rows in table.losses.items()},
+        {cell: _units(trials, table.values[cell]) for cell, trials in table.trials.items()},
+        {cell: np.array([row.mean() for row in rows]) for cell, rows in table.values.items()},
         {cell: tuple(trials) for cell, trials in table.trials.items()},
         {cell: tuple(words) for cell, words in faults.items()},
     )
@@ -82,11 +82,11 @@ def loss_table(comparison: Comparison, name: str) -> LossTable:
 @dataclass
 class _Gathered:
     trials: dict[Cell, list[Trial]] = field(default_factory=lambda: defaultdict(list))
-    losses: dict[Cell, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
+    values: dict[Cell, list[FloatArray]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, trial: Trial, losses: FloatArray) -> None:
+    def add(self, trial: Trial, values: FloatArray) -> None:
         self.trials[_cell(trial)].append(trial)
-        self.losses[_cell(trial)].append(losses)
+        self.values[_cell(trial)].append(values)
 
 
 def cells(comparison: Comparison) -> list[Cell]:
