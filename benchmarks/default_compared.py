@@ -22,7 +22,7 @@ def compared(path: Path) -> dict[str, Any]:
     found = read_comparison(folder)
     return {
         "finished": True,
-        "base": Path(found.base).name,
+        "base": Path(found.bases[0]).name,
         "pool": Path(found.pool).name,
         "pool_rows": found.pool_rows,
         "axis": found.budget_axis,

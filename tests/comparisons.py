@@ -60,7 +60,7 @@ def experiment(base: Path, *budgets: str, **terms: Any) -> Experiment:
     """Return terms that take as few trainings as there can be."""
     given: dict[str, Any] = {"seeds": 1, "recipe": RECIPE, **terms}
     return Experiment(
-        str(base), tuple(Budget.model_validate(each) for each in budgets or ("20%",)), **given
+        (str(base),), tuple(Budget.model_validate(each) for each in budgets or ("20%",)), **given
     )
 
 

@@ -110,10 +110,11 @@ class Project(Workspace):
         return trainings.tune(self.engine, selector, base=base, recipe=recipe, seed=seed)
 
     def compare(
-        self, *methods: "Method | NamedSelection | Sequence[NamedSelection]", base: str,
+        self, *methods: "Method | NamedSelection | Sequence[NamedSelection]",
+        base: str | Sequence[str],
         budgets: Sequence[BudgetLike] | BudgetLike | None = None, **terms: Any,
     ) -> "Comparison":  # fmt: skip
-        """Tune a model on what each method chooses; see `assay.compare.runner.compare`."""
-        from assay.compare.runner import compare  # noqa: PLC0415  it opens projects
+        """Tune a model on what each method chooses; see `assay.compare.study.compare`."""
+        from assay.compare.study import compare  # noqa: PLC0415  it opens projects
 
         return compare(self, methods, base=base, budgets=budgets, **terms)

@@ -165,7 +165,7 @@ def test_a_comparison_shows_its_arms() -> None:
     ]
     arms = (Arm("<b>mine</b>", "method", "mine()"), Arm("random", "random", "random()"))
     compared = Comparison(
-        "A <i>title</i>", "some/base", "rows", 200, ("5%",), "samples", 2, "LoRA", (part,),
+        "A <i>title</i>", ("some/base",), "rows", 200, ("5%",), "samples", 2, "LoRA", (part,),
         "held", arms, tuple(trials), {}, "1",
     )  # fmt: skip
 

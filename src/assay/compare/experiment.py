@@ -21,10 +21,10 @@ QUESTIONS = 1000
 
 @dataclass(frozen=True)
 class Experiment:
-    """Arms x budgets x seeds of one base model, all trained by one recipe.
+    """Arms x budgets x seeds x base models, all trained by one recipe.
 
     Attributes:
-        base: causal language model that is tuned: a folder, or org/name.
+        bases: causal language models that are tuned: folders, or org/name. All is done with each.
         budgets: how much every arm may choose.
         methods: selectors by the names of their arms; their own budgets do not count.
         axis: what is equal between the arms of a budget: rows, the tokens that the training reads
@@ -48,7 +48,7 @@ class Experiment:
         ConfigError: if these terms cannot be kept.
     """
 
-    base: str
+    bases: tuple[str, ...]
     budgets: tuple[Budget, ...]
     methods: Mapping[str, Selector] = field(default_factory=dict)
     axis: BudgetAxis = "samples"
@@ -66,11 +66,13 @@ class Experiment:
     title: str = ""
 
     def __post_init__(self) -> None:
-        if not self.base:
+        if not self.bases or not all(self.bases):
             raise ConfigError(
                 "no model to tune is named",
                 hint="name a causal language model: a folder, or org/name",
             )
+        if len(set(self.bases)) < len(self.bases):
+            raise ConfigError("a base model is named twice", hint="name each once")
         if not self.budgets:
             raise ConfigError("a comparison needs a budget", hint="such as 2% and 10%")
         if self.axis not in get_args(BudgetAxis):
@@ -96,6 +98,16 @@ class Experiment:
             )
         if self.axis == "steps" and self.recipe.steps is not None:
             raise ConfigError("the axis of steps sets the recipe's steps: leave them out")
+
+    @property
+    def base(self) -> str:
+        """The one base model.
+
+        Raises:
+            ValueError: if there are several.
+        """
+        (base,) = self.bases
+        return base
 
     @property
     def place_of_primary(self) -> int:

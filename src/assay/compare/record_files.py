@@ -25,7 +25,7 @@ from assay.samples import FloatArray
 _FORMAT, _OF_LOSSES = 2, 1
 _ANSWERS = "answers.parquet"
 _SCHEMA = {"trial": pl.Int64, "set": pl.String, "question": pl.Int64, "value": pl.Float64}
-_ARRAYS = {"values", "answers", "sets", "trials", "arms", "power"}
+_ARRAYS = {"values", "answers", "sets", "trials", "arms", "powers"}
 _OF_A_SET = ("name", "kind", "measure", "better", "unit", "bounds")
 
 
@@ -72,7 +72,7 @@ def read_comparison(folder: Path) -> Comparison:
         )
     values = read_frame(folder / ("values.parquet" if form == _FORMAT else "losses.parquet"))
     try:
-        found = from_json(data, questions, _renamed(values))
+        found = from_json(_of_now(data), questions, _renamed(values))
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise _damaged(folder, error) from error
     return _with_answers(found, folder / _ANSWERS)
@@ -101,11 +101,10 @@ def read_trial(path: Path) -> Trial:
 def to_json(comparison: Comparison) -> dict[str, Any]:
     """Return all but the arrays as JSON: unknown numbers are null, arrays lie in the frames."""
     sets = [{name: getattr(part, name) for name in _OF_A_SET} for part in comparison.sets]
-    power = asdict(comparison.power) if comparison.power else None
     return {
         "format": _FORMAT,
         **_plain(comparison),
-        "power": power,
+        "powers": [asdict(check) for check in comparison.powers],
         "sets": sets,
         "arms": [asdict(arm) for arm in comparison.arms],
         "trials": [_plain(trial) for trial in comparison.trials],
@@ -137,7 +136,8 @@ def from_json(data: Mapping[str, Any], questions: pl.DataFrame, values: pl.DataF
         "sets": tuple(parts),
         "arms": tuple(Arm(**entry) for entry in data["arms"]),
         "trials": tuple(trials),
-        "power": PowerCheck(**_paired(data["power"])) if data["power"] else None,
+        "powers": tuple(PowerCheck(**_paired(entry)) for entry in data["powers"]),
+        "bases": tuple(data["bases"]),
     }
     return Comparison(**{**plain, **changed})
 
@@ -166,6 +166,14 @@ def _paired(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return an entry whose bounds are a pair again; JSON has lists."""
     bounds = entry.get("bounds")
     return {**entry, "bounds": None if bounds is None else (bounds[0], bounds[1])}
+
+
+def _of_now(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a comparison's entry as it is written now; there was one base model before."""
+    if data["format"] == _FORMAT:
+        return data
+    power = data.get("power")
+    return {**data, "bases": [data["base"]], "powers": [power] if power else []}
 
 
 def _renamed(values: pl.DataFrame) -> pl.DataFrame:

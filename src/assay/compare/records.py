@@ -5,7 +5,7 @@ statistics need neither the models nor the data. `record_files` keeps them on di
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar, get_args
 
 import numpy as np
@@ -15,7 +15,7 @@ from assay.compare.measure import LOSS, Better, Measure
 from assay.echo import Brief, card
 from assay.html import Column
 from assay.samples import FloatArray, IdArray, IndexArray
-from assay.wording import NOTHING, nats, number_of
+from assay.wording import NOTHING, listed, nats, number_of
 
 SetKind = Literal["held_out", "other_source"]
 ArmKind = Literal["method", "random", "longest_response", "longest_instruction", "full", "base"]
@@ -102,6 +102,7 @@ class Trial(Brief):
         error: why it failed.
         values: of each evaluation set, shape (q,), as its measure says; NaN where a question has
             no value. A loss is the mean negative log-likelihood per scored token, in nats.
+        base: name of the base model; empty where a comparison has one alone.
         answers: to each evaluation set, if models wrote any: q rows of text, tokens and finish, as
             `assay.compare.answers` has them.
         selection_seconds: wall time of choosing.
@@ -109,6 +110,7 @@ class Trial(Brief):
         training_seconds: wall time of training.
         training_flops: arithmetic of training; NaN if unknown.
         subset: digest of the chosen ids.
+        base: name of the base model; empty where a comparison has one alone.
     """
 
     arm: str
@@ -129,6 +131,7 @@ class Trial(Brief):
     read_tokens: int = 0
     cut_rows: int = 0
     steps: int = 0
+    base: str = ""
     answers: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
@@ -182,11 +185,11 @@ class PowerCheck:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Arms x budgets x seeds of one base model on one pool.
+    """Arms x budgets x seeds x base models on one pool.
 
     Attributes:
         title: headline of the report.
-        base: the base model, with its revision.
+        bases: the base models, with their revisions.
         pool: what the rows are.
         pool_rows: how many of them could be chosen.
         budgets: from the smallest to the largest, as they were asked for.
@@ -199,11 +202,11 @@ class Comparison:
         trials: all of them, failed ones too.
         models: what made the scores: the name of a model, and what it is.
         assay_version: of the program.
-        power: the power check; None if there was none.
+        powers: the power checks, one per base model; empty if there were none.
     """
 
     title: str
-    base: str
+    bases: tuple[str, ...]
     pool: str
     pool_rows: int
     budgets: tuple[str, ...]
@@ -216,12 +219,15 @@ class Comparison:
     trials: tuple[Trial, ...]
     models: Mapping[str, str]
     assay_version: str
-    power: PowerCheck | None = None
+    powers: tuple[PowerCheck, ...] = ()
 
     def __post_init__(self) -> None:
         _unique("arms", [arm.name for arm in self.arms])
         _unique("evaluation sets", [part.name for part in self.sets])
         _unique("budgets", list(self.budgets))
+        _unique("base models", list(self.bases))
+        if len(self.powers) not in (0, len(self.bases)):
+            raise ValueError(f"{len(self.powers)} power checks, {len(self.bases)} base models")
         if self.primary not in {part.name for part in self.sets}:
             raise ValueError(f"the primary set {self.primary!r} is not among the evaluation sets")
         for trial in self.trials:
@@ -230,24 +236,28 @@ class Comparison:
     def __repr__(self) -> str:
         return (
             f"Comparison({self.title!r}, {number_of(len(self.arms), 'arm')} at "
-            f"{', '.join(self.budgets)}, {number_of(len(self.trials), 'training')} of {self.base})"
+            f"{', '.join(self.budgets)}, {number_of(len(self.trials), 'training')} of "
+            f"{listed(list(self.bases))})"
         )
 
     def _repr_html_(self) -> str:
         facts = [
-            ("base", self.base),
+            ("base", listed(list(self.bases))),
             ("pool", f"{self.pool}, {self.pool_rows:,} rows"),
             ("measured on", f"{self.primary}, {len(self.set(self.primary)):,} questions"),
             ("trained", self.recipe),
         ]
         rows = []
-        for arm in self.arms:
-            for budget in ("",) if arm.kind in BUDGETLESS else self.budgets:
-                values = self.mean_values(arm.name, budget)
-                mean = nats(float(np.mean(values))) if values else NOTHING
-                rows.append((arm.name, budget, len(values), mean))
+        for part in map(self.of_base, self.base_axis):
+            for arm in self.arms:
+                for budget in ("",) if arm.kind in BUDGETLESS else self.budgets:
+                    values = part.mean_values(arm.name, budget)
+                    mean = nats(float(np.mean(values))) if values else NOTHING
+                    on = [part.bases[0]] if len(self.bases) > 1 else []
+                    rows.append((*on, arm.name, budget, len(values), mean))
         measured = f"mean {self.set(self.primary).measure}"
-        columns: tuple[Column, ...] = ("arm", "budget", ("models", "right"), (measured, "right"))
+        own: tuple[Column, ...] = ("arm", "budget", ("models", "right"), (measured, "right"))
+        columns: tuple[Column, ...] = ("base", *own) if len(self.bases) > 1 else own
         return card(self.title or "Comparison", facts, columns, rows)
 
     def mean_values(self, arm: str, budget: str = "") -> list[float]:
@@ -256,7 +266,33 @@ class Comparison:
         known = [values[np.isfinite(values)] for values in found if values is not None]
         return [float(values.mean()) for values in known if len(values)]
 
+    @property
+    def base_axis(self) -> tuple[str, ...]:
+        """What trials say of their base model: its name, or nothing where there is but one."""
+        return self.bases if len(self.bases) > 1 else ("",)
+
+    @property
+    def power(self) -> PowerCheck | None:
+        """The power check of the first base model; None if there was none."""
+        return self.powers[0] if self.powers else None
+
+    def of_base(self, base: str) -> "Comparison":
+        """Return what was compared on one base model, as a comparison of that alone.
+
+        Args:
+            base: one of `base_axis`.
+        """
+        if len(self.bases) == 1:
+            return self
+        place = self.bases.index(base)
+        own = (replace(trial, base="") for trial in self.trials if trial.base == base)
+        return replace(
+            self, bases=(base,), trials=tuple(own), powers=self.powers[place : place + 1]
+        )
+
     def _check(self, trial: Trial) -> None:
+        if trial.base not in self.base_axis:
+            raise ValueError(f"{trial.arm}: {trial.base!r} is not one of {self.base_axis}")
         kind = self.arm(trial.arm).kind
         known = ("",) if kind in BUDGETLESS else self.budgets
         if trial.budget not in known:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay.compare.division import Division, divide
-from assay.compare.experiment import Experiment, selector_of
+from assay.compare.experiment import Experiment
 from assay.compare.ledger import Ledger
 from assay.compare.plan import ComparisonPlan, Job, make_plan
 from assay.compare.power import power_check
@@ -21,9 +21,6 @@ from assay.compare.record_files import write_comparison
 from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, SetKind, Trial
 from assay.compare.remarks import few_steps
 from assay.compare.trials import Bench, Choices
-from assay.components.base import Component
-from assay.components.budget import Budget
-from assay.components.component import Selector, build
 from assay.components.references import (
     MODEL_KINDS,
     name_of,
@@ -31,7 +28,6 @@ from assay.components.references import (
     shared_name,
     short_name,
 )
-from assay.components.result_names import DIGITS, derived_name
 from assay.components.walk import walk
 from assay.engine.engine import Engine
 from assay.engine.read_files import file_notes
@@ -44,8 +40,7 @@ from assay.progress import Progress, Silent, seconds_left
 from assay.stores.results import Results
 from assay.version import __version__
 from assay.wording import listed
-from assay.workspace.named_selection import NamedSelection
-from assay.workspace.workspace import BudgetLike, Method, Workspace
+from assay.workspace.workspace import Workspace
 
 FOLDER = "comparisons"
 _FORETELLING_QUESTIONS = 16
@@ -55,7 +50,8 @@ _log = logging.getLogger("assay.compare")
 class Step(NamedTuple):
     """A trial that ended: its place among all, counted from 1, and about how long the rest takes.
 
-    `reused` says that it was at hand; `seconds_left` is None where nothing tells.
+    `reused` says that it was at hand; `seconds_left` is None where nothing tells. `on` names the
+    base model where there are several.
     """
 
     number: int
@@ -64,21 +60,24 @@ class Step(NamedTuple):
     trial: Trial
     reused: bool
     seconds_left: float | None
+    on: str = ""
 
 
 class Runner:
-    """A comparison of a project's rows, from its plan to its records.
+    """A comparison of a project's rows on one base model, from its plan to its records.
 
     Selections, costs and trials are kept in the project's folder ``comparisons``: a trial is done
     once, whatever comparison it is part of, and an interrupted comparison goes on.
 
     Args:
         project: whose rows are compared; its own scores and selections are left alone.
-        experiment: what is compared.
+        experiment: what is compared, with one base model.
+        bases: base models whose claims are counted together, this one among them.
     """
 
-    def __init__(self, project: Workspace, experiment: Experiment) -> None:
+    def __init__(self, project: Workspace, experiment: Experiment, *, bases: int = 1) -> None:
         self.project = project
+        self._bases = bases
         self.experiment = experiment
         self.folder = project.folder / FOLDER
         self.division: Division = divide(project.engine, experiment)
@@ -155,8 +154,10 @@ class Runner:
         return self._power(asked, questions=len(view))
 
     def _power(self, primary: QuestionSet, questions: int | None = None) -> PowerCheck:
-        claims = len(self.plan.sizes) * sum(
-            each.arm.kind not in ("random", *BUDGETLESS) for each in self.plan.contenders
+        claims = (
+            self._bases
+            * len(self.plan.sizes)
+            * sum(each.arm.kind not in ("random", *BUDGETLESS) for each in self.plan.contenders)
         )
         return power_check(
             primary.record,
@@ -196,13 +197,14 @@ class Runner:
         self.check()
         progress: Progress = self.project.runtime.progress if tell is None else Silent()
         with progress.task("trials", len(self.plan.jobs), unit="trials") as task:
-            for step in self._steps():
+            for step in self.steps():
                 task.advance(1)
                 if tell is not None:
                     tell(step)
         return self.write()
 
-    def _steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[Step]:
+        """Do what is not done yet, a trial at a time."""
         bench = Bench(self.engine, self.experiment, self.choices, self.questions, self.folder)
         jobs = self.plan.jobs
         done = spent = 0.0
@@ -223,8 +225,8 @@ class Runner:
         """Return what is known so far."""
         experiment, base = self.experiment, self._base
         return Comparison(
-            title=experiment.title or f"What {short_name(base)} learns from {self._pool_name}",
-            base=base,
+            title=experiment.title or f"What {short_name(base)} learns from {self.pool_name}",
+            bases=(base,),
             pool=self._pool_words(),
             pool_rows=self.division.trainable,
             budgets=tuple(size.words for size in self.plan.sizes),
@@ -237,7 +239,7 @@ class Runner:
             trials=tuple(self.trials),
             models=self._models(),
             assay_version=__version__,
-            power=self.power,
+            powers=(self.power,),
         )
 
     def write(self) -> Comparison:
@@ -276,14 +278,15 @@ class Runner:
         return model_name(scored.model)
 
     @property
-    def _pool_name(self) -> str:
+    def pool_name(self) -> str:
+        """Names of the files that rows are chosen from."""
         return " + ".join(Path(spec["location"]).name for spec in self.project.load_record.specs)
 
     def _pool_words(self) -> str:
         division = self.division
         asked = f"{len(division.held_out):,} of {len(division.pool):,} rows held out"
         by = "" if division.share is None else " by the comparison"
-        reported = [f"{self._pool_name} ({self.project.pool.digest})", asked + by]
+        reported = [f"{self.pool_name} ({self.project.pool.digest})", asked + by]
         if self.near_duplicates:
             reported.append(f"{self.near_duplicates:,} others nearly equal to one of these")
         reported += [
@@ -335,53 +338,3 @@ def recipe_words(recipe: Recipe, *, equal_steps: bool = False) -> str:
         f"({recipe.schedule}), at most {recipe.max_length:,} tokens, template "
         f"{name_of(recipe.template)}, {recipe.dtype}"
     )
-
-
-def compare(
-    project: Workspace,
-    methods: Sequence[Method | NamedSelection | Sequence[NamedSelection]],
-    *,
-    base: str,
-    budgets: Sequence[BudgetLike] | BudgetLike | None = None,
-    **terms: Any,
-) -> Comparison:
-    """Tune a model on what each method chooses, and return how well the models answer.
-
-    Args:
-        project: whose rows are compared.
-        methods: selections that were made, or methods by name, description or object. Random rows
-            and the longest ones are compared in any case.
-        base: model that is tuned.
-        budgets: how much each may choose; by default what the selections chose.
-        **terms: other terms of an `Experiment`.
-    """
-    arms: dict[str, Selector] = {}
-    own: list[Budget] = []
-    for method in methods:
-        for each in method if isinstance(method, (list, tuple)) else [method]:
-            name, selector = _named(project, each)
-            if selector.budget is not None:
-                own.append(selector.budget)
-            plain = selector.model_copy(update={"budget": None})
-            if arms.setdefault(name, plain) != plain:
-                arms[f"{name}-{plain.key[:DIGITS]}"] = plain
-    wanted = own if budgets is None else _budgets(budgets)
-    return Runner(
-        project, Experiment(base, tuple(dict.fromkeys(wanted)), methods=arms, **terms)
-    ).run()
-
-
-def _budgets(budgets: Sequence[BudgetLike] | BudgetLike) -> list[Budget]:
-    several = [budgets] if isinstance(budgets, (Budget, str, int)) else budgets
-    return [Budget.model_validate(budget) for budget in several]
-
-
-def _named(project: Workspace, method: Any) -> tuple[str, Selector]:
-    if isinstance(method, NamedSelection):
-        return derived_name(method.selector.model_copy(update={"budget": None})), method.selector
-    if isinstance(method, Component):
-        selector = selector_of(method)
-    else:
-        with project.names():
-            selector = selector_of(build(method, "selector"))
-    return derived_name(selector.model_copy(update={"budget": None})), selector

@@ -20,6 +20,7 @@ from assay.compare.multiplicity import holm
 from assay.compare.power import LEVEL, detectable
 from assay.compare.records import ArmKind, Comparison, Trial
 from assay.compare.value_table import Cell, ValueTable, cells, value_table
+from assay.components.references import short_name
 from assay.echo import Brief
 from assay.random_numbers import generator
 
@@ -56,6 +57,8 @@ class Row(Brief):
         cut_rows: mean rows of which the recipe's limit cuts something off.
         steps: mean optimiser steps of a training; 0 where they were not counted.
         measure: what the values are, and which way is better.
+        claims: how many claims Holm's correction counted, on the primary set.
+        base: name of the base model; empty where a comparison has one alone.
     """
 
     set: str
@@ -82,6 +85,8 @@ class Row(Brief):
     cut_rows: float = 0.0
     steps: float = 0.0
     measure: Measure = LOSS
+    claims: int = 0
+    base: str = ""
 
     @property
     def as_loss(self) -> float:
@@ -128,27 +133,36 @@ class Row(Brief):
 
     @property
     def label(self) -> str:
-        """Arm and budget, for people."""
-        return f"{self.arm} at {self.budget}" if self.budget else self.arm
+        """Arm and budget, for people, and the base model where there are several."""
+        words = f"{self.arm} at {self.budget}" if self.budget else self.arm
+        return f"{words} with {short_name(self.base)}" if self.base else words
 
 
 def summary(comparison: Comparison, set_name: str | None = None) -> list[Row]:
     """Return one row per arm and budget that was planned: by budget, then full data and base.
 
-    Arms are compared with random rows of the same budget only. Claims are made on the primary set
-    only, and Holm's correction counts every one that was planned: an arm without a result counts,
-    with a p-value of 1. The result depends on the values alone, not on the order of trials.
+    Arms are compared with random rows of the same budget and base model only. Claims are made on
+    the primary set only, and Holm's correction counts every one that was planned: an arm without a
+    result counts, with a p-value of 1. The result depends on the values alone, not on the order of
+    trials.
 
     Args:
         comparison: finished or not.
         set_name: an evaluation set; None for the primary one.
     """
     name = set_name or comparison.primary
+    rows = [
+        replace(row, base=base)
+        for base in comparison.base_axis
+        for row in _of_one_base(comparison.of_base(base), name)
+    ]
+    return _with_holm(rows) if name == comparison.primary else rows
+
+
+def _of_one_base(comparison: Comparison, name: str) -> list[Row]:
     table = value_table(comparison, name)
     found = _estimates(comparison, name, table)
-    rows = [_row(comparison, name, cell, table, found) for cell in cells(comparison)]
-    rows = _with_cost(rows)
-    return _with_holm(rows) if name == comparison.primary else rows
+    return _with_cost([_row(comparison, name, cell, table, found) for cell in cells(comparison)])
 
 
 def random_arm(comparison: Comparison) -> str | None:
@@ -260,10 +274,10 @@ def _with_cost(rows: list[Row]) -> list[Row]:
 def _with_holm(rows: list[Row]) -> list[Row]:
     claims = [place for place, row in enumerate(rows) if row.is_claim]
     p = [found.p if (found := rows[place].difference) else 1.0 for place in claims]
-    changed = list(rows)
+    changed = [replace(row, claims=len(claims)) for row in rows]
     for place, adjusted in zip(claims, holm(p), strict=True):
         if rows[place].difference is not None:
-            changed[place] = replace(rows[place], p_holm=float(adjusted))
+            changed[place] = replace(changed[place], p_holm=float(adjusted))
     return changed
 
 

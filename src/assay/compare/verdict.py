@@ -46,7 +46,7 @@ def verdict(comparison: Comparison, rows: list[Row] | None = None) -> Verdict:
     If none does, it is random rows, the cheapest arm, at the budget where they do best.
 
     Args:
-        comparison: finished or not.
+        comparison: of one base model, finished or not.
         rows: its `summary` on the primary set, if it is at hand.
     """
     rows = summary(comparison) if rows is None else rows
@@ -58,7 +58,7 @@ def verdict(comparison: Comparison, rows: list[Row] | None = None) -> Verdict:
     better = [row for row in claims if row.significant and row.gain > 0]
     worse = [row for row in claims if row.significant and row.gain < 0]
     notes = _caveats(comparison, rows, of_random)
-    count = sum(row.is_claim for row in rows)
+    count = rows[0].claims
     if better:
         best = min(better, key=_as_loss)
         context = _context(comparison, rows, best, better, worse)
@@ -72,6 +72,20 @@ def verdict(comparison: Comparison, rows: list[Row] | None = None) -> Verdict:
         return Verdict("random", cheapest.arm, cheapest.budget, *words, notes)
     words = _undecided(comparison, claims, count)
     return Verdict("undecided", cheapest.arm, cheapest.budget, *words, notes)
+
+
+def verdicts(comparison: Comparison, rows: list[Row] | None = None) -> dict[str, Verdict]:
+    """Return the conclusion on every base model, by its name.
+
+    Args:
+        comparison: finished or not.
+        rows: its `summary` on the primary set, if it is at hand.
+    """
+    rows = summary(comparison) if rows is None else rows
+    return {
+        name: verdict(comparison.of_base(base), [row for row in rows if row.base == base])
+        for name, base in zip(comparison.bases, comparison.base_axis, strict=True)
+    }
 
 
 def _no_verdict(comparison: Comparison, of_random: list[Row]) -> Verdict:

@@ -74,7 +74,7 @@ def _experiment(
     )
     recipe = section.recipe
     return Experiment(
-        base=_path(section.base, folder),
+        bases=tuple(_path(base, folder) for base in section.base),
         budgets=tuple(Budget.model_validate(budget) for budget in section.budgets),
         methods=build_arms(document, sections, folder, named),
         axis=section.budget_axis,
@@ -118,7 +118,7 @@ def comparison_section(
     if "template" in recipe:
         recipe["template"] = _moved(recipe["template"], folder)
     section: dict[str, Any] = {
-        "base": _moved(experiment.base, folder),
+        "base": [_moved(base, folder) for base in experiment.bases],
         "budgets": [plain_value(budget) for budget in experiment.budgets],
         "methods": {
             name: escaped(describe(selector, relative_to=folder))

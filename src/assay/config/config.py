@@ -25,7 +25,8 @@ from assay.formats.records import SourceSpec
 from assay.runtime import Runtime
 
 if TYPE_CHECKING:
-    from assay.compare.runner import Runner, Step
+    from assay.compare.runner import Step
+    from assay.compare.study import Study
     from assay.export.original import ExportReport
     from assay.export.trainers import LayoutReport
     from assay.outcomes import ScoreTable
@@ -172,7 +173,7 @@ class Config(Brief):
         *,
         runtime: Runtime | None = None,
         project: "Project | None" = None,
-        runner: "Runner | None" = None,
+        study: "Study | None" = None,
         tell: "Callable[[Step], None] | None" = None,
         replace: bool = False,
     ) -> RunResult:
@@ -181,7 +182,7 @@ class Config(Brief):
         Args:
             runtime: how to work; by default as the file says.
             project: what `open` returned, if that was called before.
-            runner: what `runner` returned, if that was called before.
+            study: what `study` returned, if that was called before.
             tell: called after every trial of a comparison.
             replace: also write over files that Assay did not write, or that were edited since.
 
@@ -192,7 +193,7 @@ class Config(Brief):
             opened = project or self.open(runtime)
             if not replace:
                 self._refuse_foreign(opened)
-            return self._run(opened, runner, tell)
+            return self._run(opened, study, tell)
 
     def placed_exports(self) -> list[Export]:
         """Return the exports, one for each seed of a selection."""
@@ -216,7 +217,7 @@ class Config(Brief):
         refuse_foreign([*paths, *pages], project.runtime.cache)
 
     def _run(
-        self, project: "Project", runner: "Runner | None", tell: "Callable[[Step], None] | None"
+        self, project: "Project", study: "Study | None", tell: "Callable[[Step], None] | None"
     ) -> RunResult:
         # All at once, so that scores and selections share their passes over the data.
         project.engine.compute(self.components())
@@ -239,27 +240,27 @@ class Config(Brief):
             for chosen in selections[export.selection]
             for placed in [_of_seed(export, chosen.selector.seed)]
         ]
-        outcome = self._compare(runner or self.runner(project), tell)
+        outcome = self._compare(study or self.study(project), tell)
         named = dict(zip(self.scores, tables, strict=True))
         return RunResult(project, named, selections, exports, outcome)
 
-    def runner(self, project: "Project") -> "Runner | None":
+    def study(self, project: "Project") -> "Study | None":
         """Return what carries out the comparison; None if the file asks for none."""
         if self.comparison is None:
             return None
-        from assay.compare.runner import Runner  # noqa: PLC0415  as above
+        from assay.compare.study import Study  # noqa: PLC0415  as above
 
-        return Runner(project, self.comparison.experiment)
+        return Study(project, self.comparison.experiment)
 
     def _compare(
-        self, runner: "Runner | None", tell: "Callable[[Step], None] | None"
+        self, study: "Study | None", tell: "Callable[[Step], None] | None"
     ) -> "Outcome | None":
-        if runner is None or self.comparison is None:
+        if study is None or self.comparison is None:
             return None
         from assay.reports.comparison.outcome import carry_out  # noqa: PLC0415  as above
 
         return carry_out(
-            runner,
+            study,
             rebuild=f"assay run {self.file.name}",
             report=self.comparison.report,
             best=self.comparison.best,

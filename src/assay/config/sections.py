@@ -214,8 +214,12 @@ class ExportSection(Section):
 class CompareSection(Section):
     """A comparison: one model tuned on what each method chooses, and asked what it has learned."""
 
-    base: str
-    """Causal language model that is tuned: a folder, or org/name."""
+    base: Annotated[
+        tuple[str, ...],
+        BeforeValidator(_as_list, json_schema_input_type=str | tuple[str, ...]),
+    ]
+    """Causal language model that is tuned: a folder, or org/name. All is done with each of several.
+    """
     budgets: Annotated[
         _Amounts,
         BeforeValidator(_as_list, json_schema_input_type=_Amount | _Amounts),

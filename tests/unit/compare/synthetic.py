@@ -71,7 +71,7 @@ def synthetic(
     primary = hard["held out"]
     return Comparison(
         title="IFD and k-center on Alpaca",
-        base="HuggingFaceTB/SmolLM2-135M @ 93efa2f",
+        bases=("HuggingFaceTB/SmolLM2-135M @ 93efa2f",),
         pool="alpaca_data.json",
         pool_rows=POOL_ROWS,
         budgets=tuple(budgets),
@@ -84,9 +84,11 @@ def synthetic(
         trials=tuple(trials),
         models={"assay:lm": "embedded, 6.8 M parameters, made for Assay"},
         assay_version="0.1.0",
-        power=power_check(endpoint("held out"), primary, seeds=seeds, draws=draws, claims=claims)
-        if questions > 1
-        else None,
+        powers=(
+            (power_check(endpoint(), primary, seeds=seeds, draws=draws, claims=claims),)
+            if questions > 1
+            else ()
+        ),
     )
 
 

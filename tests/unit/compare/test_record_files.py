@@ -54,7 +54,7 @@ def test_equal_records_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_a_comparison_without_power_check_or_trials_comes_back(tmp_path: Path) -> None:
-    empty = replace(SMALL, trials=(), power=None)
+    empty = replace(SMALL, trials=(), powers=())
 
     write_comparison(tmp_path, empty)
 
@@ -141,9 +141,7 @@ def test_what_is_measured_comes_back(tmp_path: Path) -> None:
         "bounds": (-9.0, 0.0),
     }
     high = turned(SMALL)
-    given = replace(
-        high, sets=tuple(replace(part, bounds=(-9.0, 0.0), **facts) for part in high.sets)
-    )
+    given = replace(high, sets=tuple(replace(part, **facts) for part in high.sets))
     write_comparison(tmp_path, given)
 
     found = read_comparison(tmp_path)

@@ -7,8 +7,9 @@ import pytest
 
 from assay.compare.experiment import Experiment
 from assay.compare.questions import HELD_OUT
-from assay.compare.runner import Runner, compare, recipe_words
+from assay.compare.runner import Runner, recipe_words
 from assay.compare.statistics import summary
+from assay.compare.study import compare
 from assay.components.budget import Budget
 from assay.errors import ConfigError, PlanError
 from assay.methods.combinations.top_score import TopScore
@@ -77,7 +78,7 @@ def test_a_budget_that_does_not_fit_the_axis_is_refused(
     budgets: tuple[str, ...], axis: str, message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        Experiment("x", tuple(map(Budget.model_validate, budgets)), axis=axis)  # type: ignore[arg-type]
+        Experiment(("x",), tuple(map(Budget.model_validate, budgets)), axis=axis)  # type: ignore[arg-type]
 
 
 def test_every_reason_why_it_cannot_start_is_told_at_once(

@@ -31,8 +31,8 @@ def _comparison(folder: Path) -> str:
     made = failing(synthetic(questions=20), "ifd", "5%", f"'{_FOLDER}/tiny.bin' is damaged")
     arms = tuple(replace(arm, words=f"ifd(model={_MODEL})") for arm in made.arms)
     told = replace(
-        made, title=f"What {_MODEL} learns", base=_MODEL, arms=arms, pool=f"'{_FOLDER}/rows.json'",
-        models={f"language model {_MODEL}": "read by ifd"},
+        made, title=f"What {_MODEL} learns", bases=(_MODEL,), arms=arms,
+        pool=f"'{_FOLDER}/rows.json'", models={f"language model {_MODEL}": "read by ifd"},
     )  # fmt: skip
     return render(told, rebuild=f"assay compare '{_FOLDER}/rows.json' --base '{_FOLDER}/tiny'")
 

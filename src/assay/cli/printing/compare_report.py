@@ -18,8 +18,10 @@ from assay.progress import format_seconds
 from assay.wording import count, flops, interval, nats, p_value, seconds, short_count, signed
 
 if TYPE_CHECKING:
+    from assay.compare.records import Comparison
     from assay.compare.runner import Runner, Step
     from assay.compare.statistics import Row
+    from assay.compare.study import Study
     from assay.components.base import Component
     from assay.models.recipe import Recipe
     from assay.reports.comparison.outcome import Outcome
@@ -28,26 +30,33 @@ if TYPE_CHECKING:
 _LISTED = 4
 
 
-def print_plan(runner: "Runner", *, dry_run: bool) -> None:
+def print_plan(study: "Study", *, dry_run: bool) -> None:
     """Say what a comparison will do, what it will be able to show, and how long it takes.
 
     Args:
-        runner: the comparison.
+        study: the comparison.
         dry_run: nothing follows, so the plan itself is the result.
 
     Raises:
         PlanError: with every reason why it cannot start.
     """
     page = terminal()
-    for note in runner.division.notes():
+    for note in study.first.division.notes():
         page.note(f"note: {note}", style="yellow")
-    runner.check()
-    for words in runner.notes:
+    study.check()
+    for words in dict.fromkeys(words for each in study.runners for words in each.notes):
         page.warn(page.spelled(words))
-    planned = runner.plan
     if dry_run and page.settings.as_json:
-        page.document(_planned(runner))
+        page.document(_planned_of_all(study))
         return
+    for runner in study.runners:
+        _show_plan(runner, dry_run=dry_run)
+    if dry_run:
+        page.note("nothing was tuned")
+
+
+def _show_plan(runner: "Runner", *, dry_run: bool) -> None:
+    page = terminal()
     show = page.result if dry_run else page.note
     if dry_run:
         show(facts([*_facts(runner), *_foretold(runner)]))
@@ -56,14 +65,12 @@ def print_plan(runner: "Runner", *, dry_run: bool) -> None:
         # The base model reads all questions now, which may take a while.
         show(facts(_measured(runner)))
     show()
-    if dry_run and planned.steps:
-        show(steps_table(planned.steps, head="before the trainings"))
-    if dry_run:
-        page.note("nothing was tuned")
+    if dry_run and runner.plan.steps:
+        show(steps_table(runner.plan.steps, head="before the trainings"))
 
 
 def print_both_plans(
-    project: "Workspace", components: "Sequence[Component]", runner: "Runner"
+    project: "Workspace", components: "Sequence[Component]", study: "Study"
 ) -> None:
     """Print the work before a comparison and its own plan as one JSON document.
 
@@ -73,9 +80,9 @@ def print_both_plans(
     before = plan(project.engine, components)
     if before.refusals:
         raise PlanError(in_one(before.refusals))
-    runner.check()
+    study.check()
     steps = [step.facts() for step in before.steps]
-    terminal().document({"steps": steps, "comparison": _planned(runner)})
+    terminal().document({"steps": steps, "comparison": _planned_of_all(study)})
 
 
 def _facts(runner: "Runner") -> Iterator[tuple[str, object]]:
@@ -117,9 +124,16 @@ def _foretold(runner: "Runner") -> Iterator[tuple[str, object]]:
         yield "power", f"{power_words(power)} Estimated from a few answers of the base model."
 
 
+def _planned_of_all(study: "Study") -> dict[str, Any]:
+    """Return the plan on the base model, or on each of several."""
+    plans = [_planned(runner) for runner in study.runners]
+    return plans[0] if len(plans) == 1 else {"bases": plans}
+
+
 def _planned(runner: "Runner") -> dict[str, Any]:
     planned, power = runner.plan, runner.foretold_power
     return {
+        "base": runner.experiment.base,
         "arms": [each.arm.name for each in planned.contenders],
         "budgets": [size.words for size in planned.sizes],
         "trials": [
@@ -154,7 +168,8 @@ def tell(step: "Step") -> None:
     left = ""
     if step.seconds_left is not None and step.number < step.of:
         left = f", about {format_seconds(step.seconds_left)} left"
-    terminal().note(f"trial {step.number} of {step.of}: {step.job}: {what}{left}", style="dim")
+    job = f"{step.job} with {step.on}" if step.on else f"{step.job}"
+    terminal().note(f"trial {step.number} of {step.of}: {job}: {what}{left}", style="dim")
 
 
 def print_outcome(project: "Workspace", outcome: "Outcome", recipe: "Recipe") -> None:
@@ -169,22 +184,29 @@ def print_outcome(project: "Workspace", outcome: "Outcome", recipe: "Recipe") ->
     if page.settings.as_json:
         page.document(outcome.facts())
         return
+    comparison = outcome.comparison
     for part in outcome.comparison.sets:
-        primary = ", on which claims are made" if part.name == outcome.comparison.primary else ""
-        title = f"{part.name}{primary}"
-        page.result(
-            table(_columns(outcome, part.name), _cells(outcome, part.name), title=title, names=2)
-        )
-        page.result()
+        for base in outcome.comparison.base_axis:
+            primary = ", on which claims are made" if part.name == comparison.primary else ""
+            on = f", with {short_name(base)}" if base else ""
+            rows = [row for row in outcome.rows[part.name] if row.base == base]
+            title = f"{part.name}{on}{primary}"
+            page.result(
+                table(_columns(outcome, part.name), _cells(comparison, rows), title=title, names=2)
+            )
+            page.result()
     for trial in outcome.failed[:_LISTED]:
         where = f" at {trial.budget}" if trial.budget else ""
-        page.warn(f"{trial.arm}{where}, seed {trial.seed} failed: {trial.error}")
+        on = f" with {short_name(trial.base)}" if trial.base else ""
+        page.warn(f"{trial.arm}{where}{on}, seed {trial.seed} failed: {trial.error}")
     if len(outcome.failed) > _LISTED:
         page.warn(f"{len(outcome.failed) - _LISTED:,} more trials failed")
-    page.result(outcome.verdict.headline, style="bold")
-    page.result(outcome.verdict.claim)
-    for note in outcome.verdict.caveats:
-        page.result(note, style="dim")
+    for name, found in outcome.verdicts.items():
+        on = f"{short_name(name)}: " if len(outcome.verdicts) > 1 else ""
+        page.result(f"{on}{found.headline}", style="bold")
+        page.result(found.claim)
+        for note in found.caveats:
+            page.result(note, style="dim")
     page.note()
     page.note(labelled("report:", shown_path(outcome.report)))
     page.note(labelled("records:", shown_path(outcome.records)))
@@ -203,9 +225,9 @@ def _columns(outcome: "Outcome", name: str) -> list[Column]:
     return [*columns, ("choosing", "right"), ("training", "right"), ("FLOP", "right")]
 
 
-def _cells(outcome: "Outcome", name: str) -> Iterator[Sequence[object]]:
-    primary = name == outcome.comparison.primary
-    for row in outcome.rows[name]:
+def _cells(comparison: "Comparison", rows: "Sequence[Row]") -> Iterator[Sequence[object]]:
+    for row in rows:
+        primary = row.set == comparison.primary
         claim = [] if not primary else ["" if row.p_holm is None else p_value(row.p_holm)]
         yield (row.arm, row.budget, count(row.rows), _tokens(row.chosen_tokens),
                _tokens(row.read_tokens), _mean(row), *_difference(row), *claim,
@@ -234,7 +256,7 @@ def _next(project: "Workspace", outcome: "Outcome", recipe: "Recipe") -> None:
         terminal().note("only what failed is tried anew by the same line", style="dim")
         terminal().next(command_line(typed))
     elif outcome.best:
-        subset, base = typed_path(outcome.best[0]), model_path(outcome.comparison.base)
+        subset, base = typed_path(outcome.best[0]), model_path(outcome.comparison.bases[0])
         how = [*reading_options(project), *recipe_options(recipe)]
         terminal().next(joined("tune", subset, "--base", base, how))
     elif outcome.verdict.arm is not None and typed[:1] == ["compare"]:

@@ -16,7 +16,7 @@ from assay.cli.options.recipe_options import HOW, RecipeOptions, recipe_of
 if TYPE_CHECKING:
     from assay.cli.options.grammar import Words as Parsed
     from assay.compare.experiment import Experiment
-    from assay.compare.runner import Runner
+    from assay.compare.study import Study
     from assay.components.component import Selector
     from assay.project import Project
 
@@ -29,9 +29,10 @@ class Terms:
     """Options that say what is compared."""
 
     base: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(metavar="NAME", show_default=False, rich_help_panel=_WHAT,
-                     help="Causal language model that is tuned: a folder, or org/name."),
+                     help="Causal language model that is tuned: a folder, or org/name. Repeatable: "
+                     "all is done with each."),
     ] = None  # fmt: skip
     budget: Annotated[
         list[str] | None,
@@ -137,7 +138,7 @@ def compare(
     everywhere: Everywhere,
     working: Working,
 ) -> None:
-    """Tune one base model on what each method chooses, and say which choice taught most.
+    """Tune a base model on what each method chooses, and say which choice taught most.
 
     Random rows, the longest responses, the longest instructions, all rows and the base model
     itself are arms in any case. Models are asked rows held out of the data, and other sources.
@@ -149,7 +150,7 @@ def compare(
     from assay.cli.options.models import check_models
     from assay.cli.options.spending import check_spending
     from assay.cli.printing.compare_report import print_plan
-    from assay.compare.runner import Runner
+    from assay.compare.study import Study
     from assay.errors import UsageError
 
     if working.shard is not None:
@@ -161,11 +162,11 @@ def compare(
     selectors = _selectors(project, parsed, terms, models)
     experiment = _experiment(selectors, terms, recipes, models, reading)
     check_models(project, list(selectors.values()))
-    runner = Runner(project, experiment)
-    print_plan(runner, dry_run=working.dry_run)
+    study = Study(project, experiment)
+    print_plan(study, dry_run=working.dry_run)
     if not working.dry_run:
         check_spending(project, list(selectors.values()), working, everywhere)
-        _compare(runner, made, yes=everywhere.yes)
+        _compare(study, made, yes=everywhere.yes)
 
 
 def _selectors(
@@ -204,7 +205,7 @@ def _experiment(
     texts = [part for text in terms.budget or [] for part in text.split(",") if part.strip()]
     hold_out = reading.hold_out
     return Experiment(
-        base=terms.base or "",
+        bases=tuple(terms.base or ()),
         budgets=tuple(dict.fromkeys(Budget.model_validate(text) for text in texts)),
         methods=selectors,
         axis=terms.axis,  # type: ignore[arg-type]  # checked there
@@ -223,7 +224,7 @@ def _experiment(
     )
 
 
-def _compare(runner: "Runner", made: Made, *, yes: bool) -> None:
+def _compare(study: "Study", made: Made, *, yes: bool) -> None:
     from assay.cli.options.replacing import check_comparison
     from assay.cli.printing.compare_report import print_outcome, tell
     from assay.cli.recording import recorded, write_config
@@ -232,20 +233,20 @@ def _compare(runner: "Runner", made: Made, *, yes: bool) -> None:
     from assay.reports.comparison.outcome import carry_out
 
     report, best = (None if path is None else Path(path) for path in (made.output, made.best))
-    check_comparison(runner.project, report, best, yes=yes)
-    selectors = [each.selector for each in runner.plan.contenders if each.selector is not None]
-    with recorded(runner.project, "compare", sys.argv[2:], selectors) as run:
+    check_comparison(study.project, report, best, yes=yes)
+    selectors = [each.selector for each in study.first.plan.contenders if each.selector is not None]
+    with recorded(study.project, "compare", sys.argv[2:], selectors) as run:
         with run.stage("compare"):
             outcome = carry_out(
-                runner,
+                study,
                 rebuild=command_line(sys.argv[1:]),
                 report=report,
                 best=best,
                 tell=tell,
             )
         run.facts["comparison"] = outcome.brief()
-        section = comparison_section(runner.experiment, run.folder, report=report, best=best)
-        write_config(run, runner.project, compare=section)
-    print_outcome(runner.project, outcome, runner.experiment.recipe)
+        section = comparison_section(study.experiment, run.folder, report=report, best=best)
+        write_config(run, study.project, compare=section)
+    print_outcome(study.project, outcome, study.experiment.recipe)
     if outcome.failed:
         raise typer.Exit(FAILED)

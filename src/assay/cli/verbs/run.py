@@ -60,17 +60,17 @@ def run(
         config = config.only(only)
     runtime = _runtime(config, everywhere, working)
     project = config.open(runtime)
-    runner = config.runner(project)
+    study = config.study(project)
     if working.dry_run:
-        if runner is not None and terminal().settings.as_json:
-            print_both_plans(project, config.components(), runner)
+        if study is not None and terminal().settings.as_json:
+            print_both_plans(project, config.components(), study)
             return
-        if runner is None or config.components():
+        if study is None or config.components():
             print_plan(project, config.components(), naming=_NAMING)
         for export in config.placed_exports():
             terminal().note(f"would write {shown_path(export.output)}")
-        if runner is not None:
-            print_comparison_plan(runner, dry_run=True)
+        if study is not None:
+            print_comparison_plan(study, dry_run=True)
         return
     for export in config.placed_exports():
         check_export(project, export.output, export.layout, yes=everywhere.yes)
@@ -79,15 +79,15 @@ def run(
         check_comparison(project, report, best, yes=everywhere.yes)
     check_work(project, config.components(), naming=_NAMING)
     check_spending(project, config.components(), working, everywhere)
-    if runner is not None:
-        print_comparison_plan(runner, dry_run=False)
+    if study is not None:
+        print_comparison_plan(study, dry_run=False)
     with recorded(project, "run", sys.argv[2:], config.components()) as record:
-        result = config.run(project=project, runner=runner, tell=tell, replace=True)
+        result = config.run(project=project, study=study, tell=tell, replace=True)
         described = _describe(result) | {
             "models": [fit.facts() for fit in project.model_fits(config.components())]
         }
         record.facts |= described
-    _show(result, described, None if runner is None else runner.experiment.recipe)
+    _show(result, described, None if study is None else study.experiment.recipe)
     if result.comparison is not None and result.comparison.failed:
         raise typer.Exit(FAILED)
 

@@ -9,7 +9,8 @@ from assay.compare.record_files import to_json
 from assay.compare.records import Comparison, Trial
 from assay.compare.runner import Runner, Step
 from assay.compare.statistics import Row, summary
-from assay.compare.verdict import Verdict, verdict
+from assay.compare.study import Study
+from assay.compare.verdict import Verdict, verdicts
 from assay.components.result_names import derived_name
 from assay.echo import Brief
 from assay.reports.comparison.page import write_report
@@ -25,7 +26,7 @@ class Outcome(Brief):
     Attributes:
         comparison: its records.
         rows: its summary on every set of questions, by the set's name.
-        verdict: its conclusion.
+        verdicts: its conclusions, by the base model.
         records: folder of the records.
         report: the report.
         best: files of the recommended rows; empty where they were not asked for, or there are none.
@@ -34,11 +35,16 @@ class Outcome(Brief):
 
     comparison: Comparison
     rows: Mapping[str, Sequence[Row]]
-    verdict: Verdict
+    verdicts: Mapping[str, Verdict]
     records: Path
     report: Path
     best: Sequence[Path] = ()
     notes: Sequence[str] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The conclusion on the base model that was named first."""
+        return next(iter(self.verdicts.values()))
 
     @property
     def failed(self) -> list[Trial]:
@@ -49,6 +55,7 @@ class Outcome(Brief):
         """Return the conclusion and where everything lies, as plain values."""
         return {
             "verdict": asdict(self.verdict),
+            "verdicts": {base: asdict(found) for base, found in self.verdicts.items()},
             "failed": len(self.failed),
             "records": str(self.records),
             "report": str(self.report),
@@ -64,7 +71,7 @@ class Outcome(Brief):
 
 
 def carry_out(
-    runner: Runner,
+    study: Study,
     *,
     rebuild: str,
     report: Path | None = None,
@@ -77,36 +84,37 @@ def carry_out(
     whether files may be replaced.
 
     Args:
-        runner: the comparison.
+        study: the comparison.
         rebuild: the command that makes the report again.
         report: where it is written; beside the records by default.
-        best: where the recommended rows are written; nowhere by default.
+        best: where the recommended rows are written; nowhere by default. Of several
+            base models, it is the conclusion on the first that counts.
         tell: called after every trial.
 
     Raises:
         AssayError: whatever stops the work as a whole; an arm that fails does not.
     """
     try:
-        comparison = runner.run(tell)
+        comparison = study.run(tell)
     except KeyboardInterrupt:
-        if runner.trials:
-            _write_report(runner, report, runner.write(), rebuild)
+        if study.has_trials():
+            _write_report(study, report, study.write(), rebuild)
         raise
-    place = _write_report(runner, report, comparison, rebuild)
+    place = _write_report(study, report, comparison, rebuild)
     rows = {part.name: summary(comparison, part.name) for part in comparison.sets}
-    found = verdict(comparison, rows[comparison.primary])
-    written = [] if best is None else _export(runner, found, best)
-    notes = [*runner.division.notes(), *map(str, runner.notes)]
-    return Outcome(comparison, rows, found, runner.records, place, written, notes)
+    found = verdicts(comparison, rows[comparison.primary])
+    first = found[comparison.bases[0]]
+    written = [] if best is None else _export(study.first, first, study.records, best)
+    return Outcome(
+        comparison, rows, found, study.records, place, written, [str(note) for note in study.notes]
+    )
 
 
-def _write_report(
-    runner: Runner, report: Path | None, comparison: Comparison, rebuild: str
-) -> Path:
-    place = report or runner.records / "report.html"
+def _write_report(study: Study, report: Path | None, comparison: Comparison, rebuild: str) -> Path:
+    place = report or study.records / "report.html"
     write_report(place, comparison, rebuild=rebuild)
     if report is not None:
-        remember(runner.project.runtime.cache, [report])
+        remember(study.project.runtime.cache, [report])
     return place
 
 
@@ -136,7 +144,7 @@ class Winner(NamedSelection):
         return super().manifest() | {"comparison": reported}
 
 
-def winner(runner: Runner, found: Verdict) -> Winner | None:
+def winner(runner: Runner, found: Verdict, records: Path) -> Winner | None:
     """Return the selection of the verdict: its arm at its budget, by the first seed or draw.
 
     None where a comparison has no result.
@@ -146,13 +154,13 @@ def winner(runner: Runner, found: Verdict) -> Winner | None:
         return None
     choice = runner.choices.of(jobs[0])
     return Winner(
-        runner.project, choice.selector, choice.record, choice.cost.seconds, found, runner.records,
+        runner.project, choice.selector, choice.record, choice.cost.seconds, found, records,
         label=derived_name(choice.selector),
     )  # fmt: skip
 
 
-def _export(runner: Runner, found: Verdict, path: Path) -> list[Path]:
-    best = winner(runner, found)
+def _export(runner: Runner, found: Verdict, records: Path, path: Path) -> list[Path]:
+    best = winner(runner, found, records)
     if best is None:
         return []
     beside = [path.with_name(f"{path.name}.assay.{ending}") for ending in ("parquet", "json")]

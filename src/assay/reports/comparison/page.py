@@ -8,11 +8,12 @@ from pathlib import Path
 
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row, summary
-from assay.compare.verdict import verdict
-from assay.components.references import name_of
+from assay.compare.verdict import verdicts
+from assay.components.references import name_of, short_name
 from assay.files import write_text
-from assay.html import Html, document, joined
+from assay.html import Html, document, element, joined
 from assay.reports.comparison import sections
+from assay.reports.comparison.across_bases import across_bases
 from assay.reports.comparison.chart_parts import Style, styles
 from assay.wording import without_folders
 
@@ -46,7 +47,7 @@ def render(comparison: Comparison, *, rebuild: str) -> str:
 
 def _for_others(comparison: Comparison) -> Comparison:
     """Return a comparison in which models and files go by their names, not by where they lie."""
-    known = [name_of(comparison.base)]
+    known = [name_of(base) for base in comparison.bases]
 
     def reported(text: str) -> str:
         return without_folders(text, known)
@@ -54,12 +55,16 @@ def _for_others(comparison: Comparison) -> Comparison:
     return replace(
         comparison,
         title=reported(comparison.title),
-        base=reported(comparison.base),
+        bases=tuple(map(reported, comparison.bases)),
         pool=reported(comparison.pool),
         recipe=reported(comparison.recipe),
         arms=tuple(replace(arm, words=reported(arm.words)) for arm in comparison.arms),
         trials=tuple(
-            trial if trial.error is None else replace(trial, error=reported(trial.error))
+            replace(
+                trial,
+                base=reported(trial.base),
+                error=None if trial.error is None else reported(trial.error),
+            )
             for trial in comparison.trials
         ),
         models={reported(name): reported(words) for name, words in comparison.models.items()},
@@ -72,24 +77,47 @@ def _body(
     chart_styles: Mapping[str, Style],
     rebuild: str,
 ) -> Html:
-    primary = rows[comparison.primary]
+    several = len(comparison.bases) > 1
+    found = verdicts(comparison, rows[comparison.primary])
     parts = [
         sections.header(comparison),
-        sections.verdict_card(verdict(comparison, primary)),
+        *(
+            sections.verdict_card(each, short_name(base) if several else "")
+            for base, each in found.items()
+        ),
         sections.failures(comparison),
         sections.arms(comparison, chart_styles),
-        sections.learning_curves(comparison, rows, chart_styles),
-        sections.differences(comparison, primary, chart_styles),
-        sections.other_sets(comparison, rows, chart_styles),
-        sections.table(comparison, primary, chart_styles),
-        sections.cost(primary, chart_styles),
-        sections.power(comparison, primary),
+        across_bases(comparison, rows[comparison.primary]) if several else None,
+    ]
+    for base in comparison.base_axis:
+        own = {
+            name: [replace(row, base="") for row in of_set if row.base == base]
+            for name, of_set in rows.items()
+        }
+        title = element("h2", f"With {short_name(base)}", class_="base") if several else None
+        parts += [title, *_on_a_base(comparison.of_base(base), own, chart_styles)]
+    parts += [
         sections.equal(comparison),
         sections.scores(comparison),
         sections.reading(comparison),
         sections.again(comparison, rebuild),
     ]
     return joined(joined(["\n", part]) for part in parts if part is not None)
+
+
+def _on_a_base(
+    comparison: Comparison, rows: Mapping[str, list[Row]], chart_styles: Mapping[str, Style]
+) -> list[Html | None]:
+    """Return the figures of one base model."""
+    primary = rows[comparison.primary]
+    return [
+        sections.learning_curves(comparison, rows, chart_styles),
+        sections.differences(comparison, primary, chart_styles),
+        sections.other_sets(comparison, rows, chart_styles),
+        sections.table(comparison, primary, chart_styles),
+        sections.cost(primary, chart_styles),
+        sections.power(comparison, primary),
+    ]
 
 
 @cache

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from assay.compare.power import LEVEL, POWER, power_words
-from assay.compare.records import Comparison, EvaluationSet
+from assay.compare.records import Comparison, EvaluationSet, Trial
 from assay.compare.statistics import Row
 from assay.compare.value_table import run_words, value_table
 from assay.compare.verdict import Verdict
+from assay.components.references import short_name
 from assay.html import Html, element
 from assay.reports.comparison.chart_parts import Style
 from assay.reports.comparison.charts import curves, pareto
@@ -57,7 +58,7 @@ def header(comparison: Comparison) -> Html:
     done = sum(trial.status == "done" for trial in comparison.trials)
     failed = len(comparison.trials) - done
     facts = {
-        "Base model": comparison.base,
+        _base_words(comparison): listed(list(comparison.bases)),
         "Pool": f"{comparison.pool}, {count(comparison.pool_rows)} rows",
         "Budgets": listed(list(comparison.budgets)),
         "Runs": f"{done} done" + (f", {failed} failed" if failed else ""),
@@ -70,15 +71,24 @@ def header(comparison: Comparison) -> Html:
     return element("header", element("h1", comparison.title), element("dl", pairs, class_="facts"))
 
 
-def verdict_card(found: Verdict) -> Html:
-    """Return the conclusion, in words."""
+def _base_words(comparison: Comparison) -> str:
+    return "Base models" if len(comparison.bases) > 1 else "Base model"
+
+
+def verdict_card(found: Verdict, on: str = "") -> Html:
+    """Return the conclusion, in words.
+
+    Args:
+        found: the conclusion.
+        on: the base model, where there are several.
+    """
     notes = element("ul", [element("li", note) for note in found.caveats])
     choice = None
     if found.arm is not None:
         choice = element("p", "To use: ", element("b", f"{found.arm} at {found.budget}"), ".")
     return element(
         "section",
-        element("h2", f"{found.headline}."),
+        element("h2", f"{on}: {found.headline}." if on else f"{found.headline}."),
         element("p", found.claim),
         choice,
         notes if found.caveats else None,
@@ -95,12 +105,16 @@ def failures(comparison: Comparison) -> Html | None:
         element(
             "li",
             element("b", f"{trial.arm} at {trial.budget}" if trial.budget else trial.arm),
-            f" ({run_words(trial)}): {trial.error}",
+            f" ({run_words(trial)}{_on(trial)}): {trial.error}",
         )
         for trial in failed
     ]
     words = f"{number_of(len(failed), 'run')} failed"
     return element("section", element("h2", words), element("ul", lines), class_="failed")
+
+
+def _on(trial: Trial) -> str:
+    return f", with {short_name(trial.base)}" if trial.base else ""
 
 
 def arms(comparison: Comparison, chart_styles: Mapping[str, Style]) -> Html:
@@ -266,7 +280,7 @@ def power(comparison: Comparison, rows: Sequence[Row]) -> Html | None:
 def equal(comparison: Comparison) -> Html:
     """Return what was held equal."""
     lines = [
-        ("Base model", comparison.base),
+        (_base_words(comparison), listed(list(comparison.bases))),
         ("Recipe", comparison.recipe),
         ("Budget", _AXIS_WORDS[comparison.budget_axis]),
         ("Pool", f"{comparison.pool}, {count(comparison.pool_rows)} rows to choose from"),

@@ -18,7 +18,7 @@ def test_the_report_of_an_interrupted_comparison_is_known_as_assays_own(tmp_path
     report, cache = tmp_path / "page.html", tmp_path / "cache"
     runner: Any = SimpleNamespace(
         run=stop,
-        trials=["one"],
+        has_trials=lambda: True,
         write=lambda: synthetic(questions=5, seeds=1),
         project=SimpleNamespace(runtime=SimpleNamespace(cache=cache)),
     )

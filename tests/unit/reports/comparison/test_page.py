@@ -10,6 +10,7 @@ import pytest
 
 from assay.compare.record_files import read_comparison, write_comparison
 from assay.compare.records import Comparison
+from assay.compare.study import merged
 from assay.compare.verdict import verdict
 from assay.reports.comparison.page import render, write_report
 from tests.unit.compare.synthetic import failing, synthetic, without
@@ -54,6 +55,7 @@ def _charts(page: str) -> list[ET.Element]:
     return [ET.fromstring(svg) for svg in re.findall(r"<svg .*?</svg>", page, re.DOTALL)]
 
 
+DIGEST = "0123456789abcdef"
 FREE = {"training_flops": float("nan"), "selection_flops": float("nan")}
 FLAT = {"values": {"held out": np.full(40, 2.0)}}
 
@@ -63,7 +65,7 @@ def _all_trials(**changes: Any) -> Comparison:
 
 
 BROKEN = {
-    "nothing run": replace(COMPARISON, trials=(), power=None, models={}),
+    "nothing run": replace(COMPARISON, trials=(), powers=(), models={}),
     "no random": without(COMPARISON, "random"),
     "no cost": _all_trials(**FREE),
     "equal losses": _all_trials(**FLAT),
@@ -160,7 +162,7 @@ def test_every_word_from_outside_is_escaped() -> None:
     arms = tuple(replace(arm, words=bad) for arm in COMPARISON.arms)
     page = render(
         replace(
-            COMPARISON, title=bad, base=bad, pool=bad, recipe=bad, arms=arms, models={bad: bad}
+            COMPARISON, title=bad, bases=(bad,), pool=bad, recipe=bad, arms=arms, models={bad: bad}
         ),
         rebuild=bad,
     )
@@ -203,3 +205,23 @@ def test_the_table_tells_the_tokens_of_the_rows_from_those_that_are_trained_on()
 
     assert text.count("48,520 of rows of 75,212") == 1
     assert "of rows of" not in _text(PAGE)  # records of an earlier form do not say it
+
+
+def test_several_base_models_have_their_figures_one_after_the_other() -> None:
+    other = replace(
+        synthetic({"ifd": 0.0}, questions=40, others=(), seed=3), bases=(f"org/small@{DIGEST}",)
+    )
+    one = replace(
+        synthetic({"ifd": -0.05}, questions=40, others=(), seeds=5), bases=(f"org/large@{DIGEST}",)
+    )
+    made = merged([replace(one, tune_seeds=3), other])
+    page = render(made, rebuild="assay compare")
+    text = _text(page)
+
+    assert f"Base models org/large@{DIGEST} and org/small@{DIGEST}" in text
+    assert "org/large: ifd beats random rows" in text
+    assert "org/small: Nothing here is distinguishable from random" in text
+    assert text.index("On every base model") < text.index("With org/large")
+    assert len(_charts(page)) > len(_charts(render(one, rebuild="assay compare")))
+    assert text.index("With org/large") < text.index("With org/small")
+    assert "with org/large" not in text.partition("With org/large")[2]
