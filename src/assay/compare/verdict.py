@@ -1,7 +1,7 @@
 """What to conclude: one arm, one budget, one sentence that the numbers carry."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from assay.compare.bootstrap import Estimate
@@ -83,7 +83,9 @@ def verdicts(comparison: Comparison, rows: list[Row] | None = None) -> dict[str,
     """
     rows = summary(comparison) if rows is None else rows
     return {
-        name: verdict(comparison.of_base(base), [row for row in rows if row.base == base])
+        name: verdict(
+            comparison.of_base(base), [replace(row, base="") for row in rows if row.base == base]
+        )
         for name, base in zip(comparison.bases, comparison.base_axis, strict=True)
     }
 

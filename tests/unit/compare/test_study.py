@@ -127,17 +127,17 @@ def test_all_is_done_with_each_and_goes_on_where_it_stopped(
     tmp_path: Path, llama_folder: Path
 ) -> None:
     config = llama_config(initializer_range=0.3, num_hidden_layers=1)
-    other = write_model(tmp_path / "other", config, llama_tokenizer())
+    second = write_model(tmp_path / "other", config, llama_tokenizer())
     alone = [
         runner_of(tmp_path / f"alone-{name}", folder, full=False, answers=answering(2)).run()
-        for name, folder in (("llama", llama_folder), ("other", other))
+        for name, folder in (("llama", llama_folder), ("other", second))
     ]
     TRAINED.clear()
     project = project_of(tmp_path, write_rows(tmp_path))
-    for folder in (llama_folder, other):
+    for folder in (llama_folder, second):
         set_budget(project.runtime, folder, 2048)
     terms = replace(experiment(llama_folder, full=False, answers=answering(2)),
-                    bases=(str(llama_folder), str(other)))  # fmt: skip
+                    bases=(str(llama_folder), str(second)))  # fmt: skip
     steps: list[Step] = []
 
     def stop(step: Step) -> None:

@@ -179,7 +179,7 @@ def _panel(
     found = value_table(comparison, part.name)
     words = number_of(found.questions, "question")
     if found.dropped:
-        words += f"; {found.dropped} more without a score"
+        words += f"; {found.dropped} more without a value"
     if part.name == comparison.primary:
         words += "; claims are made on this set"
     title = element("h4", part.name, " ", element("span", words, class_="dim"))
@@ -237,7 +237,7 @@ def table(comparison: Comparison, rows: Sequence[Row], chart_styles: Mapping[str
         "one epoch trains on, prompts included, beside those that the rows have before the "
         "recipe's limit cuts them. Costs are of choosing once and of one "
         'training, as FLOPs and wall time. "Worth" is the budget at which random rows reach the '
-        "same loss, divided by the arm's."
+        f"same {comparison.set(comparison.primary).measure}, divided by the arm's."
     )
     parts = [element("p", words), result_table(comparison, rows, chart_styles)]
     return element("section", element("h2", "All numbers"), parts)
