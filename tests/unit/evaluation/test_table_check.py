@@ -153,7 +153,8 @@ def test_a_conclusion_that_hangs_on_the_judge_is_told(tmp_path: Path) -> None:
 
 
 def test_lines_of_several_candidates_are_not_added_up(tmp_path: Path) -> None:
-    rows: list[dict[str, Any]] = [{"candidate": name, "set": part, "wins": wins, "ties": 0, "losses": 10 - wins}
+    rows: list[dict[str, Any]]
+    rows = [{"candidate": name, "set": part, "wins": wins, "ties": 0, "losses": 10 - wins}
             for name, wins in (("a", 7), ("b", 3)) for part in ("x", "y")]  # fmt: skip
     rows += [{"candidate": name, "set": "all", "wins": wins, "ties": 0, "losses": 20 - wins}
              for name, wins in (("a", 14), ("b", 6))]  # fmt: skip
