@@ -1,23 +1,18 @@
 """What a comparison will be able to show, before anything is trained."""
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 
-from assay.compare.incomplete_beta import log_incomplete_beta
 from assay.compare.records import EvaluationSet, PowerCheck
 from assay.samples import FloatArray
+from assay.solvers.students_t import student_quantile
 from assay.wording import nats, number_of, whole_percent
 
 LEVEL = 0.05
 """Of every claim and interval: two-sided."""
 POWER = 0.8
 """Probability with which a detectable difference is shown."""
-_NORMAL = NormalDist()
-_MANY = 1e5
-_LOG_RANGE = (-745.0, 709.7)  # of the positive numbers that a float can hold
-_HALVINGS = 64
 
 
 def power_check(
@@ -97,71 +92,6 @@ def detectable(standard_error: float, freedom: float, level: float = LEVEL) -> f
     """
     quantiles = student_quantile(1 - level / 2, freedom) + student_quantile(POWER, freedom)
     return quantiles * standard_error
-
-
-def student_quantile(p: float, freedom: float) -> float:
-    """Return the quantile of Student's t, with a relative error below 1e-9.
-
-    The distribution is an incomplete beta function, inverted by halving in the logarithm of t: of
-    the tail where t is large, of what lies between 0 and t where it is small, so that neither is
-    lost beside the other. For very many degrees of freedom, the first terms of the expansion
-    around the normal are exact enough.
-
-    Args:
-        p: probability, between 0 and 1. Infinity is returned for a quantile beyond 1.8e308.
-        freedom: degrees of freedom, above 0; infinite for the normal distribution.
-
-    Raises:
-        ValueError: if one of them lies outside.
-
-    Source:
-        Abramowitz & Stegun 1964, 26.7.1 for the distribution and 26.7.5 for the expansion.
-    """
-    if not 0 < p < 1 or not freedom > 0:
-        raise ValueError(f"p must lie between 0 and 1 and freedom above 0: {p}, {freedom}")
-    if p < 0.5:
-        return -_upper_quantile(p, freedom)
-    # Below 1 by less than a half, so that the difference is exact.
-    return _upper_quantile(1 - p, freedom)
-
-
-def _upper_quantile(tail: float, freedom: float) -> float:
-    """Return what is exceeded with probability `tail`, at most 0.5."""
-    if tail == 0.5:
-        return 0.0
-    if freedom > _MANY:
-        z = -_NORMAL.inv_cdf(tail)
-        first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
-        third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-        return z + first / freedom + second / freedom**2 + third / freedom**3
-    by_tail = tail < 0.25
-    wanted = math.log(2 * tail if by_tail else 1 - 2 * tail)
-    low, high = _LOG_RANGE
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        found = _log_beyond(middle, freedom) if by_tail else _log_within(middle, freedom)
-        if (found > wanted) == by_tail:
-            low = middle
-        else:
-            high = middle
-    return math.inf if high == _LOG_RANGE[1] else math.exp((low + high) / 2)
-
-
-def _log_beyond(log_t: float, freedom: float) -> float:
-    """Return the logarithm of the probability that |t| is above a value, given by its own."""
-    log_ratio = 2 * log_t - math.log(freedom)
-    return log_incomplete_beta(-_softplus(log_ratio), -_softplus(-log_ratio), freedom / 2, 0.5)
-
-
-def _log_within(log_t: float, freedom: float) -> float:
-    """Return the logarithm of the probability that |t| is below a value, given by its own."""
-    log_ratio = 2 * log_t - math.log(freedom)
-    return log_incomplete_beta(-_softplus(-log_ratio), -_softplus(log_ratio), 0.5, freedom / 2)
-
-
-def _softplus(value: float) -> float:
-    """Return log(1 + exp(value))."""
-    return max(value, 0.0) + math.log1p(math.exp(-abs(value)))
 
 
 def power_words(check: PowerCheck) -> str:

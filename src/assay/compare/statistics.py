@@ -14,15 +14,15 @@ from assay.compare.bootstrap import (
     mean,
     question_resamples,
 )
-from assay.compare.cost import data_efficiency, pareto_front
 from assay.compare.measure import LOSS, Measure
-from assay.compare.multiplicity import holm
 from assay.compare.power import LEVEL, detectable
 from assay.compare.records import ArmKind, Comparison, Trial
 from assay.compare.value_table import Cell, ValueTable, cells, value_table
 from assay.components.references import short_name
 from assay.echo import Brief
 from assay.random_numbers import generator
+from assay.solvers.cost import data_efficiency, pareto_front
+from assay.solvers.multiplicity import holm
 
 
 @dataclass(frozen=True, repr=False)

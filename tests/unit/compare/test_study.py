@@ -9,7 +9,6 @@ import pytest
 
 from assay.compare.answers import SCHEMA
 from assay.compare.experiment import answering
-from assay.compare.multiplicity import holm
 from assay.compare.questions import HELD_OUT
 from assay.compare.record_files import read_comparison
 from assay.compare.records import Comparison
@@ -18,6 +17,7 @@ from assay.compare.statistics import Row, summary
 from assay.compare.study import Study, merged
 from assay.compare.verdict import verdict, verdicts
 from assay.errors import ConfigError, PlanError
+from assay.solvers.multiplicity import holm
 from tests.causal_rows import set_budget
 from tests.comparisons import (
     TRAINED,

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from assay.compare.cost import data_efficiency, pareto_front
+from assay.solvers.cost import data_efficiency, pareto_front
 
 SIZES, LOSSES = [100.0, 1_000.0, 10_000.0], [3.0, 2.0, 1.0]
 
