@@ -110,3 +110,27 @@ def test_a_table_that_cannot_be_right_is_told_line_by_line(here: Here) -> None:
     assert sound.code == 0
     assert "1 line: nothing in the table contradicts itself" in sound.out
     assert here("evaluate", "check").code == 2
+
+
+def test_a_table_of_results_is_compared_with_random_rows(here: Here) -> None:
+    lines = [
+        f"{dataset},{method},{budget},{seed},{60 + gain + seed * 0.1 + 0.01 * seed * seed * gain}"
+        for dataset in ("x", "y")
+        for method, gain in (("random", 0), ("ifd", 2))
+        for budget in ("5%", "10%")
+        for seed in range(3)
+    ]
+    Path("results.csv").write_text("\n".join(["dataset,method,budget,seed,test", *lines]))
+    called = here("evaluate", "import", "results.csv")
+    found = here("evaluate", "import", "results.csv", "--json", "-o", "found.json").document
+
+    assert called.code == 0, called.err
+    assert called.out.startswith("Better than random, beyond chance: ifd at 5% and ifd at 10%\n")
+    assert found == json.loads(Path("found.json").read_text())
+    assert found["claims"] == 2
+    assert found["rows"][1]["difference"]["pairing"] == "same seeds"
+    turned = here("evaluate", "import", "results.csv", "--better", "low", "--versus", "ifd")
+    assert turned.out.startswith("Better than ifd, beyond chance: random at 5% and random at 10%")
+    assert here("evaluate", "import", "results.csv", "--better", "most").code == 2
+    refused = here("evaluate", "import", "results.csv", "--candidate", "ifd")
+    assert "leave out --candidate" in refused.err

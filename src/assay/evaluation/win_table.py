@@ -1,15 +1,14 @@
 """Published tables of wins: read as printed, with the digits that they have."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
-from assay.errors import DataError, did_you_mean
-from assay.formats.delimited import BrokenTableError, table_records
-from assay.formats.faults import BadRecord
+from assay.errors import DataError
+from assay.evaluation.delimited_file import cells_of, named_columns
 
 TOTALS = frozenset({"total", "all", "overall", "sum", "average", "avg", "mean"})
 COUNTS = ("wins", "ties", "losses")
@@ -25,8 +24,6 @@ _NAMED = {
     "judge": ("judge",),
     "rule": ("rule",),
 }
-_KNOWN = {name: column for column, names in _NAMED.items() for name in names}
-_CHUNK = 1 << 20
 
 
 class Printed(NamedTuple):
@@ -115,44 +112,12 @@ def read_win_table(path: Path) -> list[Line]:
         DataError: if there is no such file, a column is missing, or a cell is no number; with the
             line and the column.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file")
-    found: list[Line] = []
-    try:
-        for number, record in enumerate(_records(path), start=2):
-            if isinstance(record, BadRecord):
-                raise DataError(f"{path}: line {number} has {record.detail}")
-            found.append(_line(path, number, record))
-    except BrokenTableError as error:
-        problem = f"{path}: line {error.line}: {error.problem}"
-        raise DataError(problem, hint=error.remedy) from error
-    if not found:
-        raise DataError(f"{path} holds no line below its header")
-    return found
+    return [_line(path, number, record) for number, record in cells_of(path)]
 
 
-def _records(path: Path) -> Iterator[dict[str, str] | BadRecord]:
-    with path.open("rb") as file:
-        chunks = iter(lambda: file.read(_CHUNK), b"")
-        default = "\t" if path.suffix.lower() == ".tsv" else ","
-        for record, _, _ in table_records(chunks, default_delimiter=default):
-            assert isinstance(record, (dict, BadRecord))  # noqa: S101  narrows what the reader says
-            yield record
-
-
-def _line(path: Path, number: int, record: dict[str, str]) -> Line:
-    columns: dict[str, str] = {}
-    for name, cell in record.items():
-        column = _KNOWN.get(name.strip().lower().replace(" ", "_").replace("-", "_"))
-        if column is not None and column not in columns:
-            columns[column] = cell.strip()
+def _line(path: Path, number: int, record: Mapping[str, str]) -> Line:
+    columns = named_columns(path, record, _NAMED, ("candidate", "set"))
     for column in ("candidate", "set"):
-        if column not in columns:
-            names = tuple(record)
-            raise DataError(
-                f"{path} has no column {column!r}; it has {', '.join(names)}",
-                hint=did_you_mean(column, names) or f"one of {', '.join(_NAMED[column])}",
-            )
         if not columns[column]:
             raise DataError(f"{path}: line {number} has no {column}")
     counts = [_count(path, number, name, columns.get(name, "")) for name in COUNTS]

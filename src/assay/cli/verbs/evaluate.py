@@ -1,9 +1,9 @@
 """``assay evaluate``: who wins, recomputed from what judges said."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,8 @@ from assay.cli.console import terminal
 from assay.cli.options.groups import Everywhere
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from assay.evaluation.outcomes import Rule
 
 ACTIONS = ("import", "check")
@@ -31,7 +33,8 @@ class Evaluating:
     versus: Annotated[
         str | None,
         typer.Option(metavar="NAME", show_default=False,
-                     help="Take pairs with this reference only; all of them by default."),
+                     help="Take pairs with this reference only; all of them by default. In a table "
+                     "of results, the method that others are compared with; random by default."),
     ] = None  # fmt: skip
     questions: Annotated[
         Path | None,
@@ -55,6 +58,11 @@ class Evaluating:
         typer.Option(metavar="FIELD=VALUE", show_default=False,
                      help="Take records that say this, such as turn=1. Repeatable."),
     ] = None  # fmt: skip
+    better: Annotated[
+        str,
+        typer.Option(metavar="high|low",
+                     help="Which scores of a table of results are better."),
+    ] = "high"  # fmt: skip
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="REPORT.json", show_default=False,
@@ -69,6 +77,7 @@ class Evaluating:
         "assay evaluate import vicuna_wrap_reviews_gpt4.json --candidate Answer1",
         "assay evaluate import ours_vs_chatgpt.jsonl chatgpt_vs_ours.jsonl --candidate ours",
         "assay evaluate import annotations.json --candidate LMCocktail-10.7B-v1 -o report.json",
+        "assay evaluate import results.csv --versus random",
         "assay evaluate check table.csv",
     ),
 )
@@ -87,6 +96,9 @@ def evaluate(
     layouts are those of `import-scores`. Two files of one order each are joined by what they say.
     A reply that says nothing is a failure and never a tie, and the score is given for the worst
     and the best that it could have been. Nobody is asked, and nothing is needed but the files.
+
+    Of a table of results (CSV or TSV: method, test, and dataset, budget, seed, dev, cost and base
+    where there are any) it says which method beats the reference at which budget, over its runs.
 
     `check TABLE.csv` says whether a published table can be right: scores that no counts give,
     totals that contradict their sets, and conclusions that hang on the judge or the rule. It ends
@@ -107,54 +119,37 @@ def evaluate(
 
 
 def _check(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere) -> None:
-    from assay.cli.naming import shown_path
-    from assay.cli.options.replacing import check_replaceable
     from assay.cli.printing.table_check_report import check_parts, describe_check
     from assay.errors import UsageError
     from assay.evaluation.table_check import check_table
     from assay.evaluation.win_table import read_win_table
-    from assay.files import write_text
-    from assay.wording import json_text
 
     if len(words) != 1:
         raise UsageError("one table is checked at a time", hint="assay evaluate check TABLE.csv")
     path = Path(words[0])
-    if evaluating.output is not None:
-        check_replaceable(evaluating.output, yes=everywhere.yes, inputs=[path])
     found = check_table(read_win_table(path))
-    described = describe_check(found, path)
-    page = terminal()
-    if page.settings.as_json:
-        page.document(described)
-    else:
-        for part in check_parts(found):
-            page.result(part)
-    if evaluating.output is not None:
-        write_text(evaluating.output, json_text(described) + "\n")
-        page.note(f"wrote {shown_path(evaluating.output)}", style="dim")
+    _show(describe_check(found, path), check_parts(found), [path], evaluating, everywhere)
     if not found.is_possible:
         raise typer.Exit(IMPOSSIBLE)
 
 
 def _import(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere) -> None:
-    from assay.cli.naming import shown_path
     from assay.cli.options.judged import where_of
-    from assay.cli.options.replacing import check_replaceable
     from assay.cli.printing.evaluation_report import describe_evaluation, evaluation_parts
     from assay.errors import UsageError
     from assay.evaluation.recorded import read_recorded
     from assay.evaluation.report import report_on
-    from assay.files import write_text
-    from assay.wording import json_text
+    from assay.evaluation.results_table import is_table_of_results
 
     if not words:
         raise UsageError("no file is named", hint="assay evaluate import FILE --candidate NAME")
+    if is_table_of_results(Path(words[0])):
+        _import_results(words, evaluating, everywhere)
+        return
     if not evaluating.candidate:
         raise UsageError("whose score is it?", hint="--candidate NAME, of a model or an answer")
     rule = _rule(evaluating.rule)
     paths = [Path(word) for word in words]
-    if evaluating.output is not None:
-        check_replaceable(evaluating.output, yes=everywhere.yes, inputs=paths)
     recorded = read_recorded(
         paths,
         evaluating.candidate,
@@ -164,15 +159,58 @@ def _import(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere
         where=where_of(evaluating.where),
     )
     found = report_on(recorded, rule=rule)
-    described = describe_evaluation(found, paths)
+    _show(describe_evaluation(found, paths), evaluation_parts(found), paths, evaluating, everywhere)
+    for note in found.notes:
+        terminal().warn(note)
+
+
+def _import_results(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere) -> None:
+    from assay.cli.printing.grid_report import describe_grid, grid_parts
+    from assay.errors import UsageError
+    from assay.evaluation.grid import grid_of
+    from assay.evaluation.results_table import read_results
+
+    if len(words) > 1:
+        raise UsageError("tables of results are read one at a time")
+    if evaluating.candidate:
+        raise UsageError(
+            "every method of a table of results is compared: leave out --candidate",
+            hint="--versus NAME says with which",
+        )
+    if evaluating.better not in ("high", "low"):
+        raise UsageError(f"--better {evaluating.better!r}", hint="high or low")
+    path = Path(words[0])
+    found = grid_of(
+        read_results(path),
+        reference=evaluating.versus,
+        better="low" if evaluating.better == "low" else "high",
+    )
+    _show(describe_grid(found, path), grid_parts(found), [path], evaluating, everywhere)
+    for note in found.notes:
+        terminal().warn(note)
+
+
+def _show(
+    described: "dict[str, Any]",
+    parts: "Iterable[RenderableType]",
+    inputs: Sequence[Path],
+    evaluating: Evaluating,
+    everywhere: Everywhere,
+) -> None:
+    """Print what was found, or hand it over as data, and write it where that is asked for."""
+    from assay.cli.naming import shown_path
+    from assay.cli.options.replacing import check_replaceable
+    from assay.files import write_text
+    from assay.wording import json_text
+
+    if evaluating.output is not None:
+        check_replaceable(evaluating.output, yes=everywhere.yes, inputs=inputs)
     page = terminal()
     if page.settings.as_json:
         page.document(described)
     else:
-        for part in evaluation_parts(found):
+        for part in parts:
             page.result(part)
-    for note in found.notes:
-        page.warn(note)
     if evaluating.output is not None:
         write_text(evaluating.output, json_text(described) + "\n")
         page.note(f"wrote {shown_path(evaluating.output)}", style="dim")
