@@ -1,6 +1,7 @@
 """Who wins is said on the command line, and all figures are in the document."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +135,20 @@ def test_a_table_of_results_is_compared_with_random_rows(here: Here) -> None:
     assert here("evaluate", "import", "results.csv", "--better", "most").code == 2
     refused = here("evaluate", "import", "results.csv", "--candidate", "ifd")
     assert "leave out --candidate" in refused.err
+
+
+def test_two_runs_of_the_harness_are_paired_by_question(here: Here) -> None:
+    runs = Path(__file__).parents[1] / "fixtures" / "harness_runs"
+    for name in ("one", "two"):
+        shutil.copytree(runs / name, name)
+    words = ("evaluate", "import", "one", "two", "--candidate", "two", "--versus", "one")
+    called = here(*words)
+    found = here(*words, "--json").document
+
+    assert called.code == 0, called.err
+    assert "not told apart on any task" in called.out
+    assert "cannot be told from guessing" in called.err
+    assert [row["questions"] for row in found["rows"]] == [13, 13, 4]
+    assert found["rows"][0]["metric"] == "acc"
+    assert here("evaluate", "import", "one").code == 2
+    assert "no run is called 'three'" in here(*words[:-1], "three").err

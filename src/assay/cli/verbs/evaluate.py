@@ -77,6 +77,7 @@ class Evaluating:
         "assay evaluate import vicuna_wrap_reviews_gpt4.json --candidate Answer1",
         "assay evaluate import ours_vs_chatgpt.jsonl chatgpt_vs_ours.jsonl --candidate ours",
         "assay evaluate import annotations.json --candidate LMCocktail-10.7B-v1 -o report.json",
+        "assay evaluate import runs/ours runs/random --candidate ours --versus random",
         "assay evaluate import results.csv --versus random",
         "assay evaluate check table.csv",
     ),
@@ -96,6 +97,9 @@ def evaluate(
     layouts are those of `import-scores`. Two files of one order each are joined by what they say.
     A reply that says nothing is a failure and never a tie, and the score is given for the worst
     and the best that it could have been. Nobody is asked, and nothing is needed but the files.
+
+    Of two runs of lm-evaluation-harness (folders with results and logged samples) it says on which
+    tasks they differ, paired by question; tasks that were run on other terms are refused.
 
     Of a table of results (CSV or TSV: method, test, and dataset, budget, seed, dev, cost and base
     where there are any) it says which method beats the reference at which budget, over its runs.
@@ -137,12 +141,16 @@ def _import(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere
     from assay.cli.options.judged import where_of
     from assay.cli.printing.evaluation_report import describe_evaluation, evaluation_parts
     from assay.errors import UsageError
+    from assay.evaluation.harness_runs import results_in
     from assay.evaluation.recorded import read_recorded
     from assay.evaluation.report import report_on
     from assay.evaluation.results_table import is_table_of_results
 
     if not words:
         raise UsageError("no file is named", hint="assay evaluate import FILE --candidate NAME")
+    if all(results_in(Path(word)) for word in words):
+        _import_runs(words, evaluating, everywhere)
+        return
     if is_table_of_results(Path(words[0])):
         _import_results(words, evaluating, everywhere)
         return
@@ -186,6 +194,29 @@ def _import_results(words: Sequence[str], evaluating: Evaluating, everywhere: Ev
         better="low" if evaluating.better == "low" else "high",
     )
     _show(describe_grid(found, path), grid_parts(found), [path], evaluating, everywhere)
+    for note in found.notes:
+        terminal().warn(note)
+
+
+def _import_runs(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere) -> None:
+    from assay.cli.printing.benchmark_report import benchmark_parts, describe_pairs
+    from assay.errors import UsageError
+    from assay.evaluation.benchmark_pairs import compare_runs
+    from assay.evaluation.harness_runs import distinct, pick, read_run
+
+    paths = [Path(word) for word in words]
+    if len(paths) < 2 or (len(paths) > 2 and not evaluating.versus):
+        raise UsageError(
+            "two runs are compared at a time",
+            hint="assay evaluate import RUN OTHER-RUN --candidate NAME --versus NAME",
+        )
+    runs = distinct([read_run(path) for path in paths])
+    candidate = pick(runs, evaluating.candidate) if evaluating.candidate else runs[0]
+    others = [run for run in runs if run is not candidate]
+    reference = pick(others, evaluating.versus) if evaluating.versus else others[0]
+    found = compare_runs(candidate, reference)
+    described = describe_pairs(found, [candidate.path, reference.path])
+    _show(described, benchmark_parts(found), paths, evaluating, everywhere)
     for note in found.notes:
         terminal().warn(note)
 
