@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -195,12 +195,7 @@ class Runner:
             PlanError: if the comparison cannot start.
         """
         self.check()
-        progress: Progress = self.project.runtime.progress if tell is None else Silent()
-        with progress.task("trials", len(self.plan.jobs), unit="trials") as task:
-            for step in self.steps():
-                task.advance(1)
-                if tell is not None:
-                    tell(step)
+        work_through(self.steps(), len(self.plan.jobs), self.project.runtime.progress, tell)
         return self.write()
 
     def steps(self) -> Iterator[Step]:
@@ -311,6 +306,24 @@ class Runner:
             model: f"read by {listed(list(dict.fromkeys(names)))}"
             for model, names in readers.items()
         }
+
+
+def work_through(
+    steps: Iterable[Step], count: int, progress: Progress, tell: Callable[[Step], None] | None
+) -> None:
+    """Do trials one after another.
+
+    Args:
+        steps: does a trial each.
+        count: how many there are.
+        progress: shows how far they are.
+        tell: called after every trial, in place of that.
+    """
+    with (progress if tell is None else Silent()).task("trials", count, unit="trials") as task:
+        for step in steps:
+            task.advance(1)
+            if tell is not None:
+                tell(step)
 
 
 def _tried(bench: Bench, job: Job) -> tuple[Trial, bool]:
