@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from assay.echo import Brief
-from assay.errors import DataError, did_you_mean
+from assay.errors import DataError, Parameter, Phrase, did_you_mean
 from assay.evaluation.results_table import Result, amounts_of, budgets_of
 from assay.samples import FloatArray
 from assay.solvers.cost import data_efficiency, pareto_front
@@ -208,7 +208,7 @@ def _reference(results: Sequence[Result], wanted: str | None) -> str:
             return plain[usual]
     raise DataError(
         f"no method is called random, with which the others would be compared: {', '.join(known)}",
-        hint="--versus METHOD",
+        hint=Phrase("{}", Parameter("versus", "METHOD")),
     )
 
 
