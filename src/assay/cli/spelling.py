@@ -29,6 +29,7 @@ OPTIONS = {
     "model": "--model",
     "offline": "--offline",
     "price": "--price",
+    "reference": "--versus",
     "replace": "--yes",
     "rows_of": "--rows",
     "shard": "--shard",

@@ -208,7 +208,7 @@ def _reference(results: Sequence[Result], wanted: str | None) -> str:
             return plain[usual]
     raise DataError(
         f"no method is called random, with which the others would be compared: {', '.join(known)}",
-        hint=Phrase("{}", Parameter("versus", "METHOD")),
+        hint=Phrase("{}", Parameter("reference", "METHOD")),
     )
 
 
