@@ -18,7 +18,7 @@ RESAMPLES = 10_000
 _GRID = 2.0**-24
 _BLOCK_CELLS = 4_000_000
 
-Noise = Literal["questions and seeds", "question noise only"]
+Noise = Literal["questions and seeds", "seeds as random rows", "question noise only"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Estimate:
         standard_error: clustered over units and questions.
         p: two-sided, of a true value of 0; not below 2 / (resamples + 1).
         freedom: effective degrees of freedom of the standard error.
-        noise: what the interval covers: with one seed of an arm, it cannot cover its seeds.
+        noise: what the interval covers: with one seed of an arm, nothing of its own tells how far
+            its seeds vary, and random rows stand in where they have runs enough.
     """
 
     value: float
@@ -44,16 +45,35 @@ class Estimate:
     noise: Noise
 
 
+class Seeds(NamedTuple):
+    """How far the mean of a unit varies from unit to unit.
+
+    Attributes:
+        variance: of the mean of one unit, with what questions add to it.
+        residual: what questions add to it.
+        freedom: degrees of freedom of the variance.
+        deviations: shape (k,), how far means of units lie from their arm's, stretched for the unit
+            that each of these takes part in itself.
+    """
+
+    variance: float
+    residual: float
+    freedom: int
+    deviations: FloatArray
+
+
 class Side(NamedTuple):
     """An arm at a budget, as one side of an estimate.
 
     Attributes:
         units: shape (u, q), losses of each unit on each question, finite.
         resampled: shape (b, u), means of each unit over resampled questions.
+        seeds: how far its units vary, where more than these tell it; None for what they tell.
     """
 
     units: FloatArray
     resampled: FloatArray
+    seeds: Seeds | None = None
 
 
 class _Spread(NamedTuple):
@@ -61,10 +81,39 @@ class _Spread(NamedTuple):
 
     units: float
     residual: float
+    freedom: int
 
     @property
     def own(self) -> float:
         return max(0.0, self.units - self.residual)
+
+
+def seeds_of(arms: Sequence[FloatArray]) -> Seeds | None:
+    """Return how far units vary within arms, all arms taken to vary alike.
+
+    Two seeds hardly show how far seeds vary; together with more runs of another arm they do.
+
+    Args:
+        arms: units of each, shape (u, q); those with one unit tell nothing.
+
+    Returns:
+        None if no arm has two units.
+    """
+    several = [units for units in arms if len(units) > 1]
+    freedom = sum(len(units) - 1 for units in several)
+    if not freedom:
+        return None
+    variance = residual = 0.0
+    deviations = []
+    for units in several:
+        count, questions = units.shape
+        means = units.mean(axis=1)
+        apart = means - means.mean()
+        left = units - means[:, None] - units.mean(axis=0) + means.mean()
+        variance += float((apart**2).sum())
+        residual += float((left**2).sum()) / ((questions - 1) * questions)
+        deviations.append(apart * np.sqrt(count / (count - 1)))
+    return Seeds(variance / freedom, residual / freedom, freedom, np.concatenate(deviations))
 
 
 def on_grid(losses: FloatArray) -> FloatArray:
@@ -114,7 +163,7 @@ def difference(
     Questions are resampled once for both sides, units for each side on their own. The spread of
     units is scaled to the unbiased estimate of what seeds add beyond questions, since resampling
     both ways would count the residual twice; replicates are then stretched as Student's t is
-    against the normal, for three seeds do not show their own spread well.
+    against the normal, for few seeds do not show their own spread well.
 
     Source:
         Paired by question: Miller 2024, arXiv 2411.00640. Clustered both ways: Cameron, Gelbach &
@@ -132,14 +181,17 @@ def _estimate(
     if questions < 2:
         raise ValueError("an interval needs at least two questions")
     of_questions = float(per_question.var(ddof=1)) / questions
-    spreads = [_spread(side.units) for _, side in sides]
+    seeds = [side.seeds or seeds_of([side.units]) for _, side in sides]
+    spreads = [_spread(len(side.units), own) for (_, side), own in zip(sides, seeds, strict=True)]
     variance = of_questions + sum(spread.own for spread in spreads)
-    freedom = _freedom(of_questions, variance, spreads, sides)
+    freedom = _freedom(of_questions, variance, spreads, seeds, questions)
 
     resampled = np.sum([sign * side.resampled.mean(axis=1) for sign, side in sides], axis=0)
     deviations = (resampled - value) * np.sqrt(questions / (questions - 1))
-    for (sign, side), spread in zip(sides, spreads, strict=True):
-        deviations += sign * _unit_deviations(side.units, spread, len(resampled), generator)
+    for (sign, side), spread, own in zip(sides, spreads, seeds, strict=True):
+        if own is not None and spread.own > 0:
+            drawn = _unit_deviations(own, len(side.units), len(resampled), generator)
+            deviations += sign * drawn * np.sqrt(spread.own / spread.units)
     deviations *= np.sqrt(freedom / generator.chisquare(freedom, len(deviations)))
     low, high = np.quantile(value + deviations, [level / 2, 1 - level / 2])
     return Estimate(
@@ -153,42 +205,45 @@ def _estimate(
     )
 
 
-def _spread(units: FloatArray) -> _Spread:
-    count, questions = units.shape
-    if count < 2:
-        return _Spread(0.0, 0.0)
-    means = units.mean(axis=1)
-    residual = units - means[:, None] - units.mean(axis=0) + means.mean()
-    of_residual = float((residual**2).sum()) / ((count - 1) * (questions - 1))
-    return _Spread(float(means.var(ddof=1)) / count, of_residual / (count * questions))
+def _spread(count: int, seeds: Seeds | None) -> _Spread:
+    if seeds is None:
+        return _Spread(0.0, 0.0, 0)
+    return _Spread(seeds.variance / count, seeds.residual / count, seeds.freedom)
 
 
 def _freedom(
     of_questions: float,
     variance: float,
     spreads: Sequence[_Spread],
-    sides: Sequence[tuple[float, Side]],
+    seeds: Sequence[Seeds | None],
+    questions: int,
 ) -> float:
-    questions = sides[0][1].units.shape[1]
-    error = of_questions**2 / (questions - 1)
-    for spread, (_, side) in zip(spreads, sides, strict=True):
+    """Return the degrees of freedom of a variance; no fewer than the part of it that has fewest."""
+    error, fewest = of_questions**2 / (questions - 1), float(questions - 1)
+    # Sides that go by one estimate of how far seeds vary err together.
+    shared: dict[int, list[_Spread]] = {}
+    for spread, own in zip(spreads, seeds, strict=True):
         if spread.own > 0:
-            units = len(side.units)
-            error += spread.units**2 / (units - 1)
-            error += spread.residual**2 / ((units - 1) * (questions - 1))
-    return variance**2 / error if error > 0 else float(questions - 1)
+            shared.setdefault(id(own), []).append(spread)
+    for group in shared.values():
+        freedom = group[0].freedom
+        error += sum(spread.units for spread in group) ** 2 / freedom
+        error += sum(spread.residual for spread in group) ** 2 / (freedom * (questions - 1))
+        fewest = min(fewest, float(freedom))
+    return max(variance**2 / error, fewest) if error > 0 else float(questions - 1)
 
 
 def _unit_deviations(
-    units: FloatArray, spread: _Spread, resamples: int, generator: np.random.Generator
+    seeds: Seeds, count: int, resamples: int, generator: np.random.Generator
 ) -> FloatArray:
-    count = len(units)
-    if count < 2 or spread.own == 0:
-        return np.zeros(resamples)
-    means = units.mean(axis=1)
-    weights = generator.multinomial(count, np.full(count, 1 / count), resamples) - 1
-    deviations = (weights * (means - means.mean())).sum(axis=1) / count
-    return deviations * np.sqrt(spread.own / spread.units * count / (count - 1))
+    """Return deviations of the mean of so many units, drawn from those that are known.
+
+    Their variance is that of the units' means by `count`.
+    """
+    known = len(seeds.deviations)
+    weights = generator.multinomial(count, np.full(known, 1 / known), resamples)
+    drawn = (weights * seeds.deviations).sum(axis=1) / count
+    return drawn * np.sqrt(seeds.variance / float((seeds.deviations**2).mean()))
 
 
 def _p_value(replicates: FloatArray) -> float:
@@ -197,5 +252,7 @@ def _p_value(replicates: FloatArray) -> float:
 
 
 def _noise(sides: Sequence[tuple[float, Side]]) -> Noise:
-    one = any(len(side.units) < 2 for _, side in sides)
-    return "question noise only" if one else "questions and seeds"
+    alone = [side for _, side in sides if len(side.units) < 2]
+    if any(side.seeds is None for side in alone):
+        return "question noise only"
+    return "seeds as random rows" if alone else "questions and seeds"

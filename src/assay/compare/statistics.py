@@ -9,10 +9,12 @@ import numpy as np
 from assay.compare.bootstrap import (
     RESAMPLES,
     Estimate,
+    Seeds,
     Side,
     difference,
     mean,
     question_resamples,
+    seeds_of,
 )
 from assay.compare.measure import LOSS, Measure
 from assay.compare.power import LEVEL, detectable
@@ -23,6 +25,8 @@ from assay.echo import Brief
 from assay.random_numbers import generator
 from assay.solvers.cost import data_efficiency, pareto_front
 from assay.solvers.multiplicity import holm
+
+_ENOUGH_SEEDS = 3
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,12 +194,12 @@ def _estimates(comparison: Comparison, name: str, table: ValueTable) -> _Estimat
     resampled = question_resamples(stacked, resamples=RESAMPLES, generator=draws)
     ends = np.cumsum([len(units) for units in table.units.values()])
     parts = np.split(resampled, ends[:-1], axis=1)
+    chance = random_arm(comparison)
     sides = {
-        cell: Side(units, part)
+        cell: Side(units, part, _seeds(cell, table, chance))
         for (cell, units), part in zip(table.units.items(), parts, strict=True)
     }
     # Each cell has draws of its own: another arm more or less changes no other number.
-    chance = random_arm(comparison)
     means, differences = {}, {}
     for cell, side in sides.items():
         purpose = f"{name}, {cell[0]}, {cell[1]}"
@@ -204,8 +208,25 @@ def _estimates(comparison: Comparison, name: str, table: ValueTable) -> _Estimat
         against = (chance or "", cell[1])
         if cell[1] and cell[0] != chance and against in sides:
             own = generator(seed=0, purpose=f"compare: difference of {purpose}")
-            differences[cell] = difference(side, sides[against], generator=own, level=LEVEL)
+            other = sides[against]
+            if side.seeds is not None:  # of both sides together, and so of either
+                other = other._replace(seeds=side.seeds)
+            differences[cell] = difference(side, other, generator=own, level=LEVEL)
     return _Estimates(means, differences)
+
+
+def _seeds(cell: Cell, table: ValueTable, chance: str | None) -> Seeds | None:
+    """Return how far the runs of a cell vary; None where its own tell it.
+
+    Fewer than three seeds hardly do. Runs of random rows, which vary by the draw besides, then
+    stand in with them: what one arm has shows nothing of another's.
+    """
+    arm, budget = cell
+    random = table.units.get((chance or "", budget))
+    own = table.units[cell]
+    if arm == chance or not budget or random is None or len(own) >= _ENOUGH_SEEDS:
+        return None
+    return seeds_of([own, random])
 
 
 def _row(

@@ -141,7 +141,7 @@ def _undecided(comparison: Comparison, claims: list[Row], count: int) -> tuple[s
 
 def _numbers(row: Row, claims: int) -> str:
     found = _found(row)
-    noise = "" if found.noise == "questions and seeds" else f", {found.noise}"
+    noise = "" if found.noise == "questions and seeds" else f", one seed: {found.noise}"
     return (
         f"{row.measure.difference(signed(found.value))} ({whole_percent(1 - LEVEL)} interval "
         f"{interval(found.low, found.high)}{noise}; Holm p {_equal(p_value(row.p_holm or 0.0))} "
@@ -198,10 +198,16 @@ def _tokens_note(comparison: Comparison, rows: list[Row], best: Row) -> list[str
 
 def _caveats(comparison: Comparison, rows: list[Row], of_random: list[Row]) -> tuple[str, ...]:
     notes = []
-    if any(row.difference and row.difference.noise == "question noise only" for row in rows):
+    noises = {row.difference.noise for row in rows if row.difference}
+    if "question noise only" in noises:
         notes.append(
             "Some arms have one seed: their intervals are question noise only, and another seed "
             "may turn the order round."
+        )
+    elif "seeds as random rows" in noises:
+        notes.append(
+            "Some arms have one seed: of themselves they show question noise only. How far seeds "
+            "vary is taken from the runs of random rows, and another seed may turn the order round."
         )
     fewest = min(len(row.runs) for row in of_random)
     if fewest < _ENOUGH_DRAWS:

@@ -8,6 +8,7 @@ from assay.compare.bootstrap import (
     mean,
     on_grid,
     question_resamples,
+    seeds_of,
 )
 from assay.samples import FloatArray
 
@@ -106,6 +107,65 @@ def test_standard_error_is_clustered_over_seeds_and_questions() -> None:
     expected = of_seeds + of_questions - residual / (seeds * questions)
     assert found.standard_error == pytest.approx(np.sqrt(expected), rel=1e-6)
     assert found.noise == "questions and seeds"
+
+
+def test_runs_of_two_arms_tell_together_how_far_seeds_vary() -> None:
+    one, other = RNG.normal(2, 1, (2, 30)), RNG.normal(3, 1, (5, 30))
+    found = seeds_of([one, RNG.normal(0, 1, (1, 30)), other])
+
+    assert found is not None
+    # By definition: squares about each arm's own mean, over all that is free to vary.
+    squares = sum(((each.mean(1) - each.mean()) ** 2).sum() for each in (one, other))
+    assert found.freedom == 1 + 4
+    assert found.variance == pytest.approx(squares / 5)
+    residuals = 0.0
+    for each in (one, other):
+        apart = each - each.mean(1, keepdims=True) - each.mean(0) + each.mean()
+        residuals += (apart**2).sum() / (30 - 1)
+    assert found.residual == pytest.approx(residuals / 5 / 30)
+    assert len(found.deviations) == 7
+    assert found.deviations.sum() == pytest.approx(0)
+    assert seeds_of([one[:1]]) is None
+
+
+def test_one_seed_beside_others_has_their_spread() -> None:
+    units = RNG.normal(0, 0.3, (6, 1)) + RNG.normal(2, 1, 80) + RNG.normal(0, 0.01, (6, 80))
+    rng = np.random.default_rng(3)
+    together = on_grid(units)
+    resampled = question_resamples(together, resamples=4000, generator=rng)
+    alone = Side(together[:1], resampled[:, :1])
+    other = Side(together[1:], resampled[:, 1:])
+    beside = alone._replace(seeds=seeds_of([together[:1], together[1:]]))
+    narrow, wide = (difference(side, other, generator=rng) for side in (alone, beside))
+
+    seeds = beside.seeds
+    assert seeds is not None
+    assert narrow.noise == "question noise only"
+    assert wide.noise == "seeds as random rows"
+    added = wide.standard_error**2 - narrow.standard_error**2
+    assert added == pytest.approx(seeds.variance - seeds.residual)
+    assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_intervals_of_few_seeds_hold_the_truth_with_random_rows_beside_them(seeds: int) -> None:
+    rng, questions, trials = np.random.default_rng(5), 60, 500
+    held = alone = 0
+    for _ in range(trials):
+        sides = [rng.normal(0, 0.02, (count, 1)) + rng.normal(0, 0.05, (count, questions))
+                 for count in (seeds, 5)]  # fmt: skip
+        together = on_grid(np.vstack(sides) + rng.normal(2, 1, questions))
+        resampled = question_resamples(together, resamples=300, generator=rng)
+        other = Side(together[seeds:], resampled[:, seeds:])
+        own = Side(together[:seeds], resampled[:, :seeds])
+        both = seeds_of([together[:seeds], together[seeds:]])
+        narrow = difference(own, other, generator=rng)
+        wide = difference(own._replace(seeds=both), other._replace(seeds=both), generator=rng)
+        held += wide.low <= 0 <= wide.high
+        alone += narrow.low <= 0 <= narrow.high
+
+    assert 0.92 <= held / trials <= 0.98
+    assert alone / trials < held / trials
 
 
 def test_seeds_without_an_effect_of_their_own_add_nothing() -> None:

@@ -116,7 +116,7 @@ def test_one_seed_is_question_noise_only() -> None:
 
     found = _row(rows, "ifd", "5%").difference
     assert found is not None
-    assert found.noise == "question noise only"
+    assert found.noise == "seeds as random rows"
 
 
 def test_an_arm_that_needs_half_the_data_is_worth_two() -> None:

@@ -63,7 +63,8 @@ def test_one_seed_is_told_in_the_headline_and_the_claim() -> None:
     found = verdict(synthetic({"ifd": -0.05}, seeds=1))
 
     assert found.headline.endswith("as far as one seed shows")
-    assert "question noise only" in found.claim
+    assert "one seed: seeds as random rows" in found.claim
+    assert any("question noise only" in note for note in found.caveats)
     assert any("one seed" in note for note in found.caveats)
 
 

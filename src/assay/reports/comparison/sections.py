@@ -37,8 +37,9 @@ _MEASURES = {
 _READING = (
     (
         "An interval covers two kinds of chance: other questions, and other seeds or other random "
-        "draws. Both are resampled 10,000 times, and few seeds make it wider. With one seed of an "
-        'arm it says "question noise only".'
+        "draws. Both are resampled 10,000 times, and few seeds make it wider. One or two seeds of "
+        "an arm hardly show how far its seeds vary: the runs of random rows stand in with them. "
+        'One seed by itself shows "question noise only", and where nothing stands in it says so.'
     ),
     (
         "Arms are compared at the same budget only, on the same questions. The intervals of the "

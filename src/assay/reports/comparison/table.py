@@ -69,7 +69,8 @@ def _runs(row: Row) -> str:
 def _measured(row: Row) -> list[list[Child]]:
     mean, found = row.mean, row.difference
     around = f"{nats(mean.low)} to {nats(mean.high)}" if mean else ""
-    note = element("small", found.noise) if found and found.noise == "question noise only" else None
+    one_seed = found is not None and found.noise != "questions and seeds"
+    note = element("small", f"one seed: {found.noise}") if found and one_seed else None
     between = element("small", interval(found.low, found.high)) if found else None
     worth = NOTHING
     if row.efficiency is not None:
