@@ -108,7 +108,7 @@ def counted(setting: Setting, seeds: int, repeats: int, enough: int = 3) -> dict
         enough: seeds from which on an arm's own runs tell how far they vary.
     """
     assay.compare.statistics.RESAMPLES = RESAMPLES
-    assay.compare.statistics._ENOUGH_SEEDS = enough
+    assay.compare.statistics.ENOUGH_SEEDS = enough
     rng = np.random.default_rng(seeds)
     held = first = false = shown = total = 0
     for _ in range(repeats):

@@ -14,6 +14,9 @@ import numpy as np
 from assay.samples import FloatArray
 
 RESAMPLES = 10_000
+ENOUGH_SEEDS = 3
+"""Seeds of an arm from which on its own runs tell how far they vary; fewer have those of random
+rows beside them."""
 # Multiples of this add up exactly in float64, in any order: no result depends on threads.
 _GRID = 2.0**-24
 _BLOCK_CELLS = 4_000_000

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from assay.compare.bootstrap import ENOUGH_SEEDS
 from assay.compare.records import EvaluationSet, PowerCheck
 from assay.samples import FloatArray
 from assay.solvers.students_t import student_quantile
@@ -58,7 +59,9 @@ def power_check(
         question_sd = math.sqrt(2) * alone
     asked = len(known) if questions is None else questions
     parts = [(question_sd**2 / asked, len(known) - 1)]
-    if seed_sd is not None:
+    if seed_sd is not None and seeds < ENOUGH_SEEDS:  # both sides go by the runs of both
+        parts.append((seed_sd**2 * (1 / seeds + 1 / draws), seeds + draws - 2))
+    elif seed_sd is not None:
         parts += [(seed_sd**2 / count, count - 1) for count in (seeds, draws)]
     variance = sum(part for part, _ in parts)
     error = sum(part**2 / freedom for part, freedom in parts if freedom > 0)

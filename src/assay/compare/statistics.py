@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assay.compare.bootstrap import (
+    ENOUGH_SEEDS,
     RESAMPLES,
     Estimate,
     Seeds,
@@ -25,8 +26,6 @@ from assay.echo import Brief
 from assay.random_numbers import generator
 from assay.solvers.cost import data_efficiency, pareto_front
 from assay.solvers.multiplicity import holm
-
-_ENOUGH_SEEDS = 3
 
 
 @dataclass(frozen=True, repr=False)
@@ -224,7 +223,7 @@ def _seeds(cell: Cell, table: ValueTable, chance: str | None) -> Seeds | None:
     arm, budget = cell
     random = table.units.get((chance or "", budget))
     own = table.units[cell]
-    if arm == chance or not budget or random is None or len(own) >= _ENOUGH_SEEDS:
+    if arm == chance or not budget or random is None or len(own) >= ENOUGH_SEEDS:
         return None
     return seeds_of([own, random])
 

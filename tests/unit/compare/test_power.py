@@ -68,6 +68,26 @@ def test_the_detectable_difference_is_shown_four_times_in_five(
     assert (p < check.level).mean() == pytest.approx(0.8, abs=0.05)
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_with_few_seeds_both_sides_are_measured_by_the_runs_of_both(seeds: int) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    rng, questions, sd, seed_sd, draws, trials = np.random.default_rng(6), 300, 0.05, 0.02, 5, 4_000
+    pilot = rng.normal(0, sd, questions)
+    pilot *= sd / pilot.std(ddof=1)
+    check = power_check(
+        endpoint(), pilot, seeds=seeds, draws=draws, claims=1, paired=pilot, seed_sd=seed_sd
+    )
+
+    # Questions, and one estimate of how far runs vary, from the runs of both sides.
+    errors = np.array([sd**2 / questions, seed_sd**2 * (1 / seeds + 1 / draws)])
+    freedoms = np.array([questions - 1, seeds + draws - 2])
+    observed = check.detectable + rng.normal(0, np.sqrt(errors.sum()), trials)
+    variances = errors * rng.chisquare(freedoms, (trials, 2)) / freedoms
+    freedom = variances.sum(1) ** 2 / (variances**2 / freedoms).sum(1)
+    p = 2 * stats.t.sf(np.abs(observed) / np.sqrt(variances.sum(1)), freedom)
+    assert (p < check.level).mean() == pytest.approx(0.8, abs=0.05)
+
+
 def test_words_say_what_is_not_known() -> None:
     base = np.random.default_rng(0).normal(2, 0.5, 900)
     bound = power_words(power_check(endpoint("held out"), base, seeds=1, draws=5, claims=9))
