@@ -23,7 +23,7 @@ from assay.files.frames import read_frame, read_metadata, write_frame
 from assay.samples import FloatArray
 
 _FORMAT, _OF_LOSSES = 2, 1
-_ANSWERS = "answers.parquet"
+_ANSWERS, _LOSSES = "answers.parquet", "losses.parquet"
 _SCHEMA = {"trial": pl.Int64, "set": pl.String, "question": pl.Int64, "value": pl.Float64}
 _ARRAYS = {"values", "answers", "sets", "trials", "arms", "powers"}
 _OF_A_SET = ("name", "kind", "measure", "better", "unit", "bounds")
@@ -54,6 +54,7 @@ def write_comparison(folder: Path, comparison: Comparison) -> None:
         write_frame(folder / _ANSWERS, pl.concat(answers))
     # Last, for a folder counts as a comparison once this file is there.
     write_json(folder / "comparison.json", to_json(comparison))
+    (folder / _LOSSES).unlink(missing_ok=True)  # of an earlier version
 
 
 def read_comparison(folder: Path) -> Comparison:
@@ -70,7 +71,7 @@ def read_comparison(folder: Path) -> Comparison:
             f"{folder} was written by assay {data.get('assay_version')} in a form of its own",
             hint="read it with that version, or run the comparison again",
         )
-    values = read_frame(folder / ("values.parquet" if form == _FORMAT else "losses.parquet"))
+    values = read_frame(folder / ("values.parquet" if form == _FORMAT else _LOSSES))
     try:
         found = from_json(_of_now(data), questions, _renamed(values))
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:

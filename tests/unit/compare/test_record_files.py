@@ -1,4 +1,5 @@
 import math
+import shutil
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,13 @@ def test_what_is_measured_comes_back(tmp_path: Path) -> None:
     assert [part.bounds for part in found.sets] == [(-9.0, 0.0)] * len(found.sets)
     assert found.sets[0].measured == Measure("accuracy", "high", "")
     assert all(map(_same, found.trials, given.trials))
+
+
+def test_a_comparison_that_goes_on_leaves_one_form(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    shutil.copytree(OLD, folder)
+    found = read_comparison(folder)
+    write_comparison(folder, found)
+
+    assert not (folder / "losses.parquet").exists()
+    assert _same(read_comparison(folder), found)
