@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from harness import argument_parser, hardware
 
-import assay.compare.statistics
+import assay.compare.sides
 from assay.compare.power import power_check
 from assay.compare.records import Arm, ArmKind, Comparison, EvaluationSet, Trial
 from assay.compare.statistics import Row, summary
@@ -107,8 +107,8 @@ def counted(setting: Setting, seeds: int, repeats: int, enough: int = 3) -> dict
         repeats: comparisons.
         enough: seeds from which on an arm's own runs tell how far they vary.
     """
-    assay.compare.statistics.RESAMPLES = RESAMPLES
-    assay.compare.statistics.ENOUGH_SEEDS = enough
+    assay.compare.sides.RESAMPLES = RESAMPLES
+    assay.compare.sides.ENOUGH_SEEDS = enough
     rng = np.random.default_rng(seeds)
     held = first = false = shown = total = 0
     for _ in range(repeats):

@@ -6,20 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from assay.compare.bootstrap import (
-    ENOUGH_SEEDS,
-    RESAMPLES,
-    Estimate,
-    Seeds,
-    Side,
-    difference,
-    mean,
-    question_resamples,
-    seeds_of,
-)
+from assay.compare.bootstrap import Estimate, mean
 from assay.compare.measure import LOSS, Measure
 from assay.compare.power import LEVEL, detectable
 from assay.compare.records import ArmKind, Comparison, Trial
+from assay.compare.sides import random_arm, sides_of, to_random
 from assay.compare.value_table import Cell, ValueTable, cells, value_table
 from assay.components.references import short_name
 from assay.echo import Brief
@@ -168,12 +159,6 @@ def _of_one_base(comparison: Comparison, name: str) -> list[Row]:
     return _with_cost([_row(comparison, name, cell, table, found) for cell in cells(comparison)])
 
 
-def random_arm(comparison: Comparison) -> str | None:
-    """Return the name of the arm that all others are compared with, None if there is none."""
-    arm = comparison.of_kind("random")
-    return arm.name if arm else None
-
-
 def find(rows: list[Row], arm: str, budget: str) -> Row | None:
     """Return the row of an arm and a budget, None if there is none."""
     return next((row for row in rows if row.arm == arm and row.budget == budget), None)
@@ -186,46 +171,19 @@ class _Estimates:
 
 
 def _estimates(comparison: Comparison, name: str, table: ValueTable) -> _Estimates:
-    if table.questions < 2 or not table.units:
-        return _Estimates({}, {})
-    draws = generator(seed=0, purpose=f"compare: questions of {name}")
-    stacked = np.concatenate(list(table.units.values()))
-    resampled = question_resamples(stacked, resamples=RESAMPLES, generator=draws)
-    ends = np.cumsum([len(units) for units in table.units.values()])
-    parts = np.split(resampled, ends[:-1], axis=1)
     chance = random_arm(comparison)
-    sides = {
-        cell: Side(units, part, _seeds(cell, table, chance))
-        for (cell, units), part in zip(table.units.items(), parts, strict=True)
-    }
+    sides = sides_of(comparison, name, table)
     # Each cell has draws of its own: another arm more or less changes no other number.
     means, differences = {}, {}
     for cell, side in sides.items():
         purpose = f"{name}, {cell[0]}, {cell[1]}"
         own = generator(seed=0, purpose=f"compare: mean of {purpose}")
         means[cell] = mean(side, generator=own, level=LEVEL)
-        against = (chance or "", cell[1])
-        if cell[1] and cell[0] != chance and against in sides:
-            own = generator(seed=0, purpose=f"compare: difference of {purpose}")
-            other = sides[against]
-            if side.seeds is not None:  # of both sides together, and so of either
-                other = other._replace(seeds=side.seeds)
-            differences[cell] = difference(side, other, generator=own, level=LEVEL)
+        if cell[1] and chance is not None and cell[0] != chance:
+            found = to_random(sides, cell, chance, f"compare: difference of {purpose}")
+            if found is not None:
+                differences[cell] = found
     return _Estimates(means, differences)
-
-
-def _seeds(cell: Cell, table: ValueTable, chance: str | None) -> Seeds | None:
-    """Return how far the runs of a cell vary; None where its own tell it.
-
-    Fewer than three seeds hardly do. Runs of random rows, which vary by the draw besides, then
-    stand in with them: what one arm has shows nothing of another's.
-    """
-    arm, budget = cell
-    random = table.units.get((chance or "", budget))
-    own = table.units[cell]
-    if arm == chance or not budget or random is None or len(own) >= ENOUGH_SEEDS:
-        return None
-    return seeds_of([own, random])
 
 
 def _row(

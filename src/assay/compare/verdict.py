@@ -8,7 +8,8 @@ from assay.compare.bootstrap import Estimate
 from assay.compare.power import LEVEL, POWER
 from assay.compare.records import Comparison
 from assay.compare.remarks import against_more_data, limits
-from assay.compare.statistics import Row, find, random_arm, summary
+from assay.compare.sides import random_arm
+from assay.compare.statistics import Row, find, summary
 from assay.echo import Brief
 from assay.wording import interval, listed, nats, number_of, p_value, signed, times, whole_percent
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from assay.compare.contrasts import against_usual, more_data
 from assay.compare.record_files import to_json
 from assay.compare.records import Comparison, Trial
 from assay.compare.runner import Runner, Step
@@ -66,7 +67,13 @@ class Outcome(Brief):
     def facts(self) -> dict[str, Any]:
         """Return all of it as plain values, but for the values, which lie with the records."""
         rows = {name: [asdict(row) for row in rows] for name, rows in self.rows.items()}
-        reported: dict[str, Any] = jsonable({"rows": rows, "comparison": to_json(self.comparison)})
+        contrasts = {
+            "against_usual": [asdict(each) for each in against_usual(self.comparison)],
+            "more_data": [asdict(each) for each in more_data(self.comparison)],
+        }
+        reported: dict[str, Any] = jsonable(
+            {"rows": rows, "contrasts": contrasts, "comparison": to_json(self.comparison)}
+        )
         return self.brief() | reported
 
 

@@ -13,8 +13,8 @@ from assay.components.references import name_of, short_name
 from assay.files import write_text
 from assay.html import Html, document, element, joined
 from assay.reports.comparison import sections
-from assay.reports.comparison.across_bases import across_bases
 from assay.reports.comparison.chart_parts import Style, styles
+from assay.reports.comparison.survey_questions import survey_questions
 from assay.wording import without_folders
 
 
@@ -87,7 +87,7 @@ def _body(
         ),
         sections.failures(comparison),
         sections.arms(comparison, chart_styles),
-        across_bases(comparison, rows[comparison.primary]) if several else None,
+        *survey_questions(comparison, rows[comparison.primary]),
     ]
     for base in comparison.base_axis:
         own = {

@@ -221,7 +221,24 @@ def test_several_base_models_have_their_figures_one_after_the_other() -> None:
     assert f"Base models org/large@{DIGEST} and org/small@{DIGEST}" in text
     assert "org/large: ifd beats random rows" in text
     assert "org/small: Nothing here is distinguishable from random" in text
-    assert text.index("On every base model") < text.index("With org/large")
+    assert text.index("Does a better base model gain more?") < text.index("With org/large")
     assert len(_charts(page)) > len(_charts(render(one, rebuild="assay compare")))
     assert text.index("With org/large") < text.index("With org/small")
     assert "with org/large" not in text.partition("With org/large")[2]
+
+
+def test_the_surveys_questions_are_answered() -> None:
+    made = synthetic({"ifd": -0.05, "longest_response": 0.02}, questions=60, seeds=3)
+    text = _text(render(made, rebuild="assay compare"))
+
+    order = [
+        text.index(words)
+        for words in (
+            "Does it beat conventional selection?",
+            "Does a better base model gain more? One base model was compared.",
+            "Does more data help?",
+            "Loss over budget",
+        )
+    ]
+    assert order == sorted(order)
+    assert "random: 25% to all rows (full)" in text
