@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assay.compare.record_schema import FORMAT
 from assay.compare.records import Arm, Comparison, EvaluationSet, PowerCheck, Trial
 from assay.errors import CacheError
 from assay.files.checksums import damaged, read_json, write_json
 from assay.files.frames import read_frame, read_metadata, write_frame
 from assay.samples import FloatArray
 
-_FORMAT, _OF_LOSSES = 2, 1
+_OF_LOSSES = 1
 _ANSWERS, _LOSSES = "answers.parquet", "losses.parquet"
 _SCHEMA = {"trial": pl.Int64, "set": pl.String, "question": pl.Int64, "value": pl.Float64}
 _ARRAYS = {"values", "answers", "sets", "trials", "arms", "powers"}
@@ -66,12 +67,12 @@ def read_comparison(folder: Path) -> Comparison:
     data = read_json(folder / "comparison.json")
     questions = read_frame(folder / "questions.parquet")
     form = data.get("format")
-    if form not in (_FORMAT, _OF_LOSSES):
+    if form not in (FORMAT, _OF_LOSSES):
         raise CacheError(
             f"{folder} was written by assay {data.get('assay_version')} in a form of its own",
             hint="read it with that version, or run the comparison again",
         )
-    values = read_frame(folder / ("values.parquet" if form == _FORMAT else _LOSSES))
+    values = read_frame(folder / ("values.parquet" if form == FORMAT else _LOSSES))
     try:
         found = from_json(_of_now(data), questions, _renamed(values))
     except (KeyError, TypeError, ValueError, pl.exceptions.PolarsError) as error:
@@ -103,7 +104,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
     """Return all but the arrays as JSON: unknown numbers are null, arrays lie in the frames."""
     sets = [{name: getattr(part, name) for name in _OF_A_SET} for part in comparison.sets]
     return {
-        "format": _FORMAT,
+        "format": FORMAT,
         **_plain(comparison),
         "powers": [asdict(check) for check in comparison.powers],
         "sets": sets,
@@ -127,9 +128,9 @@ def from_json(data: Mapping[str, Any], questions: pl.DataFrame, values: pl.DataF
         ids, tokens = rows["id"].to_numpy(), rows["tokens"].to_numpy()
         parts.append(EvaluationSet(ids=ids, tokens=tokens, **_of_a_set(entry)))
     of_trial = {key[0]: frame for key, frame in values.group_by("trial", maintain_order=True)}
-    none = values.clear()
+    none, sizes = values.clear(), {part.name: len(part) for part in parts}
     trials = [
-        _trial(entry, _values(of_trial.get(place, none)))
+        _trial(entry, _laid_out(of_trial.get(place, none), sizes))
         for place, entry in enumerate(data["trials"])
     ]
     changed: dict[str, Any] = {
@@ -137,7 +138,7 @@ def from_json(data: Mapping[str, Any], questions: pl.DataFrame, values: pl.DataF
         "sets": tuple(parts),
         "arms": tuple(Arm(**entry) for entry in data["arms"]),
         "trials": tuple(trials),
-        "powers": tuple(PowerCheck(**_paired(entry)) for entry in data["powers"]),
+        "powers": tuple(PowerCheck(**_paired(entry)) for entry in data.get("powers", ())),
         "bases": tuple(data["bases"]),
     }
     return Comparison(**{**plain, **changed})
@@ -171,7 +172,7 @@ def _paired(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_now(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a comparison's entry as it is written now; there was one base model before."""
-    if data["format"] == _FORMAT:
+    if data["format"] == FORMAT:
         return data
     power = data.get("power")
     return {**data, "bases": [data["base"]], "powers": [power] if power else []}
@@ -194,7 +195,9 @@ def _trial(facts: Mapping[str, Any], values: Mapping[str, FloatArray]) -> Trial:
         for name in facts
         if name.endswith(("_seconds", "_flops"))
     }
-    return Trial(**{**facts, **numbers, "values": values})
+    known = {field.name for field in fields(Trial)}
+    told = {name: value for name, value in facts.items() if name in known}
+    return Trial(**{**told, **numbers, "values": values})
 
 
 def _frame(place: int, trial: Trial) -> pl.DataFrame:
@@ -216,6 +219,16 @@ def _frame(place: int, trial: Trial) -> pl.DataFrame:
 def _values(frame: pl.DataFrame) -> dict[str, FloatArray]:
     parts = frame.group_by("set", maintain_order=True)
     return {str(key[0]): part.sort("question")["value"].to_numpy() for key, part in parts}
+
+
+def _laid_out(frame: pl.DataFrame, sizes: Mapping[str, int]) -> dict[str, FloatArray]:
+    """Return the values of a trial at their questions; NaN where a question has none."""
+    found = {}
+    for (name,), part in frame.group_by(["set"], maintain_order=True):
+        values = np.full(sizes[str(name)], np.nan)
+        values[part["question"].to_numpy()] = part["value"].cast(pl.Float64).to_numpy()
+        found[str(name)] = values
+    return found
 
 
 def _damaged(path: Path, error: Exception) -> CacheError:

@@ -203,6 +203,7 @@ class Comparison:
         models: what made the scores: the name of a model, and what it is.
         assay_version: of the program.
         powers: the power checks, one per base model; empty if there were none.
+        rebuild: the command that makes it again; empty where nobody said.
     """
 
     title: str
@@ -220,6 +221,7 @@ class Comparison:
     models: Mapping[str, str]
     assay_version: str
     powers: tuple[PowerCheck, ...] = ()
+    rebuild: str = ""
 
     def __post_init__(self) -> None:
         _unique("arms", [arm.name for arm in self.arms])

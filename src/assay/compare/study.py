@@ -36,6 +36,8 @@ class Study:
     def __init__(self, project: Workspace, experiment: Experiment) -> None:
         self.project = project
         self.experiment = experiment
+        self.rebuild = ""
+        """The command that makes the comparison again, which is kept with its records."""
         self.runners = tuple(
             Runner(project, replace(experiment, bases=(base,)), bases=len(experiment.bases))
             for base in experiment.bases
@@ -102,7 +104,7 @@ class Study:
 
     def write(self) -> Comparison:
         """Write what is known so far to the project, and return it."""
-        made = self.comparison()
+        made = replace(self.comparison(), rebuild=self.rebuild)
         write_comparison(self.records, made)
         return made
 

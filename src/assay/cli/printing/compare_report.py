@@ -180,6 +180,15 @@ def print_outcome(project: "Workspace", outcome: "Outcome", recipe: "Recipe") ->
         outcome: what came of it.
         recipe: how models were tuned.
     """
+    print_records(outcome)
+    if not terminal().settings.as_json:
+        for path in outcome.best:
+            terminal().note(labelled("wrote:", shown_path(path)))
+        _next(project, outcome, recipe)
+
+
+def print_records(outcome: "Outcome") -> None:
+    """Tell what records of a comparison say: tables per set, the conclusions, where they lie."""
     page = terminal()
     if page.settings.as_json:
         page.document(outcome.facts())
@@ -210,9 +219,6 @@ def print_outcome(project: "Workspace", outcome: "Outcome", recipe: "Recipe") ->
     page.note()
     page.note(labelled("report:", shown_path(outcome.report)))
     page.note(labelled("records:", shown_path(outcome.records)))
-    for path in outcome.best:
-        page.note(labelled("wrote:", shown_path(path)))
-    _next(project, outcome, recipe)
 
 
 def _columns(outcome: "Outcome", name: str) -> list[Column]:

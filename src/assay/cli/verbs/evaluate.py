@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from assay.evaluation.outcomes import Rule
 
-ACTIONS = ("import", "check")
+ACTIONS = ("import", "check", "report")
 IMPOSSIBLE = 1
 
 
@@ -65,8 +65,8 @@ class Evaluating:
     ] = "high"  # fmt: skip
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="REPORT.json", show_default=False,
-                     help="Write all figures as JSON."),
+        typer.Option("-o", "--output", metavar="FILE", show_default=False,
+                     help="Write all figures as JSON; of `report`, the page as HTML."),
     ] = None  # fmt: skip
 
 
@@ -80,6 +80,7 @@ class Evaluating:
         "assay evaluate import runs/ours runs/random --candidate ours --versus random",
         "assay evaluate import results.csv --versus random",
         "assay evaluate check table.csv",
+        "assay evaluate report data.assay/comparisons/comparison-1a2b3c4d -o report.html",
     ),
 )
 def evaluate(
@@ -107,6 +108,9 @@ def evaluate(
     `check TABLE.csv` says whether a published table can be right: scores that no counts give,
     totals that contradict their sets, and conclusions that hang on the judge or the rule. It ends
     with code 1 where a line is impossible or contradicts others.
+
+    `report FOLDER -o REPORT.html` makes the report of a comparison again from its records, ours or
+    anybody's in the same form, without any model.
     """
     from assay.errors import UsageError
 
@@ -118,8 +122,28 @@ def evaluate(
         )
     if given[0] == "check":
         _check(given[1:], evaluating, everywhere)
+    elif given[0] == "report":
+        _report(given[1:], evaluating, everywhere)
     else:
         _import(given[1:], evaluating, everywhere)
+
+
+def _report(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere) -> None:
+    from assay.cli.options.replacing import check_replaceable
+    from assay.cli.printing.compare_report import print_records
+    from assay.errors import UsageError
+    from assay.reports.comparison.outcome import outcome_of
+    from assay.stores.cache import default_cache_folder
+    from assay.stores.written import remember
+
+    if len(words) != 1:
+        raise UsageError("the records of one comparison at a time",
+                         hint="assay evaluate report FOLDER -o report.html")  # fmt: skip
+    folder = Path(words[0])
+    output = evaluating.output or folder / "report.html"
+    check_replaceable(output, yes=everywhere.yes, inputs=[folder / "comparison.json"])
+    print_records(outcome_of(folder, output))
+    remember(default_cache_folder(), [output])
 
 
 def _check(words: Sequence[str], evaluating: Evaluating, everywhere: Everywhere) -> None:
@@ -232,6 +256,8 @@ def _show(
     from assay.cli.naming import shown_path
     from assay.cli.options.replacing import check_replaceable
     from assay.files import write_text
+    from assay.stores.cache import default_cache_folder
+    from assay.stores.written import remember
     from assay.wording import json_text
 
     if evaluating.output is not None:
@@ -244,6 +270,7 @@ def _show(
             page.result(part)
     if evaluating.output is not None:
         write_text(evaluating.output, json_text(described) + "\n")
+        remember(default_cache_folder(), [evaluating.output])
         page.note(f"wrote {shown_path(evaluating.output)}", style="dim")
 
 

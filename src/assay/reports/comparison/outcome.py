@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from assay.compare.contrasts import against_usual, more_data
-from assay.compare.record_files import to_json
+from assay.compare.record_files import read_comparison, to_json
+from assay.compare.record_schema import check_records
 from assay.compare.records import Comparison, Trial
 from assay.compare.runner import Runner, Step
 from assay.compare.statistics import Row, summary
@@ -77,6 +78,24 @@ class Outcome(Brief):
         return self.brief() | reported
 
 
+def outcome_of(records: Path, report: Path) -> Outcome:
+    """Return what records say, whoever wrote them, and write their report.
+
+    Args:
+        records: folder of the records.
+        report: where the report is written: the same bytes as when the comparison was carried out.
+
+    Raises:
+        DataError: if the folder holds no records, with the file and the place.
+    """
+    check_records(records)
+    comparison = read_comparison(records)
+    write_report(report, comparison, rebuild=comparison.rebuild)
+    rows = {part.name: summary(comparison, part.name) for part in comparison.sets}
+    found = verdicts(comparison, rows[comparison.primary])
+    return Outcome(comparison, rows, found, records, report)
+
+
 def carry_out(
     study: Study,
     *,
@@ -101,13 +120,14 @@ def carry_out(
     Raises:
         AssayError: whatever stops the work as a whole; an arm that fails does not.
     """
+    study.rebuild = rebuild
     try:
         comparison = study.run(tell)
     except KeyboardInterrupt:
         if study.has_trials():
-            _write_report(study, report, study.write(), rebuild)
+            _write_report(study, report, study.write())
         raise
-    place = _write_report(study, report, comparison, rebuild)
+    place = _write_report(study, report, comparison)
     rows = {part.name: summary(comparison, part.name) for part in comparison.sets}
     found = verdicts(comparison, rows[comparison.primary])
     first = found[comparison.bases[0]]
@@ -117,9 +137,9 @@ def carry_out(
     )
 
 
-def _write_report(study: Study, report: Path | None, comparison: Comparison, rebuild: str) -> Path:
+def _write_report(study: Study, report: Path | None, comparison: Comparison) -> Path:
     place = report or study.records / "report.html"
-    write_report(place, comparison, rebuild=rebuild)
+    write_report(place, comparison, rebuild=comparison.rebuild)
     if report is not None:
         remember(study.project.runtime.cache, [report])
     return place

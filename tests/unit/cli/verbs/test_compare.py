@@ -122,6 +122,23 @@ def test_claims_on_a_file_and_answers_are_kept_and_asked_for_again(here: Here) -
     assert "'another.json', which is not measured on" in refused.err
 
 
+def test_the_report_is_made_again_from_the_records(here: Here) -> None:
+    called = here("compare", "rows.json", "--base", "tiny", "--budget", "20%", *_SHORT,
+                  "-o", "report.html", "--json", "-q")  # fmt: skip
+    records = called.document["records"]
+    again = here("evaluate", "report", records, "-o", "again.html")
+    twice = here("evaluate", "report", records, "-o", "again.html", "--json", "-q")
+
+    assert again.code == 0, again.err
+    assert Path("again.html").read_bytes() == Path("report.html").read_bytes()
+    assert twice.document["verdict"] == called.document["verdict"]
+    assert twice.document["contrasts"] == called.document["contrasts"]
+    assert here("evaluate", "report", "rows.assay").code == 1
+    assert here("evaluate", "report").code == 2
+    schema = here("schema", "comparison", "--json").document
+    assert "trials" in schema["properties"]
+
+
 def test_a_dry_run_prices_the_work_and_trains_nothing(here: Here) -> None:
     shown = here("compare", "rows.json", "ttr", "--base", "tiny", "--budget", "20%", "-n", *_SHORT)
     planned = here("compare", "rows.json", "ttr", "--base", "tiny", "--budget", "20%", "-n",
