@@ -8,8 +8,11 @@ from assay.compare.records import Comparison
 from assay.compare.statistics import Row
 from assay.components.references import short_name
 from assay.html import Html, element
+from assay.reports.comparison.table import difference_cell, titled_table
 from assay.solvers.students_t import student_quantile
 from assay.wording import NOTHING, interval, p_value, signed, whole_percent
+
+_TITLE = "Does a better base model gain more?"
 
 
 def across_bases(comparison: Comparison, rows: Sequence[Row]) -> Html:
@@ -19,9 +22,9 @@ def across_bases(comparison: Comparison, rows: Sequence[Row]) -> Html:
         comparison: of one base model, which leaves the question open, or of several.
         rows: its summary on the primary set.
     """
-    title = element("h2", "Does a better base model gain more?")
     if len(comparison.bases) == 1:
-        return element("section", title, element("p", "One base model was compared."))
+        said = element("p", "One base model was compared.")
+        return element("section", element("h2", _TITLE), said)
     heads = ["Arm", *(short_name(base) for base in comparison.bases), "Gains more"]
     lines = []
     for first in rows:
@@ -38,26 +41,12 @@ def across_bases(comparison: Comparison, rows: Sequence[Row]) -> Html:
         f"{short_name(comparison.bases[0])}; values per token count other tokens where base models "
         "have tokenizers of their own."
     )
-    table = element(
-        "table",
-        element("thead", element("tr", [element("th", word) for word in heads])),
-        element("tbody", lines),
-    )
-    return element(
-        "section",
-        title,
-        element("p", words),
-        element("div", table, class_="scroll"),
-    )
+    return titled_table(_TITLE, words, heads, lines)
 
 
 def _cell(row: Row) -> Html:
-    found, on = row.difference, short_name(row.base)
-    if found is None:
-        return element("td", element("div", NOTHING), data_label=on)
-    p = "" if row.p_holm is None else f"; Holm p {p_value(row.p_holm)}"
-    around = element("small", f"{interval(found.low, found.high)}{p}")
-    return element("td", element("div", signed(found.value), around), data_label=on)
+    note = "" if row.p_holm is None else f"; Holm p {p_value(row.p_holm)}"
+    return difference_cell(row.difference, short_name(row.base), note)
 
 
 def _more(first: Row, last: Row) -> Html:

@@ -6,14 +6,14 @@ Source:
 
 from collections.abc import Sequence
 
-from assay.compare.bootstrap import Estimate
 from assay.compare.contrasts import against_usual, more_data
 from assay.compare.power import LEVEL
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row
 from assay.html import Html, element
 from assay.reports.comparison.across_bases import across_bases
-from assay.wording import NOTHING, interval, listed, signed, whole_percent
+from assay.reports.comparison.table import difference_cell, titled_table
+from assay.wording import listed, whole_percent
 
 
 def survey_questions(comparison: Comparison, rows: Sequence[Row]) -> list[Html | None]:
@@ -43,7 +43,9 @@ def _usual(comparison: Comparison, rows: Sequence[Row]) -> Html | None:
         }
         estimates = [row.difference, *(own[name].estimate if name in own else None
                                        for name in others)]  # fmt: skip
-        cells = [_cell(each, head) for each, head in zip(estimates, heads[1:], strict=True)]
+        cells = [
+            difference_cell(each, head) for each, head in zip(estimates, heads[1:], strict=True)
+        ]
         lines.append(element("tr", element("td", row.label), cells))
     measure = comparison.set(comparison.primary).measured
     words = (
@@ -52,7 +54,7 @@ def _usual(comparison: Comparison, rows: Sequence[Row]) -> Html | None:
         f"{measure.ahead.capitalize()} {measure.name} is better; intervals are of "
         f"{whole_percent(1 - LEVEL)}. Claims are made against random rows alone."
     )
-    return _section("Does it beat conventional selection?", words, heads, lines)
+    return titled_table("Does it beat conventional selection?", words, heads, lines)
 
 
 def _more(comparison: Comparison) -> Html | None:
@@ -70,7 +72,7 @@ def _more(comparison: Comparison) -> Html | None:
         label = f"{name}, with {each.base}" if each.base else name
         said = element("td", element("div", helps), data_label="More data")
         kind = None if helps == "helps" else "with-fault"
-        cell = _cell(each.estimate, "Difference")
+        cell = difference_cell(each.estimate, "Difference")
         lines.append(element("tr", element("td", label), cell, said, class_=kind))
     flat = list(dict.fromkeys(each.other_arm for each in found
                               if not (each.is_told_apart and each.gain > 0)))  # fmt: skip
@@ -81,25 +83,4 @@ def _more(comparison: Comparison) -> Html | None:
         f"intervals.{flagged}"
     )
     heads = ["Arm and budgets", "Difference", "More data"]
-    return _section("Does more data help?", words, heads, lines)
-
-
-def _cell(found: Estimate | None, label: str) -> Html:
-    if found is None:
-        return element("td", element("div", NOTHING), data_label=label)
-    around = element("small", interval(found.low, found.high))
-    return element("td", element("div", signed(found.value), around), data_label=label)
-
-
-def _section(title: str, words: str, heads: Sequence[str], lines: Sequence[Html]) -> Html:
-    table = element(
-        "table",
-        element("thead", element("tr", [element("th", word) for word in heads])),
-        element("tbody", lines),
-    )
-    return element(
-        "section",
-        element("h2", title),
-        element("p", words),
-        element("div", table, class_="scroll"),
-    )
+    return titled_table("Does more data help?", words, heads, lines)

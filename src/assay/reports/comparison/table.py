@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from assay.compare.bootstrap import Estimate
 from assay.compare.records import Comparison
 from assay.compare.statistics import Row
 from assay.html import Child, Html, element
@@ -110,3 +111,32 @@ def _tokens(row: Row) -> list[Child]:
 def _key(style: Style) -> Html:
     drawing = key(style)
     return Html(drawing.replace("<svg ", '<svg class="key" ', 1))
+
+
+def titled_table(title: str, words: str, heads: Sequence[str], lines: Sequence[Html]) -> Html:
+    """Return a section with a table: what it is, in words, and its lines."""
+    table = element(
+        "table",
+        element("thead", element("tr", [element("th", word) for word in heads])),
+        element("tbody", lines),
+    )
+    return element(
+        "section",
+        element("h2", title),
+        element("p", words),
+        element("div", table, class_="scroll"),
+    )
+
+
+def difference_cell(found: Estimate | None, label: str, note: str = "") -> Html:
+    """Return a difference with its interval.
+
+    Args:
+        found: the difference; None for none.
+        label: heading of the column, for narrow screens.
+        note: what stands behind the interval.
+    """
+    if found is None:
+        return element("td", element("div", NOTHING), data_label=label)
+    around = element("small", f"{interval(found.low, found.high)}{note}")
+    return element("td", element("div", signed(found.value), around), data_label=label)
