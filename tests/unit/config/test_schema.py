@@ -154,7 +154,9 @@ def test_what_is_refused_does_not_fit_the_schema(text: str, schema: dict[str, An
 
 def test_every_parameter_of_every_component_is_described() -> None:
     schema = config_schema()
-    for component in components():
+    own = [each for each in components() if each.__module__.startswith("assay.")]  # no other test's
+    assert len(own) > 100
+    for component in own:
         described = schema["$defs"][f"{component.kind}.{component.name}"]
         assert list(described["properties"]) == ["method", *component.model_fields]
         assert all(part.get("description") for part in list(described["properties"].values())[1:])
