@@ -62,15 +62,16 @@ def against_usual(comparison: Comparison, set_name: str | None = None) -> list[C
         comparison: finished or not.
         set_name: an evaluation set; None for the primary one.
     """
+    name = set_name or comparison.primary
     found: list[Contrast] = []
-    for part, base, sides in _by_base(comparison, set_name):
+    for part, base, sides in _by_base(comparison, name):
         usual = [arm for kind in USUAL if (arm := part.of_kind(kind)) is not None]
         methods = [arm.name for arm in part.arms if arm.kind == "method"]
         for budget in part.budgets:
             for method in methods:
                 others = [(arm.name, "" if arm.kind == "full" else budget) for arm in usual]
                 pairs = [((method, budget), other) for other in others]
-                found += _contrasts(part, base, sides, pairs, set_name)
+                found += _contrasts(part, base, sides, pairs, name)
     return found
 
 
@@ -81,8 +82,9 @@ def more_data(comparison: Comparison, set_name: str | None = None) -> list[Contr
         comparison: finished or not.
         set_name: an evaluation set; None for the primary one.
     """
+    name = set_name or comparison.primary
     found: list[Contrast] = []
-    for part, base, sides in _by_base(comparison, set_name):
+    for part, base, sides in _by_base(comparison, name):
         full = part.of_kind("full")
         for arm in part.arms:
             if arm.kind in ("full", "base"):
@@ -91,14 +93,13 @@ def more_data(comparison: Comparison, set_name: str | None = None) -> list[Contr
             if full is not None:
                 steps.append((full.name, ""))
             pairs = list(zip(steps[1:], steps, strict=False))
-            found += _contrasts(part, base, sides, pairs, set_name)
+            found += _contrasts(part, base, sides, pairs, name)
     return found
 
 
 def _by_base(
-    comparison: Comparison, set_name: str | None
+    comparison: Comparison, name: str
 ) -> Iterator[tuple[Comparison, str, Mapping[Cell, Side]]]:
-    name = set_name or comparison.primary
     for base in comparison.base_axis:
         part = comparison.of_base(base)
         yield part, base, sides_of(part, name, value_table(part, name))
@@ -109,9 +110,8 @@ def _contrasts(
     base: str,
     sides: Mapping[Cell, Side],
     pairs: list[tuple[Cell, Cell]],
-    set_name: str | None,
+    name: str,
 ) -> Iterator[Contrast]:
-    name = set_name or comparison.primary
     for cell, other in pairs:
         if cell in sides and other in sides:
             purpose = f"compare: contrast of {name}, {cell[0]}, {cell[1]}, {other[0]}, {other[1]}"

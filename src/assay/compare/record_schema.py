@@ -147,6 +147,8 @@ def check_records(folder: Path) -> None:
         raise DataError(problem, hint="`assay schema comparison` has all of it") from error
     for name, columns in FILES.items():
         _check_table(folder / name, columns)
+    if (folder / "answers.parquet").exists():
+        _check_table(folder / "answers.parquet", ANSWERS)
 
 
 def _check_table(path: Path, columns: dict[str, str]) -> None:

@@ -72,6 +72,7 @@ class BenchmarkPairs(Brief):
         candidate: name of the one.
         reference: name of the other.
         rows: by task and metric, in the order of the candidate's run.
+        terms: under which each task was run, equal in both.
         refused: tasks that cannot be compared, with why.
         notes: what a reader should know.
     """
@@ -79,6 +80,7 @@ class BenchmarkPairs(Brief):
     candidate: str
     reference: str
     rows: tuple[Compared, ...]
+    terms: Mapping[str, Mapping[str, str]]
     refused: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
 
@@ -134,6 +136,11 @@ def compare_runs(candidate: Run, reference: Run) -> BenchmarkPairs:
         candidate.name,
         reference.name,
         tuple(replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True)),
+        {
+            task: run.terms
+            for task, run in candidate.tasks.items()
+            if task in {r.task for r in rows}
+        },
         tuple(refused),
         tuple(notes),
     )

@@ -37,8 +37,8 @@ class TaskRun:
     """What a run got on a task.
 
     Attributes:
-        terms: what has to be equal for two runs to be comparable, by name: version, task hash,
-            shots, chat template, system instruction.
+        terms: what has to be equal for two runs to be comparable, by name: versions of harness and
+            task, task hash, shots, chat template, system instruction.
         values: of each metric, what each question got; metrics that are no mean stay out.
         low_is_better: metrics of which low values are better.
         prompts: hash of each question's prompt.
@@ -63,14 +63,12 @@ class Run:
     Attributes:
         name: of the model, as the run tells it.
         path: its results.
-        version: of the harness.
         tasks: by name; without those whose samples were not logged.
         unlogged: tasks whose samples were not logged.
     """
 
     name: str
     path: Path
-    version: str
     tasks: Mapping[str, TaskRun]
     unlogged: tuple[str, ...]
 
@@ -119,7 +117,7 @@ def read_run(path: Path) -> Run:
         elif task not in data.get("group_subtasks", {}) or not data["group_subtasks"][task]:
             unlogged.append(task)
     name = str(data.get("model_name") or data.get("model_source") or results.parent.name)
-    return Run(name, results, str(data.get("lm_eval_version", "")), tasks, tuple(unlogged))
+    return Run(name, results, tasks, tuple(unlogged))
 
 
 def _json(text: str, where: str) -> dict[str, Any]:
@@ -199,6 +197,7 @@ def _is_mean(results: Mapping[str, Any], metric: Metric, own: Mapping[Key, float
 def _terms(data: Mapping[str, Any], task: str) -> dict[str, str]:
     """Return what two runs on a task have to have in common."""
     of_task = {
+        "version of the harness": data.get("lm_eval_version"),
         "version of the task": data.get("versions", {}).get(task),
         "hash of the task": data.get("task_hashes", {}).get(task),
         "number of shots": data.get("n-shot", {}).get(task),

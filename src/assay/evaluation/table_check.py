@@ -58,14 +58,9 @@ class Checked:
         return not any(each.kind in ("impossible", "contradiction") for each in self.findings)
 
 
-def check_table(lines: Sequence[Line], sizes: dict[str, int] | None = None) -> Checked:
-    """Return what is wrong with a table, and what it rests on.
-
-    Args:
-        lines: of the table.
-        sizes: questions of sets, where the table does not tell them.
-    """
-    told = {**(sizes or {}), **sizes_of(lines)}
+def check_table(lines: Sequence[Line]) -> Checked:
+    """Return what is wrong with a table, and what it rests on."""
+    told = sizes_of(lines)
     usual = {line.set: usual_size(line.set) for line in lines if line.set not in told}
     known = {**told, **{name: size for name, size in usual.items() if size is not None}}
     found: list[Finding] = list(_unequal_sizes(lines))
@@ -92,7 +87,7 @@ def _grouped(
 def _unequal_sizes(lines: Sequence[Line]) -> Iterator[Finding]:
     for name, group in _grouped(lines, lambda line: line.set):
         told = {line.number: line.questions or line.outcomes
-                for line in group if not line.is_total}  # fmt: skip
+                for line in group if not (line.is_total or line.is_mean)}  # fmt: skip
         sizes = sorted({size for size in told.values() if size})
         if len(sizes) > 1:
             words = f"{name} has {listed([f'{size:,}' for size in sizes])} questions"
@@ -111,6 +106,8 @@ def _line_findings(line: Line, questions: int | None) -> Iterator[Finding]:
     if not 0 <= score.value <= _LARGEST:
         yield Finding("impossible", at, f"{line.label}: {score.text} lies outside 0 to 2")
         return
+    if line.is_mean:
+        return  # it is one of no counts
     if (exact := line.exact) is not None:
         yield from _as_printed(line, score, [exact], f"its counts give {float(exact):.4f}")
     elif questions:
@@ -151,9 +148,10 @@ def _nearest(score: Printed, questions: int) -> list[Fraction]:
 
 def _total_findings(group: Sequence[Line], sizes: dict[str, int]) -> Iterator[Finding]:
     totals = [line for line in group if line.is_total]
-    parts = [line for line in group if not line.is_total]
-    if not totals or not parts:
+    parts = [line for line in group if not (line.is_total or line.is_mean)]
+    if not parts:
         return
+    yield from _mean_findings([line for line in group if line.is_mean], parts)
     at = tuple(line.number for line in parts)
     for total in totals:
         here = (*at, total.number)
@@ -193,14 +191,36 @@ def _total_score(
         yield Finding("remark", at, f"{words}: its sets give {_between(low, high)}")
         return
     words = f"{total.label}: {score.text} in all, and its sets give {_between(low, high)}"
-    printed = [part.score for part in parts if part.score is not None]
-    mean = sum((each.value for each in printed), Fraction(0)) / max(1, len(printed))
-    slack = max((each.step for each in printed), default=Fraction(0)) + score.step
-    if len(printed) == len(parts) and abs(mean - score.value) <= slack / 2:
+    if _is_plain_mean(score, parts):
         words += (
             f"; {score.text} is the plain mean of their scores, which weighs questions unequally"
         )
     yield Finding("contradiction", at, words)
+
+
+def _mean_findings(means: Sequence[Line], parts: Sequence[Line]) -> Iterator[Finding]:
+    """Yield lines that call themselves the mean of the sets' scores, and are not."""
+    for line in means:
+        told = line.score is not None and all(part.score is not None for part in parts)
+        if line.score is not None and told and not _is_plain_mean(line.score, parts):
+            at = (*(part.number for part in parts), line.number)
+            mean = float(_plain_mean(parts))
+            words = f"{line.label}: {line.score.text}, and the mean of its sets is {mean:.4f}"
+            yield Finding("contradiction", at, words)
+
+
+def _plain_mean(parts: Sequence[Line]) -> Fraction:
+    return sum((part.score.value for part in parts if part.score), Fraction(0)) / len(parts)
+
+
+def _is_plain_mean(score: Printed, parts: Sequence[Line]) -> bool:
+    """Return whether a score is the mean of the sets' printed ones, as far as digits tell."""
+    printed = [part.score for part in parts if part.score is not None]
+    if len(printed) < len(parts):
+        return False
+    # Either may be rounded or cut off.
+    slack = max(each.step for each in printed) + score.step
+    return abs(_plain_mean(parts) - score.value) <= slack
 
 
 def _range(part: Line, questions: int | None) -> tuple[int, int] | None:

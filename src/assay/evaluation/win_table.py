@@ -10,7 +10,9 @@ from typing import NamedTuple
 from assay.errors import DataError
 from assay.evaluation.delimited_file import cells_of, named_columns
 
-TOTALS = frozenset({"total", "all", "overall", "sum", "average", "avg", "mean"})
+TOTALS = frozenset({"total", "all", "overall", "sum"})
+MEANS = frozenset({"average", "avg", "mean"})
+"""What a line over all sets is called: one that pools questions, and the plain mean of scores."""
 COUNTS = ("wins", "ties", "losses")
 _NAMED = {
     "candidate": ("candidate", "model", "method"),
@@ -56,7 +58,7 @@ class Line:
         reference: whom it is compared with; empty if the table has one alone.
         judge: who judged; empty if the table does not say.
         rule: how two orders became one outcome; empty if the table does not say.
-        set: the test set; a total has one of the names of `TOTALS`.
+        set: the test set, or one of the names of `TOTALS` and `MEANS`.
         score: (wins - losses) / questions + 1, as printed; None if it is not.
         counts: wins, ties and losses; None if they are not printed.
         questions: how many the set has, by the table; None if it does not say.
@@ -86,8 +88,13 @@ class Line:
 
     @property
     def is_total(self) -> bool:
-        """Whether the line is about all sets."""
+        """Whether the line pools the questions of all sets."""
         return self.set.strip().lower() in TOTALS
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the line is the plain mean of the scores of the sets."""
+        return self.set.strip().lower() in MEANS
 
     @property
     def group(self) -> tuple[str, str, str, str]:

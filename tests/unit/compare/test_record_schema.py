@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,15 @@ import polars as pl
 import pytest
 
 from assay.compare.record_files import read_comparison, to_json, write_comparison
-from assay.compare.record_schema import check_records, comparison_schema
+from assay.compare.record_schema import (
+    ArmEntry,
+    ComparisonFile,
+    SetEntry,
+    TrialEntry,
+    check_records,
+    comparison_schema,
+)
+from assay.compare.records import Arm, Comparison, EvaluationSet, Trial
 from assay.compare.statistics import summary
 from assay.errors import DataError
 from assay.reports.comparison.outcome import outcome_of
@@ -25,6 +34,15 @@ def test_what_is_written_fits_the_schema(tmp_path: Path) -> None:
 
     check_records(tmp_path)
     jsonschema.validate(json.loads(json.dumps(to_json(MADE))), comparison_schema())
+
+
+def test_the_schema_has_every_field_of_the_records() -> None:
+    arrays = {"values", "answers", "ids"}
+    for entry, record in ((ComparisonFile, Comparison), (TrialEntry, Trial), (ArmEntry, Arm),
+                          (SetEntry, EvaluationSet)):  # fmt: skip
+        known = {each.name for each in fields(record)} - arrays
+        lacking = {"tokens"} if entry is SetEntry else set()  # they lie in questions.parquet
+        assert set(entry.model_fields) - {"format"} == known - lacking
 
 
 def _by_hand(folder: Path) -> dict[str, Any]:
@@ -144,6 +162,12 @@ def test_tables_that_do_not_fit_are_named(tmp_path: Path) -> None:
         table.write_parquet(folder / "values.parquet")
         with pytest.raises(DataError, match=message):
             check_records(folder)
+    values.write_parquet(folder / "values.parquet")
+    pl.DataFrame({"trial": [0], "set": ["sums"], "question": [0]}).write_parquet(
+        folder / "answers.parquet"
+    )
+    with pytest.raises(DataError, match="has no column text, tokens and finish"):
+        check_records(folder)
     (folder / "values.parquet").write_bytes(b"no")
     with pytest.raises(DataError, match="is no Parquet file"):
         check_records(folder)

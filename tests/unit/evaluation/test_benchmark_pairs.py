@@ -68,6 +68,13 @@ def test_figures_are_those_that_the_harness_reports() -> None:
     ]  # fmt: skip
 
 
+def test_terms_are_told_beside_the_figures() -> None:
+    terms = _both().terms["my_gen"]
+
+    assert terms["version of the harness"] == "0.4.13"
+    assert terms["number of shots"] == "0"
+
+
 def test_differences_are_paired_as_scipy_does() -> None:
     stats = pytest.importorskip("scipy.stats")
     found = _both()
@@ -108,6 +115,7 @@ def test_an_answer_more_in_one_run_is_left_out_and_told(tmp_path: Path) -> None:
         ("versions", "my_mc", 9.0, "version of the task"),
         ("task_hashes", "my_mc", "0" * 64, "hash of the task"),
         ("n-shot", "my_mc", 5, "number of shots"),
+        ("lm_eval_version", "", "0.4.2", "version of the harness"),
         ("chat_template_sha", "", "0" * 64, "chat template"),
         ("system_instruction_sha", "", "0" * 64, "system instruction"),
     ],

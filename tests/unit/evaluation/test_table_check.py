@@ -132,6 +132,20 @@ def test_a_plain_mean_of_the_sets_is_recognised(tmp_path: Path) -> None:
     assert "is the plain mean of their scores" in finding.words
 
 
+def test_a_line_of_means_is_held_against_the_mean_of_its_sets(tmp_path: Path) -> None:
+    # The mean of 1.25 and 0.6667 is 0.95835; pooled it would be 0.8462.
+    rows: list[dict[str, Any]]
+    rows = [{"candidate": "a", "set": "x", "score": "1.25", "questions": 80},
+            {"candidate": "a", "set": "y", "score": "0.6667", "questions": 180},
+            {"candidate": "a", "set": "Average", "score": "0.958"}]  # fmt: skip
+    wrong = [*rows[:2], {"candidate": "a", "set": "avg", "score": "0.846"}]
+
+    assert _checked(tmp_path, rows).findings == ()
+    (finding,) = _checked(tmp_path, wrong).findings
+    assert (finding.kind, finding.lines) == ("contradiction", (2, 3, 4))
+    assert finding.words == "a on avg: 0.846, and the mean of its sets is 0.9584"
+
+
 def test_a_conclusion_that_hangs_on_the_judge_is_told(tmp_path: Path) -> None:
     def line(judge: str, wins: int, losses: int, candidate: str = "a") -> dict[str, Any]:
         return {"candidate": candidate, "set": "x", "judge": judge, "wins": wins,

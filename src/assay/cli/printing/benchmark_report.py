@@ -29,6 +29,7 @@ def describe_pairs(found: "BenchmarkPairs", paths: Sequence[Path]) -> dict[str, 
                                "difference": row.difference}
                 for row in found.rows
             ],
+            "terms": {task: dict(terms) for task, terms in found.terms.items()},
             "refused": [{"task": task, "why": why} for task, why in found.refused],
             "notes": list(found.notes),
         }
