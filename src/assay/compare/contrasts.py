@@ -9,6 +9,7 @@ Source:
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from assay.compare.bootstrap import Estimate, Side, difference
 from assay.compare.measure import Measure
@@ -97,12 +98,15 @@ def more_data(comparison: Comparison, set_name: str | None = None) -> list[Contr
     return found
 
 
+@lru_cache(maxsize=1)
 def _by_base(
     comparison: Comparison, name: str
-) -> Iterator[tuple[Comparison, str, Mapping[Cell, Side]]]:
-    for base in comparison.base_axis:
-        part = comparison.of_base(base)
-        yield part, base, sides_of(part, name, value_table(part, name))
+) -> tuple[tuple[Comparison, str, Mapping[Cell, Side]], ...]:
+    """Return what is compared on each base model; both questions are asked of one drawing."""
+    parts = [(comparison.of_base(base), base) for base in comparison.base_axis]
+    return tuple(
+        (part, base, sides_of(part, name, value_table(part, name))) for part, base in parts
+    )
 
 
 def _contrasts(
