@@ -13,7 +13,14 @@ from assay.compare.statistics import Row
 from assay.html import Html, element
 from assay.reports.comparison.across_bases import across_bases
 from assay.reports.comparison.table import difference_cell, titled_table
-from assay.wording import listed, whole_percent
+from assay.wording import capitalised, listed, whole_percent
+
+_WORDS = {
+    "random": "random rows of the same budget",
+    "longest_response": "the longest responses",
+    "longest_instruction": "the longest instructions",
+    "full": "all rows",
+}
 
 
 def survey_questions(comparison: Comparison, rows: Sequence[Row]) -> list[Html | None]:
@@ -49,9 +56,9 @@ def _usual(comparison: Comparison, rows: Sequence[Row]) -> Html | None:
         lines.append(element("tr", element("td", row.label), cells))
     measure = comparison.set(comparison.primary).measured
     words = (
-        f"How each method differs from what is usually done, on {comparison.primary}: random rows "
-        "and the longest ones of the same budget, and all rows. "
-        f"{measure.ahead.capitalize()} {measure.name} is better; intervals are of "
+        f"How each method differs from what is usually done, on {comparison.primary}: from "
+        f"{listed([_WORDS.get(head, head) for head in heads[1:]])}. "
+        f"{capitalised(measure.ahead)} {measure.name} is better; intervals are of "
         f"{whole_percent(1 - LEVEL)}. Claims are made against random rows alone."
     )
     return titled_table("Does it beat conventional selection?", words, heads, lines)

@@ -242,3 +242,6 @@ def test_the_surveys_questions_are_answered() -> None:
     ]
     assert order == sorted(order)
     assert "random: 25% to all rows (full)" in text
+    assert "from random rows of the same budget, the longest responses and all rows." in text
+    partly = _text(render(without(made, "full"), rebuild="assay compare"))
+    assert "from random rows of the same budget and the longest responses." in partly
