@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from assay.backends.held import HeldModels
 from assay.compare.experiment import Experiment
 from assay.compare.questions import QuestionSet
 from assay.compare.records import Comparison, Trial
-from assay.compare.runner import Runner
+from assay.compare.runner import Runner, Step
+from assay.compare.study import Study
 from assay.components.budget import Budget
 from assay.engine.engine import Engine
 from assay.features.made_models import model_name
@@ -64,11 +65,21 @@ def experiment(base: Path, *budgets: str, **terms: Any) -> Experiment:
     )
 
 
-def runner_of(folder: Path, base: Path, *budgets: str, **terms: Any) -> Runner:
+class RunAlone(Runner):
+    """What a comparison does with its one base model, which carries out the comparison itself."""
+
+    def run(self, tell: Callable[[Step], None] | None = None) -> Comparison:
+        """Return the records of the comparison."""
+        study = Study(self.project, self.experiment)
+        study.runners = (self,)
+        return study.run(tell)
+
+
+def runner_of(folder: Path, base: Path, *budgets: str, **terms: Any) -> RunAlone:
     """Return a comparison of made-up rows."""
     project = project_of(folder, write_rows(folder))
     set_budget(project.runtime, base, 2048)
-    return Runner(project, experiment(base, *budgets, **terms))
+    return RunAlone(project, experiment(base, *budgets, **terms))
 
 
 def trained_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ import pytest
 from assay.compare.questions import HELD_OUT
 from assay.compare.record_files import read_comparison, read_trial
 from assay.compare.records import Comparison
-from assay.compare.runner import Runner
 from assay.compare.statistics import summary
+from assay.compare.study import Study
 from assay.compare.verdict import verdict
 from assay.components.base import NoPaper, Paper
 from assay.components.component import Scorer
@@ -102,7 +102,7 @@ def test_an_arm_that_avoids_planted_noise_beats_random_rows(
         methods={"clean": TopScore(by=FewWords())},
     )  # fmt: skip
 
-    made = Runner(_planted(tmp_path), terms).run()
+    made = Study(_planted(tmp_path), terms).run()
 
     found = verdict(made)
     rows = {row.arm: row for row in summary(made)}
@@ -119,7 +119,7 @@ def test_rows_that_are_all_alike_give_no_claim(tmp_path: Path, untrained: Path) 
     project = _project(tmp_path, [_clean(rng) for _ in range(60)])
     terms = experiment(untrained, "20%", recipe=_RECIPE, seeds=2, full=False, untuned=False)
 
-    made = Runner(project, terms).run()
+    made = Study(project, terms).run()
 
     assert verdict(made).outcome == "undecided"
     assert not any(row.significant for row in summary(made))
@@ -128,7 +128,7 @@ def test_rows_that_are_all_alike_give_no_claim(tmp_path: Path, untrained: Path) 
 _JOB = """
 import sys
 from pathlib import Path
-from assay.compare.runner import Runner
+from assay.compare.study import Study
 from assay.project import Project
 from assay.runtime import Runtime
 from tests.comparisons import experiment
@@ -136,7 +136,7 @@ from tests.comparisons import experiment
 base, folder = sys.argv[1:]
 runtime = Runtime(cache=Path(folder) / "cache", workers=1, device="cpu", offline=True)
 project = Project(Path(folder) / "project", data=Path(folder) / "rows.json", runtime=runtime)
-Runner(project, experiment(Path(base), full=False)).run()
+Study(project, experiment(Path(base), full=False)).run()
 """
 
 
@@ -177,7 +177,7 @@ def test_a_comparison_that_is_killed_goes_on_and_ends_the_same(
 ) -> None:
     rng = np.random.Generator(np.random.Philox(3))
     rows = [_clean(rng) for _ in range(60)]
-    whole = Runner(_project(tmp_path / "whole", rows), experiment(llama_folder, full=False)).run()
+    whole = Study(_project(tmp_path / "whole", rows), experiment(llama_folder, full=False)).run()
     folder = tmp_path / "killed"
     folder.mkdir()
     shutil.copy(tmp_path / "whole/rows.json", folder)

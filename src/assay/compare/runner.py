@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,6 @@ from assay.compare.ledger import Ledger
 from assay.compare.plan import ComparisonPlan, Job, make_plan
 from assay.compare.power import power_check
 from assay.compare.questions import QuestionSet, ask_base, candidates, scoring
-from assay.compare.record_files import write_comparison
 from assay.compare.records import BUDGETLESS, Comparison, PowerCheck, SetKind, Trial
 from assay.compare.remarks import few_steps
 from assay.compare.trials import Bench, Choices
@@ -31,12 +30,12 @@ from assay.components.references import (
 from assay.components.walk import walk
 from assay.engine.engine import Engine
 from assay.engine.read_files import file_notes
-from assay.errors import AssayError, DataError, PlanError, Words, joined
+from assay.errors import AssayError, DataError, Words
 from assay.features.duplicates import evaluation_file
 from assay.features.made_models import model_name
 from assay.models.recipe import Recipe
 from assay.pool.view import PoolView
-from assay.progress import Progress, Silent, seconds_left
+from assay.progress import seconds_left
 from assay.stores.results import Results
 from assay.version import __version__
 from assay.wording import listed
@@ -117,15 +116,6 @@ class Runner:
         recipe = self.experiment.recipe
         return [(size.words, recipe.all_steps(max(1, int(size.rows)))) for size in self.plan.sizes]
 
-    def check(self) -> None:
-        """Check that the comparison can start.
-
-        Raises:
-            PlanError: with every reason why it cannot.
-        """
-        if self.plan.refusals:
-            raise PlanError(joined(self.plan.refusals))
-
     @cached_property
     def questions(self) -> Sequence[QuestionSet]:
         """The sets of questions, with the losses of the base model."""
@@ -185,19 +175,6 @@ class Runner:
         ledger = Ledger(self.engine, self.folder / "costs")
         return Choices(self.engine, ledger, self.plan.jobs)
 
-    def run(self, tell: Callable[[Step], None] | None = None) -> Comparison:
-        """Do what is not done yet, write the records, and return them.
-
-        Args:
-            tell: called after every trial, in place of the progress of all.
-
-        Raises:
-            PlanError: if the comparison cannot start.
-        """
-        self.check()
-        work_through(self.steps(), len(self.plan.jobs), self.project.runtime.progress, tell)
-        return self.write()
-
     def steps(self) -> Iterator[Step]:
         """Do what is not done yet, a trial at a time."""
         bench = Bench(self.engine, self.experiment, self.choices, self.questions, self.folder)
@@ -236,12 +213,6 @@ class Runner:
             assay_version=__version__,
             powers=(self.power,),
         )
-
-    def write(self) -> Comparison:
-        """Write what is known so far to the project, and return it."""
-        made = self.comparison()
-        write_comparison(self.records, made)
-        return made
 
     @property
     def records(self) -> Path:
@@ -306,24 +277,6 @@ class Runner:
             model: f"read by {listed(list(dict.fromkeys(names)))}"
             for model, names in readers.items()
         }
-
-
-def work_through(
-    steps: Iterable[Step], count: int, progress: Progress, tell: Callable[[Step], None] | None
-) -> None:
-    """Do trials one after another.
-
-    Args:
-        steps: does a trial each.
-        count: how many there are.
-        progress: shows how far they are.
-        tell: called after every trial, in place of that.
-    """
-    with (progress if tell is None else Silent()).task("trials", count, unit="trials") as task:
-        for step in steps:
-            task.advance(1)
-            if tell is not None:
-                tell(step)
 
 
 def _tried(bench: Bench, job: Job) -> tuple[Trial, bool]:

@@ -12,13 +12,14 @@ import polars as pl
 from assay.compare.experiment import Experiment, selector_of
 from assay.compare.record_files import write_comparison
 from assay.compare.records import Comparison, EvaluationSet, Trial
-from assay.compare.runner import Runner, Step, work_through
+from assay.compare.runner import Runner, Step
 from assay.components.base import Component
 from assay.components.budget import Budget
 from assay.components.component import Selector, build
 from assay.components.references import short_name
 from assay.components.result_names import DIGITS, derived_name
 from assay.errors import PlanError, Words, joined
+from assay.progress import Progress, Silent
 from assay.samples import FloatArray, IndexArray
 from assay.wording import listed
 from assay.workspace.named_selection import NamedSelection
@@ -75,7 +76,12 @@ class Study:
         """
         self.check()
         count = sum(len(each.plan.jobs) for each in self.runners)
-        work_through(self._steps(count), count, self.project.runtime.progress, tell)
+        progress: Progress = self.project.runtime.progress if tell is None else Silent()
+        with progress.task("trials", count, unit="trials") as task:
+            for step in self._steps(count):
+                task.advance(1)
+                if tell is not None:
+                    tell(step)
         return self.write()
 
     def _steps(self, count: int) -> Iterator[Step]:

@@ -21,6 +21,7 @@ from tests.causal_rows import PlainLoop, given_prompt
 from tests.comparisons import (
     RECIPE,
     TRAINED,
+    RunAlone,
     experiment,
     measured_in_no_time,
     project_of,
@@ -92,7 +93,7 @@ def test_answers_stay_when_the_models_go_and_nothing_is_trained_for_them_again(
     made = first.run()
     models = list(tmp_path.rglob("model.safetensors"))
     TRAINED.clear()
-    again = Runner(first.project, first.experiment).run()
+    again = RunAlone(first.project, first.experiment).run()
 
     assert not models
     assert not TRAINED
@@ -109,7 +110,7 @@ def test_a_comparison_without_answers_is_trained_again_for_them(
     plain = runner_of(tmp_path, llama_folder, full=False)
     without = plain.run()
     TRAINED.clear()
-    runner = Runner(plain.project, replace(plain.experiment, answers=answering(TOKENS)))
+    runner = RunAlone(plain.project, replace(plain.experiment, answers=answering(TOKENS)))
     made = runner.run()
 
     assert not any(trial.answers for trial in without.trials)
@@ -132,7 +133,7 @@ def test_an_interrupted_run_ends_with_the_answers_of_an_undisturbed_one(
     with pytest.raises(KeyboardInterrupt):
         runner_of(tmp_path / "broken", llama_folder, **_TERMS).run(stop)
     project = project_of(tmp_path / "broken", tmp_path / "broken/rows.json")
-    again = Runner(project, experiment(llama_folder, **_TERMS)).run()
+    again = RunAlone(project, experiment(llama_folder, **_TERMS)).run()
 
     for one, other in zip(whole.trials, again.trials, strict=True):
         assert one.answers[HELD_OUT].equals(other.answers[HELD_OUT])
@@ -146,7 +147,7 @@ def test_a_damaged_file_of_answers_is_written_anew(
     TRAINED.clear()
     path = sorted((first.folder / FOLDER).glob("*.parquet"))[0]
     path.write_bytes(path.read_bytes()[:-7] + b"damaged")
-    again = Runner(first.project, first.experiment).run()
+    again = RunAlone(first.project, first.experiment).run()
 
     assert f"{path} is damaged" in caplog.text
     assert len(TRAINED) <= 1

@@ -9,7 +9,7 @@ import pytest
 
 from assay.compare.questions import HELD_OUT, losses
 from assay.compare.records import Trial
-from assay.compare.runner import Runner, Step
+from assay.compare.runner import Step
 from assay.components.base import NoPaper, Paper
 from assay.components.component import Chosen, Scorer, Selector
 from assay.components.rule import Rule
@@ -25,6 +25,7 @@ from tests.causal_rows import PlainLoop, given_prompt
 from tests.comparisons import (
     RECIPE,
     TRAINED,
+    RunAlone,
     chosen_rows,
     experiment,
     measured_in_no_time,
@@ -122,12 +123,12 @@ def test_held_out_rows_are_questions_and_nobody_trains_on_them(
 
 def test_what_a_project_holds_out_is_what_is_asked(tmp_path: Path, llama_folder: Path) -> None:
     project = project_of(tmp_path, write_rows(tmp_path), hold_out=0.25)
-    runner = Runner(project, experiment(llama_folder))
+    runner = RunAlone(project, experiment(llama_folder))
 
     assert np.array_equal(runner.division.held_out, np.flatnonzero(project.pool.held_out))
     assert runner.division.pool.context == project.pool.context
     with pytest.raises(ConfigError, match=r"holds out \d+ rows already"):
-        Runner(project, experiment(llama_folder, hold_out=0.2))
+        RunAlone(project, experiment(llama_folder, hold_out=0.2))
 
 
 @pytest.mark.usefixtures("_measured")
@@ -177,7 +178,7 @@ def test_a_second_run_trains_nothing_and_tells_the_same_costs(
     trainings = len(TRAINED)
     steps: list[Step] = []
 
-    again = Runner(project_of(tmp_path, tmp_path / "rows.json"), experiment(llama_folder))
+    again = RunAlone(project_of(tmp_path, tmp_path / "rows.json"), experiment(llama_folder))
     second = again.run(steps.append)
 
     assert trainings == 5 + 1 + 1 + 1
@@ -194,7 +195,7 @@ def test_what_lies_in_the_cache_costs_what_it_would_cost_anew(
     shutil.rmtree(tmp_path / "project/comparisons")
     monkeypatch.setattr("assay.compare.ledger.cold_seconds", lambda engine, part: 70.0)
 
-    again = Runner(project_of(tmp_path, tmp_path / "rows.json"), experiment(llama_folder)).run()
+    again = RunAlone(project_of(tmp_path, tmp_path / "rows.json"), experiment(llama_folder)).run()
 
     before, after = (
         {trial.arm: trial.selection_seconds for trial in made.trials} for made in (first, again)
@@ -217,7 +218,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_an_undisturbed_one(
     with pytest.raises(KeyboardInterrupt):
         broken.run(stop)
     done = len(TRAINED)
-    again = Runner(project_of(tmp_path / "broken", tmp_path / "broken/rows.json"),
+    again = RunAlone(project_of(tmp_path / "broken", tmp_path / "broken/rows.json"),
                    experiment(llama_folder)).run()  # fmt: skip
 
     assert done == 3
@@ -237,7 +238,7 @@ def test_the_order_of_the_rows_in_the_file_does_not_matter(
     order = np.random.Generator(np.random.Philox(3)).permutation(60).tolist()
     for name, places in (("one", None), ("other", order)):
         data = write_rows(tmp_path / name, order=places)
-        made.append(Runner(project_of(tmp_path / name, data), experiment(llama_folder)).run())
+        made.append(RunAlone(project_of(tmp_path / name, data), experiment(llama_folder)).run())
 
     one, other = made
     for mine, theirs in zip(one.trials, other.trials, strict=True):
@@ -310,7 +311,7 @@ def test_what_a_kill_leaves_of_a_trial_that_is_written_down_goes_with_the_next_r
         runner_of(tmp_path, llama_folder, full=False, untuned=False).run()
     left = list((tmp_path / "cache/tuned_model").rglob("model.safetensors"))
 
-    Runner(project_of(tmp_path, tmp_path / "rows.json"),
+    RunAlone(project_of(tmp_path, tmp_path / "rows.json"),
            experiment(llama_folder, full=False, untuned=False)).run()  # fmt: skip
 
     assert len(left) == 1
@@ -320,7 +321,7 @@ def test_what_a_kill_leaves_of_a_trial_that_is_written_down_goes_with_the_next_r
 
 def test_a_model_that_was_there_before_stays(tmp_path: Path, llama_folder: Path) -> None:
     project = project_of(tmp_path, write_rows(tmp_path))
-    runner = Runner(project, experiment(llama_folder, full=False))
+    runner = RunAlone(project, experiment(llama_folder, full=False))
     job = next(job for job in runner.plan.jobs if job.draw == 0)
     own = runner.engine.value(_feature(job.seed, runner.choices.of(job).selector, llama_folder))
 

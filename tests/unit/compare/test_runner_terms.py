@@ -7,7 +7,7 @@ import pytest
 
 from assay.compare.experiment import Experiment
 from assay.compare.questions import HELD_OUT
-from assay.compare.runner import Runner, recipe_words
+from assay.compare.runner import recipe_words
 from assay.compare.statistics import summary
 from assay.compare.study import compare
 from assay.components.budget import Budget
@@ -19,6 +19,7 @@ from assay.pool.pool import digest_of
 from tests.comparisons import (
     RECIPE,
     TRAINED,
+    RunAlone,
     chosen_rows,
     experiment,
     measured_in_no_time,
@@ -102,7 +103,7 @@ def test_questions_of_another_file_are_measured_and_not_trained_on(
     pairs = [("How many apples are there?", "Two."), ("And now?", "Three."), ("Nothing", "")]
     other.write_text(json.dumps([{"instruction": q, "output": a} for q, a in pairs]))
 
-    made = Runner(project, experiment(llama_folder, others=(str(other),), full=False)).run()
+    made = RunAlone(project, experiment(llama_folder, others=(str(other),), full=False)).run()
 
     asked = made.set("other.json")
     assert (asked.kind, len(asked)) == ("other_source", 2)
@@ -119,8 +120,8 @@ def test_claims_are_made_on_the_file_that_is_named(tmp_path: Path, llama_folder:
         (tmp_path / name).write_text(json.dumps(rows))
         files.append(str(tmp_path / name))
     terms = {"others": tuple(files), "full": False}
-    usual = Runner(project, experiment(llama_folder, **terms))
-    named = Runner(project, experiment(llama_folder, primary=files[1], **terms))
+    usual = RunAlone(project, experiment(llama_folder, **terms))
+    named = RunAlone(project, experiment(llama_folder, primary=files[1], **terms))
     foretold = named.foretold_power
     made = named.run()
 
@@ -138,7 +139,7 @@ def test_rows_that_repeat_a_question_of_another_source_are_no_arm_s(
     tmp_path: Path, llama_folder: Path
 ) -> None:
     project = project_of(tmp_path, write_rows(tmp_path))
-    free = Runner(project, experiment(llama_folder)).division
+    free = RunAlone(project, experiment(llama_folder)).division
     place = int(np.flatnonzero(~free.pool.held_out)[5])
     known = next(project.pool.samples(np.array([place]))).conversation
     other = tmp_path / "other.json"
@@ -148,7 +149,7 @@ def test_rows_that_repeat_a_question_of_another_source_are_no_arm_s(
     ]
     other.write_text(json.dumps(rows))  # fmt: skip
 
-    runner = Runner(project, experiment(llama_folder, others=(str(other),)))
+    runner = RunAlone(project, experiment(llama_folder, others=(str(other),)))
 
     assert runner.division.repeated == {str(other): 1}
     assert place not in chosen_rows(runner, "full")
@@ -212,7 +213,7 @@ def test_results_of_the_project_itself_are_left_alone(tmp_path: Path, llama_fold
     project = project_of(tmp_path, write_rows(tmp_path))
     before = project.select("longest_response", budget="20%")
 
-    Runner(project, experiment(llama_folder)).run()
+    RunAlone(project, experiment(llama_folder)).run()
 
     again = project_of(tmp_path, tmp_path / "rows.json").select("longest_response", budget="20%")
     assert digest_of(np.sort(before.ids)) == digest_of(np.sort(again.ids))
